@@ -1,0 +1,313 @@
+//! Sizes of the four networks: one [`ModelConfig`] per model, with presets for the authors' releases.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Sizes of one SDIC model. Every network in this crate is built from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Side of the generator's square output in pixels, a power of two.
+    pub image_size: usize,
+    /// Rows and columns kept of the output, centred; `None` keeps the whole square.
+    #[serde(default)]
+    pub crop: Option<[usize; 2]>,
+    /// Width of one style vector.
+    pub style_dim: usize,
+    /// Generator channels at 4, 8, 16, ... `image_size` pixels.
+    pub channels: Vec<usize>,
+    /// Layers of the mapping network that the weights carry; 0 when it is not shipped.
+    #[serde(default)]
+    pub mapping_layers: usize,
+    /// Resolution of the generator feature that the compensation is injected into.
+    pub inject_size: usize,
+    /// e4e encoder.
+    pub encoder: EncoderSizes,
+    /// Discrepancy information prediction network.
+    pub dipn: DipnSizes,
+    /// Discrepancy information compensation network.
+    pub dicn: DicnSizes,
+}
+
+/// Sizes of the e4e encoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderSizes {
+    /// Side of the square input picture, shared by encoder, DIPN and DICN.
+    pub input_size: usize,
+    /// Bottleneck units in each of the four stages.
+    pub units: [usize; 4],
+    /// Channels of each stage; the last is also the width of the feature pyramid.
+    pub widths: [usize; 4],
+    /// Channels inside the style heads.
+    pub head_width: usize,
+}
+
+/// Sizes of the DIPN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DipnSizes {
+    /// Channels of the five feature layers `fe1`..`fe5`.
+    pub features: [usize; 5],
+    /// Channels of one picture's descriptor; the volume is twice as deep.
+    pub descriptor: usize,
+    /// Channels of the volume after its stem; the hourglass has 2, 4 and 6 times as many.
+    pub volume: usize,
+}
+
+/// Sizes of the DICN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DicnSizes {
+    /// Channels after the first convolution.
+    pub stem: usize,
+    /// Channels between the two strided convolutions.
+    pub middle: usize,
+    /// Side of the map that the latent branch reads as rows of style vectors.
+    pub latent_map: usize,
+}
+
+/// A configuration that no network can be built from.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// A value is outside what the architecture allows.
+    #[error("model config: {field} = {value}: {rule}")]
+    Invalid {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// A preset name that is not known.
+    #[error("model config: unknown preset \"{0}\"; known presets: face, cars")]
+    UnknownPreset(String),
+}
+
+/// Channels of the authors' generators at 4, 8, ... 1024 pixels (channel multiplier 2).
+const STYLEGAN2_CHANNELS: [usize; 9] = [512, 512, 512, 512, 512, 256, 128, 64, 32];
+
+impl ModelConfig {
+    /// The authors' face model: 1024 px, 18 styles.
+    pub fn face() -> Self {
+        Self::released(1024, None)
+    }
+
+    /// The authors' car model: 512 px, 16 styles, of which the middle 384 rows are the picture.
+    pub fn cars() -> Self {
+        Self::released(512, Some([384, 512]))
+    }
+
+    fn released(image_size: usize, crop: Option<[usize; 2]>) -> Self {
+        Self {
+            image_size,
+            crop,
+            style_dim: 512,
+            channels: STYLEGAN2_CHANNELS[..image_size.ilog2() as usize - 1].to_vec(),
+            mapping_layers: 0,
+            inject_size: 64,
+            encoder: EncoderSizes {
+                input_size: 256,
+                units: [3, 4, 14, 3],
+                widths: [64, 128, 256, 512],
+                head_width: 512,
+            },
+            dipn: DipnSizes {
+                features: [16, 24, 32, 96, 160],
+                descriptor: 24,
+                volume: 8,
+            },
+            dicn: DicnSizes {
+                stem: 32,
+                middle: 64,
+                latent_map: 64,
+            },
+        }
+    }
+
+    /// Looks a preset up by the name that manifests use.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownPreset`] lists the known names.
+    pub fn preset(name: &str) -> Result<Self, ConfigError> {
+        match name {
+            "face" => Ok(Self::face()),
+            "cars" => Ok(Self::cars()),
+            other => Err(ConfigError::UnknownPreset(other.to_owned())),
+        }
+    }
+
+    /// Number of style vectors in W+: two per resolution, two fewer for the constant input.
+    pub fn styles(&self) -> usize {
+        2 * self.image_size.ilog2() as usize - 2
+    }
+
+    /// Number of resolutions above 4x4, each with an upsampling and a plain convolution.
+    pub fn blocks(&self) -> usize {
+        self.image_size.ilog2() as usize - 2
+    }
+
+    /// Channels of the generator at `resolution` pixels.
+    pub fn channels_at(&self, resolution: usize) -> usize {
+        self.channels[resolution.ilog2() as usize - 2]
+    }
+
+    /// Index of the block whose upsampling convolution (`convs.{2 * index}`) is compensated: 3 for 64 px.
+    pub fn inject_block(&self) -> usize {
+        self.inject_size.ilog2() as usize - 3
+    }
+
+    /// Height and width of the finished picture.
+    pub fn output_size(&self) -> [usize; 2] {
+        self.crop.unwrap_or([self.image_size; 2])
+    }
+
+    /// Rows of `style_dim` values that the DICN's latent branch reads its map as: 144 for the face model.
+    pub fn latent_rows(&self) -> usize {
+        self.styles() * self.dicn.latent_map.pow(2) / self.style_dim
+    }
+
+    /// Checks every rule that the networks rely on.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] names the first field that breaks one.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        fn check(
+            ok: bool,
+            field: &'static str,
+            value: impl std::fmt::Debug,
+            rule: &'static str,
+        ) -> Result<(), ConfigError> {
+            if ok {
+                return Ok(());
+            }
+            Err(ConfigError::Invalid {
+                field,
+                value: format!("{value:?}"),
+                rule,
+            })
+        }
+        let size = self.image_size;
+        check(
+            size.is_power_of_two() && (16..=2048).contains(&size),
+            "image_size",
+            size,
+            "must be a power of two from 16 to 2048",
+        )?;
+        check(
+            self.channels.len() == self.blocks() + 1,
+            "channels",
+            &self.channels,
+            "needs one entry per resolution from 4 to image_size",
+        )?;
+        let widths = self
+            .channels
+            .iter()
+            .chain(&self.encoder.widths)
+            .chain(&self.dipn.features)
+            .chain([
+                &self.encoder.head_width,
+                &self.style_dim,
+                &self.dipn.volume,
+                &self.dicn.stem,
+                &self.dicn.middle,
+            ]);
+        for &width in widths {
+            check(
+                (1..=4096).contains(&width),
+                "channel width",
+                width,
+                "must be from 1 to 4096",
+            )?;
+        }
+        check(
+            self.crop
+                .is_none_or(|crop| crop.iter().all(|&side| (1..=size).contains(&side))),
+            "crop",
+            self.crop,
+            "must fit inside image_size",
+        )?;
+        check(
+            self.mapping_layers <= 16,
+            "mapping_layers",
+            self.mapping_layers,
+            "must be at most 16",
+        )?;
+        let inject = self.inject_size;
+        check(
+            inject.is_power_of_two() && (8..size).contains(&inject),
+            "inject_size",
+            inject,
+            "must be a power of two from 8 to below image_size",
+        )?;
+        let input = self.encoder.input_size;
+        check(
+            input.is_power_of_two() && (32..=1024).contains(&input),
+            "encoder.input_size",
+            input,
+            "must be a power of two from 32 to 1024",
+        )?;
+        check(
+            self.encoder.units.iter().all(|units| (1..=64).contains(units)),
+            "encoder.units",
+            self.encoder.units,
+            "must be from 1 to 64 in each stage",
+        )?;
+        check(
+            [1, 2, 4].iter().any(|ratio| input == inject * ratio),
+            "inject_size",
+            inject,
+            "must be encoder.input_size, its half or its quarter",
+        )?;
+        check(
+            (4..=128).contains(&self.dipn.descriptor) && self.dipn.descriptor % 4 == 0,
+            "dipn.descriptor",
+            self.dipn.descriptor,
+            "must be a multiple of 4 up to 128",
+        )?;
+        let map = self.dicn.latent_map;
+        check(
+            (1..=1024).contains(&map)
+                && self.styles() * map * map % self.style_dim == 0
+                && self.latent_rows() >= 2,
+            "dicn.latent_map",
+            map,
+            "styles * latent_map^2 must be a multiple of style_dim, at least twice it",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_have_the_released_sizes() {
+        let face = ModelConfig::face();
+        assert_eq!(face.validate(), Ok(()));
+        assert_eq!((face.styles(), face.blocks(), face.latent_rows()), (18, 8, 144));
+        assert_eq!(face.channels_at(64), 512);
+        assert_eq!(face.channels_at(1024), 32);
+        let cars = ModelConfig::cars();
+        assert_eq!(cars.validate(), Ok(()));
+        assert_eq!((cars.styles(), cars.latent_rows()), (16, 128));
+        assert_eq!(cars.output_size(), [384, 512]);
+    }
+
+    #[test]
+    fn broken_rules_are_named() {
+        let broken = |change: fn(&mut ModelConfig)| {
+            let mut config = ModelConfig::face();
+            change(&mut config);
+            config.validate().expect_err("must be refused").to_string()
+        };
+        assert!(broken(|c| c.image_size = 1000).contains("image_size = 1000"));
+        assert!(broken(|c| c.inject_size = 16).contains("inject_size = 16"));
+        assert!(broken(|c| c.dipn.descriptor = 6).contains("dipn.descriptor = 6"));
+        assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
+        assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
+        assert!(broken(|c| drop(c.channels.pop())).contains("channels"));
+        assert!(ModelConfig::preset("dogs").is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! DICN, the discrepancy information compensation network: puts the discrepancy back into the
+//! generator's features and into the latent code.
+//!
+//! Zhang et al., "Spatial-Contextual Discrepancy Information Compensation for GAN Inversion"
+//! (AAAI 2024), section 3.3.
+
+use burn::{
+    module::Module,
+    nn::conv::{Conv1d, Conv2d},
+    tensor::{Device, Tensor, activation},
+};
+
+use crate::{
+    config::ModelConfig,
+    layers::{
+        Activation, BasicConv, BatchNorm, EqualConv2d, LEAKY_SLOPE, PRelu, conv1d, conv2d, fuse,
+        normalise, resize_bilinear, style_activation,
+    },
+};
+
+/// Convolution, normalisation, leaky ReLU, convolution over rows of style vectors.
+type RowLayers = (Conv1d, Option<BatchNorm>, Activation, Conv1d);
+
+fn row_layers(
+    channels: [usize; 3],
+    kernel: usize,
+    last_bias: bool,
+    device: &Device,
+) -> RowLayers {
+    let [input, middle, output] = channels;
+    (
+        conv1d([input, middle], kernel, true, device),
+        Some(BatchNorm::new(middle, device)),
+        Activation,
+        conv1d([middle, output], 1, last_bias, device),
+    )
+}
+
+fn apply_rows(layers: &RowLayers, x: Tensor<3>) -> Tensor<3> {
+    let (first, norm, _, last) = layers;
+    let x = activation::leaky_relu(normalise(norm, first.forward(x)), LEAKY_SLOPE);
+    last.forward(x)
+}
+
+fn fuse_rows(layers: RowLayers) -> RowLayers {
+    let (first, norm, activation, last) = layers;
+    let (first, norm) = fuse(first, norm);
+    (first, norm, activation, last)
+}
+
+/// Gains and offsets of the latent code.
+#[derive(Module, Debug)]
+struct LatentFusion {
+    sen: RowLayers,
+    att: RowLayers,
+    att2: RowLayers,
+}
+
+/// The discrepancy information compensation network (`SAF.` in checkpoints).
+#[derive(Module, Debug)]
+pub struct Dicn {
+    conv_layer1: (Conv2d, Option<BatchNorm>, PRelu),
+    semantic: (BasicConv<Conv2d>, Conv2d, BasicConv<Conv2d>, Conv2d),
+    att: (BasicConv<Conv2d>, Conv2d),
+    condition_shift3: (EqualConv2d, Activation, EqualConv2d),
+    aff1d: LatentFusion,
+    latent_map: usize,
+    rows: usize,
+}
+
+impl Dicn {
+    /// Builds the network with parameters still to be loaded.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let sizes = &config.dicn;
+        let styles = config.styles();
+        let rows = config.latent_rows();
+        let feature = config.channels_at(config.inject_size);
+        let ratio = config.encoder.input_size / config.inject_size;
+        let stride = |at_least| if ratio >= at_least { 2 } else { 1 };
+        let basic = |channels: [usize; 2], stride| {
+            let conv = conv2d(channels, 3, stride, false, device);
+            BasicConv::new(conv, channels[1], device)
+        };
+        let square = |channels| conv2d([channels, channels], 3, 1, false, device);
+        Self {
+            conv_layer1: (
+                conv2d([3, sizes.stem], 3, 1, false, device),
+                Some(BatchNorm::new(sizes.stem, device)),
+                PRelu::new(sizes.stem, device),
+            ),
+            semantic: (
+                basic([sizes.stem, sizes.middle], stride(2)),
+                square(sizes.middle),
+                basic([sizes.middle, feature], stride(4)),
+                square(feature),
+            ),
+            att: (basic([feature, feature], 1), square(feature)),
+            condition_shift3: (
+                EqualConv2d::new([3, styles], device),
+                Activation,
+                EqualConv2d::new([styles, styles], device),
+            ),
+            aff1d: LatentFusion {
+                sen: row_layers([rows, rows / 2, styles], 1, true, device),
+                att: row_layers([styles, styles, styles], 3, false, device),
+                att2: row_layers([styles, styles, styles], 3, false, device),
+            },
+            latent_map: sizes.latent_map,
+            rows,
+        }
+    }
+
+    /// What the map adds to the generator's feature G at the injection layer: F - G.
+    ///
+    /// # Shapes
+    /// Map `[batch, 3, side, side]`, G `[batch, channels, inject, inject]`, residual like G.
+    pub fn residual(&self, map: Tensor<4>, feature: Tensor<4>) -> Tensor<4> {
+        let (conv, norm, prelu) = &self.conv_layer1;
+        let x = prelu.forward(normalise(norm, conv.forward(map)));
+        let (first, second, third, fourth) = &self.semantic;
+        let x = second.forward(first.forward(x));
+        let semantic = fourth.forward(third.forward(x));
+        let attention = self.att.0.forward(semantic.clone() + feature);
+        activation::sigmoid(self.att.1.forward(attention)) * semantic
+    }
+
+    /// The compensated latent code w'.
+    ///
+    /// # Shapes
+    /// Map `[batch, 3, side, side]`, codes `[batch, styles, style_dim]`, result like the codes.
+    pub fn compensate_codes(&self, map: Tensor<4>, codes: Tensor<3>) -> Tensor<3> {
+        let [batch, _, style_dim] = codes.dims();
+        let x = style_activation(self.condition_shift3.0.forward(map));
+        let x = self.condition_shift3.2.forward(x);
+        let x = resize_bilinear(x, [self.latent_map; 2], false);
+        let rows = x.reshape([batch, self.rows, style_dim]);
+        let context = apply_rows(&self.aff1d.sen, rows);
+        let gain = apply_rows(&self.aff1d.att, context.clone());
+        let offset = apply_rows(&self.aff1d.att2, context);
+        gain * codes.clone() + codes + offset
+    }
+
+    /// Folds every normalisation that follows a convolution into it.
+    pub fn fuse(self) -> Self {
+        let (conv, norm, prelu) = self.conv_layer1;
+        let (conv, norm) = fuse(conv, norm);
+        let (first, second, third, fourth) = self.semantic;
+        Self {
+            conv_layer1: (conv, norm, prelu),
+            semantic: (first.fuse(), second, third.fuse(), fourth),
+            att: (self.att.0.fuse(), self.att.1),
+            aff1d: LatentFusion {
+                sen: fuse_rows(self.aff1d.sen),
+                att: fuse_rows(self.aff1d.att),
+                att2: fuse_rows(self.aff1d.att2),
+            },
+            ..self
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The e4e encoder: an aligned face to W+ codes.
+//!
+//! Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (SIGGRAPH 2021), on the IR-SE-50
+//! trunk with the feature pyramid and map-to-style heads of pSp (Richardson et al., CVPR 2021).
+
+use burn::{
+    module::Module,
+    nn::conv::Conv2d,
+    tensor::{Device, Tensor, activation},
+};
+
+use crate::{
+    config::ModelConfig,
+    layers::{
+        BatchNorm, EqualLinear, LEAKY_SLOPE, PRelu, conv2d, fuse, normalise, resize_bilinear,
+    },
+};
+
+/// Reduction of the squeeze-and-excitation blocks.
+const SQUEEZE: usize = 16;
+/// Style heads below these indices read the 1/16 and 1/8 features; the others read the 1/4 features.
+const COARSE_HEADS: usize = 3;
+const MIDDLE_HEADS: usize = 7;
+
+/// Squeeze-and-excitation: channel gates from global averages.
+#[derive(Module, Debug)]
+struct SqueezeExcite {
+    fc1: Conv2d,
+    fc2: Conv2d,
+}
+
+impl SqueezeExcite {
+    fn new(channels: usize, device: &Device) -> Self {
+        let squeezed = (channels / SQUEEZE).max(1);
+        Self {
+            fc1: conv2d([channels, squeezed], 1, 1, false, device),
+            fc2: conv2d([squeezed, channels], 1, 1, false, device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let mean = x.clone().mean_dim(2).mean_dim(3);
+        let gate = self.fc2.forward(activation::relu(self.fc1.forward(mean)));
+        x * activation::sigmoid(gate)
+    }
+}
+
+type Residual = (
+    BatchNorm,
+    Conv2d,
+    PRelu,
+    Conv2d,
+    Option<BatchNorm>,
+    Option<SqueezeExcite>,
+);
+
+/// Improved residual unit (IR), optionally with squeeze-and-excitation (IR-SE).
+#[derive(Module, Debug)]
+pub struct Bottleneck {
+    shortcut_layer: Option<(Conv2d, Option<BatchNorm>)>,
+    res_layer: Residual,
+    stride: usize,
+}
+
+impl Bottleneck {
+    /// A unit from `channels[0]` to `channels[1]` channels.
+    pub fn new(channels: [usize; 2], stride: usize, squeeze: bool, device: &Device) -> Self {
+        let [input, output] = channels;
+        Self {
+            shortcut_layer: (input != output).then(|| {
+                (
+                    conv2d(channels, 1, stride, false, device),
+                    Some(BatchNorm::new(output, device)),
+                )
+            }),
+            res_layer: (
+                BatchNorm::new(input, device),
+                conv2d(channels, 3, 1, false, device),
+                PRelu::new(output, device),
+                conv2d([output, output], 3, stride, false, device),
+                Some(BatchNorm::new(output, device)),
+                squeeze.then(|| SqueezeExcite::new(output, device)),
+            ),
+            stride,
+        }
+    }
+
+    /// # Shapes
+    /// `[batch, in, height, width]` to `[batch, out, height / stride, width / stride]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let shortcut = match &self.shortcut_layer {
+            Some((conv, norm)) => normalise(norm, conv.forward(x.clone())),
+            None if self.stride == 1 => x.clone(),
+            None => subsample(x.clone(), self.stride),
+        };
+        let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
+        let residual = prelu.forward(conv1.forward(norm.forward(x)));
+        let residual = normalise(last_norm, conv2.forward(residual));
+        shortcut
+            + match squeeze {
+                Some(squeeze) => squeeze.forward(residual),
+                None => residual,
+            }
+    }
+
+    /// Folds the normalisations that follow a convolution into it.
+    pub fn fuse(self) -> Self {
+        let (norm, conv1, prelu, conv2, last_norm, squeeze) = self.res_layer;
+        let (conv2, last_norm) = fuse(conv2, last_norm);
+        Self {
+            shortcut_layer: self.shortcut_layer.map(|(conv, norm)| fuse(conv, norm)),
+            res_layer: (norm, conv1, prelu, conv2, last_norm, squeeze),
+            stride: self.stride,
+        }
+    }
+}
+
+/// Max pooling with kernel 1: every `stride`-th row and column.
+fn subsample(x: Tensor<4>, stride: usize) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let (rows, columns) = (height / stride, width / stride);
+    x.reshape([batch * channels * rows, stride, columns, stride])
+        .slice([0..batch * channels * rows, 0..1, 0..columns, 0..1])
+        .reshape([batch, channels, rows, columns])
+}
+
+/// Map-to-style head: strided convolutions down to one pixel, then a linear layer.
+#[derive(Module, Debug)]
+struct StyleHead {
+    convs: Vec<Conv2d>,
+    linear: EqualLinear,
+}
+
+impl StyleHead {
+    fn new(input: usize, side: usize, width: usize, style_dim: usize, device: &Device) -> Self {
+        let convs = (0..side.ilog2()).map(|index| {
+            let from = if index == 0 { input } else { width };
+            conv2d([from, width], 3, 2, true, device)
+        });
+        Self {
+            convs: convs.collect(),
+            linear: EqualLinear::new([width, style_dim], device),
+        }
+    }
+
+    /// `[batch, in, side, side]` to `[batch, style_dim]`.
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = self.convs.iter().fold(x, |x, conv| {
+            activation::leaky_relu(conv.forward(x), LEAKY_SLOPE)
+        });
+        self.linear.forward(x.flatten::<2>(1, 3))
+    }
+}
+
+/// The e4e encoder (`encoder.` in checkpoints).
+#[derive(Module, Debug)]
+pub struct Encoder {
+    input_layer: (Conv2d, Option<BatchNorm>, PRelu),
+    body: Vec<Bottleneck>,
+    styles: Vec<StyleHead>,
+    latlayer1: Conv2d,
+    latlayer2: Conv2d,
+    taps: [usize; 3],
+}
+
+impl Encoder {
+    /// Builds the encoder with parameters still to be loaded.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let sizes = &config.encoder;
+        let [first, second, third, pyramid] = sizes.widths;
+        let mut body = Vec::new();
+        let mut ends = Vec::new();
+        let mut channels = first;
+        for (&width, &units) in sizes.widths.iter().zip(&sizes.units) {
+            for unit in 0..units {
+                let stride = if unit == 0 { 2 } else { 1 };
+                body.push(Bottleneck::new([channels, width], stride, true, device));
+                channels = width;
+            }
+            ends.push(body.len() - 1);
+        }
+        let styles = (0..config.styles()).map(|index| {
+            let divisor = match index {
+                _ if index < COARSE_HEADS => 16,
+                _ if index < MIDDLE_HEADS => 8,
+                _ => 4,
+            };
+            let side = sizes.input_size / divisor;
+            StyleHead::new(pyramid, side, sizes.head_width, config.style_dim, device)
+        });
+        Self {
+            input_layer: (
+                conv2d([3, first], 3, 1, false, device),
+                Some(BatchNorm::new(first, device)),
+                PRelu::new(first, device),
+            ),
+            body,
+            styles: styles.collect(),
+            latlayer1: conv2d([third, pyramid], 1, 1, true, device),
+            latlayer2: conv2d([second, pyramid], 1, 1, true, device),
+            taps: [ends[1], ends[2], ends[3]],
+        }
+    }
+
+    /// Offsets from the average latent code.
+    ///
+    /// # Shapes
+    /// `[batch, 3, input_size, input_size]` in [-1, 1] to `[batch, styles, style_dim]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<3> {
+        let (conv, norm, prelu) = &self.input_layer;
+        let mut x = prelu.forward(normalise(norm, conv.forward(x)));
+        let mut taps = Vec::with_capacity(self.taps.len());
+        for (index, unit) in self.body.iter().enumerate() {
+            x = unit.forward(x);
+            if self.taps.contains(&index) {
+                taps.push(x.clone());
+            }
+        }
+        let [c1, c2, c3]: [Tensor<4>; 3] = taps.try_into().expect("one feature per tap");
+        let p2 = upsample_add(c3.clone(), self.latlayer1.forward(c2));
+        let p1 = upsample_add(p2.clone(), self.latlayer2.forward(c1));
+        let heads = self.styles.iter().enumerate().map(|(index, head)| {
+            head.forward(match index {
+                _ if index < COARSE_HEADS => c3.clone(),
+                _ if index < MIDDLE_HEADS => p2.clone(),
+                _ => p1.clone(),
+            })
+        });
+        // The first head gives the base code, the others what each style adds to it.
+        let heads: Vec<Tensor<2>> = heads.collect();
+        let base = heads[0].clone();
+        let codes = heads.into_iter().enumerate().map(|(index, delta)| {
+            if index == 0 {
+                delta
+            } else {
+                base.clone() + delta
+            }
+        });
+        Tensor::stack(codes.collect(), 1)
+    }
+
+    /// Folds every normalisation that follows a convolution into it.
+    pub fn fuse(self) -> Self {
+        let (conv, norm, prelu) = self.input_layer;
+        let (conv, norm) = fuse(conv, norm);
+        Self {
+            input_layer: (conv, norm, prelu),
+            body: self.body.into_iter().map(Bottleneck::fuse).collect(),
+            ..self
+        }
+    }
+}
+
+/// Feature pyramid step: the coarser feature, resized corner to corner, plus the lateral one.
+fn upsample_add(coarse: Tensor<4>, lateral: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = lateral.dims();
+    resize_bilinear(coarse, [height, width], true) + lateral
+}

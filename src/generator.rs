@@ -1,0 +1,324 @@
+//! StyleGAN2 generator: W+ codes to a picture.
+//!
+//! Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), skip
+//! architecture, in the layout of the common PyTorch port.
+//!
+//! Modulation scales the *input* of a convolution with constant weights and demodulation scales its
+//! *output*, which is the same map as modulating the weights and needs no weight to be repacked per call.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{
+        Device, Tensor,
+        module::{conv2d, conv_transpose2d},
+        ops::{ConvOptions, ConvTransposeOptions},
+    },
+};
+
+use crate::{
+    config::ModelConfig,
+    layers::{EqualLinear, parameter, style_activation},
+};
+
+/// Added to the squared norm of modulated weights before its root is taken.
+const DEMODULATION_EPSILON: f64 = 1e-8;
+/// Taps of the separable low-pass filter behind every resampling.
+const BLUR: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
+
+/// The 4x4 low-pass kernel with gain 4, once per channel: `[channels, 1, 4, 4]`.
+fn blur_kernel(channels: usize, device: &Device) -> Tensor<4> {
+    let row = Tensor::<1>::from_floats(BLUR, device) / 4.0;
+    let column = row.clone().reshape([4, 1]);
+    (column * row.reshape([1, 4]))
+        .reshape([1, 1, 4, 4])
+        .repeat_dim(0, channels)
+}
+
+/// Modulated convolution.
+#[derive(Module, Debug)]
+struct ModulatedConv {
+    weight: Param<Tensor<5>>,
+    modulation: EqualLinear,
+}
+
+impl ModulatedConv {
+    fn new(channels: [usize; 2], kernel: usize, style_dim: usize, device: &Device) -> Self {
+        let [input, output] = channels;
+        Self {
+            weight: parameter([1, output, input, kernel, kernel], device),
+            modulation: EqualLinear::new([style_dim, input], device),
+        }
+    }
+
+    /// The constant weights, `[out, in, kernel, kernel]`.
+    fn weight(&self) -> Tensor<4> {
+        self.weight.val().squeeze_dim::<4>(0)
+    }
+
+    /// Input scales from a style vector, with the equalised learning rate's factor:
+    /// `[batch, style_dim]` to `[batch, in]`.
+    fn modulate(&self, style: Tensor<2>) -> Tensor<2> {
+        let [_, _, input, height, width] = self.weight.dims();
+        self.modulation.forward(style) / ((input * height * width) as f64).sqrt()
+    }
+
+    /// Squared weights summed over the kernel, `[in, out]`.
+    fn energy(&self) -> Tensor<2> {
+        let weight = self.weight();
+        let [output, input, height, width] = weight.dims();
+        weight
+            .powi_scalar(2)
+            .reshape([output, input, height * width])
+            .sum_dim(2)
+            .squeeze_dim::<2>(2)
+            .transpose()
+    }
+}
+
+/// Scales channels: `[batch, channels, height, width]` by `[batch, channels]`.
+fn scale_channels(x: Tensor<4>, scales: Tensor<2>) -> Tensor<4> {
+    let [batch, channels] = scales.dims();
+    x * scales.reshape([batch, channels, 1, 1])
+}
+
+/// Strength of the noise picture that a layer adds.
+#[derive(Module, Debug)]
+struct NoiseInjection {
+    weight: Param<Tensor<1>>,
+}
+
+/// Bias of the fused leaky ReLU.
+#[derive(Module, Debug)]
+struct ActivationBias {
+    bias: Param<Tensor<1>>,
+}
+
+/// Modulated convolution, noise, bias and activation.
+#[derive(Module, Debug)]
+struct StyledConv {
+    conv: ModulatedConv,
+    noise: NoiseInjection,
+    activate: ActivationBias,
+    upsample: bool,
+    /// [`ModulatedConv::energy`], kept between calls.
+    #[module(skip)]
+    energy: Option<Tensor<2>>,
+}
+
+impl StyledConv {
+    fn new(channels: [usize; 2], upsample: bool, style_dim: usize, device: &Device) -> Self {
+        Self {
+            conv: ModulatedConv::new(channels, 3, style_dim, device),
+            noise: NoiseInjection {
+                weight: parameter([1], device),
+            },
+            activate: ActivationBias {
+                bias: parameter([channels[1]], device),
+            },
+            upsample,
+            energy: None,
+        }
+    }
+
+    /// Computes once what does not depend on the style.
+    fn fuse(mut self) -> Self {
+        self.energy = Some(self.conv.energy());
+        self
+    }
+
+    /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
+    fn forward(&self, x: Tensor<4>, style: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
+        let scales = self.conv.modulate(style);
+        let weight = self.conv.weight();
+        let output = weight.dims()[0];
+        let energy = self.energy.clone().unwrap_or_else(|| self.conv.energy());
+        let demodulation = (scales.clone().powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON)
+            .sqrt()
+            .recip();
+        let x = scale_channels(x, scales);
+        let x = if self.upsample {
+            let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
+            let x = conv_transpose2d(x, weight.swap_dims(0, 1), None, options);
+            let device = x.device();
+            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], output);
+            conv2d(x, blur_kernel(output, &device), None, options)
+        } else {
+            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+            conv2d(x, weight, None, options)
+        };
+        let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
+        let bias = self.activate.bias.val().reshape([1, output, 1, 1]);
+        style_activation(scale_channels(x, demodulation) + noise + bias)
+    }
+}
+
+/// Modulated 1x1 convolution to RGB, added to the upsampled picture of the resolution below.
+#[derive(Module, Debug)]
+struct ToRgb {
+    conv: ModulatedConv,
+    bias: Param<Tensor<4>>,
+}
+
+impl ToRgb {
+    fn new(input: usize, style_dim: usize, device: &Device) -> Self {
+        Self {
+            conv: ModulatedConv::new([input, 3], 1, style_dim, device),
+            bias: parameter([1, 3, 1, 1], device),
+        }
+    }
+
+    /// `[batch, in, side, side]` to `[batch, 3, side, side]`; `skip` has half the side.
+    fn forward(&self, x: Tensor<4>, style: Tensor<2>, skip: Option<Tensor<4>>) -> Tensor<4> {
+        let weight = self.conv.weight();
+        let x = scale_channels(x, self.conv.modulate(style));
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let rgb = conv2d(x, weight, None, options) + self.bias.val();
+        match skip {
+            Some(skip) => rgb + upsample_rgb(skip),
+            None => rgb,
+        }
+    }
+}
+
+/// Doubles a picture: zeros between the pixels, then the low-pass filter.
+///
+/// `[batch, 3, side, side]` to `[batch, 3, 2 * side, 2 * side]`.
+fn upsample_rgb(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let device = x.device();
+    let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
+    conv_transpose2d(
+        x.reshape([batch * channels, 1, height, width]),
+        blur_kernel(1, &device),
+        None,
+        options,
+    )
+    .reshape([batch, channels, 2 * height, 2 * width])
+}
+
+/// The learned 4x4 input.
+#[derive(Module, Debug)]
+struct ConstantInput {
+    input: Param<Tensor<4>>,
+}
+
+/// What the generator has computed when it reaches the injection layer.
+#[derive(Debug, Clone)]
+pub struct Lower {
+    /// Output of the injection block's upsampling convolution, `[batch, channels, inject, inject]`:
+    /// G in the paper.
+    pub feature: Tensor<4>,
+    /// Picture so far, `[batch, 3, inject / 2, inject / 2]`.
+    skip: Tensor<4>,
+}
+
+/// The StyleGAN2 synthesis network (`decoder.` in checkpoints), in two halves around the injection layer.
+#[derive(Module, Debug)]
+pub struct Generator {
+    input: ConstantInput,
+    conv1: StyledConv,
+    to_rgb1: ToRgb,
+    convs: Vec<StyledConv>,
+    to_rgbs: Vec<ToRgb>,
+    noises: Vec<Param<Tensor<4>>>,
+    inject_block: usize,
+}
+
+impl Generator {
+    /// Builds the generator with parameters still to be loaded.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let style_dim = config.style_dim;
+        let first = config.channels[0];
+        let mut convs = Vec::new();
+        let mut to_rgbs = Vec::new();
+        let mut noises = vec![parameter([1, 1, 4, 4], device)];
+        for (block, pair) in config.channels.windows(2).enumerate() {
+            let (input, output) = (pair[0], pair[1]);
+            let side = 8 << block;
+            convs.push(StyledConv::new([input, output], true, style_dim, device));
+            convs.push(StyledConv::new([output, output], false, style_dim, device));
+            to_rgbs.push(ToRgb::new(output, style_dim, device));
+            noises.extend((0..2).map(|_| parameter([1, 1, side, side], device)));
+        }
+        Self {
+            input: ConstantInput {
+                input: parameter([1, first, 4, 4], device),
+            },
+            conv1: StyledConv::new([first, first], false, style_dim, device),
+            to_rgb1: ToRgb::new(first, style_dim, device),
+            convs,
+            to_rgbs,
+            noises,
+            inject_block: config.inject_block(),
+        }
+    }
+
+    /// Computes once what no style changes.
+    pub fn fuse(self) -> Self {
+        Self {
+            conv1: self.conv1.fuse(),
+            convs: self.convs.into_iter().map(StyledConv::fuse).collect(),
+            ..self
+        }
+    }
+
+    /// Convolution `index` of `convs`, whose style is `index + 1`.
+    fn conv(&self, index: usize, x: Tensor<4>, codes: &Tensor<3>) -> Tensor<4> {
+        let noise = self.noises[index + 1].val();
+        self.convs[index].forward(x, style(codes, index + 1), noise)
+    }
+
+    /// RGB layer of `block`, whose style is `2 * block + 3`.
+    fn rgb(&self, block: usize, x: Tensor<4>, codes: &Tensor<3>, skip: Tensor<4>) -> Tensor<4> {
+        self.to_rgbs[block].forward(x, style(codes, 2 * block + 3), Some(skip))
+    }
+
+    /// From the constant input up to the injection layer.
+    ///
+    /// # Shapes
+    /// Codes `[batch, styles, style_dim]`.
+    pub fn lower(&self, codes: &Tensor<3>) -> Lower {
+        let [batch, _, _] = codes.dims();
+        let x = self.input.input.val().repeat_dim(0, batch);
+        let mut x = self
+            .conv1
+            .forward(x, style(codes, 0), self.noises[0].val());
+        let mut skip = self.to_rgb1.forward(x.clone(), style(codes, 1), None);
+        for block in 0..self.inject_block {
+            x = self.conv(2 * block, x, codes);
+            x = self.conv(2 * block + 1, x, codes);
+            skip = self.rgb(block, x.clone(), codes, skip);
+        }
+        Lower {
+            feature: self.conv(2 * self.inject_block, x, codes),
+            skip,
+        }
+    }
+
+    /// From the injection layer, where [`Lower::feature`] may have been compensated, to the picture.
+    ///
+    /// `size` stops early at that resolution, at least the injection layer's, for a preview.
+    ///
+    /// # Shapes
+    /// Codes `[batch, styles, style_dim]` to `[batch, 3, size, size]`, not clamped to [-1, 1].
+    pub fn upper(&self, lower: Lower, codes: &Tensor<3>, size: usize) -> Tensor<4> {
+        let Lower { feature, skip } = lower;
+        let block = self.inject_block;
+        let mut x = self.conv(2 * block + 1, feature, codes);
+        let mut skip = self.rgb(block, x.clone(), codes, skip);
+        for block in block + 1..self.to_rgbs.len() {
+            if skip.dims()[2] >= size {
+                break;
+            }
+            x = self.conv(2 * block, x, codes);
+            x = self.conv(2 * block + 1, x, codes);
+            skip = self.rgb(block, x.clone(), codes, skip);
+        }
+        skip
+    }
+}
+
+/// Style vector `index`: `[batch, styles, style_dim]` to `[batch, style_dim]`.
+fn style(codes: &Tensor<3>, index: usize) -> Tensor<2> {
+    codes.clone().narrow(1, index, 1).squeeze_dim::<2>(1)
+}
