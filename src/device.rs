@@ -1,0 +1,45 @@
+//! Where tensors live: the CPU, or a GPU through wgpu (WebGPU in a browser, Vulkan, Metal or DirectX natively).
+
+use burn::tensor::Device;
+
+/// The CPU backend.
+pub fn cpu() -> Device {
+    Device::flex()
+}
+
+/// GPU set-up, in builds with the `wgpu` feature.
+#[cfg(feature = "wgpu")]
+pub mod gpu {
+    use burn::tensor::{Device, wgpu::WgpuInitError};
+    use thiserror::Error;
+
+    /// Operations queued before they are submitted together.
+    const TASKS_MAX: usize = 32;
+
+    /// Why there is no GPU to run on.
+    #[derive(Debug, Error)]
+    #[error("no usable GPU: {0}; run on the CPU instead")]
+    pub struct GpuError(#[from] WgpuInitError);
+
+    /// A GPU and its name.
+    pub struct Gpu {
+        /// The device for tensors.
+        pub device: Device,
+        /// Adapter name and graphics API, for people.
+        pub adapter: String,
+    }
+
+    /// Opens the adapter that the system prefers.
+    ///
+    /// # Errors
+    /// [`GpuError`] if there is no adapter or it refuses a device.
+    pub async fn open() -> Result<Gpu, GpuError> {
+        let options = Device::wgpu_options().tasks_max(TASKS_MAX);
+        let (device, setup) = options.init_with_setup_async().await?;
+        let info = setup.adapter.get_info();
+        Ok(Gpu {
+            device,
+            adapter: format!("{} ({})", info.name, info.backend),
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The four networks as one module, and loading their parameters by name.
+//!
+//! A parameter's path in the module tree is its name in the released checkpoints, after
+//! [`checkpoint_name`]'s few rules.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use thiserror::Error;
+
+use crate::{
+    config::{ConfigError, ModelConfig},
+    dicn::Dicn,
+    dipn::Dipn,
+    encoder::Encoder,
+    generator::Generator,
+    layers::parameter,
+};
+
+/// Encoder, generator, DIPN and DICN.
+#[derive(Module, Debug)]
+pub struct Networks {
+    /// e4e encoder.
+    pub encoder: Encoder,
+    /// StyleGAN2 generator.
+    pub generator: Generator,
+    /// Discrepancy information prediction network.
+    pub dipn: Dipn,
+    /// Discrepancy information compensation network.
+    pub dicn: Dicn,
+    /// Average latent code that the encoder's output is relative to, `[styles, style_dim]`.
+    pub latent_avg: Param<Tensor<2>>,
+}
+
+impl Networks {
+    fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            encoder: Encoder::new(config, device),
+            generator: Generator::new(config, device),
+            dipn: Dipn::new(config, device),
+            dicn: Dicn::new(config, device),
+            latent_avg: parameter([config.styles(), config.style_dim], device),
+        }
+    }
+
+    fn fuse(self) -> Self {
+        Self {
+            encoder: self.encoder.fuse(),
+            generator: self.generator.fuse(),
+            dipn: self.dipn.fuse(),
+            dicn: self.dicn.fuse(),
+            latent_avg: self.latent_avg,
+        }
+    }
+}
+
+/// Why parameters do not fit the networks.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LoadError {
+    /// The configuration itself is impossible.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A tensor that no network has.
+    #[error("tensor \"{0}\" belongs to no network of this model; export the weights again")]
+    Unknown(String),
+    /// A tensor that was loaded before.
+    #[error("tensor \"{0}\" appears twice; export the weights again")]
+    Duplicate(String),
+    /// A tensor of the wrong shape.
+    #[error("tensor \"{name}\" has shape {found:?}, but the model config needs {expected:?}")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that the config asks for.
+        expected: Vec<usize>,
+    },
+    /// Tensors that never came.
+    #[error("{} tensors are missing: {}; export the weights again", .0.len(), first_names(.0))]
+    Missing(Vec<String>),
+}
+
+/// The first few names of a long list.
+fn first_names(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        text += ", ...";
+    }
+    text
+}
+
+/// A module path as the tensor name in the released checkpoints.
+///
+/// The prefixes differ (`decoder.`, `DIP.`, `SAF.`), fusion blocks are spelt `CGF_n`, noise buffers
+/// `noise_n`, and in the style heads every other place of the sequence is an activation.
+fn checkpoint_name(path: &[String]) -> String {
+    let mut parts: Vec<String> = path.to_vec();
+    if let Some(network) = parts.first_mut() {
+        *network = match network.as_str() {
+            "generator" => "decoder".to_owned(),
+            "dipn" => "DIP".to_owned(),
+            "dicn" => "SAF".to_owned(),
+            other => other.to_owned(),
+        };
+    }
+    let in_style_head = parts.iter().any(|part| part == "styles");
+    for index in 1..parts.len() {
+        if parts[index - 1] == "noises" {
+            parts[index] = format!("noise_{}", parts[index]);
+        } else if in_style_head && parts[index - 1] == "convs" {
+            if let Ok(place) = parts[index].parse::<usize>() {
+                parts[index] = (2 * place).to_string();
+            }
+        } else if parts[index].starts_with("cgf_") {
+            parts[index] = parts[index].to_uppercase();
+        }
+    }
+    parts.join(".")
+}
+
+/// Collects names and shapes of all parameters.
+#[derive(Default)]
+struct Inventory {
+    path: Vec<String>,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for Inventory {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.lazy_shape().iter().copied().collect();
+        self.shapes.insert(checkpoint_name(&self.path), shape);
+    }
+}
+
+/// Replaces the parameters that a batch has values for.
+struct Assignment {
+    path: Vec<String>,
+    values: HashMap<String, Vec<f32>>,
+}
+
+impl ModuleMapper for Assignment {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.values.remove(&checkpoint_name(&self.path)) {
+            Some(values) => {
+                let data = TensorData::new(values, param.lazy_shape());
+                let tensor = Tensor::from_data(data, &param.lazy_device());
+                Param::initialized(param.id, tensor)
+            }
+            None => param,
+        }
+    }
+}
+
+/// A named parameter's values on their way into the networks.
+pub struct NamedTensor {
+    /// Name in the checkpoint.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub values: Vec<f32>,
+}
+
+/// Fills the networks batch by batch, so that little more than the parameters themselves is ever in memory.
+pub struct Loader {
+    networks: Networks,
+    expected: BTreeMap<String, Vec<usize>>,
+    missing: BTreeMap<String, Vec<usize>>,
+}
+
+impl Loader {
+    /// Prepares networks of the given sizes; nothing is allocated yet.
+    ///
+    /// # Errors
+    /// [`LoadError::Config`] if the sizes are impossible.
+    pub fn new(config: &ModelConfig, device: &Device) -> Result<Self, LoadError> {
+        config.validate()?;
+        let networks = Networks::new(config, device);
+        let mut inventory = Inventory::default();
+        networks.visit(&mut inventory);
+        Ok(Self {
+            networks,
+            missing: inventory.shapes.clone(),
+            expected: inventory.shapes,
+        })
+    }
+
+    /// Names and shapes of all parameters.
+    pub fn expected(&self) -> &BTreeMap<String, Vec<usize>> {
+        &self.expected
+    }
+
+    /// Takes the values of some parameters, in any order.
+    ///
+    /// # Errors
+    /// A [`LoadError`] that names the first tensor which is unknown, repeated or misshapen.
+    pub fn load(mut self, tensors: Vec<NamedTensor>) -> Result<Self, LoadError> {
+        let mut values = HashMap::with_capacity(tensors.len());
+        for tensor in tensors {
+            let NamedTensor {
+                name,
+                shape,
+                values: numbers,
+            } = tensor;
+            let Some(expected) = self.missing.remove(&name) else {
+                return Err(if self.expected.contains_key(&name) {
+                    LoadError::Duplicate(name)
+                } else {
+                    LoadError::Unknown(name)
+                });
+            };
+            if shape != expected || numbers.len() != expected.iter().product::<usize>() {
+                return Err(LoadError::Shape {
+                    name,
+                    found: shape,
+                    expected,
+                });
+            }
+            values.insert(name, numbers);
+        }
+        let mut assignment = Assignment {
+            path: Vec::new(),
+            values,
+        };
+        self.networks = self.networks.map(&mut assignment);
+        Ok(self)
+    }
+
+    /// The finished networks, with normalisations folded into the convolutions before them.
+    ///
+    /// # Errors
+    /// [`LoadError::Missing`] lists what never came.
+    pub fn finish(self) -> Result<Networks, LoadError> {
+        if !self.missing.is_empty() {
+            return Err(LoadError::Missing(self.missing.into_keys().collect()));
+        }
+        Ok(self.networks.fuse())
+    }
+}

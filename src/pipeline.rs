@@ -1,0 +1,231 @@
+//! Compensate and edit: aligned face -> codes -> discrepancy -> compensation -> edit.
+//!
+//! Zhang et al., AAAI 2024, figure 2. One definition holds for every edit strength: with G(c) the
+//! generator's feature at the injection layer for codes c, and F the compensated feature, an edit of the
+//! compensated codes w' to e runs the generator once on e with F - G(w') added to G(e). At e = w' this is
+//! exactly the reconstruction. (The reference adds F - G(w) instead, w being the codes before
+//! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::reference_residual`]
+//! has that value.)
+
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    config::ModelConfig,
+    layers::resize_bilinear,
+    model::Networks,
+};
+
+/// Steps of an inversion, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Encoder: picture to codes.
+    Encode,
+    /// Generator: codes to the first reconstruction.
+    Generate,
+    /// DIPN: what the first reconstruction lost.
+    Predict,
+    /// DICN: compensated feature and codes.
+    Compensate,
+    /// Generator: the compensated picture.
+    Reconstruct,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Self; 5] = [
+        Self::Encode,
+        Self::Generate,
+        Self::Predict,
+        Self::Compensate,
+        Self::Reconstruct,
+    ];
+
+    /// Name for progress messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Encode => "encode",
+            Self::Generate => "generate",
+            Self::Predict => "predict",
+            Self::Compensate => "compensate",
+            Self::Reconstruct => "reconstruct",
+        }
+    }
+}
+
+/// The plain e4e reconstruction and the feature that DICN compensates.
+#[derive(Clone, Debug)]
+pub struct Initial {
+    /// Generator output for the encoder's codes, `[1, 3, image_size, image_size]`, not clamped.
+    pub image: Tensor<4>,
+    /// G(w), `[1, channels, inject, inject]`.
+    pub feature: Tensor<4>,
+}
+
+/// What DICN found.
+#[derive(Clone, Debug)]
+pub struct Compensation {
+    /// w', `[1, styles, style_dim]`.
+    pub codes: Tensor<3>,
+    /// F - G(w), `[1, channels, inject, inject]`.
+    pub residual: Tensor<4>,
+}
+
+/// An inverted face, ready to be edited.
+#[derive(Clone, Debug)]
+pub struct Inversion {
+    /// w, the encoder's codes, `[1, styles, style_dim]`.
+    pub initial_codes: Tensor<3>,
+    /// The plain e4e reconstruction, `[1, 3, image_size, image_size]`, not clamped.
+    pub initial: Tensor<4>,
+    /// DIPN's map, `[1, 3, input_size, input_size]`.
+    pub discrepancy: Tensor<4>,
+    /// w', the compensated codes that edits start from, `[1, styles, style_dim]`.
+    pub codes: Tensor<3>,
+    /// F - G(w'), what every edit adds at the injection layer, `[1, channels, inject, inject]`.
+    pub residual: Tensor<4>,
+    /// F - G(w), what the reference implementation adds instead, shaped like `residual`.
+    pub reference_residual: Tensor<4>,
+    /// The compensated picture, `[1, 3, image_size, image_size]`, not clamped.
+    pub reconstruction: Tensor<4>,
+}
+
+/// A loaded SDIC model.
+#[derive(Debug, Clone)]
+pub struct Sdic {
+    config: ModelConfig,
+    networks: Networks,
+}
+
+impl Sdic {
+    /// Wraps networks that were loaded for `config`.
+    pub fn new(config: ModelConfig, networks: Networks) -> Self {
+        Self { config, networks }
+    }
+
+    /// Sizes of the model.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where the networks' parameters live.
+    pub fn device(&self) -> Device {
+        self.networks.latent_avg.device()
+    }
+
+    /// Encoder: `[1, 3, input_size, input_size]` in [-1, 1] to codes w, `[1, styles, style_dim]`.
+    pub fn encode(&self, face: Tensor<4>) -> Tensor<3> {
+        self.networks.encoder.forward(face) + self.networks.latent_avg.val().unsqueeze()
+    }
+
+    /// Generator without compensation.
+    pub fn generate(&self, codes: &Tensor<3>) -> Initial {
+        let lower = self.networks.generator.lower(codes);
+        let feature = lower.feature.clone();
+        let image = self
+            .networks
+            .generator
+            .upper(lower, codes, self.config.image_size);
+        Initial { image, feature }
+    }
+
+    /// DIPN: the face and its plain reconstruction to the discrepancy map, `[1, 3, input_size, input_size]`.
+    pub fn predict(&self, face: Tensor<4>, image: Tensor<4>) -> Tensor<4> {
+        let seen = resize_bilinear(
+            image.clamp(-1.0, 1.0),
+            [self.config.encoder.input_size; 2],
+            false,
+        );
+        self.networks.dipn.forward(face, seen)
+    }
+
+    /// DICN: the map, G(w) and w to F - G(w) and w'.
+    pub fn compensate(
+        &self,
+        map: Tensor<4>,
+        feature: Tensor<4>,
+        codes: Tensor<3>,
+    ) -> Compensation {
+        Compensation {
+            residual: self.networks.dicn.residual(map.clone(), feature),
+            codes: self.networks.dicn.compensate_codes(map, codes),
+        }
+    }
+
+    /// Generator on w' with the compensated feature F = G(w) + (F - G(w)) in place of G(w').
+    ///
+    /// Returns F - G(w') and the picture, `[1, 3, image_size, image_size]`.
+    pub fn reconstruct(
+        &self,
+        compensation: &Compensation,
+        feature: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<4>) {
+        let mut lower = self.networks.generator.lower(&compensation.codes);
+        let compensated = feature + compensation.residual.clone();
+        let residual = compensated.clone() - lower.feature;
+        lower.feature = compensated;
+        let size = self.config.image_size;
+        let image = self
+            .networks
+            .generator
+            .upper(lower, &compensation.codes, size);
+        (residual, image)
+    }
+
+    /// The whole inversion of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1].
+    ///
+    /// `stage` is called when a stage begins. A GPU only queues work, so a caller that wants to see the
+    /// stages pass there calls the single steps and waits in between.
+    pub fn invert(&self, face: Tensor<4>, mut stage: impl FnMut(Stage)) -> Inversion {
+        stage(Stage::Encode);
+        let initial_codes = self.encode(face.clone());
+        stage(Stage::Generate);
+        let initial = self.generate(&initial_codes);
+        stage(Stage::Predict);
+        let discrepancy = self.predict(face, initial.image.clone());
+        stage(Stage::Compensate);
+        let compensation = self.compensate(
+            discrepancy.clone(),
+            initial.feature.clone(),
+            initial_codes.clone(),
+        );
+        stage(Stage::Reconstruct);
+        let (residual, reconstruction) = self.reconstruct(&compensation, initial.feature);
+        Inversion {
+            initial_codes,
+            initial: initial.image,
+            discrepancy,
+            codes: compensation.codes,
+            residual,
+            reference_residual: compensation.residual,
+            reconstruction,
+        }
+    }
+
+    /// One generator pass on `codes` with `residual` added at the injection layer.
+    ///
+    /// For an edit, `codes` is w' plus shifts and `residual` is [`Inversion::residual`]; `size` below
+    /// `image_size` stops at that resolution for a preview.
+    ///
+    /// # Shapes
+    /// `[1, styles, style_dim]` to `[1, 3, size, size]`, not clamped.
+    pub fn edit(&self, codes: &Tensor<3>, residual: Tensor<4>, size: usize) -> Tensor<4> {
+        let mut lower = self.networks.generator.lower(codes);
+        lower.feature = lower.feature + residual;
+        self.networks.generator.upper(lower, codes, size)
+    }
+
+    /// Keeps the rows and columns of a generator output that are picture.
+    ///
+    /// # Shapes
+    /// `[1, 3, size, size]`, `size` at most `image_size`, to `[1, 3, rows, columns]` in proportion.
+    pub fn crop(&self, image: Tensor<4>) -> Tensor<4> {
+        let [_, _, size, _] = image.dims();
+        let [rows, columns] = self
+            .config
+            .output_size()
+            .map(|side| side * size / self.config.image_size);
+        image
+            .narrow(2, (size - rows) / 2, rows)
+            .narrow(3, (size - columns) / 2, columns)
+    }
+}
