@@ -1,0 +1,26 @@
+//! Weights directories: `manifest.json` plus safetensors shards of at most 16 MiB.
+//!
+//! [`Manifest::parse`] checks a manifest completely before any shard is fetched; [`Manifest::decode_shard`] checks a shard
+//! and yields its tensors one at a time, so that a loader holds one shard and one tensor beside the parameters it fills.
+//! Both work on bytes and run in a browser. [`WeightsDir`] and [`StagedDir`] add the file system.
+//!
+//! [`ShardPacker`] is the way back: tensors in, finished shards out.
+
+mod codec;
+mod dir;
+mod error;
+mod layout;
+mod manifest;
+mod packer;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use codec::{Dtype, Tensor};
+pub use dir::{StagedDir, WeightsDir};
+pub use error::WeightsError;
+pub use layout::{conv_modulations, expected_tensors};
+pub use manifest::{
+    Direction, DirectionKind, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest,
+    Sample, ShardEntry, ShardTensors, TensorEntry,
+};
+pub use packer::{Packed, ShardPacker, WeightsFile};
