@@ -1,0 +1,98 @@
+//! The face mesh: a rotated square around a face in, 468 points out.
+
+use super::detector::Detection;
+use super::network::Network;
+use super::picture::Pyramid;
+use super::quad::{Landmarks, Point, Quad};
+
+/// Points of the mesh.
+pub const POINTS: usize = 468;
+/// How much larger than the face the square is that the network looks at.
+const MARGIN: f32 = 1.5;
+
+const LEFT_EYE: [usize; 6] = [33, 160, 158, 133, 153, 144];
+const RIGHT_EYE: [usize; 6] = [362, 385, 387, 263, 373, 380];
+const OUTER_EYE_CORNERS: [usize; 2] = [33, 263];
+const MOUTH_CORNERS: [usize; 2] = [61, 291];
+const CHEEKS: [usize; 2] = [234, 454];
+
+/// The outline of the face, clockwise from the top of the forehead.
+pub(super) const OVAL: [usize; 36] = [
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+];
+
+/// The points of one face in picture coordinates.
+#[derive(Clone, Debug)]
+pub(super) struct Mesh {
+    pub points: Vec<Point>,
+    /// Confidence in 0..=1 that the square held a face.
+    pub presence: f32,
+    /// Turn of the head in degrees, 0 for a face seen from the front, positive towards the right of the picture.
+    pub yaw: f32,
+}
+
+/// Two passes: the first square follows the detector's box and eyes, the second the points of the first.
+pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection) -> Option<Mesh> {
+    let [left, right] = detection.eyes;
+    let first = pass(
+        network,
+        pyramid,
+        &around(detection.centre, detection.size, left, right)?,
+    );
+    let [left, right] = OUTER_EYE_CORNERS.map(|i| first.points[i]);
+    // Bounding box of the points in a frame whose x axis runs along the eyes.
+    let frame = around([0.0, 0.0], 1.0 / MARGIN, left, right)?;
+    let located = first.points.iter().map(|&p| frame.locate(p));
+    let (low, high) = located.fold(([f32::MAX; 2], [f32::MIN; 2]), |(low, high), [u, v]| {
+        (
+            [low[0].min(u), low[1].min(v)],
+            [high[0].max(u), high[1].max(v)],
+        )
+    });
+    let middle = frame.at([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0]);
+    let size = (high[0] - low[0]).max(high[1] - low[1]);
+    Some(pass(network, pyramid, &around(middle, size, left, right)?))
+}
+
+/// The square around something of `size`, with the line from `left` to `right` level.
+fn around(centre: Point, size: f32, left: Point, right: Point) -> Option<Quad> {
+    let [dx, dy] = [right[0] - left[0], right[1] - left[1]];
+    let half = MARGIN * size / 2.0 / dx.hypot(dy);
+    Quad::new(centre, [dx * half, dy * half])
+}
+
+fn pass(network: &Network, pyramid: &Pyramid, square: &Quad) -> Mesh {
+    let side = network.input_shape()[0];
+    let input = pyramid
+        .sample(square, side)
+        .flat_map(|rgb| rgb.unwrap_or_default().map(|v| v / 255.0))
+        .collect();
+    let outputs = network.run(input);
+    let (raw, _) = outputs[0].as_chunks::<3>();
+    let [left, right] = CHEEKS.map(|i| raw[i]);
+    Mesh {
+        points: raw
+            .iter()
+            .map(|[x, y, _]| square.at([x / side as f32, y / side as f32]))
+            .collect(),
+        presence: 1.0 / (1.0 + (-outputs[1][0]).exp()),
+        yaw: (right[2] - left[2]).atan2(right[0] - left[0]).to_degrees(),
+    }
+}
+
+/// Eyes and mouth corners. `points` must be the [`POINTS`] of a mesh.
+pub(super) fn landmarks(points: &[Point]) -> Landmarks {
+    let mean = |indices: &[usize]| {
+        let sum = indices.iter().fold([0.0, 0.0], |sum: Point, &i| {
+            [sum[0] + points[i][0], sum[1] + points[i][1]]
+        });
+        sum.map(|v| v / indices.len() as f32)
+    };
+    Landmarks {
+        left_eye: mean(&LEFT_EYE),
+        right_eye: mean(&RIGHT_EYE),
+        left_mouth: points[MOUTH_CORNERS[0]],
+        right_mouth: points[MOUTH_CORNERS[1]],
+    }
+}

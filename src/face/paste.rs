@@ -1,0 +1,314 @@
+//! Putting an edited face back into its photo at the photo's full resolution.
+
+use serde::{Deserialize, Serialize};
+
+use super::align::align;
+use super::blur::{blur, blurred};
+use super::mesh::OVAL;
+use super::picture::{Picture, Pyramid, to_byte};
+use super::quad::{Point, Quad};
+use super::{FaceError, POINTS};
+
+/// Width of the soft border along the sides of the quad, in sides.
+const FEATHER: f32 = 0.1;
+/// How far the face region reaches beyond the outline of the face, in sides: everywhere, and more at the top for hair.
+const GROWTH: f32 = 0.06;
+const HAIR: f32 = 0.22;
+/// Softness of the face region, standard deviation in sides.
+const SOFTNESS: f32 = 0.03;
+/// Cells per side of the grids on which region and colour match are worked out.
+const GRID: usize = 64;
+/// Standard deviation of the colour match in sides.
+const MATCH_RADIUS: f32 = 0.1;
+/// Differences in colour, of 255, much larger than this are no drift but another content.
+const DRIFT: f32 = 24.0;
+
+/// What is put into the photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasteMode {
+    /// The edited face itself, matched in colour along its border. For edits of shape and pose.
+    Face,
+    /// What the edit changed, added to the photo: keeps pores and grain. For edits of colour and texture.
+    Difference,
+}
+
+/// The photo with the edited face in the place of `quad`.
+///
+/// Both `edited` and `unedited`, the reconstruction before the edit, are square pictures of the quad of any size.
+/// `points`, those of the mesh, narrow the pasted region to face and hair; without them it is the whole quad but for a
+/// soft border. With `unedited`, colours are matched by how the reconstruction differs from the photo, so that an edit
+/// of the colours themselves is kept. Pixels outside the region stay as they are, and so does all alpha.
+///
+/// # Errors
+/// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Points`] for a wrong number of points,
+/// [`FaceError::Sizes`] if the two faces differ in size, and [`FaceError::NoReference`] if [`PasteMode::Difference`] has
+/// no `unedited`.
+pub fn paste_back(
+    photo: &Picture,
+    quad: &Quad,
+    points: Option<&[Point]>,
+    edited: &Picture,
+    unedited: Option<&Picture>,
+    mode: PasteMode,
+) -> Result<Picture<'static>, FaceError> {
+    if photo.is_empty() || edited.is_empty() {
+        return Err(FaceError::Empty { what: "paste-back" });
+    }
+    if let Some(points) = points.filter(|points| points.len() != POINTS) {
+        return Err(FaceError::Points {
+            found: points.len(),
+        });
+    }
+    if let Some(unedited) = unedited {
+        let sizes = [edited, unedited].map(|p| [p.width(), p.height()]);
+        if sizes[0] != sizes[1] {
+            return Err(FaceError::Sizes {
+                edited: sizes[0],
+                unedited: sizes[1],
+            });
+        }
+    }
+    let mask = Mask::new(quad, points);
+    let source = match mode {
+        PasteMode::Face => {
+            let drift = Field::drift(photo, quad, unedited.unwrap_or(edited), &mask)?;
+            Source::Face {
+                face: for_place(edited, quad),
+                drift,
+            }
+        }
+        PasteMode::Difference => {
+            let unedited = unedited.ok_or(FaceError::NoReference)?;
+            Source::Difference {
+                edited: for_place(edited, quad),
+                unedited: for_place(unedited, quad),
+            }
+        }
+    };
+    let (width, height) = (photo.width(), photo.height());
+    let [left, top, right, bottom] = quad.bounds();
+    let range = |low: f32, high: f32, length: usize| {
+        low.floor().clamp(0.0, length as f32) as usize
+            ..high.ceil().clamp(0.0, length as f32) as usize
+    };
+    let mut rgba = photo.rgba().to_vec();
+    for y in range(top, bottom, height) {
+        for x in range(left, right, width) {
+            let uv = quad.locate([x as f32 + 0.5, y as f32 + 0.5]);
+            let alpha = mask.at(uv);
+            if alpha > 0.0 {
+                let pixel = &mut rgba[4 * (y * width + x)..][..3];
+                let change = source.change(uv, pixel);
+                for (value, change) in pixel.iter_mut().zip(change) {
+                    *value = to_byte(f32::from(*value) + alpha * change);
+                }
+            }
+        }
+    }
+    Picture::new(width, height, rgba)
+}
+
+/// The picture smoothed for being shown smaller than it is.
+fn for_place<'a>(picture: &'a Picture, quad: &Quad) -> Picture<'a> {
+    let ratio = picture.width().max(picture.height()) as f32 / quad.side();
+    if ratio > 1.0 {
+        blurred(picture, 0.5 * (ratio - 1.0))
+    } else {
+        picture.view()
+    }
+}
+
+/// Colour of a square picture at `[u, v]` in the quad.
+fn colour(picture: &Picture, [u, v]: Point) -> [f32; 3] {
+    picture.bilinear([u * picture.width() as f32, v * picture.height() as f32])
+}
+
+enum Source<'a> {
+    Face {
+        face: Picture<'a>,
+        drift: Field,
+    },
+    Difference {
+        edited: Picture<'a>,
+        unedited: Picture<'a>,
+    },
+}
+
+impl Source<'_> {
+    /// What is to be added to `pixel` of the photo, at `uv` in the quad, where the mask is full.
+    fn change(&self, uv: Point, pixel: &[u8]) -> [f32; 3] {
+        match self {
+            Source::Face { face, drift } => {
+                let (face, drift) = (colour(face, uv), drift.at(uv));
+                std::array::from_fn(|i| face[i] + drift[i] - f32::from(pixel[i]))
+            }
+            Source::Difference { edited, unedited } => {
+                let (edited, unedited) = (colour(edited, uv), colour(unedited, uv));
+                std::array::from_fn(|i| edited[i] - unedited[i])
+            }
+        }
+    }
+}
+
+/// Smooth numbers over the quad, `N` per cell of a grid of GRID by GRID.
+struct Grid<const N: usize>(Vec<[f32; N]>);
+
+impl<const N: usize> Grid<N> {
+    /// Bilinear value at `[u, v]`, constant beyond the middles of the outermost cells.
+    fn at(&self, uv: Point) -> [f32; N] {
+        let [(x, fx), (y, fy)] = uv.map(|t| {
+            let at = (t * GRID as f32 - 0.5).clamp(0.0, GRID as f32 - 1.0);
+            let near = (at as usize).min(GRID - 2);
+            (near, at - near as f32)
+        });
+        let at = y * GRID + x;
+        let [a, b, c, d] = [
+            self.0[at],
+            self.0[at + 1],
+            self.0[at + GRID],
+            self.0[at + GRID + 1],
+        ];
+        std::array::from_fn(|i| {
+            let top = a[i] + fx * (b[i] - a[i]);
+            let bottom = c[i] + fx * (d[i] - c[i]);
+            top + fy * (bottom - top)
+        })
+    }
+}
+
+/// Middles of the cells, row by row.
+fn cells() -> impl Iterator<Item = Point> {
+    (0..GRID * GRID).map(|i| [i % GRID, i / GRID].map(|i| (i as f32 + 0.5) / GRID as f32))
+}
+
+/// How much of a pasted picture shows, 0..=1.
+struct Mask {
+    region: Option<Grid<1>>,
+}
+
+impl Mask {
+    fn new(quad: &Quad, points: Option<&[Point]>) -> Mask {
+        let region = points.map(|points| {
+            let outline = region(&OVAL.map(|i| quad.locate(points[i])));
+            let mut filled: Vec<f32> = cells()
+                .map(|cell| f32::from(u8::from(contains(&outline, cell))))
+                .collect();
+            blur(&mut filled, GRID, SOFTNESS * GRID as f32);
+            Grid(filled.into_iter().map(|v| [v.clamp(0.0, 1.0)]).collect())
+        });
+        Mask { region }
+    }
+
+    /// Value at `[u, v]` in the quad, 0 outside it.
+    fn at(&self, [u, v]: Point) -> f32 {
+        let depth = u.min(1.0 - u).min(v).min(1.0 - v);
+        if depth <= 0.0 {
+            return 0.0;
+        }
+        let t = (depth / FEATHER).min(1.0);
+        t * t
+            * (3.0 - 2.0 * t)
+            * self
+                .region
+                .as_ref()
+                .map_or(1.0, |region| region.at([u, v])[0])
+    }
+}
+
+/// The outline of a face, in the quad's own coordinates, grown to hold its hair.
+fn region(oval: &[Point]) -> Vec<Point> {
+    let count = oval.len() as f32;
+    let [cx, cy] = oval.iter().fold([0.0, 0.0], |sum, p| {
+        [sum[0] + p[0] / count, sum[1] + p[1] / count]
+    });
+    let grown = oval.iter().map(|[u, v]| {
+        let [dx, dy] = [u - cx, v - cy];
+        let distance = dx.hypot(dy).max(f32::MIN_POSITIVE);
+        let upwards = (-dy / distance).max(0.0);
+        let factor = 1.0 + (GROWTH + HAIR * upwards) / distance;
+        [cx + factor * dx, cy + factor * dy]
+    });
+    grown.collect()
+}
+
+/// Whether a point lies inside a polygon, by the number of edges that a ray to the right crosses.
+fn contains(polygon: &[Point], [x, y]: Point) -> bool {
+    let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    let crossed = edges.filter(|([ax, ay], [bx, by])| {
+        (*ay > y) != (*by > y) && x < ax + (y - ay) / (by - ay) * (bx - ax)
+    });
+    crossed.count() % 2 == 1
+}
+
+/// A smooth colour offset.
+struct Field(Grid<3>);
+
+impl Field {
+    /// How the photo differs from `reference` along the border of the mask, carried smoothly over the whole quad. What
+    /// differs in content rather than in tint hardly counts.
+    fn drift(
+        photo: &Picture,
+        quad: &Quad,
+        reference: &Picture,
+        mask: &Mask,
+    ) -> Result<Field, FaceError> {
+        let place = align(photo, quad, GRID)?;
+        let side = reference.width().max(reference.height()) as f32;
+        let pyramid = Pyramid::new(reference.view());
+        let square = Quad::new([side / 2.0, side / 2.0], [side / 2.0, 0.0]);
+        let samples: Vec<_> = square
+            .iter()
+            .flat_map(|square| pyramid.sample(square, GRID))
+            .collect();
+        let [width, height] = [photo.width() as f32, photo.height() as f32];
+        let mut differences = Vec::with_capacity(GRID * GRID);
+        let mut weights = Vec::with_capacity(GRID * GRID);
+        for ((cell, sample), pixel) in cells().zip(samples).zip(place.rgba().chunks_exact(4)) {
+            let [x, y] = quad.at(cell);
+            let inside = (0.0..width).contains(&x) && (0.0..height).contains(&y);
+            let alpha = mask.at(cell);
+            let on_ring = inside && alpha > 0.05 && alpha < 0.95;
+            let sample = sample.unwrap_or_default();
+            differences.push(std::array::from_fn::<f32, 3, _>(|i| {
+                f32::from(pixel[i]) - sample[i]
+            }));
+            weights.push(if on_ring { 1.0 } else { 0.0 });
+        }
+        let typical: [f32; 3] =
+            std::array::from_fn(|i| median(differences.iter().zip(&weights), i));
+        for (weight, difference) in weights.iter_mut().zip(&differences) {
+            let distance: f32 = (0..3).map(|i| (difference[i] - typical[i]).powi(2)).sum();
+            *weight *= (-distance / (2.0 * DRIFT * DRIFT)).exp();
+        }
+        let sigma = MATCH_RADIUS * GRID as f32;
+        let mut planes: [Vec<f32>; 3] = std::array::from_fn(|i| {
+            differences
+                .iter()
+                .zip(&weights)
+                .map(|(difference, weight)| weight * (difference[i] - typical[i]))
+                .collect()
+        });
+        for plane in planes.iter_mut().chain([&mut weights]) {
+            blur(plane, GRID, sigma);
+        }
+        // Where no border is near, the typical difference holds.
+        let cell =
+            |at: usize| std::array::from_fn(|i| typical[i] + planes[i][at] / (weights[at] + 0.02));
+        Ok(Field(Grid((0..GRID * GRID).map(cell).collect())))
+    }
+
+    fn at(&self, uv: Point) -> [f32; 3] {
+        self.0.at(uv)
+    }
+}
+
+/// Median of one channel of the differences with a weight; 0 if there are none.
+fn median<'a>(differences: impl Iterator<Item = (&'a [f32; 3], &'a f32)>, channel: usize) -> f32 {
+    let mut values: Vec<f32> = differences
+        .filter(|(_, w)| **w > 0.0)
+        .map(|(d, _)| d[channel])
+        .collect();
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
