@@ -18,6 +18,7 @@ use crate::{
     encoder::Encoder,
     generator::Generator,
     layers::parameter,
+    weights,
 };
 
 /// Encoder, generator, DIPN and DICN.
@@ -172,16 +173,6 @@ impl ModuleMapper for Assignment {
     }
 }
 
-/// A named parameter's values on their way into the networks.
-pub struct NamedTensor {
-    /// Name in the checkpoint.
-    pub name: String,
-    /// Its dimensions.
-    pub shape: Vec<usize>,
-    /// Row-major values.
-    pub values: Vec<f32>,
-}
-
 /// Fills the networks batch by batch, so that little more than the parameters themselves is ever in memory.
 pub struct Loader {
     networks: Networks,
@@ -215,10 +206,10 @@ impl Loader {
     ///
     /// # Errors
     /// A [`LoadError`] that names the first tensor which is unknown, repeated or misshapen.
-    pub fn load(mut self, tensors: Vec<NamedTensor>) -> Result<Self, LoadError> {
+    pub fn load(mut self, tensors: Vec<weights::Tensor>) -> Result<Self, LoadError> {
         let mut values = HashMap::with_capacity(tensors.len());
         for tensor in tensors {
-            let NamedTensor {
+            let weights::Tensor {
                 name,
                 shape,
                 values: numbers,

@@ -34,6 +34,16 @@ pub enum PictureError {
     /// Encoding failed.
     #[error("the picture cannot be written as PNG: {0}")]
     Encode(#[source] image::ImageError),
+    /// Raw pixels of the wrong length.
+    #[error("{found} bytes are not {width} x {height} RGBA pixels")]
+    Bytes {
+        /// Bytes given.
+        found: usize,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
     /// A tensor that is no picture.
     #[error("expected a [1, 3, height, width] tensor, got {0:?}")]
     Shape(Vec<usize>),
@@ -73,23 +83,39 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
-    Ok(flatten(picture))
+    flatten(picture)
+}
+
+/// Rows of RGBA bytes, as a browser's canvas has them, as a picture; transparency is laid over white.
+///
+/// # Errors
+/// [`PictureError::Bytes`] if there are not `4 * width * height` bytes or no pixels at all.
+pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, PictureError> {
+    let expected = 4 * u64::from(width) * u64::from(height);
+    if expected == 0 || rgba.len() as u64 != expected {
+        return Err(PictureError::Bytes {
+            found: rgba.len(),
+            width,
+            height,
+        });
+    }
+    let mut picture = RgbImage::new(width, height);
+    for (pixel, rgba) in picture.pixels_mut().zip(rgba.chunks_exact(4)) {
+        let alpha = u32::from(rgba[3]);
+        for (value, &colour) in pixel.0.iter_mut().zip(rgba) {
+            *value = ((u32::from(colour) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+    }
+    Ok(picture)
 }
 
 /// Drops an alpha channel by laying the picture over white.
-fn flatten(picture: DynamicImage) -> RgbImage {
+fn flatten(picture: DynamicImage) -> Result<RgbImage, PictureError> {
     if !picture.color().has_alpha() {
-        return picture.into_rgb8();
+        return Ok(picture.into_rgb8());
     }
     let rgba = picture.into_rgba8();
-    RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
-        let [r, g, b, a] = rgba.get_pixel(x, y).0;
-        let over_white = |value: u8| {
-            let (value, alpha) = (u32::from(value), u32::from(a));
-            ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-        };
-        image::Rgb([over_white(r), over_white(g), over_white(b)])
-    })
+    from_rgba(rgba.as_raw(), rgba.width(), rgba.height())
 }
 
 /// Encodes a picture as PNG, without metadata.
@@ -184,7 +210,7 @@ mod tests {
     #[test]
     fn transparency_is_laid_over_white() {
         let rgba = image::RgbaImage::from_pixel(2, 2, image::Rgba([10, 20, 30, 0]));
-        let flat = flatten(DynamicImage::ImageRgba8(rgba));
+        let flat = flatten(DynamicImage::ImageRgba8(rgba)).unwrap();
         assert_eq!(flat.get_pixel(0, 0).0, [255, 255, 255]);
     }
 }

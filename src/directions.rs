@@ -1,0 +1,227 @@
+//! Edits as shifts of W+ codes.
+//!
+//! A slider adds `strength * vector` to a range of styles: InterFaceGAN directions (Shen et al., CVPR 2020)
+//! and SeFa ones (Shen and Zhou, CVPR 2021) bring the vector itself; a GANSpace component (Härkönen et al.,
+//! NeurIPS 2020) brings a principal axis times its standard deviation, so that the strength counts standard
+//! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
+//! coordinate *to* the strength; [`ganspace_shift`] computes that.
+
+use std::{collections::HashMap, ops::Range};
+
+use thiserror::Error;
+
+use crate::weights::{Direction, DirectionKind, Manifest, Tensor};
+
+/// Why a set of strengths cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EditError {
+    /// A name that the model does not offer.
+    #[error("this model has no edit called \"{name}\"; it has: {known}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// All names, comma-separated.
+        known: String,
+    },
+    /// A strength that is not a finite number.
+    #[error("the strength of \"{0}\" is not a finite number")]
+    Strength(String),
+    /// A direction whose tensor is not in the weights.
+    #[error("the tensor \"{0}\" of a direction is missing; import the weights again")]
+    Tensor(String),
+}
+
+/// One slider: what strength 1 adds to some styles.
+#[derive(Clone, Debug)]
+struct Slider {
+    styles: Range<usize>,
+    /// One vector for all styles, or one per style of the model: rows of `style_dim` values.
+    rows: Vec<f32>,
+}
+
+/// All edits of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Directions {
+    names: Vec<String>,
+    sliders: HashMap<String, Slider>,
+    style_dim: usize,
+}
+
+impl Directions {
+    /// Reads the directions that `manifest` lists from the tensors it names.
+    ///
+    /// # Errors
+    /// [`EditError::Tensor`] if one is missing or too short.
+    pub fn new(manifest: &Manifest, tensors: &HashMap<String, Tensor>) -> Result<Self, EditError> {
+        let style_dim = manifest.config.style_dim;
+        let mut names = Vec::new();
+        let mut sliders = HashMap::new();
+        for direction in &manifest.directions {
+            let rows = slider_rows(direction, tensors, style_dim)?;
+            let [first, end] = direction.styles;
+            names.push(direction.name.clone());
+            sliders.insert(
+                direction.name.clone(),
+                Slider {
+                    styles: first..end,
+                    rows,
+                },
+            );
+        }
+        Ok(Self {
+            names,
+            sliders,
+            style_dim,
+        })
+    }
+
+    /// Adds the given edits to `codes`, rows of `style_dim` values; strengths of the same name add up.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn apply<'a>(
+        &self,
+        codes: &[f32],
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+    ) -> Result<Vec<f32>, EditError> {
+        let mut codes = codes.to_vec();
+        for (name, strength) in strengths {
+            let slider = self.sliders.get(name).ok_or_else(|| EditError::Unknown {
+                name: name.to_owned(),
+                known: self.names.join(", "),
+            })?;
+            if !strength.is_finite() {
+                return Err(EditError::Strength(name.to_owned()));
+            }
+            add_rows(&mut codes, slider, strength, self.style_dim);
+        }
+        Ok(codes)
+    }
+}
+
+/// What strength 1 of a direction adds.
+fn slider_rows(
+    direction: &Direction,
+    tensors: &HashMap<String, Tensor>,
+    style_dim: usize,
+) -> Result<Vec<f32>, EditError> {
+    let values = |name: String| {
+        tensors
+            .get(&name)
+            .map(|tensor| tensor.values.as_slice())
+            .ok_or(EditError::Tensor(name))
+    };
+    match &direction.kind {
+        DirectionKind::Linear { tensor } => Ok(values(tensor.clone())?.to_vec()),
+        DirectionKind::Ganspace { basis, component } => {
+            let name = format!("{basis}.comp");
+            let axis = values(name.clone())?
+                .chunks_exact(style_dim)
+                .nth(*component)
+                .ok_or(EditError::Tensor(name))?;
+            let name = format!("{basis}.std");
+            let deviation = *values(name.clone())?
+                .get(*component)
+                .ok_or(EditError::Tensor(name))?;
+            Ok(axis.iter().map(|value| value * deviation).collect())
+        }
+    }
+}
+
+fn add_rows(codes: &mut [f32], slider: &Slider, strength: f32, style_dim: usize) {
+    let Slider { styles, rows } = slider;
+    let shared = rows.len() == style_dim;
+    for (style, code) in codes.chunks_exact_mut(style_dim).enumerate() {
+        if !styles.contains(&style) {
+            continue;
+        }
+        let from = if shared { 0 } else { style * style_dim };
+        for (value, shift) in code.iter_mut().zip(&rows[from..]) {
+            *value += strength * shift;
+        }
+    }
+}
+
+/// The reference's GANSpace edit: moves the coordinate along `axis` of style 0 to `strength` standard
+/// deviations from `mean` and adds that step to every style in `styles`.
+///
+/// `codes` are rows of `axis.len()` values.
+pub fn ganspace_shift(
+    codes: &mut [f32],
+    axis: &[f32],
+    mean: &[f32],
+    deviation: f32,
+    styles: Range<usize>,
+    strength: f32,
+) {
+    let coordinate: f32 = codes
+        .iter()
+        .zip(mean)
+        .zip(axis)
+        .map(|((code, mean), axis)| (code - mean) * axis)
+        .sum();
+    let step = (strength - coordinate / deviation) * deviation;
+    for (style, code) in codes.chunks_exact_mut(axis.len()).enumerate() {
+        if styles.contains(&style) {
+            for (value, axis) in code.iter_mut().zip(axis) {
+                *value += step * axis;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directions() -> Directions {
+        let slider = |styles, rows: &[f32]| Slider {
+            styles,
+            rows: rows.to_vec(),
+        };
+        Directions {
+            names: vec!["smile".into(), "age".into()],
+            sliders: HashMap::from([
+                ("smile".into(), slider(1..2, &[1.0, 2.0])),
+                ("age".into(), slider(0..3, &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0])),
+            ]),
+            style_dim: 2,
+        }
+    }
+
+    #[test]
+    fn shared_and_per_style_vectors_combine() {
+        let codes = [0.0; 6];
+        let edited = directions().apply(&codes, [("smile", 2.0), ("age", -1.0)]);
+        assert_eq!(edited.unwrap(), [-1.0, 0.0, 0.0, 4.0, -3.0, 0.0]);
+    }
+
+    #[test]
+    fn strength_zero_changes_nothing() {
+        let codes = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+        let edited = directions().apply(&codes, [("smile", 0.0), ("age", 0.0)]);
+        assert_eq!(edited.unwrap(), codes);
+    }
+
+    #[test]
+    fn unknown_names_and_bad_numbers_are_named() {
+        let codes = [0.0; 6];
+        let error = directions().apply(&codes, [("simle", 1.0)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this model has no edit called \"simle\"; it has: smile, age"
+        );
+        let error = directions().apply(&codes, [("age", f32::NAN)]).unwrap_err();
+        assert_eq!(error, EditError::Strength("age".into()));
+    }
+
+    #[test]
+    fn the_reference_edit_moves_the_coordinate_to_the_strength() {
+        let (axis, mean, deviation) = ([0.6, 0.8], [0.5, -0.5], 2.0);
+        let mut codes = vec![1.0, 3.0, 1.0, 3.0];
+        ganspace_shift(&mut codes, &axis, &mean, deviation, 0..1, 5.0);
+        let coordinate: f32 = (0..2).map(|i| (codes[i] - mean[i]) * axis[i]).sum();
+        assert!((coordinate / deviation - 5.0).abs() < 1e-5);
+        assert_eq!(codes[2..], [1.0, 3.0]);
+    }
+}

@@ -1,0 +1,379 @@
+//! The JavaScript API; the only place that knows about a browser.
+//!
+//! Everything runs inside a module worker. Errors are thrown as plain objects `{code, message, hint}`.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor};
+use image::RgbImage;
+use js_sys::{Function, Object, Reflect, Uint8ClampedArray};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    engine::{self, EngineError, EngineLoader},
+    picture::PictureError,
+    pipeline::{Inversion, Stage},
+    selftest,
+    weights::Manifest,
+};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A picture as `ImageData` takes it: rows of RGBA bytes. */
+export interface Picture { width: number; height: number; data: Uint8ClampedArray<ArrayBuffer>; }
+/** What every function throws. */
+export interface SdicError { code: string; message: string; hint: string; }
+/** One edit. A strength of 0 leaves the picture as it is. */
+export interface DirectionInfo { name: string; label: string; group: string; range: [number, number]; }
+/** A file of the weights directory. */
+export interface ShardInfo { file: string; bytes: number; sha256: string; }
+/** A picture that comes with the model. */
+export interface SampleInfo { file: string; label: string; }
+/** What the manifest of a weights directory says. */
+export interface ModelInfo {
+  name: string; title: string; provenance: string; licence: string; modelCard: string | null;
+  imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+  directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+}
+export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
+export type ViewName = "initial" | "reconstruction" | "discrepancy";
+export type StageCallback = (stage: StageName, done: number, total: number) => void;
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "ModelInfo")]
+    pub type ModelInfoJs;
+    #[wasm_bindgen(typescript_type = "Picture")]
+    pub type PictureJs;
+    #[wasm_bindgen(typescript_type = "ViewName")]
+    pub type ViewNameJs;
+    #[wasm_bindgen(typescript_type = "StageCallback")]
+    pub type StageCallbackJs;
+    #[wasm_bindgen(typescript_type = "Record<string, number>")]
+    pub type StrengthsJs;
+}
+
+/// Sends panics to the console, readable.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[derive(Serialize)]
+struct Thrown<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+/// An error object; messages say what is wrong and, after a semicolon, what to do.
+fn thrown(code: &str, text: &str) -> JsValue {
+    let (message, hint) = text.rsplit_once("; ").unwrap_or((text, ""));
+    plain(&Thrown {
+        code,
+        message,
+        hint,
+    })
+    .unwrap_or_else(|_| JsValue::from_str(text))
+}
+
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| JsValue::from_str(&error.to_string()))
+}
+
+impl From<EngineError> for JsValue {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::Weights(_) | EngineError::MissingShard(_) => "weights",
+            EngineError::Load(_) => "load",
+            EngineError::Edit(_) | EngineError::PreviewSize { .. } => "edit",
+            EngineError::Picture(_) => "picture",
+            EngineError::Device(_) => "device",
+        };
+        thrown(code, &error.to_string())
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelInfo<'a> {
+    name: &'a str,
+    title: &'a str,
+    provenance: &'a str,
+    licence: &'a str,
+    model_card: Option<&'a str>,
+    image_size: usize,
+    output_width: usize,
+    output_height: usize,
+    input_size: usize,
+    inject_size: usize,
+    styles: usize,
+    directions: Vec<DirectionInfo<'a>>,
+    shards: &'a [crate::weights::ShardEntry],
+    samples: &'a [crate::weights::Sample],
+}
+
+#[derive(Serialize)]
+struct DirectionInfo<'a> {
+    name: &'a str,
+    label: &'a str,
+    group: &'a str,
+    range: [f32; 2],
+}
+
+fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
+    let config = &manifest.config;
+    let [output_height, output_width] = config.output_size();
+    ModelInfo {
+        name: &manifest.name,
+        title: &manifest.title,
+        provenance: &manifest.provenance,
+        licence: &manifest.licence,
+        model_card: manifest.model_card.as_deref(),
+        image_size: config.image_size,
+        output_width,
+        output_height,
+        input_size: config.encoder.input_size,
+        inject_size: config.inject_size,
+        styles: config.styles(),
+        directions: manifest
+            .directions
+            .iter()
+            .map(|direction| DirectionInfo {
+                name: &direction.name,
+                label: &direction.label,
+                group: &direction.group,
+                range: direction.range,
+            })
+            .collect(),
+        shards: &manifest.shards,
+        samples: &manifest.samples,
+    }
+}
+
+/// RGBA bytes as pixels, transparency over white.
+fn picture_from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, JsValue> {
+    crate::picture::from_rgba(rgba, width, height)
+        .map_err(|error| EngineError::from(error).into())
+}
+
+/// Pixels as a `Picture`.
+fn picture_to_js(picture: &RgbImage) -> Result<PictureJs, JsValue> {
+    let rgba: Vec<u8> = picture
+        .pixels()
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
+        .collect();
+    let object = Object::new();
+    Reflect::set(&object, &"width".into(), &picture.width().into())?;
+    Reflect::set(&object, &"height".into(), &picture.height().into())?;
+    Reflect::set(&object, &"data".into(), &Uint8ClampedArray::from(rgba.as_slice()))?;
+    Ok(object.unchecked_into())
+}
+
+/// Waits until everything that `tensor` depends on has been computed.
+async fn settle<const D: usize>(tensor: &Tensor<D>) -> Result<(), EngineError> {
+    let first = tensor.clone().slice([0..1; D]);
+    engine::read(first).await.map(drop)
+}
+
+struct Session {
+    inversion: Inversion,
+    codes: Vec<f32>,
+}
+
+/// A device with, once loaded, a model and the face being edited.
+#[wasm_bindgen]
+pub struct Engine {
+    device: Device,
+    backend: &'static str,
+    adapter: String,
+    loader: Option<EngineLoader>,
+    engine: Option<engine::Engine>,
+    session: Option<Session>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens a device: "cpu", or "webgpu" where this build has it.
+    pub async fn create(backend: &str) -> Result<Engine, JsValue> {
+        let (device, backend, adapter) = match backend {
+            "cpu" => (crate::device::cpu(), "cpu", "CPU (WebAssembly)".to_owned()),
+            #[cfg(feature = "wgpu")]
+            "webgpu" => {
+                let gpu = crate::device::gpu::open()
+                    .await
+                    .map_err(|error| thrown("no-gpu", &error.to_string()))?;
+                (gpu.device, "webgpu", gpu.adapter)
+            }
+            other => {
+                let text = format!("this build has no \"{other}\" backend; use \"cpu\"");
+                return Err(thrown("no-backend", &text));
+            }
+        };
+        Ok(Engine {
+            device,
+            backend,
+            adapter,
+            loader: None,
+            engine: None,
+            session: None,
+        })
+    }
+
+    /// "cpu" or "webgpu".
+    #[wasm_bindgen(getter)]
+    pub fn backend(&self) -> String {
+        self.backend.to_owned()
+    }
+
+    /// Name of the adapter, for people.
+    #[wasm_bindgen(getter)]
+    pub fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
+    /// Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped.
+    pub fn begin(&mut self, manifest_json: &[u8]) -> Result<ModelInfoJs, JsValue> {
+        self.session = None;
+        self.engine = None;
+        let loader = EngineLoader::new(manifest_json, &self.device)?;
+        let info = plain(&model_info(loader.manifest()))?;
+        self.loader = Some(loader);
+        Ok(info.unchecked_into())
+    }
+
+    /// Verifies one shard (size, SHA-256, tensor table) and takes its tensors; any order. After an error the
+    /// load starts again with `begin`.
+    #[wasm_bindgen(js_name = pushShard)]
+    pub fn push_shard(&mut self, index: usize, bytes: &[u8]) -> Result<(), JsValue> {
+        let loader = self.loader.take().ok_or_else(not_loading)?;
+        self.loader = Some(loader.push_shard(index, bytes)?);
+        Ok(())
+    }
+
+    /// Completes the model; an error names every tensor that is missing.
+    pub fn finish(&mut self) -> Result<(), JsValue> {
+        let loader = self.loader.take().ok_or_else(not_loading)?;
+        self.engine = Some(loader.finish()?);
+        Ok(())
+    }
+
+    /// Runs a tiny model on this device and on the CPU; returns the largest relative difference and throws
+    /// ("self-test") if it is above 1e-3. Also compiles the shaders.
+    #[wasm_bindgen(js_name = selfTest)]
+    pub async fn self_test(&self) -> Result<f32, JsValue> {
+        let difference = selftest::largest_difference(&self.device).await?;
+        if difference > selftest::TOLERANCE {
+            let text = format!("the adapter {} computes wrongly (difference {difference}); use the CPU instead", self.adapter);
+            return Err(thrown("self-test", &text));
+        }
+        Ok(difference)
+    }
+
+    /// Inverts an aligned square face (RGBA bytes of any size); `onStage` hears of each stage as it begins.
+    pub async fn invert(
+        &mut self,
+        rgba: &[u8],
+        width: u32,
+        height: u32,
+        on_stage: &StageCallbackJs,
+    ) -> Result<(), JsValue> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        let sdic = engine.sdic();
+        let on_stage: &Function = on_stage.unchecked_ref();
+        let report = |stage: Stage| {
+            let done = stage as usize;
+            let arguments = (stage.name().into(), done.into(), Stage::ALL.len().into());
+            on_stage.call3(&JsValue::NULL, &arguments.0, &arguments.1, &arguments.2)
+        };
+        let face = engine.face_tensor(&picture_from_rgba(rgba, width, height)?);
+        report(Stage::Encode)?;
+        let initial_codes = sdic.encode(face.clone());
+        settle(&initial_codes).await?;
+        report(Stage::Generate)?;
+        let initial = sdic.generate(&initial_codes);
+        settle(&initial.image).await?;
+        report(Stage::Predict)?;
+        let discrepancy = sdic.predict(face, initial.image.clone());
+        settle(&discrepancy).await?;
+        report(Stage::Compensate)?;
+        let compensation = sdic.compensate(
+            discrepancy.clone(),
+            initial.feature.clone(),
+            initial_codes.clone(),
+        );
+        settle(&compensation.residual).await?;
+        report(Stage::Reconstruct)?;
+        let (residual, reconstruction) = sdic.reconstruct(&compensation, initial.feature);
+        settle(&reconstruction).await?;
+        let inversion = Inversion {
+            initial_codes,
+            initial: initial.image,
+            discrepancy,
+            codes: compensation.codes,
+            residual,
+            reference_residual: compensation.residual,
+            reconstruction,
+        };
+        let codes = engine.codes(&inversion).await?;
+        self.session = Some(Session { inversion, codes });
+        Ok(())
+    }
+
+    /// A picture of the current inversion: the plain e4e reconstruction ("initial"), the compensated one
+    /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
+    pub async fn view(&self, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
+        let (engine, session) = self.session()?;
+        let inversion = &session.inversion;
+        let image = match kind.as_string().as_deref() {
+            Some("initial") => inversion.initial.clone(),
+            Some("reconstruction") => inversion.reconstruction.clone(),
+            Some("discrepancy") => inversion.discrepancy.clone(),
+            _ => {
+                let text = "no such view; use \"initial\", \"reconstruction\" or \"discrepancy\"";
+                return Err(thrown("view", text));
+            }
+        };
+        picture_to_js(&engine.render(image).await?)
+    }
+
+    /// Renders the inverted face with the given strengths by edit name, in one generator pass;
+    /// `previewSize`, a power of two from `injectSize`, stops at that resolution.
+    pub async fn edit(
+        &self,
+        strengths: &StrengthsJs,
+        preview_size: Option<usize>,
+    ) -> Result<PictureJs, JsValue> {
+        let (engine, session) = self.session()?;
+        let strengths: HashMap<String, f32> = serde_wasm_bindgen::from_value(strengths.into())
+            .map_err(|error| thrown("edit", &error.to_string()))?;
+        let strengths = strengths.iter().map(|(name, &value)| (name.as_str(), value));
+        let picture = engine
+            .edit(&session.inversion, &session.codes, strengths, preview_size)
+            .await?;
+        picture_to_js(&picture)
+    }
+}
+
+impl Engine {
+    fn session(&self) -> Result<(&engine::Engine, &Session), JsValue> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        let session = self
+            .session
+            .as_ref()
+            .ok_or_else(|| thrown("order", "no face has been inverted; call invert first"))?;
+        Ok((engine, session))
+    }
+}
+
+fn not_loading() -> JsValue {
+    thrown("order", "no model is being loaded; call begin first")
+}
+
+fn no_model() -> JsValue {
+    thrown("order", "no model is loaded; call begin, pushShard and finish first")
+}
