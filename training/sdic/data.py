@@ -1,0 +1,80 @@
+"""Training pictures held in memory, their labels, and augmentation."""
+
+from __future__ import annotations
+
+import csv
+import math
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+LABELS = ("smile", "age", "gender", "yaw", "pitch", "glasses")
+COLUMNS = ("smile_est", "age_est", "female_est", "yaw", "pitch", "glasses_est")
+
+
+class Faces:
+    """Pictures as uint8 [count,S,S,3] (memory-mapped) with the rows of index.csv beside them."""
+
+    def __init__(self, packed: pathlib.Path, index: pathlib.Path):
+        self.pixels = np.load(packed, mmap_mode="r")
+        with open(index, newline="") as f:
+            rows = list(csv.DictReader(f))
+        if len(rows) != len(self.pixels):
+            raise ValueError(f"{packed}: {len(self.pixels)} pictures but {index} has {len(rows)} rows; pack again")
+        self.real = np.array([r["source"] == "real" for r in rows])
+        self.val = np.array([r["split"] == "val" for r in rows])
+        self.labels = np.array([[float(r[c] or "nan") for c in COLUMNS] for r in rows], np.float32)
+        train = self.labels[~self.val]
+        self.mean, self.std = np.nanmean(train, 0), np.nanstd(train, 0)
+
+    def split(self, val: bool, real: bool | None = None) -> np.ndarray:
+        keep = self.val == val
+        return np.flatnonzero(keep if real is None else keep & (self.real == real))
+
+    def images(self, ids) -> torch.Tensor:
+        """[n,3,S,S] in [-1,1], channels last."""
+        batch = torch.from_numpy(self.pixels[np.sort(ids)] if len(ids) > 256 else self.pixels[ids])
+        return batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+    def standard_labels(self, ids) -> torch.Tensor:
+        """Labels with mean 0 and deviation 1 over the training split; missing ones are 0."""
+        return torch.from_numpy(np.nan_to_num((self.labels[ids] - self.mean) / self.std))
+
+
+class Sampler:
+    """Random training batches in which a fixed share are real photos."""
+
+    def __init__(self, faces: Faces, batch: int, real_share: float, seed: int):
+        self.faces, self.batch, self.real_share = faces, batch, real_share
+        self.pools = {real: faces.split(val=False, real=real) for real in (True, False)}
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self):
+        """Augmented images [n,3,S,S] and standard labels [n,6]."""
+        real = self.rng.random(self.batch) < self.real_share
+        ids = np.where(real, self.rng.choice(self.pools[True], self.batch), self.rng.choice(self.pools[False], self.batch))
+        labels = self.faces.standard_labels(ids)
+        images = self.faces.images(ids)
+        flip = self.rng.random(self.batch) < 0.5
+        images[flip] = images[flip].flip(3)
+        yaw = LABELS.index("yaw")
+        mirrored = -labels[:, yaw] - 2 * float(self.faces.mean[yaw] / self.faces.std[yaw])
+        labels[:, yaw] = torch.where(torch.from_numpy(flip), mirrored, labels[:, yaw])
+        return self.jitter(images), labels
+
+    def jitter(self, images):
+        """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring."""
+        n = len(images)
+        draw = lambda spread: torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32))
+        zoom, turn = torch.exp(draw(0.02)), draw(math.radians(1.5))
+        rows = [zoom * turn.cos(), -zoom * turn.sin(), draw(0.015), zoom * turn.sin(), zoom * turn.cos(), draw(0.015)]
+        theta = torch.stack(rows, 1).view(n, 2, 3)
+        grid = F.affine_grid(theta, images.shape, align_corners=False)
+        images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        unit = (images * 0.5 + 0.5).clamp(1e-3, 1)
+        unit = unit ** torch.exp(draw(0.1)).view(n, 1, 1, 1)
+        tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1)
+        unit = unit * tint * torch.exp(draw(0.05)).view(n, 1, 1, 1)
+        return (unit.clamp(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last)
