@@ -14,6 +14,8 @@ mod manifest;
 mod packer;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use codec::{Dtype, Tensor};
 pub use dir::{StagedDir, WeightsDir};
