@@ -89,10 +89,23 @@ impl EngineLoader {
     ///
     /// # Errors
     /// [`EngineError`] names the shard or tensor that is damaged or does not belong.
-    pub fn push_shard(mut self, index: usize, bytes: &[u8]) -> Result<Self, EngineError> {
+    pub fn push_shard(self, index: usize, bytes: &[u8]) -> Result<Self, EngineError> {
+        let tensors = self.manifest.decode_shard(index, bytes)?;
+        let tensors = tensors.collect::<Result<_, _>>()?;
+        self.push_tensors(index, tensors)
+    }
+
+    /// Takes the tensors of a shard that was checked and decoded before.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] names the tensor that does not belong.
+    pub fn push_tensors(
+        mut self,
+        index: usize,
+        tensors: Vec<weights::Tensor>,
+    ) -> Result<Self, EngineError> {
         let mut parameters = Vec::new();
-        for tensor in self.manifest.decode_shard(index, bytes)? {
-            let tensor = tensor?;
+        for tensor in tensors {
             if self.direction_names.contains(&tensor.name) {
                 self.directions.insert(tensor.name.clone(), tensor);
             } else {

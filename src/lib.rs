@@ -6,11 +6,13 @@
 //! | stage | module | in | out |
 //! |---|---|---|---|
 //! | photo | [`picture`] | file bytes | pixels |
+//! | aligned face | [`face`] | pixels | face in FFHQ framing |
 //! | codes | [`encoder`] | aligned face | W+ codes w |
 //! | first picture | [`generator`] | w | picture, feature G(w) |
 //! | discrepancy | [`dipn`] | face, first picture | what was lost |
 //! | compensation | [`dicn`] | discrepancy, G(w), w | feature F, codes w' |
-//! | edit | [`directions`], [`generator`] | w', strengths | picture |
+//! | edit | [`directions`], [`generator`] | w', strengths | edited face |
+//! | picture | [`face`] | edited face, photo | edited photo |
 //!
 //! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits.
 
@@ -21,6 +23,7 @@ pub mod dipn;
 pub mod directions;
 pub mod encoder;
 pub mod engine;
+pub mod face;
 pub mod generator;
 pub mod layers;
 pub mod model;

@@ -109,6 +109,14 @@ pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, Pictu
     Ok(picture)
 }
 
+/// Rows of opaque RGBA bytes.
+pub fn to_rgba(picture: &RgbImage) -> Vec<u8> {
+    picture
+        .pixels()
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
+        .collect()
+}
+
 /// Drops an alpha channel by laying the picture over white.
 fn flatten(picture: DynamicImage) -> Result<RgbImage, PictureError> {
     if !picture.color().has_alpha() {

@@ -163,10 +163,7 @@ fn picture_from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, J
 
 /// Pixels as a `Picture`.
 fn picture_to_js(picture: &RgbImage) -> Result<PictureJs, JsValue> {
-    let rgba: Vec<u8> = picture
-        .pixels()
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
-        .collect();
+    let rgba = crate::picture::to_rgba(picture);
     let object = Object::new();
     Reflect::set(&object, &"width".into(), &picture.width().into())?;
     Reflect::set(&object, &"height".into(), &picture.height().into())?;

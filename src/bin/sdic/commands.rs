@@ -1,0 +1,282 @@
+//! The commands, and what they share.
+
+use std::{
+    error::Error,
+    fs, io,
+    path::Path,
+    time::Instant,
+};
+
+use burn::tensor::Device;
+use image::RgbImage;
+use sdic::{
+    engine::{Engine, EngineLoader},
+    face::{self, Face, FaceFinder, PasteMode},
+    picture,
+    pipeline::{Inversion, Stage},
+    weights::WeightsDir,
+};
+
+use crate::{Backend, Job};
+
+/// What a command may fail with; printed as one line.
+pub type Failure = Box<dyn Error>;
+
+const FACE_MANIFEST: &[u8] = include_bytes!("../../../weights/face/manifest.json");
+const FACE_WEIGHTS: &[u8] = include_bytes!("../../../weights/face/face.safetensors");
+
+/// Reads "name=strength".
+pub fn parse_strength(text: &str) -> Result<(String, f32), String> {
+    let (name, strength) = text
+        .split_once('=')
+        .ok_or_else(|| format!("\"{text}\" is not of the form name=strength, such as smile=2"))?;
+    let strength = strength
+        .trim()
+        .parse::<f32>()
+        .ok()
+        .filter(|strength| strength.is_finite())
+        .ok_or_else(|| format!("the strength of \"{name}\" is not a number"))?;
+    Ok((name.trim().to_owned(), strength))
+}
+
+/// Reads a file whole; an error names it.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Writes a file completely or not at all.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    written.map_err(|error: io::Error| {
+        // The first error matters more than a leftover file.
+        let _ = fs::remove_file(&partial);
+        format!("{}: {error}", path.display()).into()
+    })
+}
+
+fn write_picture(path: &Path, picture: &RgbImage) -> Result<(), Failure> {
+    write_file(path, &picture::encode_png(picture)?)
+}
+
+/// Decodes a photo; an error names the file.
+pub fn read_picture(path: &Path) -> Result<RgbImage, Failure> {
+    picture::decode(&read_file(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Opens the device that was asked for.
+pub fn open_device(backend: Backend) -> Result<Device, Failure> {
+    match backend {
+        Backend::Cpu => Ok(sdic::device::cpu()),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => {
+            let gpu = pollster::block_on(sdic::device::gpu::open())?;
+            eprintln!("running on {}", gpu.adapter);
+            Ok(gpu.device)
+        }
+    }
+}
+
+/// Loads a model shard by shard.
+pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
+    let started = Instant::now();
+    let dir = WeightsDir::open(weights)
+        .map_err(|error| format!("{}: {error}", weights.display()))?;
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device)?;
+    for index in 0..dir.manifest().shards.len() {
+        loader = loader.push_tensors(index, dir.read_shard(index)?)?;
+    }
+    let engine = loader.finish()?;
+    eprintln!(
+        "loaded {} in {:.1} s",
+        engine.manifest().title,
+        started.elapsed().as_secs_f32()
+    );
+    Ok(engine)
+}
+
+/// Inverts with a line per stage on stderr.
+pub fn invert_with_progress(engine: &Engine, face: &RgbImage) -> Inversion {
+    let started = Instant::now();
+    engine.sdic().invert(engine.face_tensor(face), |stage| {
+        let step = stage as usize + 1;
+        eprintln!(
+            "[{:5.1} s] {step}/{} {}",
+            started.elapsed().as_secs_f32(),
+            Stage::ALL.len(),
+            stage.name()
+        );
+    })
+}
+
+/// A photo and the face in it to work on.
+struct Subject {
+    photo: face::Picture<'static>,
+    /// `None` if the whole photo is an aligned face.
+    face: Option<Face>,
+}
+
+impl Subject {
+    fn open(job: &Job) -> Result<Self, Failure> {
+        let photo = rgba(&read_picture(&job.photo)?)?;
+        if job.aligned {
+            return Ok(Self { photo, face: None });
+        }
+        let mut faces = find_faces(&photo, &job.photo)?;
+        let index = job.face as usize - 1;
+        if index >= faces.len() {
+            return Err(format!(
+                "{}: there is no face {}; {} found",
+                job.photo.display(),
+                job.face,
+                faces.len()
+            )
+            .into());
+        }
+        Ok(Self {
+            photo,
+            face: Some(faces.swap_remove(index)),
+        })
+    }
+
+    /// The aligned face for an encoder of `side` pixels.
+    fn aligned(&self, side: usize) -> Result<RgbImage, Failure> {
+        match &self.face {
+            Some(face) => rgb(&face::align(&self.photo, &face.quad, side)?),
+            None => rgb(&self.photo),
+        }
+    }
+
+    /// The finished picture: the face itself, or the photo with the face pasted back.
+    fn finish(
+        &self,
+        edited: RgbImage,
+        unedited: &RgbImage,
+        mode: PasteMode,
+    ) -> Result<RgbImage, Failure> {
+        let Some(face) = &self.face else {
+            return Ok(edited);
+        };
+        let (edited, unedited) = (rgba(&edited)?, rgba(unedited)?);
+        let points = Some(face.points.as_slice());
+        rgb(&face::paste_back(
+            &self.photo,
+            &face.quad,
+            points,
+            &edited,
+            Some(&unedited),
+            mode,
+        )?)
+    }
+}
+
+fn rgba(picture: &RgbImage) -> Result<face::Picture<'static>, Failure> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    Ok(face::Picture::new(width, height, picture::to_rgba(picture))?)
+}
+
+fn rgb(picture: &face::Picture) -> Result<RgbImage, Failure> {
+    let (width, height) = (picture.width() as u32, picture.height() as u32);
+    Ok(picture::from_rgba(picture.rgba(), width, height)?)
+}
+
+fn find_faces(photo: &face::Picture, path: &Path) -> Result<Vec<Face>, Failure> {
+    let faces = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?.detect(photo);
+    if faces.is_empty() {
+        return Err(format!(
+            "{}: no face found; use a picture from the front, or crop it and pass --aligned",
+            path.display()
+        )
+        .into());
+    }
+    for warning in &faces[0].warnings {
+        eprintln!("{}: {}", path.display(), warning.message());
+    }
+    Ok(faces)
+}
+
+/// `sdic align`.
+pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
+    let picture = rgba(&read_picture(photo)?)?;
+    let faces = find_faces(&picture, photo)?;
+    fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
+    for (index, face) in faces.iter().enumerate() {
+        let aligned = face::align(&picture, &face.quad, size)?;
+        write_picture(&out.join(format!("{}.png", index + 1)), &rgb(&aligned)?)?;
+    }
+    write_file(&out.join("faces.json"), &serde_json::to_vec_pretty(&faces)?)?;
+    println!("{} faces", faces.len());
+    Ok(())
+}
+
+/// `sdic inspect`.
+pub fn inspect(weights: &Path) -> Result<(), Failure> {
+    let dir = WeightsDir::open(weights)
+        .map_err(|error| format!("{}: {error}", weights.display()))?;
+    let manifest = dir.manifest();
+    let config = &manifest.config;
+    let [height, width] = config.output_size();
+    let bytes: u64 = manifest.shards.iter().map(|shard| shard.bytes).sum();
+    for index in 0..manifest.shards.len() {
+        dir.read_shard(index)?;
+    }
+    println!("{} ({})", manifest.title, manifest.name);
+    println!("picture     {width} x {height}, from a {0} x {0} face", config.encoder.input_size);
+    println!("styles      {} of {} values", config.styles(), config.style_dim);
+    println!("injection   at {} pixels", config.inject_size);
+    println!(
+        "weights     {} tensors in {} shards, {:.1} MB, all verified",
+        manifest.tensors.len(),
+        manifest.shards.len(),
+        bytes as f64 / 1e6
+    );
+    println!("provenance  {}", manifest.provenance);
+    println!("licence     {}", manifest.licence);
+    for direction in &manifest.directions {
+        let [low, high] = direction.range;
+        println!(
+            "edit        {:<16} {low:>5} to {high:<5} {} / {}",
+            direction.name, direction.group, direction.label
+        );
+    }
+    Ok(())
+}
+
+/// `sdic invert`.
+pub fn invert(
+    job: &Job,
+    initial: Option<&Path>,
+    discrepancy: Option<&Path>,
+) -> Result<(), Failure> {
+    let subject = Subject::open(job)?;
+    let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
+    let face = subject.aligned(engine.config().encoder.input_size)?;
+    let inversion = invert_with_progress(&engine, &face);
+    let render = |image| pollster::block_on(engine.render(image));
+    let reconstruction = render(inversion.reconstruction)?;
+    if let Some(path) = initial {
+        write_picture(path, &render(inversion.initial)?)?;
+    }
+    if let Some(path) = discrepancy {
+        write_picture(path, &render(inversion.discrepancy)?)?;
+    }
+    let finished = subject.finish(reconstruction.clone(), &reconstruction, PasteMode::Face)?;
+    write_picture(&job.out, &finished)
+}
+
+/// `sdic edit`.
+pub fn edit(job: &Job, strengths: &[(String, f32)], paste: PasteMode) -> Result<(), Failure> {
+    let subject = Subject::open(job)?;
+    let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
+    let face = subject.aligned(engine.config().encoder.input_size)?;
+    let inversion = invert_with_progress(&engine, &face);
+    let edited = pollster::block_on(async {
+        let codes = engine.codes(&inversion).await?;
+        let strengths = strengths.iter().map(|(name, value)| (name.as_str(), *value));
+        engine.edit(&inversion, &codes, strengths, None).await
+    })?;
+    let unedited = pollster::block_on(engine.render(inversion.reconstruction))?;
+    write_picture(&job.out, &subject.finish(edited, &unedited, paste)?)
+}

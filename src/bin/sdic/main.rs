@@ -1,0 +1,130 @@
+//! `sdic`: the pipeline of the page on the command line.
+
+mod commands;
+mod trace;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sdic::face::PasteMode;
+
+/// Invert a face into a StyleGAN2, edit it, and keep what the inversion would lose.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say what a weights directory contains, and check every file of it.
+    Inspect {
+        /// Weights directory.
+        weights: PathBuf,
+    },
+    /// Find the faces in a photo and write each one aligned, with its quad and points as JSON.
+    Align {
+        /// JPEG, PNG or WebP file.
+        photo: PathBuf,
+        /// Directory to write to.
+        #[arg(long)]
+        out: PathBuf,
+        /// Side of the aligned pictures in pixels.
+        #[arg(long, default_value_t = 1024)]
+        size: usize,
+    },
+    /// Reconstruct the face in a photo.
+    Invert {
+        #[command(flatten)]
+        job: Job,
+        /// Also write the plain e4e reconstruction, before compensation.
+        #[arg(long)]
+        initial: Option<PathBuf>,
+        /// Also write DIPN's discrepancy map.
+        #[arg(long)]
+        discrepancy: Option<PathBuf>,
+    },
+    /// Edit the face in a photo.
+    Edit {
+        #[command(flatten)]
+        job: Job,
+        /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
+        #[arg(long, value_delimiter = ',', required = true, value_parser = commands::parse_strength, allow_hyphen_values = true)]
+        edit: Vec<(String, f32)>,
+        /// What is put into the photo.
+        #[arg(long, value_enum, default_value_t = Paste::Face)]
+        paste: Paste,
+    },
+    /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
+    Trace(trace::Trace),
+}
+
+/// What to work on, with what, and where to.
+#[derive(Args)]
+struct Job {
+    /// JPEG, PNG or WebP file.
+    photo: PathBuf,
+    /// Weights directory.
+    #[arg(long, default_value = "weights")]
+    weights: PathBuf,
+    /// PNG file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// The picture is an aligned face already; write only the face.
+    #[arg(long)]
+    aligned: bool,
+    /// Which face, counted from the largest.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    face: u32,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    backend: Backend,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Backend {
+    /// The processor.
+    Cpu,
+    /// A GPU, through Vulkan, Metal or DirectX.
+    #[cfg(feature = "wgpu")]
+    Wgpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Paste {
+    /// The edited face itself.
+    Face,
+    /// Only what the edit changed: keeps pores and grain.
+    Difference,
+}
+
+impl From<Paste> for PasteMode {
+    fn from(paste: Paste) -> Self {
+        match paste {
+            Paste::Face => Self::Face,
+            Paste::Difference => Self::Difference,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Inspect { weights } => commands::inspect(&weights),
+        Command::Align { photo, out, size } => commands::align(&photo, &out, size),
+        Command::Invert {
+            job,
+            initial,
+            discrepancy,
+        } => commands::invert(&job, initial.as_deref(), discrepancy.as_deref()),
+        Command::Edit { job, edit, paste } => commands::edit(&job, &edit, paste.into()),
+        Command::Trace(trace) => trace::run(&trace),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sdic: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
