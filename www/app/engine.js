@@ -1,0 +1,150 @@
+// The engine as the page sees it: which backend runs, how far its model is, and how to bring it back when it falls.
+import { Failure } from "../shared/failure.js";
+import { RemoteWorker } from "../shared/rpc.js";
+import { t } from "../shared/strings.js";
+import { remember, settings } from "./settings.js";
+
+/** @import { Adapter, Backend, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Stage, Strengths } from "../shared/types.js" */
+
+/**
+ * @typedef {{ state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure }} EngineStatus
+ */
+
+const SCRIPT = new URL("../workers/engine.js", import.meta.url);
+const MANIFEST = new URL("../weights/manifest.json", import.meta.url).href;
+
+/** Fires `status`, `stage`, `manifest` and `notice` (a sentence for the visitor). */
+export class Engine extends EventTarget {
+  /** @type {RemoteWorker | undefined} */
+  #worker;
+  /** @type {Promise<Manifest> | undefined} */
+  #ready;
+  /** @type {EngineStatus} */
+  status = { state: "starting" };
+  /** @type {Manifest | undefined} */
+  manifest;
+  /** @type {Adapter | undefined} */
+  adapter;
+
+  /**
+   * Starts, or starts anew, the engine that the settings ask for, and loads the model into it.
+   * @returns {Promise<Manifest>}
+   */
+  start() {
+    this.#worker?.stop(new Failure({ code: "restarted", message: "the engine was started anew" }));
+    const ready = this.#start();
+    ready.catch((failure) => {
+      if (this.#ready === ready && failure.code !== "restarted") this.#tell({ state: "failed", failure });
+    });
+    this.#ready = ready;
+    return ready;
+  }
+
+  /** Resolves when the model is loaded. */
+  get ready() {
+    return this.#ready ?? this.start();
+  }
+
+  /** Identifies what timings depend on. */
+  get timingKey() {
+    return `${this.manifest?.name} ${this.status.info?.backend}`;
+  }
+
+  async #start() {
+    this.#tell({ state: "starting" });
+    let worker = this.#spawn();
+    this.adapter = /** @type {Adapter} */ (await worker.call("probe"));
+    const wish = settings.backend;
+    let backend = /** @type {Backend} */ (wish === "auto" ? (this.adapter.kind === "real" ? "webgpu" : "cpu") : wish);
+    /** @type {EngineInfo} */
+    let info;
+    try {
+      info = await worker.call("start", backend);
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      if (backend === "cpu" || failure.code === "restarted") throw failure;
+      const reason = failure.message;
+      this.#notice(failure.code === "self-test" ? t("engine.selfTestFailed") : t("engine.gpuFailed", { reason }));
+      worker.stop();
+      worker = this.#spawn();
+      backend = "cpu";
+      info = await worker.call("start", backend);
+    }
+    this.#tell({ state: "loading", info });
+    const manifest = await worker.call("load", MANIFEST);
+    this.#tell({ state: "ready", info });
+    return /** @type {Manifest} */ (manifest);
+  }
+
+  #spawn() {
+    const worker = new RemoteWorker(SCRIPT, {
+      onEvent: (event, data) => {
+        if (event === "progress") this.#tell({ ...this.status, progress: data });
+        else if (event === "manifest") this.#manifest(data);
+        else this.dispatchEvent(new CustomEvent(event, { detail: data }));
+      },
+      onCrash: (failure) => {
+        if (this.#worker === worker && this.status.state === "ready") this.dispatchEvent(new CustomEvent("crash", { detail: failure }));
+      },
+    });
+    this.#worker = worker;
+    return worker;
+  }
+
+  /** @param {Manifest} manifest */
+  #manifest(manifest) {
+    this.manifest = manifest;
+    this.dispatchEvent(new CustomEvent("manifest"));
+  }
+
+  /** @param {EngineStatus} status */
+  #tell(status) {
+    this.status = status;
+    this.dispatchEvent(new CustomEvent("status"));
+  }
+
+  /** @param {string} sentence */
+  #notice(sentence) {
+    this.dispatchEvent(new CustomEvent("notice", { detail: sentence }));
+  }
+
+  /**
+   * @param {string} method
+   * @param {...unknown} args
+   */
+  async #call(method, ...args) {
+    await this.ready;
+    return /** @type {RemoteWorker} */ (this.#worker).call(method, ...args);
+  }
+
+  /**
+   * Inverts an aligned face and remembers how long it took.
+   * @param {Picture} face
+   * @returns {Promise<number>} seconds
+   */
+  async invert(face) {
+    await this.ready;
+    const start = performance.now();
+    await this.#call("invert", face);
+    const inversion = (performance.now() - start) / 1000;
+    remember({ timings: { ...settings.timings, [this.timingKey]: { ...settings.timings[this.timingKey], inversion } } });
+    return inversion;
+  }
+
+  /**
+   * @param {EngineView} kind
+   * @returns {Promise<Picture>}
+   */
+  view(kind) {
+    return this.#call("view", kind);
+  }
+
+  /**
+   * @param {Strengths} strengths
+   * @param {number} [previewSize]
+   * @returns {Promise<Picture>}
+   */
+  edit(strengths, previewSize) {
+    return this.#call("edit", strengths, previewSize);
+  }
+}

@@ -1,0 +1,41 @@
+/** A line of states to go back and forth on. */
+export class History {
+  /** @type {string[]} */
+  #states;
+  #at = 0;
+
+  /** @param {unknown} initial */
+  constructor(initial) {
+    this.#states = [JSON.stringify(initial)];
+  }
+
+  /**
+   * Adds a state after the present one and drops what had been undone; a state equal to the present one is not added.
+   * @param {unknown} state
+   */
+  push(state) {
+    const text = JSON.stringify(state);
+    if (text === this.#states[this.#at]) return;
+    this.#states.splice(++this.#at, Infinity, text);
+  }
+
+  get canUndo() {
+    return this.#at > 0;
+  }
+
+  get canRedo() {
+    return this.#at < this.#states.length - 1;
+  }
+
+  /** @returns {any} the state before, or the first */
+  undo() {
+    if (this.canUndo) this.#at--;
+    return JSON.parse(this.#states[this.#at]);
+  }
+
+  /** @returns {any} the state after, or the last */
+  redo() {
+    if (this.canRedo) this.#at++;
+    return JSON.parse(this.#states[this.#at]);
+  }
+}

@@ -1,0 +1,402 @@
+// One photo being edited: which face, its pictures, and the sliders. Survives the engine falling over.
+import { Failure } from "../shared/failure.js";
+import { RemoteWorker } from "../shared/rpc.js";
+import { t } from "../shared/strings.js";
+import { EditScheduler } from "./edit-scheduler.js";
+import { History } from "./history.js";
+import { remember, settings } from "./settings.js";
+
+/** @import { Engine } from "./engine.js" */
+/** @import { Face, Landmarks, Picture, Quad, Stage, Strengths } from "../shared/types.js" */
+
+/**
+ * @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View
+ * @typedef {Face & { thumbnail: Picture }} FoundFace
+ * @typedef {{ width: number, height: number, bitmap: ImageBitmap, name: string }} Photo
+ */
+
+const SCRIPT = new URL("../workers/photo.js", import.meta.url);
+/** Restarts of the engine within `RESTART_WINDOW_MS` before it is left alone. */
+const MAX_RESTARTS = 2;
+const RESTART_WINDOW_MS = 60_000;
+
+/**
+ * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
+ * `picture` (a view changed), `sliders`, `busy`, `notice` and `failure`.
+ */
+export class Session extends EventTarget {
+  /** @type {RemoteWorker | undefined} */
+  #photoWorker;
+  /** @type {Blob | undefined} what the photo worker holds, to give to its successor should it fall */
+  #file;
+  #quarterTurns = 0;
+  /** @type {EditScheduler | undefined} */
+  #scheduler;
+  /** @type {History} */
+  #history = new History({});
+  /** @type {number[]} times of the latest restarts */
+  #restarts = [];
+  /** Counts photos and crops, so that answers about an earlier one are dropped. */
+  #turn = 0;
+
+  /** @type {Photo | undefined} */
+  photo;
+  /** @type {FoundFace[]} */
+  faces = [];
+  /** @type {FoundFace | undefined} the face in use, undefined when it was placed by hand */
+  face;
+  /** @type {Quad | undefined} */
+  quad;
+  /** @type {Partial<Record<View, Picture>>} */
+  pictures = {};
+  /** @type {ImageBitmap | undefined} the whole photo with the edited face in it, when it is up to date */
+  pasted;
+  /** @type {"face" | "difference"} */
+  pasteMode = "face";
+  /** @type {Strengths} */
+  strengths = {};
+  /** @type {{ inversion?: number, edit?: number }} seconds */
+  timing = {};
+
+  /** @param {Engine} engine */
+  constructor(engine) {
+    super();
+    this.engine = engine;
+    engine.addEventListener("crash", (event) => void this.#recover(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /**
+   * Calls the photo worker, started on first use. One that crashed is replaced, and given the photo again.
+   * @param {string} method
+   * @param {...unknown} args
+   */
+  async #inPhoto(method, ...args) {
+    const worker = (this.#photoWorker ??= new RemoteWorker(SCRIPT));
+    try {
+      return await worker.call(method, ...args);
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      if (!failure.fatal) throw failure;
+      worker.stop();
+      if (this.#photoWorker === worker) this.#photoWorker = undefined;
+      if (this.#file && method !== "open") {
+        await this.#inPhoto("open", this.#file);
+        for (let turns = 0; turns < this.#quarterTurns; turns++) await this.#inPhoto("turn");
+      }
+      throw new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") });
+    }
+  }
+
+  get inverted() {
+    return this.pictures.edited !== undefined;
+  }
+
+  get canUndo() {
+    return this.#history.canUndo;
+  }
+
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  /** Whether the face is only part of the photo, so that there is something to paste it back into. */
+  get hasSurroundings() {
+    if (!this.photo || !this.quad) return false;
+    const { width, height } = this.photo;
+    return !isWholePhoto(this.quad, width, height);
+  }
+
+  /**
+   * Opens a picture and goes on to its largest face.
+   * @param {Blob} file
+   * @param {{ name: string, aligned?: boolean }} about `aligned`: the picture is already cut like an aligned face
+   */
+  async open(file, { name, aligned = false }) {
+    const turn = this.#begin();
+    try {
+      const { notes, ...photo } = await this.#inPhoto("open", file);
+      if (turn !== this.#turn) return;
+      [this.#file, this.#quarterTurns] = [file, 0];
+      this.#adopt({ ...photo, name });
+      for (const note of notes) this.#emit("notice", note);
+      if (aligned) await this.use(wholePhoto(photo.width, photo.height), undefined);
+      else await this.#findFaces(turn);
+    } catch (thrown) {
+      if (turn === this.#turn) this.#fail(thrown);
+    }
+  }
+
+  /** @param {Photo} photo */
+  #adopt(photo) {
+    this.photo?.bitmap.close();
+    this.photo = photo;
+    [this.faces, this.face, this.quad] = [[], undefined, undefined];
+    this.strengths = {};
+    this.#history = new History({});
+    this.#clear();
+    this.#emit("sliders");
+    this.#emit("photo");
+  }
+
+  /** @param {number} turn */
+  async #findFaces(turn) {
+    this.#emit("step", { stage: "align" });
+    /** @type {FoundFace[]} */
+    const faces = await this.#inPhoto("faces");
+    if (turn !== this.#turn) return;
+    this.faces = faces;
+    this.#emit("faces");
+    if (faces.length === 0) {
+      this.#emit("notice", t("face.none"));
+      this.#emit("need-crop");
+    } else {
+      if (faces.length > 1) this.#emit("notice", t("face.found", { count: faces.length }));
+      await this.use(faces[0].quad, faces[0]);
+    }
+  }
+
+  /** Turns the photo by a quarter and looks for faces again. */
+  async turnPhoto() {
+    const turn = this.#begin();
+    try {
+      const { notes: _, ...photo } = await this.#inPhoto("turn");
+      if (turn !== this.#turn || !this.photo) return;
+      this.#quarterTurns++;
+      this.#adopt({ ...photo, name: this.photo.name });
+      await this.#findFaces(turn);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  /**
+   * Cuts the face in `quad` out of the photo and inverts it.
+   * @param {Quad} quad
+   * @param {FoundFace | undefined} face
+   */
+  async use(quad, face) {
+    const turn = this.#begin();
+    this.#clear();
+    [this.quad, this.face] = [quad, face];
+    for (const warning of face?.warnings ?? []) this.#emit("notice", warning);
+    this.#emit("faces");
+    this.#emit("step", { stage: "align" });
+    try {
+      // Something to look at while the model loads; cut again below at the size the model wants.
+      this.#show("original", await this.#inPhoto("align", quad, this.engine.manifest?.outputHeight ?? 512));
+      if (this.engine.status.state !== "ready") this.#emit("step", { stage: "model" });
+      const { outputHeight } = await this.engine.ready;
+      if (turn !== this.#turn) return;
+      this.#emit("step", { stage: "align" });
+      this.#show("original", await this.#inPhoto("align", quad, outputHeight));
+      await this.#invert(turn);
+    } catch (thrown) {
+      if (turn === this.#turn) await this.#handle(thrown);
+    }
+  }
+
+  /** @param {number} turn */
+  async #invert(turn) {
+    const { inputSize, imageSize, injectSize } = await this.engine.ready;
+    const face = await this.#inPhoto("align", this.quad, inputSize);
+    const seconds = await this.engine.invert(face);
+    if (turn !== this.#turn) return;
+    this.timing = { inversion: seconds };
+    this.#scheduler = new EditScheduler({
+      imageSize,
+      smallestPreview: injectSize,
+      edit: (strengths, previewSize) => this.engine.edit(strengths, previewSize),
+      onPicture: (picture, full, spent) => {
+        if (turn !== this.#turn) return;
+        if (full) this.#measured(spent);
+        this.#show("edited", picture);
+        this.#emit("edited", { full });
+      },
+      onFailure: (thrown) => turn === this.#turn && void this.#handle(thrown),
+      onBusy: (busy) => this.#emit("busy", busy),
+    });
+    for (const kind of /** @type {const} */ (["initial", "discrepancy", "reconstruction"])) {
+      const picture = await this.engine.view(kind);
+      if (turn !== this.#turn) return;
+      this.#show(kind, picture);
+    }
+    const reconstruction = /** @type {Picture} */ (this.pictures.reconstruction);
+    if (Object.values(this.strengths).some((strength) => strength !== 0)) this.#scheduler.request(this.strengths, false);
+    this.#show("edited", reconstruction);
+    this.#emit("step", { stage: undefined, seconds });
+  }
+
+  /** @param {number} seconds */
+  #measured(seconds) {
+    this.timing.edit = seconds;
+    const key = this.engine.timingKey;
+    remember({ timings: { ...settings.timings, [key]: { ...settings.timings[key], edit: seconds } } });
+  }
+
+  /**
+   * Sets sliders; the picture follows.
+   * @param {Strengths} changes
+   * @param {{ moving?: boolean }} [options] `moving`: the slider is still held, so this is no step to undo
+   */
+  set(changes, { moving = false } = {}) {
+    for (const [name, strength] of Object.entries(changes)) {
+      if (strength === 0) delete this.strengths[name];
+      else this.strengths[name] = strength;
+    }
+    if (!moving) this.#history.push(this.strengths);
+    this.#edit(moving);
+  }
+
+  undo() {
+    this.strengths = this.#history.undo();
+    this.#edit(false);
+  }
+
+  redo() {
+    this.strengths = this.#history.redo();
+    this.#edit(false);
+  }
+
+  resetAll() {
+    this.strengths = {};
+    this.#history.push(this.strengths);
+    this.#edit(false);
+  }
+
+  /** @param {boolean} moving */
+  #edit(moving) {
+    this.pasted = undefined;
+    this.#emit("sliders");
+    this.#scheduler?.request(this.strengths, moving);
+  }
+
+  /**
+   * The whole photo with the edited face in it.
+   * @returns {Promise<ImageBitmap | undefined>} undefined when a newer edit or photo came in between
+   */
+  async paste() {
+    const [turn, edited, mode] = [this.#turn, this.pictures.edited, this.pasteMode];
+    const bitmap = await this.#inPhoto("paste", this.quad, this.face?.points, edited, this.pictures.reconstruction, mode);
+    if (turn !== this.#turn || edited !== this.pictures.edited || mode !== this.pasteMode) return undefined;
+    this.pasted = bitmap;
+    return bitmap;
+  }
+
+  /**
+   * The result as a PNG file.
+   * @param {"face" | "photo" | "pair"} what
+   * @returns {Promise<Blob>}
+   */
+  async save(what) {
+    const { original, edited } = this.pictures;
+    if (what === "photo") {
+      await this.paste();
+      return this.#inPhoto("savePhoto");
+    }
+    return this.#inPhoto("savePictures", what === "pair" ? [original, edited] : [edited]);
+  }
+
+  /**
+   * @param {Landmarks} points
+   * @returns {Promise<Quad>}
+   */
+  quadFromPoints(points) {
+    return this.#inPhoto("quadFromPoints", points);
+  }
+
+  /**
+   * @param {Quad} quad
+   * @param {number} size
+   * @returns {Promise<Picture>}
+   */
+  align(quad, size) {
+    return this.#inPhoto("align", quad, size);
+  }
+
+  /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
+  async restartEngine() {
+    const turn = this.#begin();
+    try {
+      this.#emit("step", { stage: "model" });
+      await this.engine.start();
+      if (turn === this.#turn && this.quad) await this.#invert(turn);
+    } catch (thrown) {
+      if (turn === this.#turn) await this.#handle(thrown);
+    }
+  }
+
+  /** @param {unknown} thrown */
+  async #handle(thrown) {
+    const failure = Failure.from(thrown);
+    if (failure.code === "restarted") return;
+    if (failure.fatal) await this.#recover(failure);
+    else this.#fail(failure);
+  }
+
+  /** @param {Failure} failure */
+  async #recover(failure) {
+    const now = performance.now();
+    this.#restarts = [...this.#restarts.filter((time) => now - time < RESTART_WINDOW_MS), now];
+    if (this.#restarts.length > MAX_RESTARTS) {
+      this.#fail(new Failure({ code: "gone", message: t("engine.gone"), hint: failure.message }));
+      return;
+    }
+    this.#emit("notice", t("engine.recovered"));
+    await this.restartEngine();
+  }
+
+  /** Starts a new turn: what is still under way for an earlier one no longer counts. */
+  #begin() {
+    this.#scheduler?.clear();
+    return ++this.#turn;
+  }
+
+  #clear() {
+    this.pictures = {};
+    this.pasted = undefined;
+    this.#scheduler = undefined;
+    this.timing = {};
+  }
+
+  /**
+   * @param {View} view
+   * @param {Picture} picture
+   */
+  #show(view, picture) {
+    this.pictures[view] = picture;
+    if (view === "edited") this.pasted = undefined;
+    this.#emit("picture", view);
+  }
+
+  /** @param {unknown} thrown */
+  #fail(thrown) {
+    this.#emit("step", { stage: undefined });
+    this.#emit("failure", Failure.from(thrown));
+  }
+
+  /**
+   * @param {string} type
+   * @param {unknown} [detail]
+   */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ * @returns {Quad}
+ */
+function wholePhoto(width, height) {
+  return [[0, 0], [0, height], [width, height], [width, 0]];
+}
+
+/**
+ * @param {Quad} quad
+ * @param {number} width
+ * @param {number} height
+ */
+function isWholePhoto(quad, width, height) {
+  return wholePhoto(width, height).every(([x, y], i) => Math.abs(x - quad[i][0]) < 1 && Math.abs(y - quad[i][1]) < 1);
+}

@@ -1,0 +1,35 @@
+// What the page remembers between visits; a browser that forbids storage only forgets.
+
+/**
+ * @typedef {{
+ *   theme: "system" | "light" | "dark",
+ *   backend: "auto" | import("../shared/types.js").Backend,
+ *   timings: Record<string, { inversion: number, edit?: number }>
+ * }} Settings
+ */
+
+const KEY = "sdic";
+
+/** @type {Settings} */
+const DEFAULTS = { theme: "system", backend: "auto", timings: {} };
+
+/** @returns {Settings} */
+function read() {
+  try {
+    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+  } catch {
+    return { ...DEFAULTS };
+  }
+}
+
+export const settings = read();
+
+/** @param {Partial<Settings>} changes */
+export function remember(changes) {
+  Object.assign(settings, changes);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(settings));
+  } catch {
+    // private windows may refuse: the settings then last as long as the page
+  }
+}

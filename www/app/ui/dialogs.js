@@ -1,0 +1,169 @@
+// The dialogs: engine, saving, camera, manual alignment, about.
+import { Failure } from "../../shared/failure.js";
+import { forgetModel, keptBytes } from "../../shared/cache.js";
+import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
+import { byId, h } from "../dom.js";
+import { remember, settings } from "../settings.js";
+import { AlignTool } from "./align-tool.js";
+import { announce, notice, report } from "./notices.js";
+import { fillRadioGroup } from "./radio-group.js";
+
+/** @import { Engine } from "../engine.js" */
+/** @import { Session } from "../session.js" */
+
+/**
+ * Opens a dialog and resolves with the value of the button that closed it.
+ * @param {HTMLDialogElement} dialog
+ * @returns {Promise<string>}
+ */
+function ask(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+/**
+ * Where the work is done, and how fast that was.
+ * @param {Engine} engine
+ * @param {() => void} onChange called after another backend was chosen
+ */
+export function openEngineDialog(engine, onChange) {
+  const { adapter, status } = engine;
+  const { info } = status;
+  const gpuHint = {
+    real: t("engine.gpuHint", { name: adapter?.name ?? "" }),
+    software: t("engine.softwareHint", { name: adapter?.name ?? "" }),
+    none: t("engine.gpuNone"),
+  }[adapter?.kind ?? "none"];
+  const gpuLabel = adapter?.kind === "software" ? t("engine.software") : t("engine.webgpu");
+  fillRadioGroup(
+    byId("engine-choices", HTMLElement),
+    [
+      { value: "auto", label: t("engine.auto"), hint: t("engine.autoHint") },
+      { value: "webgpu", label: gpuLabel, hint: gpuHint, disabled: (adapter?.kind ?? "none") === "none" },
+      { value: "cpu", label: t("engine.cpu"), hint: t("engine.cpuHint") },
+    ],
+    settings.backend,
+    (backend) => {
+      remember({ backend });
+      byId("engine-dialog", HTMLDialogElement).close();
+      onChange();
+    },
+  );
+  byId("engine-now", HTMLElement).textContent = info
+    ? t("engine.now", { backend: t(`engine.${info.backend}`), adapter: info.adapter, error: info.selfTestError.toExponential(1) })
+    : t("engine.idle");
+  const timing = settings.timings[engine.timingKey];
+  byId("engine-estimate", HTMLElement).textContent = timing
+    ? t("engine.estimate", { inversion: formatSeconds(timing.inversion), edit: timing.edit ? formatSeconds(timing.edit) : "…" })
+    : t("engine.noEstimate");
+  void ask(byId("engine-dialog", HTMLDialogElement));
+}
+
+/**
+ * Asks what to save, and saves it.
+ * @param {Session} session
+ */
+export async function openSaveDialog(session) {
+  const { photo, pictures } = session;
+  if (!photo || !pictures.edited) return;
+  /** @type {"face" | "photo" | "pair"} */
+  let what = session.hasSurroundings ? "photo" : "face";
+  const size = pixels(pictures.edited);
+  /** @type {import("./radio-group.js").Choice<"face" | "photo" | "pair">[]} */
+  const choices = [
+    { value: "face", label: t("save.face", { size }) },
+    { value: "pair", label: t("save.pair") },
+  ];
+  if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
+  fillRadioGroup(byId("save-choices", HTMLElement), choices, what, (value) => (what = value));
+  if ((await ask(byId("save-dialog", HTMLDialogElement))) !== "save") return;
+  try {
+    const name = fileName(photo.name);
+    const link = h("a", { href: URL.createObjectURL(await session.save(what)), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    announce(t("save.saved", { name }));
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+/** @param {{ width: number, height: number }} picture */
+function pixels({ width, height }) {
+  return t("pixels", { width, height });
+}
+
+/** @param {string} name of the photo's file */
+export function fileName(name) {
+  return `${name.replace(/\.\w{2,5}$/, "") || "portrait"}-sdic.png`;
+}
+
+/**
+ * Takes a photo with the camera.
+ * @returns {Promise<Blob | undefined>} undefined when the visitor thought better of it
+ */
+export async function openCamera() {
+  const video = byId("camera-video", HTMLVideoElement);
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1920 } }, audio: false });
+  } catch (thrown) {
+    report(new Failure({ code: "camera", message: t("camera.denied", { reason: Failure.from(thrown).message }) }));
+    return undefined;
+  }
+  try {
+    video.srcObject = stream;
+    await video.play();
+    if ((await ask(byId("camera-dialog", HTMLDialogElement))) !== "take") return undefined;
+    const frame = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+    frame.getContext("2d")?.drawImage(video, 0, 0);
+    return await frame.convertToBlob({ type: "image/png" });
+  } finally {
+    video.srcObject = null;
+    for (const track of stream.getTracks()) track.stop();
+  }
+}
+
+/**
+ * Lets the visitor place the face by hand.
+ * @param {Session} session
+ */
+export async function openAlignDialog(session) {
+  const tool = byId("align", AlignTool);
+  const { photo } = session;
+  if (!photo) return;
+  tool.geometry = session;
+  tool.quad = undefined;
+  tool.show(photo, session.quad, session.face?.points);
+  const answer = await ask(byId("align-dialog", HTMLDialogElement));
+  if (answer === "use" && tool.quad) await session.use(tool.quad, undefined);
+}
+
+/**
+ * @param {Engine} engine
+ */
+export async function openAboutDialog(engine) {
+  const { manifest } = engine;
+  byId("about-model", HTMLElement).replaceChildren(
+    ...(manifest
+      ? [
+          h("p", {}, h("strong", {}, manifest.title), `, ${pixels({ width: manifest.outputWidth, height: manifest.outputHeight })}. `, manifest.provenance),
+          h("p", {}, t("about.licence", { licence: manifest.licence })),
+        ]
+      : []),
+  );
+  const remove = byId("about-remove", HTMLButtonElement);
+  const showSize = async () => {
+    const bytes = await keptBytes();
+    byId("about-storage", HTMLElement).textContent = t("about.storage", { size: formatBytes(bytes) });
+    remove.hidden = bytes === 0;
+  };
+  remove.onclick = async () => {
+    await forgetModel();
+    await showSize();
+    notice(t("about.removed"));
+  };
+  await showSize();
+  await ask(byId("about-dialog", HTMLDialogElement));
+}

@@ -1,0 +1,35 @@
+import { h } from "../dom.js";
+
+/**
+ * @template {string} V
+ * @typedef {{ value: V, label: string, hint?: string, disabled?: boolean, picture?: HTMLCanvasElement }} Choice
+ */
+
+/**
+ * Fills an element with native radio buttons: one tab stop, arrows move, the browser does the rest.
+ * @template {string} V
+ * @param {HTMLElement} group
+ * @param {Choice<V>[]} choices
+ * @param {V | undefined} selected
+ * @param {(value: V) => void} onChoose
+ */
+export function fillRadioGroup(group, choices, selected, onChoose) {
+  const focused = group.contains(document.activeElement);
+  const rows = choices.map(({ value, label, hint, disabled = false, picture }) => {
+    const input = h("input", { type: "radio", name: group.id, value, checked: value === selected, disabled });
+    input.addEventListener("change", () => onChoose(value));
+    const text = picture ? [picture, h("span", { className: "hidden" }, label)] : [h("span", { className: "name" }, label)];
+    return h("label", { title: picture ? label : (hint ?? "") }, input, ...text, ...(hint && !picture ? [h("span", { className: "hint" }, hint)] : []));
+  });
+  group.replaceChildren(...rows);
+  if (focused) /** @type {HTMLInputElement | null} */ (group.querySelector("input:checked"))?.focus();
+}
+
+/**
+ * Checks the radio button of a value.
+ * @param {HTMLElement} group
+ * @param {string} value
+ */
+export function selectRadio(group, value) {
+  for (const input of group.querySelectorAll("input")) input.checked = input.value === value;
+}

@@ -1,0 +1,110 @@
+import { h, icon } from "../dom.js";
+import { t, translated } from "../../shared/strings.js";
+
+/** @import { Direction, Strengths } from "../../shared/types.js" */
+
+/** Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is. */
+const POSITIONS = 100;
+/** Groups that start folded: many directions without a name of their own. */
+const FOLDED = new Set(["Explore"]);
+
+/**
+ * One slider per direction, in groups. Fires `strengths` with `{ changes, moving }`.
+ */
+export class SliderPanel extends HTMLElement {
+  /** @type {Map<string, { direction: Direction, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement }>} */
+  #rows = new Map();
+
+  /** @param {Direction[]} directions */
+  set directions(directions) {
+    this.#rows.clear();
+    /** @type {Map<string, Direction[]>} */
+    const groups = Map.groupBy(directions, ({ group }) => group);
+    const blocks = [...groups].map(([group, members]) =>
+      h(
+        "details",
+        { open: !FOLDED.has(group) },
+        h("summary", {}, translated(`group.${group}`, group)),
+        h("div", { className: "rows" }, ...members.map((direction) => this.#row(direction))),
+      ),
+    );
+    this.replaceChildren(...(blocks.length > 0 ? blocks : [h("p", { className: "aside" }, t("slider.none"))]));
+  }
+
+  set disabled(/** @type {boolean} */ off) {
+    for (const { input } of this.#rows.values()) input.disabled = off;
+  }
+
+  /** @param {Strengths} strengths */
+  set strengths(strengths) {
+    for (const [name, { direction, input }] of this.#rows) {
+      input.value = String(toPosition(direction, strengths[name] ?? 0));
+      this.#mark(name);
+    }
+  }
+
+  /** @param {Direction} direction */
+  #row(direction) {
+    const { name, label } = direction;
+    const id = `slider-${name}`;
+    const input = h("input", { id, type: "range", min: String(-POSITIONS), max: String(POSITIONS), step: "1", value: "0", disabled: true });
+    const output = h("output", { htmlFor: id });
+    const reset = h("button", { type: "button", className: "reset", title: t("slider.reset", { label }), "aria-label": t("slider.reset", { label }) }, icon("undo"));
+    this.#rows.set(name, { direction, input, output, reset });
+    const tell = (/** @type {boolean} */ moving) => {
+      this.#mark(name);
+      const changes = { [name]: toStrength(direction, Number(input.value)) };
+      this.dispatchEvent(new CustomEvent("strengths", { detail: { changes, moving } }));
+    };
+    const neutral = () => {
+      input.value = "0";
+      tell(false);
+    };
+    input.addEventListener("input", () => tell(true));
+    input.addEventListener("change", () => tell(false));
+    input.addEventListener("dblclick", neutral);
+    reset.addEventListener("click", () => {
+      neutral();
+      input.focus();
+    });
+    this.#mark(name);
+    return h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset, input);
+  }
+
+  /**
+   * Shows the position in words, in the output and as the filled part of the track.
+   * @param {string} name
+   */
+  #mark(name) {
+    const row = this.#rows.get(name);
+    if (!row) return;
+    const { direction, input, output, reset } = row;
+    const position = Number(input.value);
+    const signed = position > 0 ? `+${position}` : `−${-position}`;
+    output.value = position === 0 ? "0" : signed;
+    reset.disabled = position === 0;
+    const value = position === 0 ? t("slider.neutral") : signed;
+    input.setAttribute("aria-valuetext", t("slider.value", { label: direction.label, value }));
+    const share = (position + POSITIONS) / (2 * POSITIONS);
+    input.style.setProperty("--from", String(Math.min(0.5, share)));
+    input.style.setProperty("--to", String(Math.max(0.5, share)));
+  }
+}
+
+/**
+ * @param {Direction} direction
+ * @param {number} position
+ */
+function toStrength({ range: [min, max] }, position) {
+  return position >= 0 ? (position / POSITIONS) * max : (-position / POSITIONS) * min;
+}
+
+/**
+ * @param {Direction} direction
+ * @param {number} strength
+ */
+function toPosition({ range: [min, max] }, strength) {
+  return Math.round(POSITIONS * (strength >= 0 ? strength / max : -strength / min));
+}
+
+customElements.define("sdic-sliders", SliderPanel);

@@ -1,0 +1,179 @@
+// The picture and everything that decides what it shows: view, comparison, extent, and the progress over it.
+import { byId, draw, h, icon } from "../dom.js";
+import { settings } from "../settings.js";
+import { formatSeconds, t } from "../../shared/strings.js";
+import { CompareView } from "./compare-view.js";
+import { announce, report } from "./notices.js";
+import { fillRadioGroup, selectRadio } from "./radio-group.js";
+
+/** @import { Session, View } from "../session.js" */
+
+const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "discrepancy", "original"]);
+const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
+const STAGES = /** @type {const} */ (["model", "align", "encode", "generate", "predict", "compensate", "reconstruct"]);
+
+const compare = byId("compare", CompareView);
+const views = byId("views", HTMLElement);
+const toggle = byId("compare-toggle", HTMLButtonElement);
+const withSelect = byId("compare-with", HTMLSelectElement);
+const withLabel = byId("compare-with-label", HTMLLabelElement);
+const hold = byId("hold", HTMLButtonElement);
+const caption = byId("caption", HTMLElement);
+const progress = byId("progress", HTMLElement);
+const stages = byId("stages", HTMLOListElement);
+const estimate = byId("estimate", HTMLElement);
+const scope = byId("scope", HTMLElement);
+const pasteLabel = byId("paste-label", HTMLLabelElement);
+const pasteMode = byId("paste-mode", HTMLSelectElement);
+const faces = byId("faces", HTMLElement);
+
+/** @param {Session} session */
+export function startStage(session) {
+  /** @type {View} */
+  let view = "edited";
+  /** @type {"face" | "photo"} */
+  let extent = "face";
+  let pasting = false;
+
+  const choose = (/** @type {View} */ value) => {
+    view = value;
+    selectRadio(views, value);
+    refresh();
+  };
+
+  fillRadioGroup(views, VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) })), view, choose);
+  withSelect.append(...BEFORE.map((value) => h("option", { value }, t(`view.${value}`))));
+  pasteMode.append(...(/** @type {const} */ (["face", "difference"])).map((value) => h("option", { value }, t(`paste.${value}`))));
+
+  const compareTo = (/** @type {boolean} */ on) => {
+    compare.comparing = on;
+    toggle.setAttribute("aria-pressed", String(on));
+    withLabel.hidden = !on;
+    hold.hidden = on;
+  };
+  compareTo(false);
+
+  /** Shows what view, comparison and extent ask for, as far as it exists. */
+  function refresh() {
+    const whole = extent === "photo" && session.hasSurroundings && session.inverted;
+    const { photo, pictures } = session;
+    const before = /** @type {(typeof BEFORE)[number]} */ (withSelect.value);
+    if (whole && photo) {
+      if (!session.pasted) void paste();
+      compare.beforeLayer = { picture: photo.bitmap, label: t("view.original") };
+      const after = session.pasted ?? (pasting ? undefined : photo.bitmap);
+      if (after) compare.afterLayer = { picture: after, label: t("view.edited") };
+      caption.textContent = "";
+    } else {
+      const shown = pictures[view] ?? pictures.original;
+      const base = pictures[before] ?? pictures.original;
+      compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
+      compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
+      caption.dataset.view = session.inverted ? view : "original";
+      caption.textContent = t(`caption.${session.inverted ? view : "original"}`);
+    }
+    compare.classList.toggle("whole", whole);
+    views.classList.toggle("off", whole);
+    for (const input of views.querySelectorAll("input")) input.disabled = whole || !pictures[/** @type {View} */ (input.value)];
+    withSelect.disabled = whole;
+    pasteLabel.hidden = !whole;
+    scope.hidden = !session.hasSurroundings || !session.inverted;
+    toggle.disabled = hold.disabled = !session.inverted;
+  }
+
+  async function paste() {
+    if (pasting) return;
+    pasting = true;
+    try {
+      while (!session.pasted && extent === "photo" && session.inverted) await session.paste();
+      refresh();
+    } catch (thrown) {
+      extent = "face";
+      fillScopes();
+      report(thrown);
+      refresh();
+    } finally {
+      pasting = false;
+    }
+  }
+
+  function fillScopes() {
+    const choices = (/** @type {const} */ (["face", "photo"])).map((value) => ({ value, label: t(`scope.${value}`) }));
+    fillRadioGroup(byId("scopes", HTMLElement), choices, extent, (value) => {
+      extent = value;
+      refresh();
+    });
+  }
+  fillScopes();
+
+  toggle.addEventListener("click", () => compareTo(!compare.comparing));
+  withSelect.addEventListener("change", refresh);
+  pasteMode.addEventListener("change", () => {
+    session.pasteMode = /** @type {"face" | "difference"} */ (pasteMode.value);
+    session.pasted = undefined;
+    refresh();
+  });
+  for (const [type, on] of /** @type {const} */ ([["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])) {
+    hold.addEventListener(type, () => (compare.held = on));
+  }
+  hold.addEventListener("keydown", ({ key }) => (key === " " || key === "Enter") && (compare.held = true));
+  hold.addEventListener("keyup", () => (compare.held = false));
+
+  session.addEventListener("photo", () => {
+    view = "edited";
+    extent = "face";
+    selectRadio(views, view);
+    fillScopes();
+    compareTo(false);
+    refresh();
+  });
+  session.addEventListener("picture", refresh);
+  session.addEventListener("sliders", () => {
+    if (session.inverted && view !== "edited") choose("edited");
+    else if (extent === "photo") refresh();
+  });
+  session.addEventListener("faces", () => {
+    faces.hidden = session.faces.length < 2;
+    const choices = session.faces.map((face, i) => {
+      const picture = h("canvas");
+      draw(picture, face.thumbnail);
+      return { value: String(i), label: t("face.choose", { number: i + 1, count: session.faces.length }), picture };
+    });
+    fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
+      const face = session.faces[Number(index)];
+      void session.use(face.quad, face);
+    });
+  });
+  session.addEventListener("busy", (event) => compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail));
+
+  return {
+    refresh,
+    choose,
+    views: VIEWS,
+    toggleCompare: () => session.inverted && compareTo(!compare.comparing),
+    hold: (/** @type {boolean} */ on) => session.inverted && (compare.held = on),
+  };
+}
+
+/**
+ * Names the stage that runs, over the picture; undefined hides the list.
+ * @param {(typeof STAGES)[number] | undefined} stage
+ * @param {{ waitsForModel: boolean, timingKey: string }} [about]
+ */
+export function showStage(stage, about) {
+  progress.hidden = stage === undefined;
+  if (stage === undefined) return;
+  const wanted = STAGES.filter((name) => name !== "model" || about?.waitsForModel);
+  const at = wanted.indexOf(stage);
+  stages.replaceChildren(
+    ...wanted.map((name, i) => {
+      const state = i < at ? "past" : i === at ? "present" : "future";
+      const item = h("li", { className: state, "aria-current": state === "present" ? "step" : undefined });
+      item.append(h("span", { className: "bead" }, ...(state === "past" ? [icon("check")] : [])), t(`stage.${name}`));
+      return item;
+    }),
+  );
+  const usual = about && settings.timings[about.timingKey]?.inversion;
+  estimate.textContent = usual ? t("stage.estimate", { seconds: formatSeconds(usual) }) : "";
+  announce(t(`stage.${stage}`));
+}

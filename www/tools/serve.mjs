@@ -1,0 +1,114 @@
+// A small static server for the built page, with the headers that a host should send.
+//
+//   node serve.mjs FOLDER [--port 8080]
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
+  ".webmanifest": "application/manifest+json",
+  ".wasm": "application/wasm",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".jpg": "image/jpeg",
+  ".md": "text/markdown; charset=utf-8",
+  ".txt": "text/plain; charset=utf-8",
+};
+
+/** The same policy as the page's meta element, plus what only a header can say. */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "style-src 'self'",
+  "img-src 'self' blob:",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const HEADERS = {
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+};
+
+/**
+ * The file that a request path names, or undefined when it leads outside `root` or cannot be a path at all.
+ * @param {string} root absolute path of the folder served
+ * @param {string} url path and query of the request
+ */
+function locate(root, url) {
+  let name;
+  try {
+    name = decodeURIComponent(url.split(/[?#]/, 1)[0]);
+  } catch {
+    return undefined;
+  }
+  if (name.includes("\0") || name.split("/").some((part) => part.startsWith("."))) return undefined;
+  const file = path.join(root, name.endsWith("/") ? `${name}index.html` : name);
+  return file.startsWith(root + path.sep) ? file : undefined;
+}
+
+/**
+ * Starts serving `folder` on the loopback address.
+ * @param {string} folder
+ * @param {{ port?: number }} [options] port 0 takes any free one
+ * @returns {Promise<{ url: string, close: () => Promise<void> }>}
+ */
+export async function serve(folder, { port = 0 } = {}) {
+  const root = path.resolve(folder);
+  const server = createServer(async (request, response) => {
+    const plain = (/** @type {number} */ status, /** @type {string} */ text) =>
+      response.writeHead(status, { ...HEADERS, "Content-Type": TYPES[".txt"] }).end(`${text}\n`);
+    if (request.method !== "GET" && request.method !== "HEAD") return plain(405, "only GET and HEAD");
+    const file = locate(root, request.url ?? "/");
+    const info = file && (await stat(file).catch(() => undefined));
+    if (!file || !info?.isFile()) return plain(404, "not found");
+    const etag = `"${info.size.toString(36)}-${info.mtimeMs.toString(36)}"`;
+    const headers = { ...HEADERS, ETag: etag, "Cache-Control": "no-cache" };
+    if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();
+    const type = TYPES[/** @type {keyof typeof TYPES} */ (path.extname(file))] ?? "application/octet-stream";
+    response.writeHead(200, { ...headers, "Content-Type": type, "Content-Length": info.size });
+    if (request.method === "HEAD") return response.end();
+    createReadStream(file).on("error", () => response.destroy()).pipe(response);
+  });
+  await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(undefined));
+  });
+  const address = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://localhost:${address.port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder = "dist", ...rest] = process.argv.slice(2);
+  const port = rest[0] === "--port" ? Number(rest[1]) : 8080;
+  try {
+    const { url } = await serve(folder, { port });
+    console.log(`SDIC is ready at ${url}  (Ctrl+C stops it)`);
+  } catch (error) {
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    console.error(code === "EADDRINUSE" ? `port ${port} is taken: choose another with PORT=8081 ./build.sh` : message);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,94 @@
+// The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns.
+import { Failure } from "../shared/failure.js";
+import { answerCalls, notify } from "../shared/rpc.js";
+import { t } from "../shared/strings.js";
+import { probe } from "./adapter.js";
+import { ShardLoader } from "./weights.js";
+
+/** @import { Backend, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
+
+/** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
+let engine;
+
+function running() {
+  if (!engine) throw new Failure({ code: "not-started", message: "the engine has not been started" });
+  return engine;
+}
+
+/**
+ * @param {Uint8Array} manifestBytes
+ * @param {URL} folder where the shards lie
+ */
+async function loadModel(manifestBytes, folder) {
+  const manifest = running().begin(manifestBytes);
+  notify("manifest", manifest);
+  const loader = new ShardLoader(manifest.shards, folder, (progress) => notify("progress", progress));
+  await loader.deliver((index, bytes) => running().pushShard(index, bytes));
+  running().finish();
+  return manifest;
+}
+
+answerCalls({
+  probe,
+
+  /**
+   * Starts the engine and lets it prove on a tiny network that this device computes correctly.
+   * @param {Backend} backend
+   * @returns {Promise<EngineInfo>}
+   */
+  async start(backend) {
+    if (backend === "webgpu" && (await probe()).kind === "none") {
+      throw new Failure({ code: "no-adapter", message: t("error.noAdapter"), hint: t("hint.useCpu") });
+    }
+    const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
+    await module.default();
+    engine = await module.Engine.create(backend);
+    const selfTestError = await engine.selfTest();
+    return { backend, adapter: engine.adapter, selfTestError };
+  },
+
+  /**
+   * Loads the model; `progress` events tell how far it is.
+   * @param {string} manifestUrl
+   * @returns {Promise<Manifest>}
+   */
+  async load(manifestUrl) {
+    const response = await fetch(manifestUrl).catch(() => undefined);
+    if (!response?.ok) {
+      const message = response
+        ? t("error.shardStatus", { file: "manifest.json", status: response.status })
+        : t("error.offline", { file: "manifest.json" });
+      throw new Failure({ code: "network", message, hint: t("hint.retry") });
+    }
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    for (;;) {
+      try {
+        return await loadModel(bytes, new URL(".", manifestUrl));
+      } catch (thrown) {
+        if (Failure.from(thrown).code !== "stale") throw thrown;
+      }
+    }
+  },
+
+  /**
+   * Inverts an aligned face; `stage` events name what is being done.
+   * @param {Picture} face
+   */
+  async invert({ width, height, data }) {
+    const rgba = new Uint8Array(data.buffer);
+    await running().invert(rgba, width, height, (stage, done, total) => notify("stage", { stage, done, total }));
+  },
+
+  /**
+   * @param {EngineView} kind
+   * @returns {Promise<Picture>}
+   */
+  view: (kind) => running().view(kind),
+
+  /**
+   * @param {Strengths} strengths
+   * @param {number} [previewSize]
+   * @returns {Promise<Picture>}
+   */
+  edit: (strengths, previewSize) => running().edit(strengths, previewSize),
+});
