@@ -20,6 +20,7 @@ mod tests;
 pub use codec::{Dtype, Tensor};
 pub use dir::{StagedDir, WeightsDir};
 pub use error::WeightsError;
+pub(crate) use error::list;
 pub use layout::{conv_modulations, expected_tensors};
 pub use manifest::{
     Direction, DirectionKind, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest,

@@ -1,0 +1,87 @@
+//! Why a file cannot be imported.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::pickle::PickleError;
+use crate::config::ConfigError;
+use crate::weights::{WeightsError, list};
+
+/// A file that cannot be imported. Every message is one line and names the entry or the tensor.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// Another error, with the file that it is about.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ImportError>,
+    },
+    /// The file starts like none of the known formats.
+    #[error("not a PyTorch file (zip archive or legacy format){}", if *.safetensors { " or safetensors file" } else { "" })]
+    UnknownFormat {
+        /// Whether a safetensors file would have been welcome too.
+        safetensors: bool,
+    },
+    /// The zip archive around a PyTorch file.
+    #[error("damaged or incomplete zip archive: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// An entry of the zip archive.
+    #[error("entry \"{entry}\": {problem}")]
+    Entry {
+        /// Name in the archive.
+        entry: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The pickle that describes the tensors.
+    #[error("pickle: {0}")]
+    Pickle(#[from] PickleError),
+    /// The file holds other things than expected.
+    #[error("{0}")]
+    Content(String),
+    /// A tensor that cannot be read.
+    #[error("tensor \"{tensor}\": {problem}")]
+    Tensor {
+        /// Its name.
+        tensor: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Tensors that the networks need are not in the checkpoint.
+    #[error("{} of the model's tensors missing: {}", .0.len(), list(.0))]
+    Missing(Vec<String>),
+    /// The model configuration in the checkpoint.
+    #[error("opts: {0}")]
+    Config(#[from] ConfigError),
+    /// Reading failed.
+    #[error("cannot read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The weights directory cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+impl ImportError {
+    pub(super) fn tensor(tensor: &str, problem: impl Into<String>) -> Self {
+        Self::Tensor {
+            tensor: tensor.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Names the file that the error is about; errors about a weights directory name theirs already.
+    pub(super) fn in_file(self, path: impl Into<PathBuf>) -> Self {
+        match self {
+            Self::In { .. } | Self::Weights(WeightsError::Io { .. } | WeightsError::Exists(_)) => {
+                self
+            }
+            error => Self::In {
+                path: path.into(),
+                source: Box::new(error),
+            },
+        }
+    }
+}
