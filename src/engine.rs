@@ -153,6 +153,11 @@ impl Engine {
         &self.sdic
     }
 
+    /// The edits that the model offers.
+    pub fn directions(&self) -> &Directions {
+        &self.directions
+    }
+
     /// Sizes of the model.
     pub fn config(&self) -> &ModelConfig {
         self.sdic.config()

@@ -1,0 +1,199 @@
+//! The whole pipeline against PyTorch, on the tiny model in `tests/golden` (made by `make_golden.py` there).
+
+use std::{fs, path::PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::SafeTensors;
+use sdic::{
+    directions::ganspace_shift,
+    engine::{Engine, EngineLoader, read},
+    weights::WeightsDir,
+};
+
+/// Strengths with which the golden edits were made.
+const TILT: f32 = 1.5;
+const BEND: f32 = -1.0;
+const THIRD: f32 = 2.0;
+
+fn golden(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file)
+}
+
+struct Golden(Vec<u8>);
+
+impl Golden {
+    fn open(file: &str) -> Self {
+        Self(fs::read(golden(file)).unwrap())
+    }
+
+    fn values(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let view = file.tensor(name).unwrap();
+        let values = view.data().as_chunks::<4>().0.iter();
+        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        (view.shape().to_vec(), values)
+    }
+
+    /// A golden tensor with a batch dimension put in front.
+    fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
+        let (shape, values) = self.values(name);
+        let mut dims = [1; D];
+        dims[1..].copy_from_slice(&shape);
+        Tensor::from_data(TensorData::new(values, dims), device)
+    }
+
+    /// Fails unless the norm of the difference is at most `tolerance` times the norm of the golden tensor.
+    fn check<const D: usize>(&self, name: &str, found: Tensor<D>, tolerance: f64) {
+        let (shape, expected) = self.values(name);
+        assert_eq!(found.dims()[1..], shape, "shape of {name}");
+        let found = pollster::block_on(read(found)).unwrap();
+        let square = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+            values.map(|value| f64::from(value).powi(2)).sum()
+        };
+        let difference = square(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
+        let relative = (difference / square(&mut expected.iter().copied())).sqrt();
+        assert!(relative <= tolerance, "{name}: relative error {relative:e}");
+    }
+}
+
+fn open_engine(device: &Device) -> Engine {
+    let dir = WeightsDir::open(golden("tiny")).unwrap();
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
+    for index in 0..dir.manifest().shards.len() {
+        let tensors = dir.read_shard(index).unwrap();
+        loader = loader.push_tensors(index, tensors).unwrap();
+    }
+    loader.finish().unwrap()
+}
+
+fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
+    let engine = open_engine(device);
+    let sdic = engine.sdic();
+    let golden_values = Golden::open("tiny_trace.safetensors");
+    let check4 = |name: &str, found: Tensor<4>| golden_values.check(name, found, tolerance);
+    let check3 = |name: &str, found: Tensor<3>| golden_values.check(name, found, tolerance);
+
+    let face: Tensor<4> = golden_values.tensor("image", device);
+    let inversion = sdic.invert(face.clone(), |_| {});
+    check3("codes", inversion.initial_codes.clone());
+    check4("initial.full", inversion.initial.clone());
+    check4("g_inject", sdic.generate(&inversion.initial_codes).feature);
+    check4("discrepancy", inversion.discrepancy.clone());
+    check3("wp", inversion.codes.clone());
+    check4("residual", inversion.reference_residual.clone());
+    check4("shift", inversion.residual.clone());
+    check4("reconstruction", inversion.reconstruction.clone());
+
+    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let size = engine.config().image_size;
+    let shifted = |strengths: &[(&str, f32)]| {
+        let shifted = engine.directions().apply(&codes, strengths.iter().copied());
+        engine.codes_tensor(shifted.unwrap())
+    };
+    let edit = |strengths: &[(&str, f32)]| {
+        sdic.edit(&shifted(strengths), inversion.residual.clone(), size)
+    };
+    check4("edit.tilt", edit(&[("tilt", TILT)]));
+    check4("edit.bend", edit(&[("bend", BEND)]));
+    check4("edit.tilt+bend", edit(&[("tilt", TILT), ("bend", BEND)]));
+    check4("edit.none", edit(&[]));
+    let published = sdic.edit(
+        &shifted(&[("tilt", TILT)]),
+        inversion.reference_residual.clone(),
+        size,
+    );
+    check4("published.tilt", published);
+
+    let basis = Golden::open("tiny/shard-000.safetensors");
+    let width = engine.config().style_dim;
+    let (_, axes) = basis.values("basis.comp");
+    let (_, mean) = basis.values("basis.mean");
+    let (_, deviations) = basis.values("basis.std");
+    let axis = &axes[2 * width..3 * width];
+    let mut moved = codes.clone();
+    ganspace_shift(&mut moved, axis, &mean, deviations[2], 2..5, THIRD);
+    let third = engine.codes_tensor(moved);
+    check4("edit.third", sdic.edit(&third, inversion.residual.clone(), size));
+}
+
+/// All sliders at 0 give the reconstruction, and small strengths small changes.
+fn edits_start_at_the_reconstruction(device: &Device) {
+    let engine = open_engine(device);
+    let golden_values = Golden::open("tiny_trace.safetensors");
+    let inversion = engine
+        .sdic()
+        .invert(golden_values.tensor("image", device), |_| {});
+    let picture = |image| pollster::block_on(read(image)).unwrap();
+    let reconstruction = picture(inversion.reconstruction.clone());
+    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let change = |strength: f32| {
+        let strengths = [("tilt", strength), ("bend", -strength), ("third", strength)];
+        let edited = engine.directions().apply(&codes, strengths).unwrap();
+        let residual = inversion.residual.clone();
+        let size = engine.config().image_size;
+        let edited = picture(engine.sdic().edit(&engine.codes_tensor(edited), residual, size));
+        let pairs = edited.iter().zip(&reconstruction);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)
+    };
+    assert!(change(0.0) < 1e-4, "jump of {} at 0", change(0.0));
+    let (small, large) = (change(1e-3), change(1.0));
+    assert!(small < 0.01 * large, "{small} at 1e-3, {large} at 1");
+}
+
+/// A preview is the picture that the generator has reached at that resolution.
+fn previews_stop_early(device: &Device) {
+    let engine = open_engine(device);
+    let golden_values = Golden::open("tiny_trace.safetensors");
+    let inversion = engine
+        .sdic()
+        .invert(golden_values.tensor("image", device), |_| {});
+    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let edit = |size| pollster::block_on(engine.edit(&inversion, &codes, [], Some(size)));
+    assert_eq!(edit(16).unwrap().dimensions(), (16, 16));
+    assert_eq!(edit(32).unwrap().dimensions(), (32, 32));
+    for size in [8, 24, 64] {
+        let error = edit(size).unwrap_err().to_string();
+        assert!(error.contains("power of two from 16 to 32"), "{error}");
+    }
+}
+
+mod cpu {
+    #[test]
+    fn pipeline_matches_pytorch() {
+        super::pipeline_matches_pytorch(&sdic::device::cpu(), 1e-5);
+    }
+
+    #[test]
+    fn edits_start_at_the_reconstruction() {
+        super::edits_start_at_the_reconstruction(&sdic::device::cpu());
+    }
+
+    #[test]
+    fn previews_stop_early() {
+        super::previews_stop_early(&sdic::device::cpu());
+    }
+}
+
+#[cfg(feature = "wgpu")]
+mod gpu {
+    use std::sync::LazyLock;
+
+    use burn::tensor::Device;
+
+    static GPU: LazyLock<Device> = LazyLock::new(|| {
+        let gpu = pollster::block_on(sdic::device::gpu::open());
+        gpu.expect("a Vulkan driver, such as Mesa's lavapipe").device
+    });
+
+    #[test]
+    fn pipeline_matches_pytorch() {
+        super::pipeline_matches_pytorch(&GPU, 1e-4);
+    }
+
+    #[test]
+    fn edits_start_at_the_reconstruction() {
+        super::edits_start_at_the_reconstruction(&GPU);
+    }
+}
