@@ -1,5 +1,6 @@
 // One photo being edited: which face, its pictures, and the sliders. Survives the engine falling over.
 import { Failure } from "../shared/failure.js";
+import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { EditScheduler } from "./edit-scheduler.js";
@@ -178,7 +179,7 @@ export class Session extends EventTarget {
     const turn = this.#begin();
     this.#clear();
     [this.quad, this.face] = [quad, face];
-    for (const warning of face?.warnings ?? []) this.#emit("notice", warning);
+    for (const warning of face?.warnings ?? []) this.#emit("notice", t(`face.warning.${warning}`));
     this.#emit("faces");
     this.#emit("step", { stage: "align" });
     try {
@@ -381,22 +382,4 @@ export class Session extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * @param {number} width
- * @param {number} height
- * @returns {Quad}
- */
-function wholePhoto(width, height) {
-  return [[0, 0], [0, height], [width, height], [width, 0]];
-}
-
-/**
- * @param {Quad} quad
- * @param {number} width
- * @param {number} height
- */
-function isWholePhoto(quad, width, height) {
-  return wholePhoto(width, height).every(([x, y], i) => Math.abs(x - quad[i][0]) < 1 && Math.abs(y - quad[i][1]) < 1);
 }

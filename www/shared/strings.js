@@ -2,7 +2,6 @@
 
 const STRINGS = {
   "app.name": "SDIC",
-  "app.tagline": "Portrait editing on your own machine",
 
   "start.title": "Change the expression. Keep the person.",
   "start.lead":
@@ -60,13 +59,18 @@ const STRINGS = {
   "face.choose": "Face {number} of {count}",
   "face.found": "{count} faces found; the largest is used.",
   "face.none": "No face was found. Place the four points yourself.",
+  "face.warning.profile": "The face is turned far to the side; a picture from the front works better.",
+  "face.warning.tiny": "The face is very small; a larger or closer picture works better.",
+  "face.warning.dark": "The face is very dark; a picture with more light works better.",
+  "face.warning.uncertain": "This may not be a face, or something covers it: check the crop.",
+  "face.warning.outside": "The face reaches beyond the edge of the photo; what is missing is made up.",
   "face.adjust": "Adjust the crop",
   "align.title": "Place the face",
   "align.help": "Drag the points onto the eyes and the corners of the mouth. With the keyboard: Tab to a point, arrows to move it, with Shift in larger steps.",
-  "align.leftEye": "Left eye, as seen",
-  "align.rightEye": "Right eye, as seen",
-  "align.leftMouth": "Left mouth corner",
-  "align.rightMouth": "Right mouth corner",
+  "align.left_eye": "Left eye, as seen",
+  "align.right_eye": "Right eye, as seen",
+  "align.left_mouth": "Left mouth corner",
+  "align.right_mouth": "Right mouth corner",
   "align.preview": "The aligned face",
   "align.use": "Use this crop",
   "align.rotate": "Turn by 90°",
@@ -100,7 +104,6 @@ const STRINGS = {
   "paste.difference": "only the change",
   "stage.picture": "Picture: {view}",
 
-  "slider.group": "{group}",
   "slider.reset": "Reset {label}",
   "slider.value": "{label}, {value}",
   "slider.neutral": "unchanged",
@@ -161,7 +164,6 @@ const STRINGS = {
   "update.ready": "A newer version of this page is ready.",
   "update.reload": "Reload",
 
-  "error.title": "That did not work",
   "error.notAPicture.unknown": "This file is not a picture.",
   "error.notAPicture.empty": "This file is empty.",
   "error.notAPicture.pdf": "This is a PDF, whatever its name says.",
@@ -193,7 +195,6 @@ const STRINGS = {
   "retry": "Try again",
   "note.reduced": "The photo has {from} megapixels; it was reduced to {to}.",
   "note.firstFrame": "Of a moving picture the first frame is used.",
-  "warning.profile": "The face is turned far to the side: expect less likeness.",
   "pixels": "{width} × {height} pixels",
 };
 

@@ -1,19 +1,10 @@
 /**
- * Pixels, RGBA with 8 bits each, rows from the top.
- * @typedef {{ width: number, height: number, data: Uint8ClampedArray<ArrayBuffer> }} Picture
- *
- * A point in pixels of the photo, x to the right, y down.
- * @typedef {[number, number]} Point
- *
- * Corners of an aligned square in the photo: top left, bottom left, bottom right, top right of the face.
- * @typedef {[Point, Point, Point, Point]} Quad
- *
- * A face found in the photo; `points` holds the 468 mesh points as x, y pairs.
- * @typedef {{ score: number, quad: Quad, points: Float32Array, yaw: number, warnings: string[] }} Face
- *
- * What the manual alignment is made of: the eyes' centres and the mouth's corners, left as seen in the picture.
- * @typedef {{ leftEye: Point, rightEye: Point, leftMouth: Point, rightMouth: Point }} Landmarks
- *
+ * The engine's own types, from its generated declarations.
+ * @typedef {import("../pkg/cpu/sdic.js").Picture} Picture
+ * @typedef {import("../pkg/cpu/sdic.js").Point} Point
+ * @typedef {import("../pkg/cpu/sdic.js").Quad} Quad
+ * @typedef {import("../pkg/cpu/sdic.js").Face} Face
+ * @typedef {import("../pkg/cpu/sdic.js").Landmarks} Landmarks
  * @typedef {import("../pkg/cpu/sdic.js").DirectionInfo} Direction
  * @typedef {import("../pkg/cpu/sdic.js").ShardInfo} Shard
  * @typedef {import("../pkg/cpu/sdic.js").ModelInfo} Manifest

@@ -1,6 +1,7 @@
 // The worker that holds the photo: opens it, finds faces, cuts them out aligned, and puts edited ones back.
 import init, { FaceFinder, align, pasteBack, quadFromPoints } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
+import { isWholePhoto } from "../shared/quad.js";
 import { answerCalls } from "../shared/rpc.js";
 import { context2d, decode } from "./decode.js";
 
@@ -62,11 +63,21 @@ function surroundings(quad) {
 }
 
 /**
+ * The face in `quad`, upright. A photo that is an aligned face already is only brought to size: aligning it again would
+ * blur its rim.
  * @param {Quad} quad
  * @param {number} size
  * @returns {Picture}
  */
 function cutOut(quad, size) {
+  const { width, height } = current();
+  if (isWholePhoto(quad, width, height)) {
+    const context = context2d(new OffscreenCanvas(size, size));
+    context.imageSmoothingQuality = "high";
+    context.drawImage(current(), 0, 0, size, size);
+    const { data } = context.getImageData(0, 0, size, size);
+    return { width: size, height: size, data };
+  }
   const { pixels, quad: local } = surroundings(quad);
   return align(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, size);
 }
@@ -113,20 +124,20 @@ answerCalls({
     context.imageSmoothingQuality = "high";
     context.drawImage(current(), 0, 0, small.width, small.height);
     const { data } = context.getImageData(0, 0, small.width, small.height);
-    /** @type {Face[]} */
     const faces = (await faceFinder()).detect(new Uint8Array(data.buffer), small.width, small.height);
-    const [sx, sy] = [width / small.width, height / small.height];
-    return faces.map(({ score, quad, points, yaw, warnings }) => {
-      const placed = /** @type {Quad} */ (quad.map(([x, y]) => [x * sx, y * sy]));
-      const enlarged = points.map((value, i) => value * (i % 2 === 0 ? sx : sy));
-      return { score, quad: placed, points: enlarged, yaw, warnings, thumbnail: cutOut(placed, THUMBNAIL) };
+    /** @type {(point: Point) => Point} */
+    const inPhoto = ([x, y]) => [(x * width) / small.width, (y * height) / small.height];
+    return faces.map((face) => {
+      const quad = /** @type {Quad} */ (face.quad.map(inPhoto));
+      const landmarks = /** @type {Landmarks} */ (Object.fromEntries(Object.entries(face.landmarks).map(([name, point]) => [name, inPhoto(point)])));
+      return { ...face, quad, landmarks, points: face.points.map(inPhoto), thumbnail: cutOut(quad, THUMBNAIL) };
     });
   },
 
   /** @param {Landmarks} points */
-  async quadFromPoints({ leftEye, rightEye, leftMouth, rightMouth }) {
+  async quadFromPoints(points) {
     await ready;
-    return quadFromPoints(leftEye, rightEye, leftMouth, rightMouth);
+    return quadFromPoints(points);
   },
 
   /**
@@ -142,7 +153,7 @@ answerCalls({
   /**
    * The whole photo with the edited face in its place; kept for `savePhoto`.
    * @param {Quad} quad
-   * @param {Float32Array | undefined} points the face mesh, when the face was found and not placed by hand
+   * @param {Point[] | undefined} points the face mesh, when the face was found and not placed by hand
    * @param {Picture} edited
    * @param {Picture} unedited the reconstruction without edits
    * @param {"face" | "difference"} mode
@@ -151,7 +162,7 @@ answerCalls({
   async paste(quad, points, edited, unedited, mode) {
     await ready;
     const { left, top, pixels, quad: local } = surroundings(quad);
-    const mesh = points?.map((value, i) => value - (i % 2 === 0 ? left : top));
+    const mesh = points?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
     const rgba = new Uint8Array(pixels.data.buffer);
     /** @type {Picture} */
     const region = pasteBack(rgba, pixels.width, pixels.height, local, mesh, edited, unedited, mode);

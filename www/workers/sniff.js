@@ -22,7 +22,7 @@ export function sniff(bytes) {
     if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return jpeg(view);
     if (text(0, 8) === "\x89PNG\r\n\x1a\n") return png(view, text);
     if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return webp(view, text);
-    if (/^GIF8[79]a/.test(text(0, 6))) return { kind: "gif", width: view.getUint16(6, true), height: view.getUint16(8, true) };
+    if (/^GIF8[79]a/.test(text(0, 6))) return gif(view, text);
     if (text(4, 4) === "ftyp") return isobmff(view, text);
     if (text(0, 2) === "BM" && bytes.length > 26) {
       return { kind: "bmp", width: view.getInt32(18, true), height: Math.abs(view.getInt32(22, true)) };
@@ -69,6 +69,17 @@ function png(view, text) {
     if (type === "IDAT") break;
   }
   return { kind: "png", ...size };
+}
+
+/**
+ * @param {DataView} view
+ * @param {(from: number, count: number) => string} text
+ * @returns {Header}
+ */
+function gif(view, text) {
+  const size = { width: view.getUint16(6, true), height: view.getUint16(8, true) };
+  const animated = text(0, Math.min(view.byteLength, 2048)).includes("NETSCAPE2.0"); // the block that says "repeat"
+  return animated ? { kind: "gif", ...size, animated } : { kind: "gif", ...size };
 }
 
 /**

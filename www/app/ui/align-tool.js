@@ -4,7 +4,7 @@ import { t } from "../../shared/strings.js";
 /** @import { Landmarks, Picture, Point, Quad } from "../../shared/types.js" */
 /** @import { Photo } from "../session.js" */
 
-const NAMES = /** @type {const} */ (["leftEye", "rightEye", "leftMouth", "rightMouth"]);
+const NAMES = /** @type {const} */ (["left_eye", "right_eye", "left_mouth", "right_mouth"]);
 const PREVIEW = 160;
 const STEP = 1 / 200;
 const LARGE_STEP = 1 / 40;
@@ -55,9 +55,9 @@ export class AlignTool extends HTMLElement {
    * Shows a photo with the points where a face is, or in the middle.
    * @param {Photo} photo
    * @param {Quad | undefined} quad the present crop
-   * @param {Float32Array | undefined} mesh the face mesh, when the crop is that of a found face
+   * @param {Landmarks | undefined} landmarks where the points belong, when the crop is that of a found face
    */
-  show(photo, quad, mesh) {
+  show(photo, quad, landmarks) {
     const { width, height } = photo;
     this.#size = { width, height };
     draw(this.#canvas, photo.bitmap);
@@ -66,7 +66,7 @@ export class AlignTool extends HTMLElement {
     const side = 0.6 * Math.min(width, height);
     const [left, top] = [(width - side) / 2, (height - side) / 2];
     const middle = /** @type {Quad} */ ([[left, top], [left, top + side], [left + side, top + side], [left + side, top]]);
-    this.#landmarks = mesh ? landmarksOf(mesh) : landmarksIn(quad ?? middle);
+    this.#landmarks = landmarks ?? landmarksIn(quad ?? middle);
     this.#moved();
   }
 
@@ -146,21 +146,7 @@ export class AlignTool extends HTMLElement {
 function landmarksIn([topLeft, bottomLeft, , topRight]) {
   const at = (/** @type {number} */ u, /** @type {number} */ v) =>
     /** @type {Point} */ ([0, 1].map((i) => topLeft[i] + u * (topRight[i] - topLeft[i]) + v * (bottomLeft[i] - topLeft[i])));
-  return { leftEye: at(0.375, 0.475), rightEye: at(0.625, 0.475), leftMouth: at(0.41, 0.725), rightMouth: at(0.59, 0.725) };
-}
-
-/** Mesh points whose mean is the centre of an eye, and the mouth's corners; left as seen. */
-const MESH = { leftEye: [33, 160, 158, 133, 153, 144], rightEye: [362, 385, 387, 263, 373, 380], leftMouth: [61], rightMouth: [291] };
-
-/**
- * The four points of a found face.
- * @param {Float32Array} mesh
- * @returns {Landmarks}
- */
-function landmarksOf(mesh) {
-  const mean = (/** @type {number[]} */ indices) =>
-    /** @type {Point} */ ([0, 1].map((axis) => indices.reduce((sum, i) => sum + mesh[2 * i + axis], 0) / indices.length));
-  return /** @type {Landmarks} */ (Object.fromEntries(NAMES.map((name) => [name, mean(MESH[name])])));
+  return { left_eye: at(0.375, 0.475), right_eye: at(0.625, 0.475), left_mouth: at(0.41, 0.725), right_mouth: at(0.59, 0.725) };
 }
 
 customElements.define("sdic-align", AlignTool);

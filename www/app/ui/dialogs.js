@@ -135,7 +135,7 @@ export async function openAlignDialog(session) {
   if (!photo) return;
   tool.geometry = session;
   tool.quad = undefined;
-  tool.show(photo, session.quad, session.face?.points);
+  tool.show(photo, session.quad, session.face?.landmarks);
   const answer = await ask(byId("align-dialog", HTMLDialogElement));
   if (answer === "use" && tool.quad) await session.use(tool.quad, undefined);
 }

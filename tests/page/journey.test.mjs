@@ -1,0 +1,222 @@
+// From a photo to a saved, edited photo: the built page with the bundled weights, on the CPU, in a real Chromium.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import path from "node:path";
+import { accessible, difference, host, inverted, launch, modelReady, pixels, root, settled, slide, visit } from "./support.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+/** @type {Awaited<ReturnType<typeof visit>>} */
+let visitor;
+/** @type {{ name: string }[]} */
+let directions;
+
+before(async () => {
+  const weights = path.join(root, "weights");
+  ({ directions } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8")));
+  [browser, site] = await Promise.all([launch(), host(weights)]);
+  visitor = await visit(browser, site.url);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+/**
+ * A generated face, tilted a little, in a larger photo: a JPEG made in the page from the first sample portrait.
+ * @param {import("playwright-core").Page} page
+ */
+async function photoOf(page) {
+  const text = await page.evaluate(async () => {
+    const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
+    const face = await createImageBitmap(await (await fetch(source)).blob());
+    const canvas = new OffscreenCanvas(1200, 900);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const sky = context.createLinearGradient(0, 0, 1200, 900);
+    sky.addColorStop(0, "#9db4c8");
+    sky.addColorStop(1, "#c9b79a");
+    context.fillStyle = sky;
+    context.fillRect(0, 0, 1200, 900);
+    context.translate(640, 470);
+    context.rotate(0.1);
+    context.drawImage(face, -260, -260, 520, 520);
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+    return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
+  });
+  return { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.from(text, "base64") };
+}
+
+test("the start page loads the model and is accessible in both themes", async () => {
+  const { page } = visitor;
+  await modelReady(page);
+  assert.ok((await page.locator("#sample-list button").count()) > 0, "sample portraits");
+  assert.match((await page.locator("#engine-label").textContent()) ?? "", /^Processor ready$/);
+  await accessible(page, "the start, light");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await accessible(page, "the start, dark");
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("a photo is aligned, inverted and shown, stage by stage", async () => {
+  const { page } = visitor;
+  const photo = await photoOf(page);
+  await page.evaluate(() => {
+    const seen = /** @type {any} */ (globalThis);
+    seen.stages = new Set();
+    new MutationObserver(() => seen.stages.add(document.querySelector("#stages .present")?.textContent)).observe(
+      /** @type {Node} */ (document.querySelector("#stages")),
+      { childList: true },
+    );
+  });
+  await page.setInputFiles("#file", photo);
+  await inverted(page);
+  const stages = await page.evaluate(() => [.../** @type {any} */ (globalThis).stages].filter(Boolean));
+  assert.deepEqual(stages, ["Align the face", "Encode", "Generate a plain reconstruction", "Predict what it lost", "Compensate", "Reconstruct"]);
+  const timing = await page.locator("#timing").textContent();
+  assert.match(timing ?? "", /^Inverted in /);
+  console.log(`# bundled model, CPU: ${timing}`);
+});
+
+test("compensation brings the reconstruction closer to the original", async () => {
+  const { page } = visitor;
+  /** @type {Record<string, Awaited<ReturnType<typeof pixels>>>} */
+  const shown = {};
+  for (const [key, name] of [["2", "compensated"], ["3", "plain"], ["4", "discrepancy"], ["5", "original"]]) {
+    await page.keyboard.press(key);
+    shown[name] = await pixels(page);
+  }
+  await page.keyboard.press("1");
+  const { width, height } = shown.compensated;
+  assert.deepEqual([shown.original.width, shown.original.height], [width, height]);
+  const [plain, compensated] = [shown.plain, shown.compensated].map((picture) => difference(picture, shown.original));
+  console.log(`# mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
+  assert.ok(compensated < plain, `compensated ${compensated} against plain ${plain}`);
+});
+
+test("sliders change the picture, combine, and can be undone exactly", async () => {
+  const { page } = visitor;
+  const [first, second] = directions;
+  const none = await pixels(page);
+  await slide(page, first.name, 70);
+  const one = await pixels(page);
+  await slide(page, second.name, -60);
+  const both = await pixels(page);
+  assert.ok(difference(none, one) > 0.3, `first slider: ${difference(none, one)}`);
+  assert.ok(difference(one, both) > 0.3, `second slider: ${difference(one, both)}`);
+  assert.match((await page.locator("#timing").textContent()) ?? "", /last edit/);
+  console.log(`# bundled model, CPU: ${await page.locator("#timing").textContent()}`);
+
+  await page.keyboard.press("Control+z");
+  await settled(page);
+  assert.equal(difference(await pixels(page), one), 0, "undo");
+  await page.keyboard.press("Control+Shift+z");
+  await settled(page);
+  assert.equal(difference(await pixels(page), both), 0, "redo");
+  await page.locator(`[id="slider-${second.name}"]`).dblclick({ position: { x: 5, y: 16 } });
+  await settled(page);
+  assert.equal(await page.locator(`[id="slider-${second.name}"]`).inputValue(), "0", "a double click resets");
+  assert.equal(difference(await pixels(page), one), 0, "one slider reset");
+  await page.click("#reset-all");
+  await settled(page);
+  assert.equal(difference(await pixels(page), none), 0, "all sliders reset");
+});
+
+test("the keyboard alone moves sliders and the divider", async () => {
+  const { page } = visitor;
+  const slider = page.locator(`[id="slider-${directions[0].name}"]`);
+  await slider.focus();
+  for (let i = 0; i < 10; i++) await page.keyboard.press("PageUp");
+  await settled(page);
+  assert.equal(await slider.inputValue(), "100");
+  assert.match((await slider.getAttribute("aria-valuetext")) ?? "", /\+100$/);
+  await page.keyboard.press("c");
+  const handle = page.locator("#compare .handle");
+  await handle.focus();
+  await page.keyboard.press("Home");
+  assert.equal(await handle.getAttribute("aria-valuenow"), "0");
+  await page.keyboard.press("Shift+ArrowRight");
+  assert.equal(await handle.getAttribute("aria-valuenow"), "10");
+  await accessible(page, "the editor, comparing");
+  await page.keyboard.press("c");
+});
+
+test("in the whole photo only the face changes", async () => {
+  const { page } = visitor;
+  await page.locator("#scopes").getByText("Whole photo").click();
+  await page.waitForFunction(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
+    return canvas.width === 1200;
+  });
+  await settled(page);
+  await page.waitForTimeout(500);
+  const [original, edited] = [await pixels(page, "before"), await pixels(page)];
+  let inside = 0;
+  for (let i = 0; i < edited.data.length; i += 4) {
+    const same = [0, 1, 2].every((c) => edited.data[i + c] === original.data[i + c]);
+    const [x, y] = [(i / 4) % 1200, Math.floor(i / 4 / 1200)];
+    const far = Math.hypot(x - 640, y - 470) > 400;
+    if (far) assert.ok(same, `pixel ${x}, ${y} outside the face changed`);
+    else if (!same) inside++;
+  }
+  assert.ok(inside > 10_000, `${inside} pixels changed`);
+  await accessible(page, "the whole photo");
+});
+
+test("the saved file is the picture shown, at full resolution, without metadata", async () => {
+  const { page } = visitor;
+  const shown = await pixels(page);
+  await page.keyboard.press("Control+s");
+  await accessible(page, "the save dialog");
+  const download = page.waitForEvent("download");
+  await page.click("#save-png");
+  const file = await download;
+  assert.equal(file.suggestedFilename(), "holiday-sdic.png");
+  const bytes = await readFile(await file.path());
+  const chunks = [];
+  for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at)) chunks.push(bytes.toString("latin1", at + 4, at + 8));
+  assert.deepEqual(chunks.filter((type) => /eXIf|tEXt|iTXt|zTXt|tIME/.test(type)), []);
+  const text = bytes.toString("base64");
+  const decoded = await page.evaluate(async (png) => {
+    const blob = new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], { type: "image/png" });
+    const bitmap = await createImageBitmap(blob);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]) % 2147483647;
+    return { width: bitmap.width, height: bitmap.height, sum };
+  }, text);
+  const sum = shown.data.reduce((total, value) => (total * 31 + value) % 2147483647, 0);
+  assert.deepEqual(decoded, { width: 1200, height: 900, sum });
+});
+
+test("with the network cut, a reload edits on, and nothing was ever asked of another origin", async () => {
+  const { page, problems } = visitor;
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  const photo = await photoOf(page);
+  await site.stop();
+  const start = performance.now();
+  await page.reload();
+  await modelReady(page);
+  console.log(`# ready from the cache, network cut: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  await page.setInputFiles("#file", photo);
+  await inverted(page);
+  const plain = await pixels(page);
+  await slide(page, directions[0].name, 80);
+  assert.ok(difference(plain, await pixels(page)) > 0.3);
+  assert.deepEqual(problems, []);
+});
+
+test("a phone's screen shows everything without scrolling sideways", async () => {
+  const { page } = visitor;
+  await page.setViewportSize({ width: 360, height: 740 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${overflow} pixels too wide`);
+  await accessible(page, "the editor at 360 pixels");
+});

@@ -1,0 +1,174 @@
+// What the page tests share: a folder as the build makes it, a server, a browser, and a page that is watched.
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { assemble } from "../../www/tools/assemble.mjs";
+import { serve } from "../../www/tools/serve.mjs";
+
+const require = createRequire(new URL("../../www/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Flags that give Chromium a WebGPU adapter without a graphics card. */
+export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/** The longest that one inversion may take on a busy machine before a test gives up. */
+export const PATIENCE = 180_000;
+
+/**
+ * A weights directory like `from`, with the face networks, further files, and a changed manifest.
+ * @param {string} from relative to the repository
+ * @param {{ change?: (manifest: any) => void, files?: Record<string, Uint8Array> }} [options]
+ */
+export async function weightsLike(from, { change = () => {}, files = {} } = {}) {
+  const folder = await mkdtemp(path.join(tmpdir(), "sdic-weights-"));
+  await cp(path.join(root, from), folder, { recursive: true });
+  await cp(path.join(root, "weights/face"), path.join(folder, "face"), { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+    await writeFile(path.join(folder, name), bytes);
+  }
+  const manifest = JSON.parse(await readFile(path.join(folder, "manifest.json"), "utf8"));
+  change(manifest);
+  await writeFile(path.join(folder, "manifest.json"), JSON.stringify(manifest));
+  return folder;
+}
+
+/**
+ * Builds a page folder with these weights, and serves it.
+ * @param {string} weights absolute path
+ */
+export async function host(weights) {
+  const folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
+  await assemble(folder, { weights });
+  const server = await serve(folder);
+  return {
+    folder,
+    url: server.url,
+    stop: server.close,
+    async remove() {
+      await server.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/**
+ * Starts the browser that `CHROMIUM` names.
+ * @param {string[]} [flags]
+ */
+export function launch(flags = []) {
+  assert.ok(process.env.CHROMIUM, "CHROMIUM must name the browser: run the tests by ./build.sh test");
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", ...flags] });
+}
+
+/**
+ * Opens a page that is watched: `problems` collects console errors, uncaught errors and requests to other origins.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+export async function visit(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const problems = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") problems.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));
+  context.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== "blob:" && origin !== new URL(url).origin) problems.push(`request to ${origin}`);
+  });
+  await page.goto(url);
+  return { context, page, problems };
+}
+
+/** @param {import("playwright-core").Page} page */
+export async function modelReady(page) {
+  await page.waitForSelector('#engine-button[data-state="ready"]', { timeout: PATIENCE });
+}
+
+/** @param {import("playwright-core").Page} page */
+export async function inverted(page) {
+  await page.waitForSelector("#save:not(:disabled)", { timeout: PATIENCE });
+  await settled(page);
+}
+
+/**
+ * Waits until no edit is under way.
+ * @param {import("playwright-core").Page} page
+ */
+export async function settled(page) {
+  await page.waitForFunction(() => !document.querySelector("#compare.busy"), undefined, { timeout: PATIENCE });
+}
+
+/**
+ * Sets a slider as a hand would, and waits for the picture.
+ * @param {import("playwright-core").Page} page
+ * @param {string} name of the direction
+ * @param {number} position from -100 to 100
+ */
+export async function slide(page, name, position) {
+  const slider = page.locator(`[id="slider-${name}"]`);
+  await slider.evaluate((input) => input.closest("details")?.setAttribute("open", ""));
+  await slider.evaluate((input, value) => {
+    /** @type {HTMLInputElement} */ (input).value = String(value);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, position);
+  await settled(page);
+}
+
+/**
+ * The pixels that a canvas of the comparison shows.
+ * @param {import("playwright-core").Page} page
+ * @param {"before" | "after"} [layer]
+ * @returns {Promise<{ width: number, height: number, data: Uint8Array }>}
+ */
+export async function pixels(page, layer = "after") {
+  const { width, height, text } = await page.evaluate((name) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare .${name}`));
+    const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).getImageData(0, 0, canvas.width, canvas.height);
+    let binary = "";
+    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+    return { width: canvas.width, height: canvas.height, text: btoa(binary) };
+  }, layer);
+  return { width, height, data: new Uint8Array(Buffer.from(text, "base64")) };
+}
+
+/**
+ * Mean absolute difference of two pictures' colours, in 8-bit steps.
+ * @param {{ data: Uint8Array }} a
+ * @param {{ data: Uint8Array }} b
+ */
+export function difference(a, b) {
+  assert.equal(a.data.length, b.data.length, "pictures of one size");
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) if (i % 4 !== 3) sum += Math.abs(a.data[i] - b.data[i]);
+  return sum / ((a.data.length / 4) * 3);
+}
+
+/**
+ * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
+ * @param {import("playwright-core").Page} page
+ * @param {string} state for the message
+ */
+export async function accessible(page, state) {
+  // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axe });
+  const violations = await page.evaluate(async () => {
+    const options = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, options);
+    return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ n) => n.html + " " + n.failureSummary).join(" | ")}`);
+  });
+  await session.detach();
+  assert.deepEqual(violations, [], `axe on ${state}`);
+}

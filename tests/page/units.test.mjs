@@ -1,0 +1,124 @@
+// Parts of the page that need no browser.
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+import { EditScheduler } from "../../www/app/edit-scheduler.js";
+import { History } from "../../www/app/history.js";
+import { Failure } from "../../www/shared/failure.js";
+import { formatBytes, formatSeconds, t } from "../../www/shared/strings.js";
+import { CONTENT_SECURITY_POLICY, serve } from "../../www/tools/serve.mjs";
+
+const www = new URL("../../www/", import.meta.url);
+
+test("history goes back and forth, and forgets what a new step replaces", () => {
+  const history = new History({});
+  history.push({ smile: 1 });
+  history.push({ smile: 1 });
+  history.push({ smile: 1, age: 2 });
+  assert.deepEqual(history.undo(), { smile: 1 });
+  assert.deepEqual(history.undo(), {});
+  assert.deepEqual(history.undo(), {});
+  assert.deepEqual(history.redo(), { smile: 1 });
+  history.push({ age: -1 });
+  assert.equal(history.canRedo, false);
+  assert.deepEqual(history.redo(), { age: -1 });
+  assert.deepEqual(history.undo(), { smile: 1 });
+});
+
+/**
+ * A scheduler over an engine that takes `cost(size)` milliseconds.
+ * @param {(size: number) => number} cost
+ */
+function scheduler(cost) {
+  /** @type {{ strength: number, size: number }[]} */
+  const calls = [];
+  /** @type {{ strength: number, full: boolean }[]} */
+  const shown = [];
+  let idle = () => {};
+  const subject = new EditScheduler({
+    imageSize: 256,
+    smallestPreview: 64,
+    async edit({ smile }, size = 256) {
+      calls.push({ strength: smile, size });
+      await new Promise((resolve) => setTimeout(resolve, cost(size)));
+      return /** @type {any} */ ({ strength: smile });
+    },
+    onPicture: (picture, full) => shown.push({ strength: /** @type {any} */ (picture).strength, full }),
+    onFailure: (failure) => assert.fail(String(failure)),
+    onBusy: (busy) => !busy && idle(),
+  });
+  const done = () => new Promise((resolve) => (idle = () => resolve(undefined)));
+  return { subject, calls, shown, done };
+}
+
+test("the newest slider position wins and those in between are skipped", async () => {
+  const { subject, calls, shown, done } = scheduler(() => 20);
+  for (let smile = 1; smile <= 50; smile++) subject.request({ smile }, true);
+  subject.request({ smile: 51 }, false);
+  await done();
+  assert.deepEqual(calls.map(({ strength }) => strength), [1, 51]);
+  assert.deepEqual(shown.at(-1), { strength: 51, full: true });
+});
+
+test("a slow engine shows smaller pictures while the slider moves, and the full one when it rests", async () => {
+  const { subject, calls, shown, done } = scheduler((size) => (size > 64 ? 200 : 5));
+  for (let smile = 1; smile <= 4; smile++) {
+    subject.request({ smile }, true);
+    await done();
+  }
+  assert.deepEqual(calls.map(({ size }) => size), [256, 128, 256, 64, 256, 64, 256]);
+  assert.deepEqual(shown.at(-1), { strength: 4, full: true });
+});
+
+test("failures keep their code across a worker and tell a trapped instance apart", () => {
+  const crossed = new Failure(structuredClone(Failure.from({ code: "weights", message: "m", hint: "h" }).toJSON()));
+  assert.deepEqual([crossed.code, crossed.message, crossed.hint, crossed.fatal], ["weights", "m", "h", false]);
+  assert.equal(Failure.from(new WebAssembly.RuntimeError("unreachable")).fatal, true);
+  assert.equal(Failure.from("text").message, "text");
+});
+
+test("sizes and times are rounded for people", () => {
+  assert.deepEqual([999, 12_345_678].map(formatBytes), ["1 kB", "12.3 MB"]);
+  assert.deepEqual([0.004, 0.234, 2.34, 12.3, 75].map(formatSeconds), ["10 ms", "230 ms", "2.3 s", "12 s", "1 min 15 s"]);
+});
+
+test("every sentence that the page asks for is in the table, and none is left over", async () => {
+  const names = (await readdir(www, { recursive: true })).filter((name) => /^(app|shared|workers)\/.*\.js$|^index\.html$/.test(name));
+  const table = await readFile(new URL("shared/strings.js", www), "utf8");
+  const sources = await Promise.all(names.filter((name) => !name.endsWith("strings.js")).map((name) => readFile(new URL(name, www), "utf8")));
+  const source = sources.join("\n");
+  const html = await readFile(new URL("index.html", www), "utf8");
+  for (const [, key] of html.matchAll(/data-(?:t|label)="([^"]+)"/g)) t(/** @type {any} */ (key));
+  const asked = (/** @type {string} */ key) =>
+    source.includes(`"${key}"`) || [...source.matchAll(/`([\w.]+)\$\{[^`]*`/g)].some(([, start]) => key.startsWith(start));
+  const keys = [...table.matchAll(/^ {2}"([\w.]+)":/gm)].map(([, key]) => key);
+  assert.ok(keys.length > 100);
+  assert.deepEqual(keys.filter((key) => !asked(key)), []);
+});
+
+test("the page's own policy is the server's", async () => {
+  const html = await readFile(new URL("index.html", www), "utf8");
+  const meta = /Content-Security-Policy"\s+content="([^"]+)"/.exec(html)?.[1];
+  assert.equal(`${meta}; frame-ancestors 'none'`, CONTENT_SECURITY_POLICY);
+  assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/, "nothing inline");
+});
+
+test("the server serves its folder and nothing else", async () => {
+  const server = await serve(new URL("icons", www).pathname);
+  try {
+    const status = async (/** @type {string} */ name, init = {}) => (await fetch(server.url + name, init)).status;
+    const icon = await fetch(`${server.url}icon.svg`);
+    assert.equal(icon.status, 200);
+    assert.equal(icon.headers.get("content-type"), "image/svg+xml");
+    assert.equal(icon.headers.get("cross-origin-opener-policy"), "same-origin");
+    assert.match(icon.headers.get("content-security-policy") ?? "", /default-src 'none'/);
+    const etag = /** @type {string} */ (icon.headers.get("etag"));
+    assert.equal(await status("icon.svg", { headers: { "If-None-Match": etag } }), 304);
+    for (const name of ["..%2findex.html", "%2e%2e/index.html", "..%5cindex.html", "%00", "%", ".hidden", "missing.js", ""]) {
+      assert.equal(await status(name), 404, name);
+    }
+    assert.equal(await status("icon.svg", { method: "POST" }), 405);
+  } finally {
+    await server.close();
+  }
+});

@@ -1,0 +1,122 @@
+// The page on WebGPU, chosen by hand as a visitor would: the tiny golden model must come out as PyTorch has it.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { rgbPng } from "./pictures.mjs";
+import { PATIENCE, SOFTWARE_GPU, host, inverted, launch, modelReady, pixels, root, slide, visit, weightsLike } from "./support.mjs";
+
+/**
+ * The tensors of a safetensors file in f32.
+ * @param {string} file
+ */
+async function tensors(file) {
+  const bytes = await readFile(path.join(root, file));
+  const header = Number(bytes.readBigUInt64LE(0));
+  const table = JSON.parse(bytes.toString("utf8", 8, 8 + header));
+  return {
+    metadata: table.__metadata__,
+    /** @param {string} name */
+    get(name) {
+      const { dtype, shape, data_offsets: [from, to] } = table[name];
+      assert.equal(dtype, "F32");
+      const body = bytes.subarray(8 + header + from, 8 + header + to);
+      return { shape, values: new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length)) };
+    },
+  };
+}
+
+/**
+ * The colours, in [0, 255] and not rounded, of a tensor [3, height, width] in [-1, 1].
+ * @param {{ shape: number[], values: Float32Array }} tensor
+ */
+function colours({ shape, values }) {
+  const [, height, width] = shape.slice(-3);
+  const rgb = new Float64Array(width * height * 3);
+  for (let c = 0; c < 3; c++) {
+    for (let i = 0; i < width * height; i++) rgb[i * 3 + c] = Math.min(255, Math.max(0, (values[c * width * height + i] + 1) * 127.5));
+  }
+  return { width, height, rgb };
+}
+
+/**
+ * Largest distance between shown 8-bit colours and exact ones, in [-1, 1] and beyond what rounding explains.
+ * @param {{ data: Uint8Array }} shown
+ * @param {{ rgb: Float64Array }} exact
+ */
+function excess(shown, { rgb }) {
+  let worst = 0;
+  for (let i = 0; i < rgb.length; i++) {
+    const value = shown.data[Math.floor(i / 3) * 4 + (i % 3)];
+    worst = Math.max(worst, (Math.abs(value - rgb[i]) - 0.5) / 127.5);
+  }
+  return worst;
+}
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+/** @type {Awaited<ReturnType<typeof tensors>>} */
+let golden;
+
+before(async () => {
+  golden = await tensors("tests/golden/tiny_trace.safetensors");
+  const { width, height, rgb } = colours(golden.get("image"));
+  const portrait = rgbPng(width, height, Uint8Array.from(rgb, Math.round));
+  const weights = await weightsLike("tests/golden/tiny", {
+    files: { "samples/golden.png": portrait },
+    change: (manifest) => (manifest.samples = [{ file: "samples/golden.png", label: "golden" }]),
+  });
+  [browser, site] = await Promise.all([launch(SOFTWARE_GPU), host(weights)]);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
+  test(`the golden model on ${backend} shows PyTorch's pictures to 1e-3`, { timeout: 2 * PATIENCE }, async () => {
+    const { context, page, problems } = await visit(browser, site.url);
+    await modelReady(page);
+    // A software adapter is no graphics card: left alone, the page takes the processor.
+    assert.equal(await page.locator("#engine-label").textContent(), "Processor ready");
+    await page.click("#engine-button");
+    assert.match((await page.locator("#engine-choices").textContent()) ?? "", /WebGPU \(software\).*emulated by/s);
+    if (backend === "webgpu") {
+      await page.locator("#engine-choices").getByText("WebGPU (software)").click();
+      await page.waitForSelector('#engine-button:not([data-state="ready"])');
+      await modelReady(page);
+      assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
+    } else {
+      await page.keyboard.press("Escape");
+    }
+    await page.locator("#sample-list button").click();
+    await inverted(page);
+    await page.keyboard.press("3");
+    assert.ok(excess(await pixels(page), colours(golden.get("initial.full"))) <= 1e-3, "plain reconstruction");
+    await page.keyboard.press("2");
+    assert.ok(excess(await pixels(page), colours(golden.get("reconstruction"))) <= 1e-3, "compensated reconstruction");
+    await page.keyboard.press("1");
+    const strengths = JSON.parse(golden.metadata.edits);
+    for (const name of ["tilt", "third"]) {
+      const range = name === "tilt" ? 3 : 4;
+      await slide(page, name, Math.round((100 * strengths[name]) / range));
+      assert.ok(excess(await pixels(page), colours(golden.get(`edit.${name}`))) <= 1e-3, `edit ${name}`);
+      await slide(page, name, 0);
+    }
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+}
+
+test("without an adapter the choice is explained and closed", async () => {
+  const plain = await launch();
+  const { page } = await visit(plain, site.url);
+  await modelReady(page);
+  await page.click("#engine-button");
+  const choice = page.locator("#engine-choices label", { hasText: "Graphics card" }).filter({ hasText: "no WebGPU" });
+  assert.ok(await choice.locator("input").isDisabled());
+  await plain.close();
+});
