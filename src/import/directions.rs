@@ -294,7 +294,7 @@ const EXPLORED_COMPONENTS: usize = 8;
 /// Standard deviations to which they go.
 const EXPLORED_RANGE: f32 = 4.0;
 
-fn basis_directions(config: &ModelConfig, basis: &str, count: usize) -> Vec<Direction> {
+pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) -> Vec<Direction> {
     let styles = config.styles();
     let presets: &[Preset] = match (styles, config.crop) {
         (18, None) => &FACE_PRESETS,

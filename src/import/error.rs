@@ -26,7 +26,7 @@ pub enum ImportError {
         safetensors: bool,
     },
     /// The zip archive around a PyTorch file.
-    #[error("damaged or incomplete zip archive: {0}")]
+    #[error("damaged or incomplete zip archive ({0}); fetch the file again")]
     Zip(#[from] zip::result::ZipError),
     /// An entry of the zip archive.
     #[error("entry \"{entry}\": {problem}")]

@@ -9,6 +9,10 @@ pub mod directions;
 mod error;
 pub mod pickle;
 pub mod sefa;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod torch_file;
 
 pub use checkpoint::{Checkpoint, Conversion, DropReason, Report, import_checkpoint};

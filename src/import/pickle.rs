@@ -680,9 +680,10 @@ impl<'a> Machine<'a> {
             _ => return Err(self.malformed("attributes that are not a dictionary")),
         };
         match self.top()? {
-            Node::Namespace(entries) if entries.len() + attributes.len() <= MAX_NODES => {
-                entries.extend(attributes)
+            Node::Namespace(entries) if entries.len() + attributes.len() > MAX_NODES => {
+                return Err(self.malformed("too many attributes"));
             }
+            Node::Namespace(entries) => entries.extend(attributes),
             Node::Dict(_) => {}
             _ => return Err(self.malformed("sets attributes of an unexpected object")),
         }

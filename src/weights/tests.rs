@@ -44,6 +44,9 @@ fn decode_all(manifest: &Manifest, files: &[WeightsFile]) -> Result<Vec<Tensor>,
     Ok(tensors)
 }
 
+/// A change that must be refused, and part of the message.
+type Case<T> = (fn(&mut T), &'static str);
+
 /// The message for the tiny f32 manifest after `change`, which must make it invalid.
 fn refusal(change: impl FnOnce(&mut Value)) -> String {
     let (manifest, _) = tiny_model(Dtype::F32);
@@ -231,7 +234,7 @@ fn unknown_fields_survive() {
 
 #[test]
 fn manifests_that_contradict_themselves_name_the_field() {
-    let cases: [(fn(&mut Value), &str); 17] = [
+    let cases: [Case<Value>; 17] = [
         (|j| j["config"]["image_size"] = json!(17), "image_size = 17"),
         (|j| j["preset"] = json!("face"), "exactly one of"),
         (|j| j["config"] = Value::Null, "exactly one of"),
@@ -327,7 +330,7 @@ fn directions_are_checked() {
     let tensors: Vec<_> = manifest.decode_shard(1, &shard.bytes).unwrap().collect();
     assert_eq!(tensors.len(), 4);
 
-    let cases: [(fn(&mut Value), &str); 10] = [
+    let cases: [Case<Value>; 10] = [
         (
             |d| d[0]["name"] = json!("a b"),
             "directions[0] \"a b\": names",
@@ -384,7 +387,7 @@ fn resealed(change: impl FnOnce(&mut Vec<Tensor>)) -> (Manifest, Vec<u8>) {
 
 #[test]
 fn shards_that_disagree_with_the_table_name_the_tensor() {
-    let cases: [(fn(&mut Vec<Tensor>), &str); 4] = [
+    let cases: [Case<Vec<Tensor>>; 4] = [
         (
             |t| drop(t.remove(4)),
             "shard-000.safetensors: tensor \"encoder.input_layer.1.running_var\" is missing",
