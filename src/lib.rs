@@ -14,7 +14,8 @@
 //! | edit | [`directions`], [`generator`] | w', strengths | edited face |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
-//! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits.
+//! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits;
+//! [`import`] turns the authors' checkpoints into [`weights`].
 
 pub mod config;
 pub mod device;
@@ -25,6 +26,7 @@ pub mod encoder;
 pub mod engine;
 pub mod face;
 pub mod generator;
+pub mod import;
 pub mod layers;
 pub mod model;
 pub mod picture;

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     engine::{self, EngineError, EngineLoader},
-    picture::PictureError,
+    face::{self, FaceError, Landmarks, PasteMode, Point, Quad},
     pipeline::{Inversion, Stage},
     selftest,
     weights::Manifest,
@@ -36,6 +36,19 @@ export interface ModelInfo {
   imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
 }
+/** A point in a picture: x, y in pixels. */
+export type Point = [number, number];
+/** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
+export type Quad = [Point, Point, Point, Point];
+/** The points that fix an alignment, left and right as seen in the picture. */
+export interface Landmarks { left_eye: Point; right_eye: Point; left_mouth: Point; right_mouth: Point; }
+/** A face in a photo, in the photo's pixels. */
+export interface Face {
+  score: number; quad: Quad; landmarks: Landmarks; points: Point[];
+  box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
+  warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
+}
+export type PasteMode = "face" | "difference";
 export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
 export type ViewName = "initial" | "reconstruction" | "discrepancy";
 export type StageCallback = (stage: StageName, done: number, total: number) => void;
@@ -53,6 +66,18 @@ extern "C" {
     pub type StageCallbackJs;
     #[wasm_bindgen(typescript_type = "Record<string, number>")]
     pub type StrengthsJs;
+    #[wasm_bindgen(typescript_type = "Face[]")]
+    pub type FacesJs;
+    #[wasm_bindgen(typescript_type = "Quad")]
+    pub type QuadJs;
+    #[wasm_bindgen(typescript_type = "Landmarks")]
+    pub type LandmarksJs;
+    #[wasm_bindgen(typescript_type = "Point[] | undefined")]
+    pub type PointsJs;
+    #[wasm_bindgen(typescript_type = "PasteMode")]
+    pub type PasteModeJs;
+    #[wasm_bindgen(typescript_type = "Picture | undefined")]
+    pub type OptionalPictureJs;
 }
 
 /// Sends panics to the console, readable.
@@ -161,19 +186,47 @@ fn picture_from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, J
         .map_err(|error| EngineError::from(error).into())
 }
 
+/// RGBA bytes as a `Picture`.
+fn rgba_to_js(rgba: &[u8], width: usize, height: usize) -> Result<PictureJs, JsValue> {
+    let object = Object::new();
+    Reflect::set(&object, &"width".into(), &width.into())?;
+    Reflect::set(&object, &"height".into(), &height.into())?;
+    Reflect::set(&object, &"data".into(), &Uint8ClampedArray::from(rgba))?;
+    Ok(object.unchecked_into())
+}
+
 /// Pixels as a `Picture`.
 fn picture_to_js(picture: &RgbImage) -> Result<PictureJs, JsValue> {
-    let rgba = crate::picture::to_rgba(picture);
-    let object = Object::new();
-    Reflect::set(&object, &"width".into(), &picture.width().into())?;
-    Reflect::set(&object, &"height".into(), &picture.height().into())?;
-    Reflect::set(&object, &"data".into(), &Uint8ClampedArray::from(rgba.as_slice()))?;
-    Ok(object.unchecked_into())
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    rgba_to_js(&crate::picture::to_rgba(picture), width, height)
+}
+
+/// A `Picture` as pixels.
+fn picture_from_js(picture: &JsValue) -> Result<face::Picture<'static>, JsValue> {
+    let side = |name: &str| {
+        let value = Reflect::get(picture, &name.into()).ok().and_then(|side| side.as_f64());
+        value.ok_or_else(|| thrown("picture", &format!("the picture has no {name}")))
+    };
+    let (width, height) = (side("width")? as usize, side("height")? as usize);
+    let data = Reflect::get(picture, &"data".into())?;
+    let data = data
+        .dyn_into::<Uint8ClampedArray>()
+        .map_err(|_| thrown("picture", "the picture's data is no Uint8ClampedArray"))?;
+    Ok(face::Picture::new(width, height, data.to_vec()).map_err(face_error)?)
+}
+
+fn face_error(error: FaceError) -> JsValue {
+    thrown("face", &error.to_string())
+}
+
+fn argument<T: serde::de::DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value.clone())
+        .map_err(|error| thrown("argument", &error.to_string()))
 }
 
 /// Waits until everything that `tensor` depends on has been computed.
 async fn settle<const D: usize>(tensor: &Tensor<D>) -> Result<(), EngineError> {
-    let first = tensor.clone().slice([0..1; D]);
+    let first = tensor.clone().slice(std::array::from_fn::<_, D, _>(|_| 0..1));
     engine::read(first).await.map(drop)
 }
 
@@ -346,8 +399,7 @@ impl Engine {
         preview_size: Option<usize>,
     ) -> Result<PictureJs, JsValue> {
         let (engine, session) = self.session()?;
-        let strengths: HashMap<String, f32> = serde_wasm_bindgen::from_value(strengths.into())
-            .map_err(|error| thrown("edit", &error.to_string()))?;
+        let strengths: HashMap<String, f32> = argument(strengths)?;
         let strengths = strengths.iter().map(|(name, &value)| (name.as_str(), value));
         let picture = engine
             .edit(&session.inversion, &session.codes, strengths, preview_size)
@@ -373,4 +425,85 @@ fn not_loading() -> JsValue {
 
 fn no_model() -> JsValue {
     thrown("order", "no model is loaded; call begin, pushShard and finish first")
+}
+
+/// Finds faces; runs on the CPU, needs no model.
+#[wasm_bindgen]
+pub struct FaceFinder(face::FaceFinder);
+
+#[wasm_bindgen]
+impl FaceFinder {
+    /// From the bytes of `face/manifest.json` and of the file it names.
+    #[wasm_bindgen(constructor)]
+    pub fn new(manifest_json: &[u8], weights: &[u8]) -> Result<FaceFinder, JsValue> {
+        let finder = face::FaceFinder::from_bytes(manifest_json, weights).map_err(face_error)?;
+        Ok(Self(finder))
+    }
+
+    /// The faces in a photo (RGBA bytes), largest first; none is an empty list, not an error.
+    pub fn detect(&self, rgba: &[u8], width: usize, height: usize) -> Result<FacesJs, JsValue> {
+        let photo = face::Picture::new(width, height, rgba).map_err(face_error)?;
+        Ok(plain(&self.0.detect(&photo))?.unchecked_into())
+    }
+}
+
+/// Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
+/// mirrored and blurred as in FFHQ.
+#[wasm_bindgen]
+pub fn align(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    size: usize,
+) -> Result<PictureJs, JsValue> {
+    let photo = face::Picture::new(width, height, rgba).map_err(face_error)?;
+    let aligned = face::align(&photo, &read_quad(quad)?, size).map_err(face_error)?;
+    rgba_to_js(aligned.rgba(), aligned.width(), aligned.height())
+}
+
+/// The FFHQ square of four points set by hand.
+#[wasm_bindgen(js_name = quadFromPoints)]
+pub fn quad_from_points(landmarks: &LandmarksJs) -> Result<QuadJs, JsValue> {
+    let landmarks: Landmarks = argument(landmarks)?;
+    let quad = Quad::from_landmarks(&landmarks).map_err(face_error)?;
+    Ok(plain(&quad.corners())?.unchecked_into())
+}
+
+/// Puts an edited face back into its photo (RGBA bytes). `points` are those of the detected face, if there is
+/// one; `unedited` is the reconstruction before the edit, needed for "difference".
+#[wasm_bindgen(js_name = pasteBack)]
+#[allow(clippy::too_many_arguments)]
+pub fn paste_back(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    points: &PointsJs,
+    edited: &PictureJs,
+    unedited: &OptionalPictureJs,
+    mode: &PasteModeJs,
+) -> Result<PictureJs, JsValue> {
+    let photo = face::Picture::new(width, height, rgba).map_err(face_error)?;
+    let points: Option<Vec<Point>> = argument(points)?;
+    let edited = picture_from_js(edited)?;
+    let unedited = match unedited.is_undefined() {
+        true => None,
+        false => Some(picture_from_js(unedited)?),
+    };
+    let mode: PasteMode = argument(mode)?;
+    let finished = face::paste_back(
+        &photo,
+        &read_quad(quad)?,
+        points.as_deref(),
+        &edited,
+        unedited.as_ref(),
+        mode,
+    )
+    .map_err(face_error)?;
+    rgba_to_js(finished.rgba(), width, height)
+}
+
+fn read_quad(quad: &QuadJs) -> Result<Quad, JsValue> {
+    Quad::from_corners(&argument(quad)?).map_err(face_error)
 }

@@ -12,12 +12,13 @@ use image::RgbImage;
 use sdic::{
     engine::{Engine, EngineLoader},
     face::{self, Face, FaceFinder, PasteMode},
+    import::{Naming, import_checkpoint, import_directions},
     picture,
     pipeline::{Inversion, Stage},
     weights::WeightsDir,
 };
 
-use crate::{Backend, Job};
+use crate::{Backend, Import, Job};
 
 /// What a command may fail with; printed as one line.
 pub type Failure = Box<dyn Error>;
@@ -195,6 +196,41 @@ fn find_faces(photo: &face::Picture, path: &Path) -> Result<Vec<Face>, Failure> 
         eprintln!("{}: {}", path.display(), warning.message());
     }
     Ok(faces)
+}
+
+/// `sdic import`.
+pub fn import(import: &Import) -> Result<(), Failure> {
+    if let Some(into) = &import.into {
+        let naming = match &import.name {
+            Some(name) => Naming::new(name),
+            None => Naming::of_file(&import.file),
+        };
+        let names = import_directions(&import.file, into, &naming)?;
+        println!("added {}", names.join(", "));
+        return Ok(());
+    }
+    let Some(out) = &import.out else {
+        return Err("either --out or --into is needed".into());
+    };
+    let started = Instant::now();
+    let mut last_percent = 0;
+    let report = import_checkpoint(&import.file, out, import.dtype, |done, total| {
+        let percent = 100 * done / total.max(1);
+        if percent >= last_percent + 10 {
+            last_percent = percent;
+            let seconds = started.elapsed().as_secs_f32();
+            eprintln!("[{seconds:5.1} s] {percent:3} % ({done} of {total} tensors)");
+        }
+    })?;
+    for (name, reason) in &report.dropped {
+        println!("dropped {name}: {reason}");
+    }
+    println!(
+        "kept {} tensors, dropped {}",
+        report.kept.len(),
+        report.dropped.len()
+    );
+    Ok(())
 }
 
 /// `sdic align`.

@@ -6,7 +6,7 @@ mod trace;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sdic::face::PasteMode;
+use sdic::{face::PasteMode, weights::Dtype};
 
 /// Invert a face into a StyleGAN2, edit it, and keep what the inversion would lose.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Convert the authors' checkpoint to a weights directory, or add a file of edit directions to one.
+    Import(Import),
     /// Say what a weights directory contains, and check every file of it.
     Inspect {
         /// Weights directory.
@@ -58,6 +60,25 @@ enum Command {
     },
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
     Trace(trace::Trace),
+}
+
+/// Exactly one of `--out` and `--into`.
+#[derive(Args)]
+struct Import {
+    /// PyTorch checkpoint; or, with --into, a PyTorch or safetensors file with an InterFaceGAN direction or a GANSpace basis.
+    file: PathBuf,
+    /// New weights directory to write.
+    #[arg(long, conflicts_with = "into", required_unless_present = "into")]
+    out: Option<PathBuf>,
+    /// How weights are stored: f32, f16 or q8.
+    #[arg(long, default_value = "f16", conflicts_with = "into")]
+    dtype: Dtype,
+    /// Existing weights directory to add directions to.
+    #[arg(long)]
+    into: Option<PathBuf>,
+    /// Name of the direction or basis; the file's own name if not given.
+    #[arg(long, requires = "into")]
+    name: Option<String>,
 }
 
 /// What to work on, with what, and where to.
@@ -110,6 +131,7 @@ impl From<Paste> for PasteMode {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Import(import) => commands::import(&import),
         Command::Inspect { weights } => commands::inspect(&weights),
         Command::Align { photo, out, size } => commands::align(&photo, &out, size),
         Command::Invert {
