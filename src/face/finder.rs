@@ -10,13 +10,15 @@ use super::detector::{self, Detection};
 use super::mesh::{self, Mesh, OVAL};
 use super::network::{Description, Network};
 use super::picture::{Picture, Pyramid};
-use super::quad::{Landmarks, Point, Quad};
+use super::quad::{Landmarks, Point, Quad, length, sub};
 use super::{FaceError, POINTS};
 
 /// Format version of the manifest.
 const FORMAT: u32 = 1;
 /// A best score below this makes the search go on in the other orientations.
 const CERTAIN: f32 = 0.75;
+/// Side of the square for a closer look, in sides of the quad.
+const CLOSER: f32 = 1.5;
 /// Meshes less probable than this lie on no face.
 const MIN_PRESENCE: f32 = 0.3;
 /// Two quads whose centres are closer than this, in sides of the larger, show one face.
@@ -243,7 +245,23 @@ impl FaceFinder {
         faces
     }
 
+    /// The face at a detection. Where there is doubt a closer look decides, with the face level and in the middle.
     fn face(&self, pyramid: &Pyramid, detection: &Detection) -> Option<Face> {
+        let face = self.trace(pyramid, detection)?;
+        if face.score >= CERTAIN {
+            return Some(face);
+        }
+        let square = face.quad.scaled(CLOSER)?;
+        let detections = detector::detect(&self.detector, pyramid, &square);
+        let distance = |d: &Detection| length(sub(d.centre, face.quad.centre()));
+        let nearest = detections
+            .iter()
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+        self.trace(pyramid, nearest)
+    }
+
+    /// The mesh at a detection and what follows from it.
+    fn trace(&self, pyramid: &Pyramid, detection: &Detection) -> Option<Face> {
         let mesh = mesh::trace(&self.mesh, pyramid, detection)
             .filter(|mesh| mesh.presence >= MIN_PRESENCE)?;
         let landmarks = mesh::landmarks(&mesh.points);
@@ -309,8 +327,7 @@ fn parts(photo: &Picture) -> Vec<Option<Quad>> {
 }
 
 fn same_face(a: &Quad, b: &Quad) -> bool {
-    let [dx, dy] = [a.centre()[0] - b.centre()[0], a.centre()[1] - b.centre()[1]];
-    dx.hypot(dy) < SAME_FACE * a.side().max(b.side())
+    length(sub(a.centre(), b.centre())) < SAME_FACE * a.side().max(b.side())
 }
 
 /// Left, top, width and height of the rectangle around some points.
@@ -353,4 +370,57 @@ fn warnings(pyramid: &Pyramid, quad: &Quad, mesh: &Mesh, score: f32) -> Vec<Warn
     .into_iter()
     .filter_map(|(applies, warning)| applies.then_some(warning))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    fn finder() -> FaceFinder {
+        FaceFinder::from_bytes(
+            &read("weights/face/manifest.json"),
+            &read("weights/face/face.safetensors"),
+        )
+        .unwrap()
+    }
+
+    /// The picture of `tests/face/golden.py`, 0..=255.
+    fn pattern() -> impl Iterator<Item = f32> {
+        (0..192 * 192 * 3).map(|index: i64| {
+            let (y, x, channel) = (index / 576, index / 3 % 192, index % 3);
+            let value =
+                ((y - 96).pow(2)) / 8 + (x - 90) * 5 + channel * 60 + (x / 16 + y / 16) % 2 * 40;
+            value.rem_euclid(256) as f32
+        })
+    }
+
+    #[test]
+    fn networks_agree_with_the_reference_runtime() {
+        let golden = read("tests/face/golden.safetensors");
+        let golden = SafeTensors::deserialize(&golden).unwrap();
+        let finder = finder();
+        let boxes = finder
+            .detector
+            .run(pattern().map(|v| v / 127.5 - 1.0).collect());
+        let points = finder.mesh.run(pattern().map(|v| v / 255.0).collect());
+        for (name, output) in ["boxes", "scores", "points", "face"]
+            .iter()
+            .zip(boxes.iter().chain(&points))
+        {
+            let tensor = golden.tensor(name).unwrap();
+            let (expected, _) = tensor.data().as_chunks::<4>();
+            assert_eq!(output.len(), expected.len(), "{name}");
+            for (index, (value, expected)) in output.iter().zip(expected).enumerate() {
+                let expected = f32::from_le_bytes(*expected);
+                assert!(
+                    (value - expected).abs() < 1e-3,
+                    "{name}[{index}]: {value}, expected {expected}"
+                );
+            }
+        }
+    }
 }

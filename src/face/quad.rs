@@ -18,7 +18,7 @@ fn add([ax, ay]: Point, [bx, by]: Point) -> Point {
     [ax + bx, ay + by]
 }
 
-fn sub([ax, ay]: Point, [bx, by]: Point) -> Point {
+pub(super) fn sub([ax, ay]: Point, [bx, by]: Point) -> Point {
     [ax - bx, ay - by]
 }
 
@@ -26,7 +26,7 @@ fn scale([x, y]: Point, factor: f32) -> Point {
     [x * factor, y * factor]
 }
 
-fn length([x, y]: Point) -> f32 {
+pub(super) fn length([x, y]: Point) -> f32 {
     x.hypot(y)
 }
 
@@ -136,6 +136,11 @@ impl Quad {
             centre: add(scale(self.centre, factor), offset),
             half: scale(self.half, factor),
         }
+    }
+
+    /// The square with the same middle and `factor` times the side.
+    pub(super) fn scaled(&self, factor: f32) -> Option<Quad> {
+        Quad::new(self.centre, scale(self.half, factor))
     }
 
     /// Smallest upright rectangle around the square: left, top, right, bottom.
