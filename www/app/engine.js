@@ -4,7 +4,7 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { Adapter, Backend, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Stage, Strengths } from "../shared/types.js" */
+/** @import { Adapter, Backend, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {{ state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure }} EngineStatus
@@ -45,9 +45,12 @@ export class Engine extends EventTarget {
     return this.#ready ?? this.start();
   }
 
-  /** Identifies what timings depend on. */
-  get timingKey() {
-    return `${this.manifest?.name} ${this.status.info?.backend}`;
+  /**
+   * What timings depend on: the model and the backend.
+   * @param {Backend | undefined} [backend] the one that runs unless given
+   */
+  timingKey(backend = this.status.info?.backend) {
+    return `${this.manifest?.name} ${backend}`;
   }
 
   async #start() {
@@ -127,8 +130,14 @@ export class Engine extends EventTarget {
     const start = performance.now();
     await this.#call("invert", face);
     const inversion = (performance.now() - start) / 1000;
-    remember({ timings: { ...settings.timings, [this.timingKey]: { ...settings.timings[this.timingKey], inversion } } });
+    this.#remember({ inversion });
     return inversion;
+  }
+
+  /** @param {{ inversion?: number, edit?: number }} timing seconds */
+  #remember(timing) {
+    const key = this.timingKey();
+    remember({ timings: { ...settings.timings, [key]: { ...settings.timings[key], ...timing } } });
   }
 
   /**
@@ -144,7 +153,10 @@ export class Engine extends EventTarget {
    * @param {number} [previewSize]
    * @returns {Promise<Picture>}
    */
-  edit(strengths, previewSize) {
-    return this.#call("edit", strengths, previewSize);
+  async edit(strengths, previewSize) {
+    const start = performance.now();
+    const picture = await this.#call("edit", strengths, previewSize);
+    if (previewSize === undefined) this.#remember({ edit: (performance.now() - start) / 1000 });
+    return picture;
   }
 }

@@ -80,18 +80,19 @@ session.addEventListener("photo", () => {
   byId("start", HTMLElement).hidden = true;
   byId("work", HTMLElement).hidden = false;
   button("new-photo").hidden = false;
+  byId("work-title", HTMLElement).focus();
   waitedForModel = engine.status.state !== "ready";
 });
 session.addEventListener("step", (event) => {
   const { stage: name, seconds } = /** @type {CustomEvent} */ (event).detail;
   if (name === "model") waitedForModel = true;
-  showStage(name, { waitsForModel: waitedForModel, timingKey: engine.timingKey });
+  showStage(name, { waitsForModel: waitedForModel, timingKey: engine.timingKey() });
   if (seconds !== undefined) announce(t("stage.done", { seconds: formatSeconds(seconds) }));
   if (seconds !== undefined) void navigator.storage?.persist?.();
   showControls();
 });
 engine.addEventListener("stage", (event) => {
-  showStage(/** @type {CustomEvent} */ (event).detail.stage, { waitsForModel: waitedForModel, timingKey: engine.timingKey });
+  showStage(/** @type {CustomEvent} */ (event).detail.stage, { waitsForModel: waitedForModel, timingKey: engine.timingKey() });
 });
 session.addEventListener("need-crop", () => {
   showStage(undefined);
@@ -140,7 +141,7 @@ button("align-turn").addEventListener("click", () => {
 button("save").addEventListener("click", () => void openSaveDialog(session));
 button("copy").addEventListener("click", async () => {
   try {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": session.save("face") })]);
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": session.save(stage.extent) })]);
     notice(t("save.copied"));
   } catch (thrown) {
     notice(t("save.copyFailed", { reason: Failure.from(thrown).message }), { kind: "failure" });
@@ -149,7 +150,7 @@ button("copy").addEventListener("click", async () => {
 button("share").hidden = !navigator.canShare?.({ files: [new File([], "a.png", { type: "image/png" })] });
 button("share").addEventListener("click", async () => {
   try {
-    const file = new File([await session.save("face")], fileName(session.photo?.name ?? ""), { type: "image/png" });
+    const file = new File([await session.save(stage.extent)], fileName(session.photo?.name ?? ""), { type: "image/png" });
     await navigator.share({ files: [file] });
   } catch (thrown) {
     if (!(thrown instanceof DOMException && thrown.name === "AbortError")) report(thrown);

@@ -5,10 +5,9 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
-import { remember, settings } from "./settings.js";
 
 /** @import { Engine } from "./engine.js" */
-/** @import { Face, Landmarks, Picture, Quad, Stage, Strengths } from "../shared/types.js" */
+/** @import { Face, Landmarks, Picture, Quad, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View
@@ -183,13 +182,7 @@ export class Session extends EventTarget {
     this.#emit("faces");
     this.#emit("step", { stage: "align" });
     try {
-      // Something to look at while the model loads; cut again below at the size the model wants.
-      this.#show("original", await this.#inPhoto("align", quad, this.engine.manifest?.outputHeight ?? 512));
       if (this.engine.status.state !== "ready") this.#emit("step", { stage: "model" });
-      const { outputHeight } = await this.engine.ready;
-      if (turn !== this.#turn) return;
-      this.#emit("step", { stage: "align" });
-      this.#show("original", await this.#inPhoto("align", quad, outputHeight));
       await this.#invert(turn);
     } catch (thrown) {
       if (turn === this.#turn) await this.#handle(thrown);
@@ -198,8 +191,12 @@ export class Session extends EventTarget {
 
   /** @param {number} turn */
   async #invert(turn) {
-    const { inputSize, imageSize, injectSize } = await this.engine.ready;
+    const { inputSize, imageSize, injectSize, outputHeight } = await this.engine.ready;
+    this.#emit("step", { stage: "align" });
+    const original = await this.#inPhoto("align", this.quad, outputHeight);
     const face = await this.#inPhoto("align", this.quad, inputSize);
+    if (turn !== this.#turn) return;
+    this.#show("original", original);
     const seconds = await this.engine.invert(face);
     if (turn !== this.#turn) return;
     this.timing = { inversion: seconds };
@@ -209,7 +206,7 @@ export class Session extends EventTarget {
       edit: (strengths, previewSize) => this.engine.edit(strengths, previewSize),
       onPicture: (picture, full, spent) => {
         if (turn !== this.#turn) return;
-        if (full) this.#measured(spent);
+        if (full) this.timing.edit = spent;
         this.#show("edited", picture);
         this.#emit("edited", { full });
       },
@@ -225,13 +222,6 @@ export class Session extends EventTarget {
     if (Object.values(this.strengths).some((strength) => strength !== 0)) this.#scheduler.request(this.strengths, false);
     this.#show("edited", reconstruction);
     this.#emit("step", { stage: undefined, seconds });
-  }
-
-  /** @param {number} seconds */
-  #measured(seconds) {
-    this.timing.edit = seconds;
-    const key = this.engine.timingKey;
-    remember({ timings: { ...settings.timings, [key]: { ...settings.timings[key], edit: seconds } } });
   }
 
   /**

@@ -4,7 +4,7 @@
  * @typedef {{
  *   theme: "system" | "light" | "dark",
  *   backend: "auto" | import("../shared/types.js").Backend,
- *   timings: Record<string, { inversion: number, edit?: number }>
+ *   timings: Record<string, { inversion?: number, edit?: number }>
  * }} Settings
  */
 

@@ -26,6 +26,13 @@ function movable(value, found = new Set()) {
  * @param {Record<string, (...args: any[]) => unknown>} methods
  */
 export function answerCalls(methods) {
+  // A panic inside the engine's own tasks surfaces as a rejection that nobody awaits: make it an error the page hears of.
+  self.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    setTimeout(() => {
+      throw event.reason;
+    });
+  });
   let last = Promise.resolve();
   self.addEventListener("message", (event) => {
     const { id, method, args } = /** @type {MessageEvent<Call>} */ (event).data;
@@ -57,7 +64,7 @@ export class RemoteWorker {
   #worker;
 
   /**
-   * @param {URL} script
+   * @param {URL} script `onCrash` hears of a crash that no waiting call can report
    * @param {{ onEvent?: (event: string, data: any) => void, onCrash?: (failure: Failure) => void }} [listeners]
    */
   constructor(script, { onEvent, onCrash } = {}) {
@@ -72,8 +79,9 @@ export class RemoteWorker {
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
       const failure = new Failure({ code: "crash", message: event.message || "the worker could not start" });
+      const idle = this.#waiting.size === 0;
       this.stop(failure);
-      onCrash?.(failure);
+      if (idle) onCrash?.(failure);
     });
   }
 

@@ -33,7 +33,7 @@ const STRINGS = {
   "engine.gpuNone": "This browser offers no WebGPU adapter.",
   "engine.now": "Running on {backend} ({adapter}); self-test error {error}.",
   "engine.idle": "Not running yet.",
-  "engine.estimate": "Measured here: {inversion} for a new face, {edit} for an edit.",
+  "engine.estimate": "{hint} Measured here: {inversion} for a new face, {edit} for an edit.",
   "engine.noEstimate": "Not measured yet: the first face will tell how fast this machine is.",
   "engine.selfTestFailed": "The graphics card computed wrong numbers, so the processor is used instead.",
   "engine.gpuFailed": "The graphics card could not be used ({reason}); the processor takes over.",
@@ -80,6 +80,7 @@ const STRINGS = {
   "camera.denied": "The camera is not available: {reason}.",
   "camera.hint": "The preview is mirrored, the photo is not.",
 
+  "work.title": "Editor",
   "view.title": "Show",
   "view.edited": "Edited",
   "view.reconstruction": "Compensated",

@@ -10,6 +10,7 @@ import { fillRadioGroup } from "./radio-group.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
+/** @import { Backend } from "../../shared/types.js" */
 
 /**
  * Opens a dialog and resolves with the value of the button that closed it.
@@ -36,12 +37,17 @@ export function openEngineDialog(engine, onChange) {
     none: t("engine.gpuNone"),
   }[adapter?.kind ?? "none"];
   const gpuLabel = adapter?.kind === "software" ? t("engine.software") : t("engine.webgpu");
+  const measured = (/** @type {Backend} */ backend, /** @type {string} */ hint) => {
+    const timing = settings.timings[engine.timingKey(backend)];
+    if (!timing?.inversion) return hint;
+    return t("engine.estimate", { hint, inversion: formatSeconds(timing.inversion), edit: timing.edit ? formatSeconds(timing.edit) : "…" });
+  };
   fillRadioGroup(
     byId("engine-choices", HTMLElement),
     [
       { value: "auto", label: t("engine.auto"), hint: t("engine.autoHint") },
-      { value: "webgpu", label: gpuLabel, hint: gpuHint, disabled: (adapter?.kind ?? "none") === "none" },
-      { value: "cpu", label: t("engine.cpu"), hint: t("engine.cpuHint") },
+      { value: "webgpu", label: gpuLabel, hint: measured("webgpu", gpuHint), disabled: (adapter?.kind ?? "none") === "none" },
+      { value: "cpu", label: t("engine.cpu"), hint: measured("cpu", t("engine.cpuHint")) },
     ],
     settings.backend,
     (backend) => {
@@ -53,10 +59,8 @@ export function openEngineDialog(engine, onChange) {
   byId("engine-now", HTMLElement).textContent = info
     ? t("engine.now", { backend: t(`engine.${info.backend}`), adapter: info.adapter, error: info.selfTestError.toExponential(1) })
     : t("engine.idle");
-  const timing = settings.timings[engine.timingKey];
-  byId("engine-estimate", HTMLElement).textContent = timing
-    ? t("engine.estimate", { inversion: formatSeconds(timing.inversion), edit: timing.edit ? formatSeconds(timing.edit) : "…" })
-    : t("engine.noEstimate");
+  const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
+  byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
   void ask(byId("engine-dialog", HTMLDialogElement));
 }
 

@@ -65,8 +65,8 @@ export function startStage(session) {
       if (after) compare.afterLayer = { picture: after, label: t("view.edited") };
       caption.textContent = "";
     } else {
-      const shown = pictures[view] ?? pictures.original;
-      const base = pictures[before] ?? pictures.original;
+      const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
+      const base = pictures[before] ?? pictures.original ?? photo?.bitmap;
       compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
       compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
       caption.dataset.view = session.inverted ? view : "original";
@@ -147,7 +147,10 @@ export function startStage(session) {
   session.addEventListener("busy", (event) => compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail));
 
   return {
-    refresh,
+    /** What saving and copying mean now. */
+    get extent() {
+      return session.hasSurroundings ? extent : "face";
+    },
     choose,
     views: VIEWS,
     toggleCompare: () => session.inverted && compareTo(!compare.comparing),
