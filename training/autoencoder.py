@@ -12,12 +12,15 @@ import argparse
 import pathlib
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from budgets import CPU_MODEL
 from sdic import Sdic, run
 from sdic.data import LABELS, Faces, Sampler
 from sdic.losses import psnr, reconstruction_loss
+
+COARSE_SHARE = 0.4  # of the minutes: the generator stops at half size, which is nearly twice as fast
 
 
 class Autoencoder(nn.Module):
@@ -34,12 +37,11 @@ def main():
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
     args.add_argument("--state", type=pathlib.Path, required=True, help="checkpoint to continue from and write")
     args.add_argument("--minutes", type=float, default=40)
-    args.add_argument("--batch", type=int, default=16)
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--compile", action="store_true")
+    args.add_argument("--batch", type=int, default=10, help="pictures per worker and step")
     args.add_argument("--seed", type=int, default=1)
     args = args.parse_args()
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
+    workers = run.Workers()
     torch.manual_seed(args.seed)
 
     faces = Faces(args.packed, args.index)
@@ -53,6 +55,7 @@ def main():
             {"params": net.reader.parameters(), "lr": 1e-3},
         ],
         betas=(0.9, 0.99),
+        fused=True,
     )
     base = [group["lr"] for group in optimiser.param_groups]
     step, spent = 0, 0.0
@@ -61,11 +64,9 @@ def main():
         average.module.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         step, spent = state["step"], state["spent"]
-    sampler = Sampler(faces, args.batch, 0.45, args.seed + step)
-    encode, decode = net.encoder, net.decoder
-    if args.compile:
-        encode, decode = torch.compile(net.encoder), torch.compile(net.decoder)
-    clock = run.Clock(args.minutes, spent)
+    torch.manual_seed(args.seed + 1000 * workers.rank + step)
+    sampler = Sampler(faces, args.batch, 0.45, args.seed + 1000 * workers.rank + step)
+    clock = run.Clock(workers, args.minutes, spent)
     check = faces.split(val=True)[:64]
     saved = clock.spent
 
@@ -76,32 +77,38 @@ def main():
         })
 
     net.train()
-    while clock.progress < 1:
+    while clock.tick():
         for group, lr in zip(optimiser.param_groups, base):
             group["lr"] = lr * clock.rate()
         images, labels = sampler()
+        size = CPU_MODEL.image_size if clock.progress > COARSE_SHARE else CPU_MODEL.image_size // 2
         with torch.autocast("cpu", torch.bfloat16):
-            codes = encode(images)
-            noisy = codes + 0.1 * torch.randn_like(codes)
-            out, _ = decode(noisy)
+            codes = net.encoder(images)
+            noisy = codes + 0.05 * torch.randn_like(codes)
+            features, skip = net.decoder.head(noisy)
+            out = net.decoder.tail(features, skip, noisy, size)
         codes, out = codes.float(), out.float()
+        images = F.adaptive_avg_pool2d(images, size)
         offsets = codes[:, 1:] - codes[:, :1]
         loss = reconstruction_loss(out, images)
-        extra = 0.02 * offsets.square().mean() + 0.002 * codes.square().mean()
+        extra = 0.02 * offsets.square().mean() + 0.0005 * codes.square().mean()
         extra = extra + 0.03 * (net.reader(codes[:, 0]) - labels).square().mean()
         optimiser.zero_grad(set_to_none=True)
         (loss + extra).backward()
+        workers.average_gradients(net.parameters())
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         average.update(net, step)
         step += 1
+        if not workers.first:
+            continue
         if step % 50 == 0:
             with torch.no_grad():
-                size, spread = codes.square().mean().sqrt(), offsets.square().mean().sqrt()
-            rate = step * args.batch / (clock.spent * 60)
+                length, spread = codes.square().mean().sqrt(), offsets.square().mean().sqrt()
+            rate = step * args.batch * workers.count / (clock.spent * 60)
             print(
                 f"step {step} minute {clock.spent:.1f} loss {loss:.4f} extra {extra:.4f} "
-                f"code {size:.2f} offsets {spread:.2f} images/s {rate:.1f}", flush=True,
+                f"code {length:.2f} offsets {spread:.2f} images/s {rate:.1f}", flush=True,
             )
         if clock.spent - saved > 3:
             saved = clock.spent
@@ -110,7 +117,8 @@ def main():
                 target = faces.images(check)
                 out, _ = average.module.decoder(average.module.encoder(target))
                 print(f"val PSNR {psnr(out, target).mean():.2f} dB", flush=True)
-    save()
+    if workers.first:
+        save()
 
 
 if __name__ == "__main__":

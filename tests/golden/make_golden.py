@@ -48,7 +48,7 @@ def fill(module: nn.Module, prefix: str) -> nn.Module:
     norms = {n for n, m in module.named_modules() if hasattr(m, "running_mean")}
     transposed = {n for n, m in module.named_modules() if isinstance(m, (nn.ConvTranspose2d, nn.ConvTranspose3d))}
     equalised = {n for n, m in module.named_modules() if hasattr(m, "scale")}
-    prelus = {n for n, m in module.named_modules() if isinstance(m, nn.PReLU)}
+    prelus = {n for n, m in module.named_modules() if isinstance(m, layers.PReLU)}
     with torch.no_grad():
         for name, tensor in module.state_dict().items():
             owner, _, leaf = name.rpartition(".")

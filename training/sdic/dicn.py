@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .config import ModelConfig
-from .layers import BasicConv, EqualConv2d, resize, scaled_leaky_relu
+from .layers import BasicConv, EqualConv2d, PReLU, resize, scaled_leaky_relu
 
 
 class ScaledLeakyReLU(nn.Module):
@@ -48,7 +48,7 @@ class Dicn(nn.Module):
         self.latent_map, self.style_dim = sizes.latent_map, config.style_dim
         ratio = config.encoder.input_size // config.inject_size
         self.conv_layer1 = nn.Sequential(
-            nn.Conv2d(3, sizes.stem, 3, 1, 1, bias=False), nn.BatchNorm2d(sizes.stem), nn.PReLU(sizes.stem)
+            nn.Conv2d(3, sizes.stem, 3, 1, 1, bias=False), nn.BatchNorm2d(sizes.stem), PReLU(sizes.stem)
         )
 
         def plain(width):
@@ -68,9 +68,13 @@ class Dicn(nn.Module):
         )
         self.aff1d = LatentFusion(condition * sizes.latent_map**2 // config.style_dim, styles)
 
-    def forward(self, discrepancy, features, codes):
+    def compensate(self, discrepancy, features):
+        """The compensated features F alone."""
         semantic = self.semantic(self.conv_layer1(discrepancy))
         gate = torch.sigmoid(self.att(semantic + features))
+        return gate * semantic + features
+
+    def forward(self, discrepancy, features, codes):
         condition = resize(self.condition_shift3(discrepancy), self.latent_map)
         condition = condition.reshape(len(codes), -1, self.style_dim)
-        return gate * semantic + features, self.aff1d(condition, codes)
+        return self.compensate(discrepancy, features), self.aff1d(condition, codes)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
-from .layers import Bottleneck, EqualLinear
+from .layers import Bottleneck, EqualLinear, PReLU
 
 
 class StyleHead(nn.Module):
@@ -35,7 +35,7 @@ class Encoder(nn.Module):
         sizes = config.encoder
         widths = sizes.widths
         self.input_layer = nn.Sequential(
-            nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
+            nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), PReLU(widths[0])
         )
         body, inputs = [], widths[0]
         for width, units in zip(widths, sizes.units):
@@ -68,9 +68,19 @@ class Encoder(nn.Module):
         return c3, p2, p1
 
     def forward(self, x):
-        c3, p2, p1 = self.pyramid(x)
-        heads = [head(c3 if i < 3 else p2 if i < 7 else p1) for i, head in enumerate(self.styles)]
+        heads = []
+        for level, group in zip(self.pyramid(x), (self.styles[:3], self.styles[3:7], self.styles[7:])):
+            if len(group):
+                heads += apply_heads(group, level)
         return torch.stack([heads[0]] + [heads[0] + h for h in heads[1:]], 1)
+
+
+def apply_heads(group, level):
+    """Runs the heads of one pyramid level; their first convolutions are one wide convolution."""
+    first = [head.convs[0] for head in group]
+    wide = F.conv2d(level, torch.cat([c.weight for c in first]), torch.cat([c.bias for c in first]), 2, 1)
+    parts = wide.chunk(len(group), 1)
+    return [head.linear(head.convs[1:](part).flatten(1)) for head, part in zip(group, parts)]
 
 
 def upsample_add(coarse, fine):

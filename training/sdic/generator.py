@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
-from .layers import EqualLinear, scaled_leaky_relu
+from .layers import EqualLinear, scale_channels, scaled_leaky_relu
 
 
 def blur_kernel(gain: float = 4.0):
@@ -61,13 +61,13 @@ class ModulatedConv2d(nn.Module):
         if self.demodulate:
             energy = (weight.float() * self.scale).square().sum((2, 3))
             demod = torch.rsqrt(F.linear(scales.square(), energy) + 1e-8)
-        x = x * scales.to(x.dtype)[:, :, None, None]
+        x = scale_channels(x, scales)
         weight = weight * self.scale
         if self.blur is None:
             x = F.conv2d(x, weight, padding=self.padding)
         else:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
-        return x * demod.to(x.dtype)[:, :, None, None] if self.demodulate else x
+        return scale_channels(x, demod) if self.demodulate else x
 
 
 class NoiseInjection(nn.Module):
@@ -162,13 +162,15 @@ class Generator(nn.Module):
             x, skip = self._second(k, *self._first(k, x, codes), skip)
         return self._first(self.inject_conv // 2, x, codes)[0], skip
 
-    def tail(self, features, skip, codes):
-        """Continues from the features after the injection layer to the image."""
+    def tail(self, features, skip, codes, size=None):
+        """Continues from the features after the injection layer to the image, or to a smaller `size`."""
         x = features
         for k in range(self.inject_conv // 2, len(self.to_rgbs)):
             if k > self.inject_conv // 2:
                 x, _ = self._first(k, x, codes)
             x, skip = self._second(k, x, codes, skip)
+            if skip.shape[-1] == size:
+                break
         return skip
 
     def _first(self, k, x, codes):

@@ -27,16 +27,19 @@ def gradients(x):
     return x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
 
 
-def reconstruction_loss(out, target, scales: int = 3):
-    """Face-weighted L1 + image gradients + 1-SSIM over a pyramid; stands in for L2 + LPIPS."""
+def reconstruction_loss(out, target, weight=None, scales: int = 3):
+    """Weighted L1 + image gradients + 1-SSIM over a pyramid; stands in for L2 + LPIPS.
+
+    `weight` [n or 1,1,S,S] defaults to that of a whole aligned face.
+    """
     total = 0.0
-    for level in range(scales):
-        weight = face_weight(out.shape[-1], out.device)
+    weight = face_weight(out.shape[-1], out.device) if weight is None else weight
+    for _ in range(scales):
         total = total + (weight * (out - target).abs()).mean() / weight.mean()
         for a, b, w in zip(gradients(out), gradients(target), (weight[..., 1:, :], weight[..., 1:])):
             total = total + 0.5 * (w * (a - b).abs()).mean() / weight.mean()
         total = total + 0.25 * (1 - ssim_map(out, target)).mean()
-        out, target = F.avg_pool2d(out, 2), F.avg_pool2d(target, 2)
+        out, target, weight = (F.avg_pool2d(t, 2) for t in (out, target, weight))
     return total
 
 

@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 import copy
+import os
 import pathlib
 import time
 
 import torch
+import torch.distributed as dist
 from torch import nn
+
+
+class Workers:
+    """The processes of a torchrun launch, or this one alone. One thread each: they share cores with
+    others far better than the threads of one process."""
+
+    def __init__(self):
+        self.count = int(os.environ.get("WORLD_SIZE", 1))
+        self.rank = int(os.environ.get("RANK", 0))
+        if self.count > 1:
+            dist.init_process_group("gloo")
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def average_gradients(self, parameters):
+        """Replaces every gradient by its mean over the workers."""
+        if self.count == 1:
+            return
+        grads = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        dist.all_reduce(flat)
+        for grad, part in zip(grads, flat.div_(self.count).split([g.numel() for g in grads])):
+            grad.copy_(part.view_as(grad))
+
+    def agree(self, value: float) -> float:
+        """The first worker's value, so that all stop and slow down at the same step."""
+        if self.count == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64)
+        dist.broadcast(shared, 0)
+        return float(shared)
 
 
 class Average:
@@ -27,14 +62,16 @@ class Average:
 
 
 class Clock:
-    """Minutes spent over all runs of a stage, from which rates and ends follow."""
+    """Minutes spent over all runs of a stage, from which rates and ends follow; read once per step."""
 
-    def __init__(self, minutes: float, spent: float = 0.0):
-        self.minutes, self.before, self.start = minutes, spent, time.monotonic()
+    def __init__(self, workers: Workers, minutes: float, spent: float = 0.0):
+        self.workers, self.minutes, self.before, self.start = workers, minutes, spent, time.monotonic()
+        self.spent = spent
 
-    @property
-    def spent(self) -> float:
-        return self.before + (time.monotonic() - self.start) / 60
+    def tick(self) -> bool:
+        """Advances to now; false once the minutes are used up."""
+        self.spent = self.workers.agree(self.before + (time.monotonic() - self.start) / 60)
+        return self.spent < self.minutes
 
     @property
     def progress(self) -> float:

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Stage 4: edit directions in W+, from the codes of the training pictures.
+
+Labelled directions are the columns of one ridge regression of codes on all labels together, so each says how
+codes change when one label grows by a standard deviation and the others stay. Every picture is used with its
+mirror image, which makes yaw odd and the rest even. What the labels do not explain is split into principal
+components, kept as the unsupervised directions. Writes a torch file with `mean` [styles,D], labelled `rows`
+[6,styles,D], `components` [n,styles,D] (each times its standard deviation) and `codes` for sampling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+import torch
+
+from budgets import CPU_MODEL
+from sdic import Sdic, run
+from sdic.data import LABELS, Faces
+
+COMPONENTS = 24
+
+
+@torch.no_grad()
+def encode(model: Sdic, faces: Faces, ids, mirrored: bool, batch: int = 50):
+    codes = []
+    for part in torch.from_numpy(ids).split(batch):
+        images = faces.images(part.numpy())
+        with torch.autocast("cpu", torch.bfloat16):
+            codes.append(model.encode(images.flip(3) if mirrored else images).float())
+    return torch.cat(codes)
+
+
+def fit(codes, labels, real, ridge: float = 0.02):
+    """Ridge regression of codes [n,...] on labels [n,k] and the photo/synthetic flag, by sample share."""
+    design = torch.cat([labels, real[:, None] - real.mean()], 1)
+    weight = torch.where(real > 0, 0.5 / real.mean(), 0.5 / (1 - real.mean()))[:, None]
+    flat = codes.flatten(1)
+    mean = (weight * flat).mean(0)
+    gram = (weight * design).T @ design / len(design) + ridge * torch.eye(design.shape[1])
+    rows = torch.linalg.solve(gram, (weight * design).T @ (flat - mean) / len(design))
+    rest = flat - mean - design @ rows
+    return mean, rows[: labels.shape[1]], rest * weight.sqrt()
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--packed", type=pathlib.Path, required=True, help="pictures written by pack.py")
+    args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
+    args.add_argument("--state", type=pathlib.Path, required=True, help="state of autoencoder.py or compensation.py")
+    args.add_argument("--out", type=pathlib.Path, required=True)
+    args = args.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(3)
+    faces = Faces(args.packed, args.index)
+    model = Sdic(CPU_MODEL).eval()
+    trained = run.load(args.state)["average"]
+    model.load_state_dict({k: v for k, v in trained.items() if not k.startswith("reader.")}, strict=False)
+
+    ids = faces.split(val=False)
+    labels = faces.standard_labels(ids)
+    yaw = LABELS.index("yaw")
+    labels[:, yaw] += float(faces.mean[yaw] / faces.std[yaw])  # zero is frontal
+    mirrored = labels.clone()
+    mirrored[:, yaw] *= -1
+    codes = torch.cat([encode(model, faces, ids, False), encode(model, faces, ids, True)])
+    real = torch.from_numpy(faces.real[ids]).float().repeat(2)
+    mean, rows, rest = fit(codes, torch.cat([labels, mirrored]), real)
+    explained = 1 - rest.square().sum() / (codes.flatten(1) - mean).square().sum()
+    print(f"labels explain {100 * explained:.1f} % of the code variance")
+
+    _, sizes, basis = torch.svd_lowrank(rest, q=COMPONENTS + 8, niter=4)
+    components = basis[:, :COMPONENTS] * sizes[:COMPONENTS] / len(rest) ** 0.5
+    shape = codes.shape[1:]
+    torch.save(
+        {
+            "mean": mean.view(shape), "rows": rows.view(-1, *shape),
+            "components": components.T.contiguous().view(-1, *shape), "codes": codes[: len(ids)].half(),
+        },
+        args.out,
+    )
+    for name, row in zip(LABELS, rows):
+        print(f"{name:8} length {row.norm():.2f}")
+    print("component lengths", [round(float(s), 2) for s in components.norm(dim=0)])
+
+
+if __name__ == "__main__":
+    main()
