@@ -3,17 +3,24 @@
 
 kinds.pt   every element type and view that a state dict can hold, options as a Namespace, storages tagged cuda:0
 legacy.pt  the format before PyTorch 1.6
+hostile.pt  a pickle that would run a command if Python unpickled it; never load it with PyTorch
 direction.pt, basis.pt  an InterFaceGAN direction and a GANSpace basis for a style width of 4
 
 usage: make_pt.py      (needs torch; writes beside itself)
 """
 import argparse
 import collections
+import os
 import pathlib
 
 import torch
 
 HERE = pathlib.Path(__file__).parent
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ("echo this must never run",)
 
 
 def main():
@@ -39,6 +46,7 @@ def main():
                               pair=("a", None), flag=True, device=torch.device("cuda:0"), size=torch.Size([2, 3]))
     torch.save({"state_dict": state, "opts": opts}, HERE / "kinds.pt")
     torch.save({"first": count[4:8], "second": torch.arange(3)}, HERE / "legacy.pt", _use_new_zipfile_serialization=False)
+    torch.save({"state_dict": Hostile()}, HERE / "hostile.pt")
     torch.save(torch.tensor([[0.5, -1.0, 2.0, 0.25]]), HERE / "direction.pt")
     basis = {"comp": torch.eye(4)[:3].unsqueeze(1), "mean": torch.tensor([[0.1, 0.2, 0.3, 0.4]]), "std": torch.tensor([3.0, 2.0, 1.0])}
     torch.save(basis, HERE / "basis.pt")

@@ -1,0 +1,241 @@
+//! Damaged and hostile input on the command line: one line that says what and where, exit code 2, nothing left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A directory of its own for one test, removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sdic-bad-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A directory with a copy of the tiny golden model.
+    fn with_model(name: &str) -> Self {
+        let scratch = Self::new(name);
+        fs::create_dir(scratch.0.join("model")).unwrap();
+        for file in ["manifest.json", "shard-000.safetensors"] {
+            let bytes = fixture(&format!("golden/tiny/{file}"));
+            fs::write(scratch.0.join("model").join(file), bytes).unwrap();
+        }
+        scratch
+    }
+
+    fn names(&self) -> Vec<PathBuf> {
+        let mut names = Vec::new();
+        let mut left = vec![self.0.clone()];
+        while let Some(directory) = left.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    left.push(path.clone());
+                }
+                names.push(path);
+            }
+        }
+        names.sort();
+        names
+    }
+
+    /// Runs a command that must fail; returns its last line on stderr.
+    fn failure(&self, arguments: &[&str]) -> String {
+        let before = self.names();
+        let output = Command::new(env!("CARGO_BIN_EXE_sdic"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert_eq!(self.names(), before, "{arguments:?} left files behind");
+        let errors: Vec<_> = stderr
+            .lines()
+            .filter(|line| line.starts_with("sdic: "))
+            .collect();
+        assert_eq!(errors.len(), 1, "{stderr}");
+        assert!(stderr.ends_with(&format!("{}\n", errors[0])), "{stderr}");
+        errors[0].to_owned()
+    }
+
+    /// Changes a file of the model in place.
+    fn change(&self, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.0.join("model").join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    }
+
+    fn replace(&self, from: &str, to: &str) {
+        self.change("manifest.json", |bytes| {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            assert!(text.contains(from));
+            *bytes = text.replacen(from, to, 1).into_bytes();
+        });
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(name),
+    )
+    .unwrap()
+}
+
+#[test]
+fn bad_checkpoints() {
+    let kinds = fixture("import/kinds.pt");
+    let hostile = fixture("import/hostile.pt");
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "not a PyTorch file"),
+        (b"{\"format\": 1}", "not a PyTorch file"),
+        (
+            &kinds[..kinds.len() - 100],
+            "damaged or incomplete zip archive",
+        ),
+        (&hostile, "\"posix.system\" at byte "),
+        (&kinds, "not an SDIC checkpoint"),
+    ];
+    for (bytes, part) in cases {
+        let scratch = Scratch::new("checkpoint");
+        fs::write(scratch.0.join("model.pt"), bytes).unwrap();
+        let line = scratch.failure(&["import", "model.pt", "--out", "model"]);
+        assert!(
+            line.starts_with("sdic: model.pt: ") && line.contains(part),
+            "{line}"
+        );
+    }
+    let scratch = Scratch::new("missing-checkpoint");
+    let line = scratch.failure(&["import", "nowhere.pt", "--out", "model"]);
+    assert!(line.starts_with("sdic: nowhere.pt: "), "{line}");
+}
+
+#[test]
+fn bad_directions() {
+    let hostile = fixture("import/hostile.pt");
+    let direction = fixture("import/direction.pt");
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "not a PyTorch file"),
+        (&hostile, "\"posix.system\" at byte "),
+        (
+            &direction[..direction.len() - 1],
+            "damaged or incomplete zip archive",
+        ),
+        (&direction, "has shape [1, 4] instead of [1, 24] or [8, 24]"),
+    ];
+    for (bytes, part) in cases {
+        let scratch = Scratch::with_model("direction");
+        fs::write(scratch.0.join("smile.pt"), bytes).unwrap();
+        let line = scratch.failure(&["import", "smile.pt", "--into", "model"]);
+        assert!(
+            line.starts_with("sdic: smile.pt: ") && line.contains(part),
+            "{line}"
+        );
+        let (before, after) = (
+            fixture("golden/tiny/manifest.json"),
+            fs::read(scratch.0.join("model/manifest.json")),
+        );
+        assert_eq!(after.unwrap(), before);
+    }
+}
+
+#[test]
+fn bad_weights_directories() {
+    let inspect = |name: &str, damage: &dyn Fn(&Scratch)| {
+        let scratch = Scratch::with_model(name);
+        damage(&scratch);
+        scratch.failure(&["inspect", "model"])
+    };
+    let line = inspect("newer", &|s| s.replace("\"format\": 1", "\"format\": 2"));
+    assert!(
+        line.contains("manifest.json: format 2 ") && line.contains("update this program"),
+        "{line}"
+    );
+    let line = inspect("renamed", &|s| {
+        s.replace(
+            "\"encoder.input_layer.1.bias\"",
+            "\"encoder.input_layer.1.shift\"",
+        )
+    });
+    assert!(
+        line.contains("missing: encoder.input_layer.1.bias; ")
+            && line.contains(": encoder.input_layer.1.shift"),
+        "{line}"
+    );
+    let line = inspect("flipped", &|s| {
+        s.change("shard-000.safetensors", |bytes| bytes[300_000] ^= 1)
+    });
+    assert!(
+        line.contains("shard-000.safetensors: SHA-256 is "),
+        "{line}"
+    );
+    let line = inspect("short", &|s| {
+        s.change("shard-000.safetensors", |bytes| bytes.truncate(1000))
+    });
+    assert!(
+        line.contains("shard-000.safetensors: 1000 bytes instead of "),
+        "{line}"
+    );
+    let line = inspect("no-shard", &|s| {
+        fs::remove_file(s.0.join("model/shard-000.safetensors")).unwrap()
+    });
+    assert!(line.contains("shard-000.safetensors: "), "{line}");
+    let line = inspect("no-json", &|s| {
+        s.change("manifest.json", |bytes| bytes.truncate(100))
+    });
+    assert!(line.contains("manifest.json: "), "{line}");
+    let line = inspect("no-manifest", &|s| {
+        fs::remove_file(s.0.join("model/manifest.json")).unwrap()
+    });
+    assert!(line.contains("manifest.json: "), "{line}");
+}
+
+#[test]
+fn bad_pictures() {
+    let cases: [(&[u8], &str); 3] = [
+        (b"", "face.png: "),
+        (b"not a picture", "face.png: "),
+        (b"\x89PNG\r\n\x1a\n", "face.png: "),
+    ];
+    for (bytes, part) in cases {
+        let scratch = Scratch::with_model("picture");
+        fs::write(scratch.0.join("face.png"), bytes).unwrap();
+        let edit = [
+            "edit",
+            "face.png",
+            "--weights",
+            "model",
+            "--aligned",
+            "--edit",
+            "tilt=1",
+            "--out",
+            "out.png",
+        ];
+        let line = scratch.failure(&edit);
+        assert!(line.contains(part), "{line}");
+    }
+    let scratch = Scratch::with_model("no-picture");
+    let line = scratch.failure(&[
+        "invert",
+        "nowhere.png",
+        "--weights",
+        "model",
+        "--aligned",
+        "--out",
+        "out.png",
+    ]);
+    assert!(line.contains("nowhere.png: "), "{line}");
+}
