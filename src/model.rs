@@ -249,3 +249,53 @@ impl Loader {
         Ok(self.networks.fuse())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::expected_tensors;
+
+    fn loader(config: &ModelConfig) -> Loader {
+        Loader::new(config, &crate::device::cpu()).unwrap()
+    }
+
+    #[test]
+    fn module_paths_are_the_released_names() {
+        for config in [ModelConfig::face(), ModelConfig::cars()] {
+            let listed: BTreeMap<_, _> = expected_tensors(&config).into_iter().collect();
+            let networks = loader(&config);
+            for (name, shape) in networks.expected() {
+                assert_eq!(listed.get(name), Some(shape), "{name}");
+            }
+            assert_eq!(listed.len(), networks.expected().len());
+        }
+    }
+
+    #[test]
+    fn tensors_that_do_not_fit_are_named() {
+        let config = ModelConfig::cars();
+        let tensor = |name: &str, shape: &[usize]| weights::Tensor {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            values: vec![0.0; shape.iter().product()],
+        };
+        let refusal = |loader: Loader, tensors| match loader.load(tensors) {
+            Ok(_) => panic!("must be refused"),
+            Err(error) => error,
+        };
+        let average = || tensor("latent_avg", &[16, 512]);
+        let error = refusal(loader(&config), vec![tensor("latent_average", &[16, 512])]);
+        assert_eq!(error, LoadError::Unknown("latent_average".into()));
+        let error = refusal(loader(&config), vec![tensor("latent_avg", &[18, 512])]);
+        assert!(matches!(error, LoadError::Shape { name, .. } if name == "latent_avg"));
+        let once = loader(&config).load(vec![average()]).unwrap();
+        let error = refusal(once, vec![average()]);
+        assert_eq!(error, LoadError::Duplicate("latent_avg".into()));
+        let once = loader(&config).load(vec![average()]).unwrap();
+        let Err(LoadError::Missing(names)) = once.finish() else {
+            panic!("must be incomplete");
+        };
+        assert!(names.contains(&"SAF.att.1.weight".to_owned()));
+        assert!(!names.contains(&"latent_avg".to_owned()));
+    }
+}

@@ -2,20 +2,24 @@
 //!
 //! Everything runs inside a module worker. Errors are thrown as plain objects `{code, message, hint}`.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+};
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use js_sys::{Function, Object, Reflect, Uint8ClampedArray};
+use js_sys::{ArrayBuffer, Function, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::{
     engine::{self, EngineError, EngineLoader},
     face::{self, FaceError, Landmarks, PasteMode, Point, Quad},
+    import::{Checkpoint, Conversion, ImportError},
     pipeline::{Inversion, Stage},
     selftest,
-    weights::Manifest,
+    weights::{Dtype, Manifest},
 };
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -48,6 +52,8 @@ export interface Face {
   box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
   warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
+/** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
+export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
 export type PasteMode = "face" | "difference";
 export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
 export type ViewName = "initial" | "reconstruction" | "discrepancy";
@@ -56,6 +62,23 @@ export type StageCallback = (stage: StageName, done: number, total: number) => v
 
 #[wasm_bindgen]
 extern "C" {
+    /// A file that is read by slices.
+    #[wasm_bindgen(typescript_type = "Blob")]
+    pub type Blob;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Blob) -> f64;
+    #[wasm_bindgen(method)]
+    fn slice(this: &Blob, start: f64, end: f64) -> Blob;
+
+    /// Reads without waiting; exists in workers only.
+    type FileReaderSync;
+    #[wasm_bindgen(constructor, catch)]
+    fn new() -> Result<FileReaderSync, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = readAsArrayBuffer)]
+    fn read(this: &FileReaderSync, blob: &Blob) -> Result<ArrayBuffer, JsValue>;
+
+    #[wasm_bindgen(typescript_type = "ConvertedFile | undefined")]
+    pub type ConvertedFileJs;
     #[wasm_bindgen(typescript_type = "ModelInfo")]
     pub type ModelInfoJs;
     #[wasm_bindgen(typescript_type = "Picture")]
@@ -506,4 +529,97 @@ pub fn paste_back(
 
 fn read_quad(quad: &QuadJs) -> Result<Quad, JsValue> {
     Quad::from_corners(&argument(quad)?).map_err(face_error)
+}
+
+/// Bytes of a file fetched at a time; tensors of a checkpoint are read in order.
+const SLICE_BYTES: usize = 4 << 20;
+
+/// A `Blob` as a Rust reader.
+struct BlobReader {
+    blob: Blob,
+    reader: FileReaderSync,
+    position: u64,
+}
+
+impl BlobReader {
+    fn new(blob: Blob) -> Result<Self, JsValue> {
+        Ok(Self {
+            blob,
+            reader: FileReaderSync::new()?,
+            position: 0,
+        })
+    }
+
+    fn len(&self) -> u64 {
+        self.blob.size() as u64
+    }
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let end = (self.position + buffer.len() as u64).min(self.len());
+        if end <= self.position {
+            return Ok(0);
+        }
+        let slice = self.blob.slice(self.position as f64, end as f64);
+        let bytes = self
+            .reader
+            .read(&slice)
+            .map_err(|_| io::Error::other("the browser cannot read the file; choose it again"))?;
+        let bytes = Uint8Array::new(&bytes);
+        let count = bytes.length() as usize;
+        bytes.copy_to(&mut buffer[..count]);
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for BlobReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.len().checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
+        Ok(self.position)
+    }
+}
+
+/// Converts the authors' checkpoint to a weights directory, file by file; never whole in memory.
+#[wasm_bindgen]
+pub struct CheckpointConversion(Conversion<BufReader<BlobReader>>);
+
+#[wasm_bindgen]
+impl CheckpointConversion {
+    /// Reads names and shapes, and refuses what is no SDIC checkpoint. `dtype` is "f32", "f16" or "q8".
+    #[wasm_bindgen(constructor)]
+    pub fn new(file: Blob, dtype: &str) -> Result<CheckpointConversion, JsValue> {
+        let dtype: Dtype = dtype
+            .parse()
+            .map_err(|error| thrown("argument", &format!("{error}")))?;
+        let reader = BufReader::with_capacity(SLICE_BYTES, BlobReader::new(file)?);
+        let checkpoint = Checkpoint::open(reader).map_err(import_error)?;
+        Ok(Self(checkpoint.convert(dtype)))
+    }
+
+    /// The next finished file with how many tensors of how many are done, or undefined after the manifest.
+    #[wasm_bindgen(js_name = nextFile)]
+    pub fn next_file(&mut self) -> Result<ConvertedFileJs, JsValue> {
+        let Some(file) = self.0.next_file().map_err(import_error)? else {
+            return Ok(JsValue::UNDEFINED.unchecked_into());
+        };
+        let (done, total) = self.0.progress();
+        let object = Object::new();
+        Reflect::set(&object, &"name".into(), &file.name.into())?;
+        Reflect::set(&object, &"bytes".into(), &Uint8Array::from(file.bytes.as_slice()))?;
+        Reflect::set(&object, &"done".into(), &done.into())?;
+        Reflect::set(&object, &"total".into(), &total.into())?;
+        Ok(object.unchecked_into())
+    }
+}
+
+fn import_error(error: ImportError) -> JsValue {
+    thrown("import", &error.to_string())
 }
