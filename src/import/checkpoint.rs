@@ -402,7 +402,7 @@ impl<R: Read + Seek> Conversion<R> {
             shards: packed.shards,
             directions,
             provenance: "Imported from a checkpoint supplied by the user".to_owned(),
-            licence: "As for the checkpoint; not stated in it".to_owned(),
+            licence: "Not stated in the checkpoint; the terms of its authors apply".to_owned(),
             model_card: None,
             samples: Vec::new(),
             extra: serde_json::Map::new(),
