@@ -24,8 +24,10 @@ const MIN_PRESENCE: f32 = 0.3;
 /// Two quads whose centres are closer than this, in sides of the larger, show one face.
 const SAME_FACE: f32 = 0.25;
 
+/// Score below which a face may be none.
+const DOUBTFUL: f32 = 0.6;
 /// Yaw in degrees from which a face counts as seen from the side.
-const PROFILE_YAW: f32 = 40.0;
+const PROFILE_YAW: f32 = 35.0;
 /// Sides of quads below this, in pixels, hold too little detail.
 const TINY_SIDE: f32 = 96.0;
 /// Mean luminance, of 255, below which a face is dark.
@@ -98,7 +100,7 @@ pub struct Face {
     pub bounds: [f32; 4],
     /// How the face lies in the photo, clockwise to the nearest quarter turn: 0 upright, 90, 180 or 270 degrees.
     pub rotation: u16,
-    /// Turn of the head in degrees, 0 from the front, positive towards the right of the photo.
+    /// Turn of the head in degrees, 0 from the front, positive towards the right of the upright face.
     pub yaw: f32,
     /// Reasons to expect a poor result.
     pub warnings: Vec<Warning>,
@@ -364,7 +366,7 @@ fn warnings(pyramid: &Pyramid, quad: &Quad, mesh: &Mesh, score: f32) -> Vec<Warn
         (mesh.yaw.abs() > PROFILE_YAW, Warning::Profile),
         (quad.side() < TINY_SIDE, Warning::Tiny),
         (sum < DARK_LUMINANCE * count, Warning::Dark),
-        (score < CERTAIN, Warning::Uncertain),
+        (score < DOUBTFUL, Warning::Uncertain),
         (cut || share_outside > OUTSIDE_SHARE, Warning::Outside),
     ]
     .into_iter()

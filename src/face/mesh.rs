@@ -28,7 +28,7 @@ pub(super) struct Mesh {
     pub points: Vec<Point>,
     /// Confidence in 0..=1 that the square held a face.
     pub presence: f32,
-    /// Turn of the head in degrees, 0 for a face seen from the front, positive towards the right of the picture.
+    /// Turn of the head in degrees, 0 for a face seen from the front, positive towards the right of the upright face.
     pub yaw: f32,
 }
 

@@ -718,7 +718,7 @@ fn upsample(input: &[f32], from: Shape, output: &mut [f32]) {
         let near = at / 2;
         (
             near,
-            if at % 2 == 0 {
+            if at.is_multiple_of(2) {
                 near.saturating_sub(1)
             } else {
                 (near + 1).min(length - 1)

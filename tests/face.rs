@@ -1,0 +1,726 @@
+//! From a photo to aligned faces and back, on drawn faces and formula pictures.
+
+#[path = "face/drawing.rs"]
+mod drawing;
+
+use std::f32::consts::TAU;
+
+use drawing::{Look, Random, placed, portrait, render};
+use sdic::face::{
+    Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Warning, align,
+    paste_back,
+};
+
+fn read(file: &str) -> Vec<u8> {
+    std::fs::read(format!(
+        "{}/weights/face/{file}",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+fn finder() -> FaceFinder {
+    FaceFinder::from_bytes(&read("manifest.json"), &read("face.safetensors")).unwrap()
+}
+
+/// A square of the given side, tilted clockwise by `tilt` degrees.
+fn square(centre: Point, side: f32, tilt: f32) -> Quad {
+    let (sin, cos) = tilt.to_radians().sin_cos();
+    Quad::new(centre, [side / 2.0 * cos, side / 2.0 * sin]).unwrap()
+}
+
+/// Mean distance of the corners in percent of the side.
+fn corner_error(found: &Quad, truth: &Quad) -> f32 {
+    let distances = found.corners().into_iter().zip(truth.corners());
+    distances
+        .map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1]))
+        .sum::<f32>()
+        / 4.0
+        / truth.side()
+        * 100.0
+}
+
+/// Middle of the pixel with the given number.
+fn middle(picture: &Picture, index: usize) -> Point {
+    [
+        (index % picture.width()) as f32 + 0.5,
+        (index / picture.width()) as f32 + 0.5,
+    ]
+}
+
+/// Peak signal-to-noise ratio in dB over the pixels whose middles `counts` accepts.
+fn psnr(a: &Picture, b: &Picture, counts: impl Fn(Point) -> bool) -> f64 {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let (mut sum, mut values) = (0.0, 0.0);
+    for (index, (p, q)) in a
+        .rgba()
+        .chunks_exact(4)
+        .zip(b.rgba().chunks_exact(4))
+        .enumerate()
+    {
+        if counts(middle(a, index)) {
+            sum += p
+                .iter()
+                .zip(q)
+                .take(3)
+                .map(|(p, q)| (f64::from(*p) - f64::from(*q)).powi(2))
+                .sum::<f64>();
+            values += 3.0;
+        }
+    }
+    10.0 * (255.0 * 255.0 * values / sum.max(1e-9)).log10()
+}
+
+fn inside(quad: &Quad, point: Point) -> bool {
+    quad.locate(point).iter().all(|t| (0.0..1.0).contains(t))
+}
+
+/// Smooth waves of a few dozen pixels and more, in colour.
+fn waves([x, y]: Point) -> [f32; 3] {
+    let wave = |a: f32, b: f32, c: f32| {
+        60.0 * (TAU * (x / a + c)).sin() * (TAU * (y / b - c)).cos() + 128.0
+    };
+    [
+        wave(61.0, 83.0, 0.1),
+        wave(97.0, 53.0, 0.5),
+        wave(71.0, 127.0, 0.8),
+    ]
+}
+
+/// Waves with grain: every pixel differs from its neighbours.
+fn grainy(width: usize, height: usize) -> Picture<'static> {
+    let mut random = Random(11);
+    let smooth = render(width, height, waves);
+    let mut rgba = smooth.into_rgba();
+    for pixel in rgba.chunks_exact_mut(4) {
+        let grain = random.between(-6.0, 6.0);
+        for value in &mut pixel[..3] {
+            *value = (f32::from(*value) + grain) as u8;
+        }
+        pixel[3] = 200;
+    }
+    Picture::new(width, height, rgba).unwrap()
+}
+
+/// The same picture with every colour mapped; `[u, v]` is the position in 0..1.
+fn mapped(picture: &Picture, map: impl Fn(Point, [f32; 3]) -> [f32; 3]) -> Picture<'static> {
+    let (width, height) = (picture.width(), picture.height());
+    let mut rgba = picture.rgba().to_vec();
+    for (index, pixel) in rgba.chunks_exact_mut(4).enumerate() {
+        let position = [
+            (index % width) as f32 / width as f32,
+            (index / width) as f32 / height as f32,
+        ];
+        let colour = map(position, [pixel[0], pixel[1], pixel[2]].map(f32::from));
+        for (value, colour) in pixel.iter_mut().zip(colour) {
+            *value = (colour + 0.5) as u8;
+        }
+    }
+    Picture::new(width, height, rgba).unwrap()
+}
+
+#[test]
+fn the_quad_of_known_landmarks_is_the_ffhq_one() {
+    // |d| = 60 and |v| = 80: 1.8 * 80 = 144 counts. d - J(v) = (140, 0), so the half-width is (144, 0).
+    let landmarks = Landmarks {
+        left_eye: [170.0, 200.0],
+        right_eye: [230.0, 200.0],
+        left_mouth: [180.0, 280.0],
+        right_mouth: [220.0, 280.0],
+    };
+    let expected = [[56.0, 64.0], [56.0, 352.0], [344.0, 352.0], [344.0, 64.0]];
+    let quad = Quad::from_landmarks(&landmarks).unwrap();
+    for (found, expected) in quad.corners().iter().zip(&expected) {
+        assert!(
+            (found[0] - expected[0]).hypot(found[1] - expected[1]) < 1e-3,
+            "{found:?}, expected {expected:?}"
+        );
+    }
+    assert!((quad.side() - 288.0).abs() < 1e-3 && quad.tilt().abs() < 1e-4);
+    // Turned by a quarter about the origin, the quad turns along.
+    let turn = |[x, y]: Point| [-y, x];
+    let turned = Landmarks {
+        left_eye: turn(landmarks.left_eye),
+        right_eye: turn(landmarks.right_eye),
+        left_mouth: turn(landmarks.left_mouth),
+        right_mouth: turn(landmarks.right_mouth),
+    };
+    let turned = Quad::from_landmarks(&turned).unwrap();
+    assert!((turned.tilt() - 90.0).abs() < 1e-3);
+    assert!(corner_error(&turned, &Quad::from_corners(&expected.map(turn)).unwrap()) < 1e-3);
+}
+
+#[test]
+fn quads_map_points_both_ways_and_come_back_from_their_corners() {
+    let quad = square([310.0, 205.0], 180.0, 33.0);
+    for uv in [[0.0, 0.0], [1.0, 0.25], [0.3, 1.4], [-0.5, 0.5]] {
+        let back = quad.locate(quad.at(uv));
+        assert!(
+            (back[0] - uv[0]).hypot(back[1] - uv[1]) < 1e-5,
+            "{back:?}, expected {uv:?}"
+        );
+    }
+    assert!(corner_error(&Quad::from_corners(&quad.corners()).unwrap(), &quad) < 1e-4);
+}
+
+#[test]
+fn points_that_define_no_square_are_refused() {
+    let same = [5.0, 5.0];
+    let landmarks = Landmarks {
+        left_eye: same,
+        right_eye: same,
+        left_mouth: same,
+        right_mouth: same,
+    };
+    assert!(matches!(
+        Quad::from_landmarks(&landmarks),
+        Err(FaceError::Landmarks)
+    ));
+    let landmarks = Landmarks {
+        left_eye: [f32::NAN, 0.0],
+        ..landmarks
+    };
+    assert!(matches!(
+        Quad::from_landmarks(&landmarks),
+        Err(FaceError::Landmarks)
+    ));
+    assert!(matches!(
+        Quad::from_corners(&[same; 4]),
+        Err(FaceError::Landmarks)
+    ));
+}
+
+#[test]
+fn tilted_faces_in_larger_pictures_are_framed_within_two_percent() {
+    let finder = finder();
+    let mut random = Random(1);
+    let mut errors = Vec::new();
+    for _ in 0..24 {
+        let look = Look::random(&mut random);
+        let frame = square(
+            [random.between(260.0, 380.0), random.between(210.0, 270.0)],
+            random.between(140.0, 300.0),
+            random.between(-40.0, 40.0),
+        );
+        let truth = Quad::from_landmarks(&placed(&look.landmarks(), &frame)).unwrap();
+        let faces = finder.detect(&portrait(&look, &frame, 640, 480));
+        assert_eq!(
+            faces.len(),
+            1,
+            "a face of side {} at {} degrees",
+            frame.side(),
+            frame.tilt()
+        );
+        errors.push(corner_error(&faces[0].quad, &truth));
+    }
+    errors.sort_by(f32::total_cmp);
+    let (median, p90) = (errors[errors.len() / 2], errors[errors.len() * 9 / 10]);
+    assert!(
+        median <= 2.0 && p90 <= 4.0,
+        "corner error: median {median} %, 90th percentile {p90} %"
+    );
+}
+
+#[test]
+fn faces_lying_on_their_side_or_head_are_found() {
+    let finder = finder();
+    let look = Look::random(&mut Random(3));
+    for (tilt, rotation) in [(0.0, 0), (90.0, 90), (180.0, 180), (-90.0, 270)] {
+        let frame = square([200.0, 200.0], 230.0, tilt);
+        let faces = finder.detect(&portrait(&look, &frame, 400, 400));
+        assert_eq!(faces.len(), 1, "turned by {tilt}");
+        assert_eq!(faces[0].rotation, rotation);
+        let truth = Quad::from_landmarks(&placed(&look.landmarks(), &frame)).unwrap();
+        let error = corner_error(&faces[0].quad, &truth);
+        assert!(error < 4.0, "turned by {tilt}: {error} %");
+    }
+}
+
+#[test]
+fn several_faces_come_largest_first() {
+    let mut random = Random(8);
+    let looks = [Look::random(&mut random), Look::random(&mut random)];
+    let frames = [
+        square([170.0, 240.0], 200.0, 8.0),
+        square([470.0, 230.0], 300.0, -12.0),
+    ];
+    let picture = render(640, 480, |[x, y]| {
+        let which = usize::from(x > 300.0);
+        looks[which].colour(frames[which].locate([x, y]))
+    });
+    let faces = finder().detect(&picture);
+    assert_eq!(faces.len(), 2);
+    assert!(faces[0].quad.side() > faces[1].quad.side());
+    for (face, which) in faces.iter().zip([1, 0]) {
+        let truth =
+            Quad::from_landmarks(&placed(&looks[which].landmarks(), &frames[which])).unwrap();
+        assert!(corner_error(&face.quad, &truth) < 4.0);
+    }
+}
+
+#[test]
+fn faces_in_poor_pictures_come_with_warnings() {
+    let finder = finder();
+    let look = Look::random(&mut Random(6));
+    let only = |picture: &Picture| -> Face {
+        let mut faces = finder.detect(picture);
+        assert_eq!(faces.len(), 1);
+        faces.remove(0)
+    };
+    let good = portrait(&look, &square([200.0, 200.0], 240.0, 0.0), 400, 400);
+    assert_eq!(only(&good).warnings, []);
+    let dark = mapped(&good, |_, colour| colour.map(|v| 0.15 * v));
+    assert!(only(&dark).warnings.contains(&Warning::Dark));
+    let tiny = portrait(&look, &square([60.0, 60.0], 60.0, 0.0), 120, 120);
+    assert!(only(&tiny).warnings.contains(&Warning::Tiny));
+    let cut = portrait(&look, &square([80.0, 150.0], 240.0, 0.0), 400, 300);
+    assert!(only(&cut).warnings.contains(&Warning::Outside));
+}
+
+#[test]
+fn pictures_without_faces_give_none() {
+    let finder = finder();
+    for (width, height) in [(0, 0), (0, 7), (1, 1), (2, 1), (1, 300), (5, 3), (900, 2)] {
+        let picture = render(width, height, |_| [120.0; 3]);
+        assert!(finder.detect(&picture).is_empty(), "{width} x {height}");
+    }
+    assert!(finder.detect(&render(160, 120, waves)).is_empty());
+    let mut random = Random(5);
+    let noise = (0..4 * 200 * 150)
+        .map(|_| random.between(0.0, 255.0) as u8)
+        .collect::<Vec<_>>();
+    assert!(
+        finder
+            .detect(&Picture::new(200, 150, noise).unwrap())
+            .is_empty()
+    );
+}
+
+#[test]
+fn alignment_recovers_a_picture_from_any_place() {
+    let upright = render(256, 256, waves);
+    for (side, tilt) in [(256.0, 0.0), (190.0, 21.0), (400.0, -37.0), (700.0, 160.0)] {
+        let quad = square([470.0, 520.0], side, tilt);
+        let photo = render(1000, 1000, |point| {
+            waves(quad.locate(point).map(|t| t * 256.0))
+        });
+        let aligned = align(&photo, &quad, 256).unwrap();
+        let quality = psnr(&aligned, &upright, |_| true);
+        assert!(quality > 40.0, "side {side}, tilt {tilt}: {quality} dB");
+    }
+}
+
+#[test]
+fn alignment_to_few_pixels_averages_instead_of_aliasing() {
+    let photo = render(1200, 1200, |[x, y]| {
+        [if (x as usize + y as usize) % 2 == 0 {
+            0.0
+        } else {
+            254.0
+        }; 3]
+    });
+    for side in [150.0, 333.0, 1000.0] {
+        let aligned = align(&photo, &square([600.0, 600.0], side, 10.0), 64).unwrap();
+        let worst = aligned
+            .rgba()
+            .chunks_exact(4)
+            .map(|p| p[0].abs_diff(127))
+            .max()
+            .unwrap();
+        assert!(worst <= 32, "side {side}: {worst} of 255 away from grey");
+    }
+}
+
+/// The padded alignment straight from its definition: one array after the other, in f64.
+fn naive_padded_alignment(photo: &Picture, quad: &Quad, size: usize) -> Picture<'static> {
+    let side = f64::from(quad.side());
+    let border = (0.1 * side).round().max(3.0);
+    let bounds = quad.bounds().map(f64::from);
+    let (width, height) = (photo.width() as isize, photo.height() as isize);
+    let start = [bounds[0], bounds[1]].map(|b| (b - border).floor().max(0.0) as isize);
+    let end = [
+        (bounds[2] + border).ceil().min(width as f64),
+        (bounds[3] + border).ceil().min(height as f64),
+    ];
+    let kept = [end[0] as isize - start[0], end[1] as isize - start[1]];
+    let missing = [
+        start[0] as f64 - bounds[0],
+        start[1] as f64 - bounds[1],
+        bounds[2] - end[0],
+        bounds[3] - end[1],
+    ];
+    let pad = missing.map(|m| (m + border).ceil().max((0.3 * side).round()) as isize);
+    let reflect = |at: isize, length: isize| {
+        let mut at = at;
+        while at < 0 || at >= length {
+            at = if at < 0 { -at } else { 2 * (length - 1) - at };
+        }
+        at
+    };
+    let [w, h] = [
+        (kept[0] + pad[0] + pad[2]) as usize,
+        (kept[1] + pad[1] + pad[3]) as usize,
+    ];
+    let mut planes = vec![vec![0.0f64; w * h]; 3];
+    for y in 0..h {
+        for x in 0..w {
+            let sx = start[0] + reflect(x as isize - pad[0], kept[0]);
+            let sy = start[1] + reflect(y as isize - pad[1], kept[1]);
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                plane[y * w + x] =
+                    f64::from(photo.rgba()[4 * (sy * width + sx) as usize + channel]);
+            }
+        }
+    }
+    let sigma = 0.02 * side;
+    let reach = (4.0 * sigma).ceil() as isize;
+    let kernel: Vec<f64> = (-reach..=reach)
+        .map(|d| (-0.5 * (d as f64 / sigma).powi(2)).exp())
+        .collect();
+    let total: f64 = kernel.iter().sum();
+    let gauss = |plane: &[f64], step: [isize; 2]| -> Vec<f64> {
+        let value = |index: usize| {
+            let (x, y) = ((index % w) as isize, (index / w) as isize);
+            let taps = kernel.iter().zip(-reach..);
+            let sum = taps.map(|(weight, d)| {
+                let (x, y) = (
+                    reflect(x + d * step[0], w as isize),
+                    reflect(y + d * step[1], h as isize),
+                );
+                weight * plane[y as usize * w + x as usize]
+            });
+            sum.sum::<f64>() / total
+        };
+        (0..w * h).map(value).collect()
+    };
+    let outwards = |index: usize| {
+        let (x, y) = ((index % w) as f64, (index / w) as f64);
+        let across = (x / pad[0] as f64).min((w as f64 - 1.0 - x) / pad[2] as f64);
+        let down = (y / pad[1] as f64).min((h as f64 - 1.0 - y) / pad[3] as f64);
+        1.0 - across.min(down)
+    };
+    for plane in &mut planes {
+        let soft = gauss(&gauss(plane, [1, 0]), [0, 1]);
+        for (index, value) in plane.iter_mut().enumerate() {
+            *value += (soft[index] - *value) * (3.0 * outwards(index) + 1.0).clamp(0.0, 1.0);
+        }
+        let mut sorted = plane.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted[sorted.len() / 2];
+        for (index, value) in plane.iter_mut().enumerate() {
+            *value += (median - *value) * outwards(index).clamp(0.0, 1.0);
+        }
+    }
+    let fine = 4;
+    let sample = |plane: &[f64], x: f64, y: f64| {
+        let (x, y) = (
+            (x - 0.5).clamp(0.0, w as f64 - 1.0),
+            (y - 0.5).clamp(0.0, h as f64 - 1.0),
+        );
+        let (l, t) = (x.floor() as usize, y.floor() as usize);
+        let (r, b) = ((l + 1).min(w - 1), (t + 1).min(h - 1));
+        let (fx, fy) = (x - l as f64, y - t as f64);
+        (plane[t * w + l] * (1.0 - fx) + plane[t * w + r] * fx) * (1.0 - fy)
+            + (plane[b * w + l] * (1.0 - fx) + plane[b * w + r] * fx) * fy
+    };
+    let mut rgba = Vec::new();
+    for index in 0..size * size {
+        for plane in &planes {
+            let mut sum = 0.0;
+            for part in 0..fine * fine {
+                let u = ((index % size * fine + part % fine) as f32 + 0.5) / (size * fine) as f32;
+                let v = ((index / size * fine + part / fine) as f32 + 0.5) / (size * fine) as f32;
+                let [x, y] = quad.at([u, v]).map(f64::from);
+                let (x, y) = (
+                    x - start[0] as f64 + pad[0] as f64,
+                    y - start[1] as f64 + pad[1] as f64,
+                );
+                sum += sample(plane, x, y);
+            }
+            rgba.push((sum / (fine * fine) as f64).round() as u8);
+        }
+        rgba.push(255);
+    }
+    Picture::new(size, size, rgba).unwrap()
+}
+
+#[test]
+fn padding_beyond_the_photo_follows_its_definition() {
+    let photo = grainy(180, 150);
+    for (centre, side, tilt) in [
+        ([60.0, 80.0], 130.0, 15.0),
+        ([150.0, 20.0], 100.0, -30.0),
+        ([90.0, 75.0], 170.0, 0.0),
+    ] {
+        let quad = square(centre, side, tilt);
+        let aligned = align(&photo, &quad, 96).unwrap();
+        let quality = psnr(&aligned, &naive_padded_alignment(&photo, &quad, 96), |_| {
+            true
+        });
+        assert!(quality > 45.0, "centre {centre:?}: {quality} dB");
+    }
+}
+
+#[test]
+fn alignment_of_hardly_any_pixels_still_gives_a_picture() {
+    for (width, height) in [(1, 1), (1, 40), (3, 2)] {
+        let photo = render(width, height, |_| [90.0; 3]);
+        for quad in [
+            square([0.5, 0.5], 1.0, 0.0),
+            square([0.0, 0.0], 50.0, 45.0),
+            square([500.0, -300.0], 80.0, 7.0),
+        ] {
+            let aligned = align(&photo, &quad, 16).unwrap();
+            assert!(
+                aligned
+                    .rgba()
+                    .chunks_exact(4)
+                    .all(|pixel| pixel == [90, 90, 90, 255])
+            );
+        }
+    }
+    let empty = render(0, 0, waves);
+    assert!(matches!(
+        align(&empty, &square([0.0, 0.0], 9.0, 0.0), 16),
+        Err(FaceError::Empty { .. })
+    ));
+    assert!(matches!(
+        align(&render(4, 4, waves), &square([0.0, 0.0], 9.0, 0.0), 0),
+        Err(FaceError::Empty { .. })
+    ));
+}
+
+#[test]
+fn pasting_an_unchanged_face_keeps_the_photo() {
+    let photo = grainy(520, 430);
+    for (side, tilt, size) in [
+        (220.0, 25.0, 256),
+        (256.0, -40.0, 512),
+        (240.0, 170.0, 1024),
+    ] {
+        let quad = square([250.0, 210.0], side, tilt);
+        let face = align(&photo, &quad, size).unwrap();
+        let pasted = paste_back(&photo, &quad, None, &face, None, PasteMode::Face).unwrap();
+        let quality = psnr(&photo, &pasted, |point| inside(&quad, point));
+        assert!(quality >= 37.0, "side {side} through {size}: {quality} dB");
+        for (index, (before, after)) in photo
+            .rgba()
+            .chunks_exact(4)
+            .zip(pasted.rgba().chunks_exact(4))
+            .enumerate()
+        {
+            assert_eq!(before[3], after[3], "alpha of pixel {index}");
+            if !inside(&quad, middle(&photo, index)) {
+                assert_eq!(before, after, "pixel {index} outside the quad");
+            }
+        }
+    }
+}
+
+#[test]
+fn pasting_with_points_leaves_everything_but_face_and_hair() {
+    let look = Look::random(&mut Random(4));
+    let photo = portrait(&look, &square([200.0, 210.0], 260.0, -14.0), 400, 400);
+    let face = &finder().detect(&photo)[0];
+    let edited = render(256, 256, |_| [0.0, 255.0, 0.0]);
+    let unedited = align(&photo, &face.quad, 256).unwrap();
+    let pasted = paste_back(
+        &photo,
+        &face.quad,
+        Some(&face.points),
+        &edited,
+        Some(&unedited),
+        PasteMode::Face,
+    )
+    .unwrap();
+    let pixel = |picture: &Picture, [x, y]: Point| {
+        let at = 4 * (y as usize * picture.width() + x as usize);
+        [
+            picture.rgba()[at],
+            picture.rgba()[at + 1],
+            picture.rgba()[at + 2],
+        ]
+    };
+    let changed = |uv: Point| pixel(&photo, face.quad.at(uv)) != pixel(&pasted, face.quad.at(uv));
+    // Eyes, mouth, chin, forehead and the hair above are pasted, the shoulders and the backdrop are not.
+    for uv in [
+        [0.37, 0.47],
+        [0.63, 0.47],
+        [0.5, 0.72],
+        [0.5, 0.82],
+        [0.5, 0.25],
+        [0.5, 0.15],
+    ] {
+        assert!(changed(uv), "{uv:?} has not changed");
+    }
+    for uv in [
+        [0.04, 0.55],
+        [0.96, 0.55],
+        [0.06, 0.9],
+        [0.94, 0.9],
+        [0.05, 0.05],
+    ] {
+        assert!(!changed(uv), "{uv:?} has changed");
+    }
+    let [r, g, b] = pixel(&pasted, face.quad.at([0.5, 0.6]));
+    assert!(
+        g > 230 && r < 25 && b < 25,
+        "the middle of the face is pasted fully, not ({r}, {g}, {b})"
+    );
+}
+
+#[test]
+fn a_drift_of_colours_is_matched_and_an_edit_of_colours_is_kept() {
+    let photo = grainy(420, 420);
+    let quad = square([210.0, 210.0], 256.0, 12.0);
+    let face = align(&photo, &quad, 256).unwrap();
+    let drift =
+        |[u, v]: Point, [r, g, b]: [f32; 3]| [r + 12.0 + 14.0 * u, g - 9.0, b + 10.0 - 22.0 * v];
+    let drifted = mapped(&face, drift);
+    let pasted = paste_back(&photo, &quad, None, &drifted, None, PasteMode::Face).unwrap();
+    let quality = psnr(&photo, &pasted, |point| inside(&quad, point));
+    assert!(quality >= 34.0, "{quality} dB");
+    // The same drift under an edit that makes everything redder: with the unedited face the edit stays whole.
+    let edited = mapped(&drifted, |_, [r, g, b]| [r + 20.0, g, b]);
+    let pasted = paste_back(
+        &photo,
+        &quad,
+        None,
+        &edited,
+        Some(&drifted),
+        PasteMode::Face,
+    )
+    .unwrap();
+    let middle_half = |point: Point| quad.locate(point).iter().all(|t| (0.25..0.75).contains(t));
+    let redder = mapped(&photo, |_, [r, g, b]| [r + 20.0, g, b]);
+    let quality = psnr(&redder, &pasted, middle_half);
+    assert!(quality >= 34.0, "{quality} dB");
+}
+
+#[test]
+fn the_difference_mode_adds_only_what_the_edit_changed() {
+    let photo = grainy(400, 400);
+    let quad = square([190.0, 205.0], 230.0, -20.0);
+    // A reconstruction that lost the grain and drifted in colour.
+    let unedited = render(256, 256, |[x, y]| waves([x + 40.0, y + 60.0]));
+    let same = paste_back(
+        &photo,
+        &quad,
+        None,
+        &unedited,
+        Some(&unedited),
+        PasteMode::Difference,
+    )
+    .unwrap();
+    assert!(same == photo, "no edit, no change");
+    let edited = mapped(&unedited, |_, [r, g, b]| [r + 20.0, g - 10.0, b]);
+    let pasted = paste_back(
+        &photo,
+        &quad,
+        None,
+        &edited,
+        Some(&unedited),
+        PasteMode::Difference,
+    )
+    .unwrap();
+    for (index, (before, after)) in photo
+        .rgba()
+        .chunks_exact(4)
+        .zip(pasted.rgba().chunks_exact(4))
+        .enumerate()
+    {
+        let position = quad.locate(middle(&photo, index));
+        if position.iter().all(|t| (0.15..0.85).contains(t)) {
+            let change: Vec<_> = before
+                .iter()
+                .zip(after)
+                .map(|(a, b)| i16::from(*b) - i16::from(*a))
+                .collect();
+            assert_eq!(change, [20, -10, 0, 0], "pixel {index}");
+        }
+    }
+}
+
+#[test]
+fn paste_back_refuses_what_does_not_fit() {
+    let photo = grainy(40, 40);
+    let quad = square([20.0, 20.0], 20.0, 0.0);
+    let (face, other, empty) = (
+        render(16, 16, waves),
+        render(32, 32, waves),
+        render(0, 0, waves),
+    );
+    let paste = |points: Option<&[Point]>, edited: &Picture, unedited: Option<&Picture>, mode| {
+        paste_back(&photo, &quad, points, edited, unedited, mode).unwrap_err()
+    };
+    assert!(matches!(
+        paste(None, &empty, None, PasteMode::Face),
+        FaceError::Empty { .. }
+    ));
+    assert!(matches!(
+        paste(None, &face, None, PasteMode::Difference),
+        FaceError::NoReference
+    ));
+    assert!(matches!(
+        paste(None, &face, Some(&other), PasteMode::Face),
+        FaceError::Sizes { .. }
+    ));
+    assert!(matches!(
+        paste(Some(&[[0.0, 0.0]]), &face, None, PasteMode::Face),
+        FaceError::Points { found: 1 }
+    ));
+    // A quad that misses the photo changes nothing.
+    let aside = square([500.0, 500.0], 20.0, 0.0);
+    assert!(paste_back(&photo, &aside, None, &face, None, PasteMode::Face).unwrap() == photo);
+}
+
+#[test]
+fn pictures_and_weights_of_the_wrong_size_are_named() {
+    assert!(matches!(
+        Picture::new(3, 3, vec![0; 35]),
+        Err(FaceError::PictureSize {
+            width: 3,
+            height: 3,
+            bytes: 35
+        })
+    ));
+    assert!(matches!(
+        Picture::new(usize::MAX, 2, vec![]),
+        Err(FaceError::PictureSize { .. })
+    ));
+    let (manifest, mut weights) = (read("manifest.json"), read("face.safetensors"));
+    let error =
+        |manifest: &[u8], weights: &[u8]| FaceFinder::from_bytes(manifest, weights).err().unwrap();
+    assert!(matches!(error(b"{", &weights), FaceError::Manifest(_)));
+    assert!(matches!(
+        error(&manifest, &weights[1..]),
+        FaceError::Weights { .. }
+    ));
+    let last = weights.len() - 1;
+    weights[last] ^= 1;
+    let damaged = error(&manifest, &weights);
+    assert!(
+        damaged.to_string().contains("face.safetensors"),
+        "{damaged}"
+    );
+    weights[last] ^= 1;
+    let text = String::from_utf8(manifest).unwrap();
+    assert!(matches!(
+        error(
+            text.replace("\"format\": 1", "\"format\": 2").as_bytes(),
+            &weights
+        ),
+        FaceError::Format { found: 2, .. }
+    ));
+    let renamed = text.replacen("mesh.conv2d_3.weight", "mesh.conv2d_3.missing", 1);
+    assert!(
+        error(renamed.as_bytes(), &weights)
+            .to_string()
+            .contains("mesh.conv2d_3.missing")
+    );
+    let misfit = text.replacen("mesh.conv2d_3.weight", "mesh.conv2d_4.weight", 1);
+    assert!(matches!(
+        error(misfit.as_bytes(), &weights),
+        FaceError::Tensor { .. } | FaceError::Graph { .. }
+    ));
+}
