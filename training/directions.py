@@ -4,8 +4,9 @@
 Labelled directions are the columns of one ridge regression of codes on all labels together, so each says how
 codes change when one label grows by a standard deviation and the others stay. Every picture is used with its
 mirror image, which makes yaw odd and the rest even. What the labels do not explain is split into principal
-components, kept as the unsupervised directions. Writes a torch file with `mean` [styles,D], labelled `rows`
-[6,styles,D], `components` [n,styles,D] (each times its standard deviation) and `codes` for sampling.
+components, kept as the unsupervised directions. Writes `mean` [styles,D], labelled `rows`
+[6,styles,D], `components` [n,styles,D] (each times its standard deviation) and `codes` for sampling, as
+directions.pt in the work folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pathlib
 
 import torch
 
-from budgets import CPU_MODEL
+from budgets import BUDGETS
 from sdic import Sdic, run
 from sdic.data import LABELS, Faces
 
@@ -46,17 +47,15 @@ def fit(codes, labels, real, ridge: float = 0.02):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--packed", type=pathlib.Path, required=True, help="pictures written by pack.py")
+    args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
-    args.add_argument("--state", type=pathlib.Path, required=True, help="state of autoencoder.py or compensation.py")
-    args.add_argument("--out", type=pathlib.Path, required=True)
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
+    args.add_argument("--state", default="whole.pt", help="checkpoint in that folder")
     args = args.parse_args()
-    torch.set_num_threads(1)
     torch.manual_seed(3)
-    faces = Faces(args.packed, args.index)
-    model = Sdic(CPU_MODEL).eval()
-    trained = run.load(args.state)["average"]
-    model.load_state_dict({k: v for k, v in trained.items() if not k.startswith("reader.")}, strict=False)
+    config = BUDGETS[args.budget].model
+    faces = Faces(args.work / f"faces{config.image_size}.npy", args.index)
+    model = run.trained_model(args.work / args.state, config).eval()
 
     ids = faces.split(val=False)
     labels = faces.standard_labels(ids)
@@ -78,7 +77,7 @@ def main():
             "mean": mean.view(shape), "rows": rows.view(-1, *shape),
             "components": components.T.contiguous().view(-1, *shape), "codes": codes[: len(ids)].half(),
         },
-        args.out,
+        args.work / "directions.pt",
     )
     for name, row in zip(LABELS, rows):
         print(f"{name:8} length {row.norm():.2f}")

@@ -15,10 +15,11 @@ COLUMNS = ("smile_est", "age_est", "female_est", "yaw", "pitch", "glasses_est")
 
 
 class Faces:
-    """Pictures as uint8 [count,S,S,3] (memory-mapped) with the rows of index.csv beside them."""
+    """Pictures as uint8 [count,S,S,3], on a GPU if that is the device, with the rows of index.csv beside them."""
 
-    def __init__(self, packed: pathlib.Path, index: pathlib.Path):
-        self.pixels = np.load(packed, mmap_mode="r")
+    def __init__(self, packed: pathlib.Path, index: pathlib.Path, device="cpu"):
+        self.device = torch.device(device)
+        self.pixels = torch.from_numpy(np.load(packed)).to(self.device)
         with open(index, newline="") as f:
             rows = list(csv.DictReader(f))
         if len(rows) != len(self.pixels):
@@ -35,7 +36,7 @@ class Faces:
 
     def images(self, ids) -> torch.Tensor:
         """[n,3,S,S] in [-1,1], channels last."""
-        batch = torch.from_numpy(self.pixels[np.sort(ids)] if len(ids) > 256 else self.pixels[ids])
+        batch = self.pixels[torch.as_tensor(ids, device=self.device)]
         return batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
     def standard_labels(self, ids) -> torch.Tensor:
@@ -46,28 +47,29 @@ class Faces:
 class Sampler:
     """Random training batches in which a fixed share are real photos."""
 
-    def __init__(self, faces: Faces, batch: int, real_share: float, seed: int):
-        self.faces, self.batch, self.real_share = faces, batch, real_share
+    def __init__(self, faces: Faces, batch: int, real_share: float, seed: int, jitter: bool = True):
+        self.faces, self.batch, self.real_share, self.jittered = faces, batch, real_share, jitter
         self.pools = {real: faces.split(val=False, real=real) for real in (True, False)}
         self.rng = np.random.default_rng(seed)
 
     def __call__(self):
-        """Augmented images [n,3,S,S] and standard labels [n,6]."""
+        """Images [n,3,S,S], mirrored and jittered, and standard labels [n,6]."""
         real = self.rng.random(self.batch) < self.real_share
         ids = np.where(real, self.rng.choice(self.pools[True], self.batch), self.rng.choice(self.pools[False], self.batch))
         labels = self.faces.standard_labels(ids)
         images = self.faces.images(ids)
-        flip = self.rng.random(self.batch) < 0.5
-        images[flip] = images[flip].flip(3)
+        flip = torch.from_numpy(self.rng.random(self.batch) < 0.5)
+        images = torch.where(flip.to(images.device)[:, None, None, None], images.flip(3), images)
         yaw = LABELS.index("yaw")
         mirrored = -labels[:, yaw] - 2 * float(self.faces.mean[yaw] / self.faces.std[yaw])
-        labels[:, yaw] = torch.where(torch.from_numpy(flip), mirrored, labels[:, yaw])
-        return self.jitter(images), labels
+        labels[:, yaw] = torch.where(flip, mirrored, labels[:, yaw])
+        labels = labels.to(images.device)
+        return (self.jitter(images) if self.jittered else images), labels
 
     def jitter(self, images):
         """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring."""
         n = len(images)
-        draw = lambda spread: torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32))
+        draw = lambda spread: torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32)).to(images.device)
         zoom, turn = torch.exp(draw(0.02)), draw(math.radians(1.5))
         rows = [zoom * turn.cos(), -zoom * turn.sin(), draw(0.015), zoom * turn.sin(), zoom * turn.cos(), draw(0.015)]
         theta = torch.stack(rows, 1).view(n, 2, 3)

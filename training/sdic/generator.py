@@ -173,6 +173,12 @@ class Generator(nn.Module):
                 break
         return skip
 
+    def tail_parameters(self):
+        """Parameters of the layers after the injection layer, without the noise strengths."""
+        first = self.inject_conv // 2
+        layers = [*self.convs[2 * first + 1 :], *self.to_rgbs[first:]]
+        return [p for layer in layers for n, p in layer.named_parameters() if "noise" not in n]
+
     def _first(self, k, x, codes):
         return self.convs[2 * k](x, codes[:, 2 * k + 1], getattr(self.noises, f"noise_{2 * k + 1}")), codes
 

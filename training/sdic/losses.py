@@ -15,7 +15,7 @@ def face_weight(size: int, device=None):
 
 def ssim_map(a, b):
     """Structural similarity with an 8-tap box window and data range 2."""
-    pool = lambda x: F.avg_pool2d(x, 8, 2)
+    pool = lambda x: F.avg_pool2d(x, min(8, x.shape[-1]), 2)
     ma, mb = pool(a), pool(b)
     va, vb = pool(a * a) - ma * ma, pool(b * b) - mb * mb
     cov = pool(a * b) - ma * mb

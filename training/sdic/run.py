@@ -1,15 +1,22 @@
-"""A resumable training loop bounded by minutes: state on disk, moving averages, progress lines."""
+"""What the training stages share: workers, clock, moving averages, checkpoints, progress lines."""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import os
 import pathlib
+import sys
 import time
 
 import torch
 import torch.distributed as dist
 from torch import nn
+
+from budgets import BUDGETS
+
+from .data import Faces
+from .model import Sdic
 
 
 class Workers:
@@ -94,3 +101,98 @@ def save(path: pathlib.Path, state: dict):
 
 def load(path: pathlib.Path) -> dict | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
+
+def trained_model(path: pathlib.Path, config) -> Sdic:
+    """The averaged model of a stage's checkpoint; networks it lacks keep their first values."""
+    model = Sdic(config)
+    trained = load(path)["average"]
+    model.load_state_dict({k: v for k, v in trained.items() if not k.startswith("reader.")}, strict=False)
+    return model
+
+
+def descend(optimiser, loss, clip: float | None = None, workers: Workers | None = None):
+    """One optimiser step on a loss."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    if workers:
+        workers.average_gradients(parameters)
+    if clip:
+        nn.utils.clip_grad_norm_(parameters, clip)
+    optimiser.step()
+
+
+class Setup:
+    """Arguments, data, device, clock and checkpoint file of one stage.
+
+    `input` is the checkpoint of the first stage in `needs` that has one.
+    """
+
+    SAVE_EVERY = 3.0  # minutes
+
+    def __init__(self, description: str, stage: str, needs: tuple[str, ...] = ()):
+        args = argparse.ArgumentParser(description=description)
+        args.add_argument("--budget", choices=BUDGETS, required=True)
+        args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
+        args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
+        args.add_argument("--minutes", type=float, help="instead of the budget's")
+        args.add_argument("--seed", type=int, default=1)
+        args = args.parse_args()
+        self.budget = BUDGETS[args.budget]
+        self.stage, self.device = stage, torch.device(self.budget.device)
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)
+        self.workers = Workers()
+        self.batch = self.budget.batch[stage]
+        self.seed = args.seed + 1000 * self.workers.rank
+        torch.manual_seed(args.seed)
+        self.state = args.work / f"{stage}.pt"
+        found = [path for name in needs if (path := args.work / f"{name}.pt").exists()]
+        if needs and not found:
+            sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
+        self.input = found[0] if found else None
+        self.faces = Faces(args.work / f"faces{self.budget.model.image_size}.npy", args.index, self.device)
+        self.minutes = args.minutes or self.budget.minutes[stage]
+        self.clock = Clock(self.workers, self.minutes)
+        self.saved = 0.0
+        self.first_step = None
+
+    def autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def compiled(self, module):
+        """The module compiled on a GPU, itself on a CPU, where compiling gains little."""
+        return torch.compile(module) if self.device.type == "cuda" else module
+
+    def resume(self, parts: dict) -> dict | None:
+        """Loads the checkpoint, if there is one, into `parts` and continues its clock; returns the rest of it."""
+        state = load(self.state)
+        if state is not None:
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            self.clock = Clock(self.workers, self.minutes, state["spent"])
+            self.saved = state["spent"]
+        torch.manual_seed(self.seed + (state or {}).get("step", 0))
+        return state
+
+    def checkpoint(self, parts: dict, extra: dict, last: bool = False) -> bool:
+        """Saves every few minutes from the first worker; true when it did."""
+        if not self.workers.first or not (last or self.clock.spent - self.saved > self.SAVE_EVERY):
+            return False
+        self.saved = self.clock.spent
+        save(self.state, {n: p.state_dict() for n, p in parts.items()} | extra | {"spent": self.clock.spent})
+        return True
+
+    def restart_clock(self):
+        """Leaves out of the budget what was prepared since the start."""
+        self.clock = Clock(self.workers, self.minutes, self.clock.before)
+
+    def report(self, step: int, values: dict, every: int = 50):
+        if self.first_step is None:
+            self.first_step, self.first_minute = step, self.clock.spent
+        if step % every or not self.workers.first or step == self.first_step:
+            return
+        rate = (step - self.first_step) * self.batch * self.workers.count / (self.clock.spent - self.first_minute) / 60
+        numbers = " ".join(f"{name} {float(value):.4f}" for name, value in values.items())
+        print(f"{self.stage} step {step} minute {self.clock.spent:.1f} {numbers} pictures/s {rate:.1f}", flush=True)

@@ -7,7 +7,7 @@ import json
 import pathlib
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from .config import ModelConfig
 from .model import Sdic
@@ -93,14 +93,35 @@ def readable(manifest: dict) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def rounded(model: Sdic, dtype: str) -> Sdic:
-    """Rounds the model's tensors in place to what a reader of the stored weights sees."""
-    with torch.no_grad():
-        for name, tensor in model_tensors(model).items():
-            kind, entries = stored(name, tensor, dtype)
-            value = entries[name].float()
-            if kind == "q8":
-                scale = entries[f"{name}.scale"]
-                value = (value.view(len(scale), -1) * scale[:, None]).view(value.shape)
-            tensor.copy_(value)
-    return model
+def read(folder: pathlib.Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """The manifest of a weights directory and its tensors in f32."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entries = {}
+    for shard in manifest["shards"]:
+        entries |= load_file(folder / shard["file"])
+    tensors = {}
+    for row in manifest["tensors"]:
+        value = entries[row["name"]].float()
+        if row["dtype"] == "q8":
+            scale = entries[f"{row['name']}.scale"]
+            value = (value.view(len(scale), -1) * scale[:, None]).view(value.shape)
+        tensors[row["name"]] = value
+    return manifest, tensors
+
+
+def load_model(folder: pathlib.Path) -> tuple[Sdic, dict, dict[str, torch.Tensor]]:
+    """The model of a weights directory, its manifest and its tensors."""
+    manifest, tensors = read(folder)
+    model = Sdic(ModelConfig.from_json(manifest["config"])).eval().requires_grad_(False)
+    own = {k: v for k, v in tensors.items() if k.startswith(NETWORKS) or k == "latent_avg"}
+    model.load_state_dict(model.state_dict() | own)
+    return model, manifest, tensors
+
+
+def shift(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength: float) -> torch.Tensor:
+    """What a linear direction adds to the codes, [styles,D]."""
+    entry = next(d for d in manifest["directions"] if d["name"] == name)
+    start, end = entry["styles"]
+    delta = torch.zeros_like(tensors["latent_avg"])
+    delta[start:end] = strength * tensors[entry["tensor"]].expand_as(delta)[start:end]
+    return delta

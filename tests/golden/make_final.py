@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Writes final_trace.safetensors: the bundled weights on three of their own sample portraits, in PyTorch f32.
+
+`<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction` and `<n>.edit.smile` (half of the
+range's upper end) as f16 pictures [3,S,S] in [-1,1], not clamped; n is 01, 02, 03, the picture weights/samples/<n>.png.
+usage: make_final.py      (needs training/requirements.txt)
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "training"))
+
+from sdic import weights  # noqa: E402
+
+
+def main():
+    torch.set_num_threads(1)
+    model, manifest, tensors = weights.load_model(ROOT / "weights")
+    smile = next(d for d in manifest["directions"] if d["name"] == "smile")
+    delta = weights.shift(manifest, tensors, "smile", smile["range"][1] / 2)
+    trace = {}
+    for name in ("01", "02", "03"):
+        pixels = np.array(Image.open(ROOT / "weights" / "samples" / f"{name}.png").convert("RGB"))
+        photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+        with torch.no_grad():
+            done = model.invert(photo)
+            edited = model.edit(done, delta)
+        trace |= {f"{name}.codes": done.codes, f"{name}.wp": done.wp}
+        pictures = {"discrepancy": done.discrepancy, "reconstruction": done.reconstruction, "edit.smile": edited}
+        trace |= {f"{name}.{key}": value.half() for key, value in pictures.items()}
+    save_file({k: v.squeeze(0).contiguous() for k, v in trace.items()}, HERE / "final_trace.safetensors")
+
+
+if __name__ == "__main__":
+    main()

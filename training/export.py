@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Stage 5: the weights directory of the trained model: shards, manifest, sample portraits.
+
+The average code moves from the heads' biases into `latent_avg`. Sample portraits are drawn from a Gaussian
+fitted to the codes in the space of their principal components; those nearest to no training code are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+
+import torch
+from PIL import Image
+
+from budgets import BUDGETS
+from sdic import Sdic, run, weights
+from sdic.data import LABELS
+
+TITLES = {
+    "smile": ("Smile", "Expression"),
+    "age": ("Age", "Age & identity"),
+    "gender": ("Feminine", "Age & identity"),
+    "yaw": ("Turn", "Pose"),
+    "pitch": ("Nod", "Pose"),
+    "glasses": ("Glasses", "Age & identity"),
+}
+
+
+def move_average(model: Sdic, mean):
+    """Takes the mean code [styles,D] out of the heads; `encode` gives the same codes as before."""
+    offsets = mean - model.latent_avg
+    for i, head in enumerate(model.encoder.styles):
+        head.linear.bias -= offsets[i] if i == 0 else offsets[i] - offsets[0]
+    model.latent_avg.copy_(mean)
+
+
+def portraits(model: Sdic, fitted: dict, count: int, spread: float, seed: int, batch: int = 24):
+    """Candidates from the Gaussian of the codes, `spread` times as wide, with their distance to the nearest code."""
+    codes = fitted["codes"].float().flatten(1)
+    mean = codes.mean(0)
+    _, sizes, basis = torch.svd_lowrank(codes - mean, q=64, niter=3)
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.randn(count, 64, generator=generator)
+    drawn = mean + spread * (draws * sizes / len(codes) ** 0.5) @ basis.T
+    nearest = torch.cdist(drawn, codes).amin(1)
+    shape = model.latent_avg.shape
+    images = torch.cat([model.decoder(part.view(-1, *shape))[0] for part in drawn.split(batch)])
+    return images, drawn.view(-1, *shape), nearest
+
+
+def picture(image) -> Image.Image:
+    pixels = ((image.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
+    return Image.fromarray(pixels.contiguous().numpy())
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--budget", choices=BUDGETS, required=True)
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of checkpoints and directions.pt")
+    args.add_argument("--state", default="whole.pt", help="checkpoint in that folder")
+    args.add_argument("--about", type=pathlib.Path, required=True, help="JSON: manifest texts, ranges, components, samples")
+    args.add_argument("--out", type=pathlib.Path, required=True)
+    args.add_argument("--dtype", choices=("f16", "f32", "q8"), default="f16")
+    args = args.parse_args()
+    about = json.loads(args.about.read_text(encoding="utf-8"))
+    fitted = run.load(args.work / "directions.pt")
+    model = run.trained_model(args.work / args.state, BUDGETS[args.budget].model).eval().requires_grad_(False)
+    move_average(model, fitted["mean"])
+
+    tensors, directions = weights.model_tensors(model), []
+
+    def add(name, label, group, tensor, spec):
+        start, end = spec.get("styles", [0, model.config.styles])
+        shift = torch.zeros_like(tensor)
+        shift[start:end] = spec.get("sign", 1) * tensor[start:end]
+        tensors[f"directions.{name}"] = shift
+        directions.append(
+            {"name": name, "label": label, "group": group, "kind": "linear", "tensor": f"directions.{name}",
+             "range": spec["range"], "styles": [start, end]}
+        )
+
+    for name, spec in about.pop("labelled").items():
+        label, group = TITLES[name]
+        add(name, label, group, fitted["rows"][LABELS.index(name)] * spec["scale"], spec)
+    for spec in about.pop("components"):
+        add(spec["name"], spec["label"], "Explore", fitted["components"][spec["component"]], spec)
+
+    samples = about.pop("samples")
+    images, _, _ = portraits(model, fitted, samples["count"], samples["spread"], samples["seed"])
+    (args.out / "samples").mkdir(parents=True, exist_ok=True)
+    about["samples"] = []
+    for i, chosen in enumerate(samples["chosen"], 1):
+        picture(images[chosen]).save(args.out / "samples" / f"{i:02d}.png", optimize=True)
+        about["samples"].append({"file": f"samples/{i:02d}.png", "label": f"Generated portrait {i}"})
+    weights.write(args.out, model.config, tensors, args.dtype, about, directions)
+    total = sum(f.stat().st_size for f in args.out.glob("shard-*.safetensors"))
+    print(f"{len(tensors)} tensors, {total / 1e6:.1f} MB in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

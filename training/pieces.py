@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Splits a checkpoint into 16-MiB pieces to carry between machines, and joins them again.
+
+Parameters travel as f16, optimiser state as bf16 (its squares leave the range of f16): half the bytes.
+usage: pieces.py split CHECKPOINT.pt FOLDER      pieces.py join FOLDER CHECKPOINT.pt
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pathlib
+import sys
+
+import torch
+
+PIECE = 16 * 2**20
+
+
+def convert(value, dtype):
+    if isinstance(value, torch.Tensor):
+        return value.to(dtype) if value.is_floating_point() and value.dim() else value
+    if isinstance(value, dict):
+        return {k: convert(v, dtype) for k, v in value.items()}
+    return [convert(v, dtype) for v in value] if isinstance(value, list) else value
+
+
+def split(checkpoint: pathlib.Path, folder: pathlib.Path):
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    small = {k: convert(v, torch.bfloat16 if "optimiser" in k else torch.float16) for k, v in state.items()}
+    stream = io.BytesIO()
+    torch.save(small, stream)
+    data = stream.getvalue()
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for start in range(0, len(data), PIECE):
+        names.append(f"piece-{start // PIECE:03d}")
+        (folder / names[-1]).write_bytes(data[start : start + PIECE])
+    index = {"pieces": names, "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / "pieces.json").write_text(json.dumps(index) + "\n")
+
+
+def join(folder: pathlib.Path, checkpoint: pathlib.Path):
+    index = json.loads((folder / "pieces.json").read_text())
+    data = b"".join((folder / name).read_bytes() for name in index["pieces"])
+    if hashlib.sha256(data).hexdigest() != index["sha256"]:
+        sys.exit(f"{folder}: the pieces do not add up to the checkpoint; copy them again")
+    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    torch.save(convert(state, torch.float32), checkpoint)
+
+
+def main():
+    if len(sys.argv) != 4 or sys.argv[1] not in ("split", "join"):
+        sys.exit(__doc__)
+    {"split": split, "join": join}[sys.argv[1]](pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+
+
+if __name__ == "__main__":
+    main()
