@@ -42,9 +42,10 @@ answerCalls({
     }
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
-    engine = await module.Engine.create(backend);
-    const selfTestError = await engine.selfTest();
-    return { backend, adapter: engine.adapter, selfTestError };
+    const started = await module.Engine.create(backend);
+    const selfTestError = await started.selfTest();
+    engine = started;
+    return { backend, adapter: started.adapter, selfTestError };
   },
 
   /**

@@ -31,7 +31,7 @@ function faceFinder() {
   finder ??= (async () => {
     const folder = new URL("../weights/face/", import.meta.url);
     const manifest = await bytes(new URL("manifest.json", folder));
-    const [shard] = JSON.parse(new TextDecoder().decode(manifest)).shards;
+    const { shard } = JSON.parse(new TextDecoder().decode(manifest));
     const weights = await bytes(new URL(shard.file, folder));
     return new FaceFinder(manifest, weights);
   })();
@@ -129,7 +129,8 @@ answerCalls({
     const inPhoto = ([x, y]) => [(x * width) / small.width, (y * height) / small.height];
     return faces.map((face) => {
       const quad = /** @type {Quad} */ (face.quad.map(inPhoto));
-      const landmarks = /** @type {Landmarks} */ (Object.fromEntries(Object.entries(face.landmarks).map(([name, point]) => [name, inPhoto(point)])));
+      const moved = Object.entries(face.landmarks).map(([name, point]) => [name, inPhoto(point)]);
+      const landmarks = /** @type {Landmarks} */ (/** @type {unknown} */ (Object.fromEntries(moved)));
       return { ...face, quad, landmarks, points: face.points.map(inPhoto), thumbnail: cutOut(quad, THUMBNAIL) };
     });
   },
