@@ -65,6 +65,9 @@ pub struct DicnSizes {
     pub middle: usize,
     /// Side of the map that the latent branch reads as rows of style vectors.
     pub latent_map: usize,
+    /// Channels of that map; `None` is as many as styles. The released car model has 18 for its 16 styles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<usize>,
 }
 
 /// A configuration that no network can be built from.
@@ -91,15 +94,15 @@ const STYLEGAN2_CHANNELS: [usize; 9] = [512, 512, 512, 512, 512, 256, 128, 64, 3
 impl ModelConfig {
     /// The authors' face model: 1024 px, 18 styles.
     pub fn face() -> Self {
-        Self::released(1024, None)
+        Self::released(1024, None, None)
     }
 
     /// The authors' car model: 512 px, 16 styles, of which the middle 384 rows are the picture.
     pub fn cars() -> Self {
-        Self::released(512, Some([384, 512]))
+        Self::released(512, Some([384, 512]), Some(18))
     }
 
-    fn released(image_size: usize, crop: Option<[usize; 2]>) -> Self {
+    fn released(image_size: usize, crop: Option<[usize; 2]>, condition: Option<usize>) -> Self {
         Self {
             image_size,
             crop,
@@ -122,6 +125,7 @@ impl ModelConfig {
                 stem: 32,
                 middle: 64,
                 latent_map: 64,
+                condition,
             },
         }
     }
@@ -163,9 +167,14 @@ impl ModelConfig {
         self.crop.unwrap_or([self.image_size; 2])
     }
 
+    /// Channels of the map that the DICN's latent branch reads.
+    pub fn condition_channels(&self) -> usize {
+        self.dicn.condition.unwrap_or_else(|| self.styles())
+    }
+
     /// Rows of `style_dim` values that the DICN's latent branch reads its map as: 144 for the face model.
     pub fn latent_rows(&self) -> usize {
-        self.styles() * self.dicn.latent_map.pow(2) / self.style_dim
+        self.condition_channels() * self.dicn.latent_map.pow(2) / self.style_dim
     }
 
     /// Checks every rule that the networks rely on.
@@ -249,7 +258,10 @@ impl ModelConfig {
             "must be a power of two from 32 to 1024",
         )?;
         check(
-            self.encoder.units.iter().all(|units| (1..=64).contains(units)),
+            self.encoder
+                .units
+                .iter()
+                .all(|units| (1..=64).contains(units)),
             "encoder.units",
             self.encoder.units,
             "must be from 1 to 64 in each stage",
@@ -261,19 +273,26 @@ impl ModelConfig {
             "must be encoder.input_size, its half or its quarter",
         )?;
         check(
-            (4..=128).contains(&self.dipn.descriptor) && self.dipn.descriptor % 4 == 0,
+            (4..=128).contains(&self.dipn.descriptor) && self.dipn.descriptor.is_multiple_of(4),
             "dipn.descriptor",
             self.dipn.descriptor,
             "must be a multiple of 4 up to 128",
         )?;
+        let condition = self.condition_channels();
+        check(
+            (1..=1024).contains(&condition),
+            "dicn.condition",
+            condition,
+            "must be from 1 to 1024",
+        )?;
         let map = self.dicn.latent_map;
         check(
             (1..=1024).contains(&map)
-                && self.styles() * map * map % self.style_dim == 0
+                && (condition * map * map).is_multiple_of(self.style_dim)
                 && self.latent_rows() >= 2,
             "dicn.latent_map",
             map,
-            "styles * latent_map^2 must be a multiple of style_dim, at least twice it",
+            "condition channels * latent_map^2 must be a multiple of style_dim, at least twice it",
         )
     }
 }
@@ -286,12 +305,15 @@ mod tests {
     fn presets_have_the_released_sizes() {
         let face = ModelConfig::face();
         assert_eq!(face.validate(), Ok(()));
-        assert_eq!((face.styles(), face.blocks(), face.latent_rows()), (18, 8, 144));
+        assert_eq!(
+            (face.styles(), face.blocks(), face.latent_rows()),
+            (18, 8, 144)
+        );
         assert_eq!(face.channels_at(64), 512);
         assert_eq!(face.channels_at(1024), 32);
         let cars = ModelConfig::cars();
         assert_eq!(cars.validate(), Ok(()));
-        assert_eq!((cars.styles(), cars.latent_rows()), (16, 128));
+        assert_eq!((cars.styles(), cars.latent_rows()), (16, 144));
         assert_eq!(cars.output_size(), [384, 512]);
     }
 
@@ -307,7 +329,7 @@ mod tests {
         assert!(broken(|c| c.dipn.descriptor = 6).contains("dipn.descriptor = 6"));
         assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
-        assert!(broken(|c| drop(c.channels.pop())).contains("channels"));
+        assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
         assert!(ModelConfig::preset("dogs").is_err());
     }
 }

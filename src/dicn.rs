@@ -21,12 +21,7 @@ use crate::{
 /// Convolution, normalisation, leaky ReLU, convolution over rows of style vectors.
 type RowLayers = (Conv1d, Option<BatchNorm>, Activation, Conv1d);
 
-fn row_layers(
-    channels: [usize; 3],
-    kernel: usize,
-    last_bias: bool,
-    device: &Device,
-) -> RowLayers {
+fn row_layers(channels: [usize; 3], kernel: usize, last_bias: bool, device: &Device) -> RowLayers {
     let [input, middle, output] = channels;
     (
         conv1d([input, middle], kernel, true, device),
@@ -56,6 +51,32 @@ struct LatentFusion {
     att2: RowLayers,
 }
 
+impl LatentFusion {
+    fn new(rows: usize, styles: usize, device: &Device) -> Self {
+        Self {
+            sen: row_layers([rows, rows / 2, styles], 1, true, device),
+            att: row_layers([styles, styles, styles], 3, false, device),
+            att2: row_layers([styles, styles, styles], 3, false, device),
+        }
+    }
+
+    /// Rows `[batch, rows, style_dim]` and codes `[batch, styles, style_dim]` to new codes.
+    fn forward(&self, rows: Tensor<3>, codes: Tensor<3>) -> Tensor<3> {
+        let context = apply_rows(&self.sen, rows);
+        let gain = apply_rows(&self.att, context.clone());
+        let offset = apply_rows(&self.att2, context);
+        gain * codes.clone() + codes + offset
+    }
+
+    fn fuse(self) -> Self {
+        Self {
+            sen: fuse_rows(self.sen),
+            att: fuse_rows(self.att),
+            att2: fuse_rows(self.att2),
+        }
+    }
+}
+
 /// The discrepancy information compensation network (`SAF.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Dicn {
@@ -73,6 +94,7 @@ impl Dicn {
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
         let sizes = &config.dicn;
         let styles = config.styles();
+        let condition = config.condition_channels();
         let rows = config.latent_rows();
         let feature = config.channels_at(config.inject_size);
         let ratio = config.encoder.input_size / config.inject_size;
@@ -96,15 +118,11 @@ impl Dicn {
             ),
             att: (basic([feature, feature], 1), square(feature)),
             condition_shift3: (
-                EqualConv2d::new([3, styles], device),
+                EqualConv2d::new([3, condition], device),
                 Activation,
-                EqualConv2d::new([styles, styles], device),
+                EqualConv2d::new([condition, condition], device),
             ),
-            aff1d: LatentFusion {
-                sen: row_layers([rows, rows / 2, styles], 1, true, device),
-                att: row_layers([styles, styles, styles], 3, false, device),
-                att2: row_layers([styles, styles, styles], 3, false, device),
-            },
+            aff1d: LatentFusion::new(rows, styles, device),
             latent_map: sizes.latent_map,
             rows,
         }
@@ -134,10 +152,7 @@ impl Dicn {
         let x = self.condition_shift3.2.forward(x);
         let x = resize_bilinear(x, [self.latent_map; 2], false);
         let rows = x.reshape([batch, self.rows, style_dim]);
-        let context = apply_rows(&self.aff1d.sen, rows);
-        let gain = apply_rows(&self.aff1d.att, context.clone());
-        let offset = apply_rows(&self.aff1d.att2, context);
-        gain * codes.clone() + codes + offset
+        self.aff1d.forward(rows, codes)
     }
 
     /// Folds every normalisation that follows a convolution into it.
@@ -149,12 +164,22 @@ impl Dicn {
             conv_layer1: (conv, norm, prelu),
             semantic: (first.fuse(), second, third.fuse(), fourth),
             att: (self.att.0.fuse(), self.att.1),
-            aff1d: LatentFusion {
-                sen: fuse_rows(self.aff1d.sen),
-                att: fuse_rows(self.aff1d.att),
-                att2: fuse_rows(self.aff1d.att2),
-            },
+            aff1d: self.aff1d.fuse(),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    #[test]
+    fn latent_fusion_matches_pytorch() {
+        let case = Case::open("latent_fusion");
+        let layer = case.load(LatentFusion::new(12, 6, case.device()), &[]);
+        case.check(layer.forward(case.input(0), case.input(1)));
+        case.check(layer.fuse().forward(case.input(0), case.input(1)));
     }
 }

@@ -13,9 +13,7 @@ use burn::{
 use crate::{
     config::ModelConfig,
     encoder::Bottleneck,
-    layers::{
-        BasicConv, BatchNorm, conv2d, conv3d, deconv2d, deconv3d, fuse, normalise,
-    },
+    layers::{BasicConv, BatchNorm, conv2d, conv3d, deconv2d, deconv3d, fuse, normalise},
 };
 
 /// Channels of the map before the last three bottlenecks.
@@ -345,7 +343,9 @@ impl Dipn {
     /// Two pictures `[batch, 3, side, side]` in [-1, 1] to `[batch, 3, side, side]`.
     pub fn forward(&self, original: Tensor<4>, reconstruction: Tensor<4>) -> Tensor<4> {
         let guide = self.feature_up.forward(self.feature1.forward(original));
-        let other = self.feature_up.forward(self.feature2.forward(reconstruction));
+        let other = self
+            .feature_up
+            .forward(self.feature2.forward(reconstruction));
         let describe = |x| self.desc.forward(self.conv.forward(x));
         let volume = Tensor::cat(vec![describe(guide.x1.clone()), describe(other.x1)], 1);
         let volume = self.corr_stem.forward(volume.unsqueeze_dim::<5>(1));
@@ -371,5 +371,19 @@ impl Dipn {
             rgb: self.rgb.into_iter().map(Bottleneck::fuse).collect(),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    #[test]
+    fn context_fusion_matches_pytorch() {
+        let case = Case::open("context_fusion");
+        let layer = case.load(ContextFusion::new(4, 6, case.device()), &[]);
+        case.check(layer.forward(case.input(0), case.input(1)));
+        case.check(layer.fuse().forward(case.input(0), case.input(1)));
     }
 }

@@ -256,3 +256,45 @@ fn upsample_add(coarse: Tensor<4>, lateral: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = lateral.dims();
     resize_bilinear(coarse, [height, width], true) + lateral
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    #[test]
+    fn bottlenecks_match_pytorch() {
+        for (name, channels, stride, squeeze) in [
+            ("bottleneck_subsampled", [6, 6], 2, true),
+            ("bottleneck_projected", [6, 20], 2, true),
+            ("bottleneck_plain", [6, 6], 1, false),
+        ] {
+            let case = Case::open(name);
+            let unit = Bottleneck::new(channels, stride, squeeze, case.device());
+            let unit = case.load(unit, &[]);
+            case.check(unit.forward(case.input(None)));
+            case.check(unit.fuse().forward(case.input(None)));
+        }
+    }
+
+    #[test]
+    fn squeeze_excite_matches_pytorch() {
+        let case = Case::open("squeeze_excite");
+        let layer = case.load(SqueezeExcite::new(20, case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+    }
+
+    #[test]
+    fn a_style_head_matches_pytorch() {
+        let case = Case::open("style_head");
+        let head = StyleHead::new(6, 8, 5, 10, case.device());
+        let head = case.load(head, &["encoder", "styles", "0"]);
+        case.check(head.forward(case.input(None)));
+    }
+
+    #[test]
+    fn the_pyramid_step_matches_pytorch() {
+        let case = Case::open("upsample_add");
+        case.check(upsample_add(case.input(0), case.input(1)));
+    }
+}

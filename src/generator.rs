@@ -10,7 +10,7 @@ use burn::{
     module::{Module, Param},
     tensor::{
         Device, Tensor,
-        module::{conv2d, conv_transpose2d},
+        module::{conv_transpose2d, conv2d},
         ops::{ConvOptions, ConvTransposeOptions},
     },
 };
@@ -22,6 +22,10 @@ use crate::{
 
 /// Added to the squared norm of modulated weights before its root is taken.
 const DEMODULATION_EPSILON: f64 = 1e-8;
+/// Learning rate multiplier of the mapping network.
+const MAPPING_MULTIPLIER: f64 = 0.01;
+/// Added to the mean square of a random vector before its root is taken.
+const PIXEL_NORM_EPSILON: f64 = 1e-8;
 /// Taps of the separable low-pass filter behind every resampling.
 const BLUR: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
 
@@ -215,6 +219,7 @@ pub struct Lower {
 /// The StyleGAN2 synthesis network (`decoder.` in checkpoints), in two halves around the injection layer.
 #[derive(Module, Debug)]
 pub struct Generator {
+    style: Vec<EqualLinear>,
     input: ConstantInput,
     conv1: StyledConv,
     to_rgb1: ToRgb,
@@ -240,7 +245,10 @@ impl Generator {
             to_rgbs.push(ToRgb::new(output, style_dim, device));
             noises.extend((0..2).map(|_| parameter([1, 1, side, side], device)));
         }
+        let mapping = (0..config.mapping_layers)
+            .map(|_| EqualLinear::with_multiplier([style_dim; 2], MAPPING_MULTIPLIER, device));
         Self {
+            style: mapping.collect(),
             input: ConstantInput {
                 input: parameter([1, first, 4, 4], device),
             },
@@ -273,6 +281,20 @@ impl Generator {
         self.to_rgbs[block].forward(x, style(codes, 2 * block + 3), Some(skip))
     }
 
+    /// The mapping network: random vectors from a normal distribution to style vectors w. `None` if the
+    /// weights came without one.
+    ///
+    /// # Shapes
+    /// `[batch, style_dim]` to the same.
+    pub fn map(&self, z: Tensor<2>) -> Option<Tensor<2>> {
+        if self.style.is_empty() {
+            return None;
+        }
+        let norm = (z.clone().powi_scalar(2).mean_dim(1) + PIXEL_NORM_EPSILON).sqrt();
+        let layers = self.style.iter();
+        Some(layers.fold(z / norm, |x, layer| style_activation(layer.forward(x))))
+    }
+
     /// From the constant input up to the injection layer.
     ///
     /// # Shapes
@@ -280,9 +302,7 @@ impl Generator {
     pub fn lower(&self, codes: &Tensor<3>) -> Lower {
         let [batch, _, _] = codes.dims();
         let x = self.input.input.val().repeat_dim(0, batch);
-        let mut x = self
-            .conv1
-            .forward(x, style(codes, 0), self.noises[0].val());
+        let mut x = self.conv1.forward(x, style(codes, 0), self.noises[0].val());
         let mut skip = self.to_rgb1.forward(x.clone(), style(codes, 1), None);
         for block in 0..self.inject_block {
             x = self.conv(2 * block, x, codes);
@@ -321,4 +341,43 @@ impl Generator {
 /// Style vector `index`: `[batch, styles, style_dim]` to `[batch, style_dim]`.
 fn style(codes: &Tensor<3>, index: usize) -> Tensor<2> {
     codes.clone().narrow(1, index, 1).squeeze_dim::<2>(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    #[test]
+    fn a_styled_convolution_matches_pytorch() {
+        let case = Case::open("styled_up");
+        let layer = StyledConv::new([6, 5], true, 10, case.device());
+        let layer = case.load(layer, &[]);
+        let forward = |layer: &StyledConv| {
+            case.check(layer.forward(case.input(0), case.input(1), case.input(2)));
+        };
+        forward(&layer);
+        forward(&layer.fuse());
+    }
+
+    #[test]
+    fn the_rgb_layer_matches_pytorch() {
+        let case = Case::open("to_rgb");
+        let layer = case.load(ToRgb::new(6, 10, case.device()), &[]);
+        case.check(layer.forward(case.input(0), case.input(1), Some(case.input(2))));
+    }
+
+    #[test]
+    fn a_mapping_layer_matches_pytorch() {
+        let case = Case::open("mapping_layer");
+        let layer = EqualLinear::with_multiplier([10, 10], MAPPING_MULTIPLIER, case.device());
+        let layer = case.load(layer, &[]);
+        case.check(style_activation(layer.forward(case.input(None))));
+    }
+
+    #[test]
+    fn the_skip_upsampling_matches_pytorch() {
+        let case = Case::open("upsample");
+        case.check(upsample_rgb(case.input(None)));
+    }
 }

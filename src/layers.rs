@@ -5,7 +5,7 @@
 //! All networks run in inference mode; batch normalisation uses its running statistics.
 
 use burn::{
-    module::{Initializer, Module, Param},
+    module::{Initializer, Module, ModuleDisplay, Param},
     nn::{
         PaddingConfig1d, PaddingConfig2d, PaddingConfig3d,
         conv::{
@@ -100,7 +100,7 @@ impl PRelu {
 pub struct Activation;
 
 /// A linear map over channels that a following normalisation can be folded into.
-pub trait Convolution<const D: usize>: Module {
+pub trait Convolution<const D: usize>: Module + ModuleDisplay {
     /// Applies the convolution.
     fn convolve(&self, x: Tensor<D>) -> Tensor<D>;
     /// The convolution followed by `y * scale + shift` per output channel, as one convolution.
@@ -117,7 +117,9 @@ macro_rules! convolution {
             fn then_affine(mut self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
                 let mut shape = [1; $dims];
                 shape[$output] = scale.dims()[0];
-                self.weight = self.weight.map(|weight| weight * scale.clone().reshape(shape));
+                self.weight = self
+                    .weight
+                    .map(|weight| weight * scale.clone().reshape(shape));
                 let shift = match self.bias.take() {
                     Some(bias) => bias.into_value() * scale + shift,
                     None => shift,
@@ -234,12 +236,7 @@ pub fn conv1d(channels: [usize; 2], kernel: usize, bias: bool, device: &Device) 
 }
 
 /// 3-d convolution without bias; the kernel `[depth, height, width]` is odd, with "same" padding at stride 1.
-pub fn conv3d(
-    channels: [usize; 2],
-    kernel: [usize; 3],
-    stride: usize,
-    device: &Device,
-) -> Conv3d {
+pub fn conv3d(channels: [usize; 2], kernel: [usize; 3], stride: usize, device: &Device) -> Conv3d {
     let [depth, height, width] = kernel.map(|side| side / 2);
     Conv3dConfig::new(channels, kernel)
         .with_stride([stride; 3])
@@ -293,20 +290,27 @@ pub fn style_activation<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     activation::leaky_relu(x, STYLE_SLOPE) * std::f64::consts::SQRT_2
 }
 
-/// Fully connected layer with equalised learning rate: `x W^T / sqrt(in) + b`.
+/// Fully connected layer with equalised learning rate: `(x W^T / sqrt(in) + b) * multiplier`.
 #[derive(Module, Debug)]
 pub struct EqualLinear {
     weight: Param<Tensor<2>>,
     bias: Param<Tensor<1>>,
+    multiplier: f64,
 }
 
 impl EqualLinear {
-    /// From `channels[0]` to `channels[1]` values.
+    /// From `channels[0]` to `channels[1]` values, with learning rate multiplier 1.
     pub fn new(channels: [usize; 2], device: &Device) -> Self {
+        Self::with_multiplier(channels, 1.0, device)
+    }
+
+    /// With another learning rate multiplier.
+    pub fn with_multiplier(channels: [usize; 2], multiplier: f64, device: &Device) -> Self {
         let [input, output] = channels;
         Self {
             weight: parameter([output, input], device),
             bias: parameter([output], device),
+            multiplier,
         }
     }
 
@@ -314,8 +318,9 @@ impl EqualLinear {
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = self.weight.val();
-        let scale = 1.0 / (weight.dims()[1] as f64).sqrt();
-        (x * scale).matmul(weight.transpose()) + self.bias.val().unsqueeze()
+        let scale = self.multiplier / (weight.dims()[1] as f64).sqrt();
+        let bias = self.bias.val() * self.multiplier;
+        (x * scale).matmul(weight.transpose()) + bias.unsqueeze()
     }
 }
 
@@ -347,5 +352,55 @@ impl EqualConv2d {
             Some(self.bias.val()),
             burn::tensor::ops::ConvOptions::new([1, 1], [1, 1], [1, 1], 1),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    /// Checks a layer as loaded and with its normalisation folded in.
+    fn check<const D: usize, C: Convolution<D>>(name: &'static str, conv: C, channels: usize) {
+        let case = Case::open(name);
+        let layer = case.load(BasicConv::new(conv, channels, case.device()), &[]);
+        case.check(layer.forward::<D>(case.input(None)));
+        case.check(layer.fuse::<D>().forward::<D>(case.input(None)));
+    }
+
+    #[test]
+    fn basic_convs_match_pytorch() {
+        let device = &crate::device::cpu();
+        check("basic_conv", conv2d([6, 5], 3, 2, false, device), 5);
+        check("basic_conv_transposed", deconv2d([6, 5], device), 5);
+        check("basic_conv3d", conv3d([4, 5], [3, 3, 3], 2, device), 5);
+        check("basic_conv3d_flat", conv3d([4, 5], [1, 5, 5], 1, device), 5);
+        check("basic_conv3d_transposed", deconv3d([4, 3], device), 3);
+    }
+
+    #[test]
+    fn a_plain_transposed_convolution_matches_pytorch() {
+        let case = Case::open("conv3d_transposed_plain");
+        let layer = BasicConv::plain(deconv3d([4, 1], case.device()));
+        let layer = case.load(layer, &[]);
+        case.check(layer.linear::<5>(case.input(None)));
+    }
+
+    #[test]
+    fn equalised_layers_match_pytorch() {
+        let case = Case::open("equal_linear");
+        let layer = case.load(EqualLinear::new([10, 7], case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+        let case = Case::open("equal_conv");
+        let layer = case.load(EqualConv2d::new([6, 4], case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+    }
+
+    #[test]
+    fn resizing_matches_pytorch() {
+        for (name, side) in [("resize_down", 5), ("resize_up", 13), ("resize_half", 4)] {
+            let case = Case::open(name);
+            case.check(resize_bilinear(case.input(None), [side; 2], false));
+        }
     }
 }

@@ -26,6 +26,8 @@ pub mod encoder;
 pub mod engine;
 pub mod face;
 pub mod generator;
+#[cfg(test)]
+mod golden;
 pub mod import;
 pub mod layers;
 pub mod model;

@@ -98,7 +98,8 @@ fn first_names(names: &[String]) -> String {
 /// A module path as the tensor name in the released checkpoints.
 ///
 /// The prefixes differ (`decoder.`, `DIP.`, `SAF.`), fusion blocks are spelt `CGF_n`, noise buffers
-/// `noise_n`, and in the style heads every other place of the sequence is an activation.
+/// `noise_n`, in the style heads every other place of the sequence is an activation, and the mapping network
+/// starts with a normalisation.
 fn checkpoint_name(path: &[String]) -> String {
     let mut parts: Vec<String> = path.to_vec();
     if let Some(network) = parts.first_mut() {
@@ -116,6 +117,10 @@ fn checkpoint_name(path: &[String]) -> String {
         } else if in_style_head && parts[index - 1] == "convs" {
             if let Ok(place) = parts[index].parse::<usize>() {
                 parts[index] = (2 * place).to_string();
+            }
+        } else if parts[index - 1] == "style" {
+            if let Ok(place) = parts[index].parse::<usize>() {
+                parts[index] = (place + 1).to_string();
             }
         } else if parts[index].starts_with("cgf_") {
             parts[index] = parts[index].to_uppercase();
@@ -171,6 +176,21 @@ impl ModuleMapper for Assignment {
             None => param,
         }
     }
+}
+
+/// Gives the parameters of a module at `path` in the networks new values by checkpoint name; returns also the
+/// values that no parameter has taken.
+pub(crate) fn assign<M: Module>(
+    module: M,
+    path: &[&str],
+    values: HashMap<String, Vec<f32>>,
+) -> (M, HashMap<String, Vec<f32>>) {
+    let mut assignment = Assignment {
+        path: path.iter().map(|&part| part.to_owned()).collect(),
+        values,
+    };
+    let module = module.map(&mut assignment);
+    (module, assignment.values)
 }
 
 /// Fills the networks batch by batch, so that little more than the parameters themselves is ever in memory.
@@ -230,11 +250,7 @@ impl Loader {
             }
             values.insert(name, numbers);
         }
-        let mut assignment = Assignment {
-            path: Vec::new(),
-            values,
-        };
-        self.networks = self.networks.map(&mut assignment);
+        (self.networks, _) = assign(self.networks, &[], values);
         Ok(self)
     }
 
@@ -261,7 +277,11 @@ mod tests {
 
     #[test]
     fn module_paths_are_the_released_names() {
-        for config in [ModelConfig::face(), ModelConfig::cars()] {
+        let sampling = ModelConfig {
+            mapping_layers: 8,
+            ..ModelConfig::face()
+        };
+        for config in [ModelConfig::face(), ModelConfig::cars(), sampling] {
             let listed: BTreeMap<_, _> = expected_tensors(&config).into_iter().collect();
             let networks = loader(&config);
             for (name, shape) in networks.expected() {

@@ -26,7 +26,9 @@ pub enum PictureError {
     #[error("the picture is not a JPEG, PNG or WebP file; convert it first")]
     UnknownFormat,
     /// More pixels than [`MAX_SIDE`] or the memory limit allow.
-    #[error("the picture is larger than {MAX_SIDE} pixels a side or 1 GiB decoded; scale it down first")]
+    #[error(
+        "the picture is larger than {MAX_SIDE} pixels a side or 1 GiB decoded; scale it down first"
+    )]
     TooLarge,
     /// Recognised, but damaged or unsupported inside.
     #[error("the picture cannot be decoded: {0}")]

@@ -9,11 +9,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::{
-    config::ModelConfig,
-    layers::resize_bilinear,
-    model::Networks,
-};
+use crate::{config::ModelConfig, layers::resize_bilinear, model::Networks};
 
 /// Steps of an inversion, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +113,15 @@ impl Sdic {
         self.networks.encoder.forward(face) + self.networks.latent_avg.val().unsqueeze()
     }
 
+    /// Codes w of a made-up face, from a random vector `[1, style_dim]`: the mapping network's style, moved
+    /// towards the average by `truncation` (1 leaves it, 0 is the average face). `None` if the weights came
+    /// without a mapping network.
+    pub fn sample(&self, z: Tensor<2>, truncation: f64) -> Option<Tensor<3>> {
+        let style = self.networks.generator.map(z)?.unsqueeze_dim::<3>(1);
+        let average = self.networks.latent_avg.val().unsqueeze();
+        Some((style - average.clone()) * truncation + average)
+    }
+
     /// Generator without compensation.
     pub fn generate(&self, codes: &Tensor<3>) -> Initial {
         let lower = self.networks.generator.lower(codes);
@@ -139,12 +144,7 @@ impl Sdic {
     }
 
     /// DICN: the map, G(w) and w to F - G(w) and w'.
-    pub fn compensate(
-        &self,
-        map: Tensor<4>,
-        feature: Tensor<4>,
-        codes: Tensor<3>,
-    ) -> Compensation {
+    pub fn compensate(&self, map: Tensor<4>, feature: Tensor<4>, codes: Tensor<3>) -> Compensation {
         Compensation {
             residual: self.networks.dicn.residual(map.clone(), feature),
             codes: self.networks.dicn.compensate_codes(map, codes),

@@ -40,6 +40,7 @@ fn tiny_config() -> ModelConfig {
             stem: 4,
             middle: 8,
             latent_map: 16,
+            condition: None,
         },
     }
 }
@@ -109,7 +110,9 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
 pub async fn largest_difference(device: &Device) -> Result<f32, EngineError> {
     let reference = run(&crate::device::cpu()).await?;
     let found = run(device).await?;
-    let scale = reference.iter().fold(1.0_f32, |scale, value| scale.max(value.abs()));
+    let scale = reference
+        .iter()
+        .fold(1.0_f32, |scale, value| scale.max(value.abs()));
     let worst = reference
         .iter()
         .zip(&found)

@@ -205,8 +205,7 @@ fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
 
 /// RGBA bytes as pixels, transparency over white.
 fn picture_from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<RgbImage, JsValue> {
-    crate::picture::from_rgba(rgba, width, height)
-        .map_err(|error| EngineError::from(error).into())
+    crate::picture::from_rgba(rgba, width, height).map_err(|error| EngineError::from(error).into())
 }
 
 /// RGBA bytes as a `Picture`.
@@ -227,7 +226,9 @@ fn picture_to_js(picture: &RgbImage) -> Result<PictureJs, JsValue> {
 /// A `Picture` as pixels.
 fn picture_from_js(picture: &JsValue) -> Result<face::Picture<'static>, JsValue> {
     let side = |name: &str| {
-        let value = Reflect::get(picture, &name.into()).ok().and_then(|side| side.as_f64());
+        let value = Reflect::get(picture, &name.into())
+            .ok()
+            .and_then(|side| side.as_f64());
         value.ok_or_else(|| thrown("picture", &format!("the picture has no {name}")))
     };
     let (width, height) = (side("width")? as usize, side("height")? as usize);
@@ -249,7 +250,9 @@ fn argument<T: serde::de::DeserializeOwned>(value: &JsValue) -> Result<T, JsValu
 
 /// Waits until everything that `tensor` depends on has been computed.
 async fn settle<const D: usize>(tensor: &Tensor<D>) -> Result<(), EngineError> {
-    let first = tensor.clone().slice(std::array::from_fn::<_, D, _>(|_| 0..1));
+    let first = tensor
+        .clone()
+        .slice(std::array::from_fn::<_, D, _>(|_| 0..1));
     engine::read(first).await.map(drop)
 }
 
@@ -341,7 +344,10 @@ impl Engine {
     pub async fn self_test(&self) -> Result<f32, JsValue> {
         let difference = selftest::largest_difference(&self.device).await?;
         if difference > selftest::TOLERANCE {
-            let text = format!("the adapter {} computes wrongly (difference {difference}); use the CPU instead", self.adapter);
+            let text = format!(
+                "the adapter {} computes wrongly (difference {difference}); use the CPU instead",
+                self.adapter
+            );
             return Err(thrown("self-test", &text));
         }
         Ok(difference)
@@ -423,7 +429,9 @@ impl Engine {
     ) -> Result<PictureJs, JsValue> {
         let (engine, session) = self.session()?;
         let strengths: HashMap<String, f32> = argument(strengths)?;
-        let strengths = strengths.iter().map(|(name, &value)| (name.as_str(), value));
+        let strengths = strengths
+            .iter()
+            .map(|(name, &value)| (name.as_str(), value));
         let picture = engine
             .edit(&session.inversion, &session.codes, strengths, preview_size)
             .await?;
@@ -447,7 +455,10 @@ fn not_loading() -> JsValue {
 }
 
 fn no_model() -> JsValue {
-    thrown("order", "no model is loaded; call begin, pushShard and finish first")
+    thrown(
+        "order",
+        "no model is loaded; call begin, pushShard and finish first",
+    )
 }
 
 /// Finds faces; runs on the CPU, needs no model.
@@ -613,7 +624,11 @@ impl CheckpointConversion {
         let (done, total) = self.0.progress();
         let object = Object::new();
         Reflect::set(&object, &"name".into(), &file.name.into())?;
-        Reflect::set(&object, &"bytes".into(), &Uint8Array::from(file.bytes.as_slice()))?;
+        Reflect::set(
+            &object,
+            &"bytes".into(),
+            &Uint8Array::from(file.bytes.as_slice()),
+        )?;
         Reflect::set(&object, &"done".into(), &done.into())?;
         Reflect::set(&object, &"total".into(), &total.into())?;
         Ok(object.unchecked_into())

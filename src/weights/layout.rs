@@ -292,7 +292,10 @@ impl Layout {
             self.norm(&format!("{branch}.1"), styles);
             self.add(format!("{branch}.3.weight"), &[styles, styles, 1]);
         }
-        self.biased("SAF.condition_shift3.0", &[styles, 3, 3, 3], styles);
-        self.biased("SAF.condition_shift3.2", &[styles, styles, 3, 3], styles);
+        let condition = config.condition_channels();
+        for (layer, inputs) in [(0, 3), (2, condition)] {
+            let name = format!("SAF.condition_shift3.{layer}");
+            self.biased(&name, &[condition, inputs, 3, 3], condition);
+        }
     }
 }

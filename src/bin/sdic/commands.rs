@@ -1,13 +1,8 @@
 //! The commands, and what they share.
 
-use std::{
-    error::Error,
-    fs, io,
-    path::Path,
-    time::Instant,
-};
+use std::{error::Error, fs, io, path::Path, time::Instant};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
 use sdic::{
     engine::{Engine, EngineLoader},
@@ -64,7 +59,8 @@ fn write_picture(path: &Path, picture: &RgbImage) -> Result<(), Failure> {
 
 /// Decodes a photo; an error names the file.
 pub fn read_picture(path: &Path) -> Result<RgbImage, Failure> {
-    picture::decode(&read_file(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+    picture::decode(&read_file(path)?)
+        .map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Opens the device that was asked for.
@@ -83,8 +79,8 @@ pub fn open_device(backend: Backend) -> Result<Device, Failure> {
 /// Loads a model shard by shard.
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
     let started = Instant::now();
-    let dir = WeightsDir::open(weights)
-        .map_err(|error| format!("{}: {error}", weights.display()))?;
+    let dir =
+        WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
     let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device)?;
     for index in 0..dir.manifest().shards.len() {
         loader = loader.push_tensors(index, dir.read_shard(index)?)?;
@@ -175,7 +171,11 @@ impl Subject {
 
 fn rgba(picture: &RgbImage) -> Result<face::Picture<'static>, Failure> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Ok(face::Picture::new(width, height, picture::to_rgba(picture))?)
+    Ok(face::Picture::new(
+        width,
+        height,
+        picture::to_rgba(picture),
+    )?)
 }
 
 fn rgb(picture: &face::Picture) -> Result<RgbImage, Failure> {
@@ -249,8 +249,8 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
 
 /// `sdic inspect`.
 pub fn inspect(weights: &Path) -> Result<(), Failure> {
-    let dir = WeightsDir::open(weights)
-        .map_err(|error| format!("{}: {error}", weights.display()))?;
+    let dir =
+        WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
     let manifest = dir.manifest();
     let config = &manifest.config;
     let [height, width] = config.output_size();
@@ -259,8 +259,15 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         dir.read_shard(index)?;
     }
     println!("{} ({})", manifest.title, manifest.name);
-    println!("picture     {width} x {height}, from a {0} x {0} face", config.encoder.input_size);
-    println!("styles      {} of {} values", config.styles(), config.style_dim);
+    println!(
+        "picture     {width} x {height}, from a {0} x {0} face",
+        config.encoder.input_size
+    );
+    println!(
+        "styles      {} of {} values",
+        config.styles(),
+        config.style_dim
+    );
     println!("injection   at {} pixels", config.inject_size);
     println!(
         "weights     {} tensors in {} shards, {:.1} MB, all verified",
@@ -310,9 +317,28 @@ pub fn edit(job: &Job, strengths: &[(String, f32)], paste: PasteMode) -> Result<
     let inversion = invert_with_progress(&engine, &face);
     let edited = pollster::block_on(async {
         let codes = engine.codes(&inversion).await?;
-        let strengths = strengths.iter().map(|(name, value)| (name.as_str(), *value));
+        let strengths = strengths
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value));
         engine.edit(&inversion, &codes, strengths, None).await
     })?;
     let unedited = pollster::block_on(engine.render(inversion.reconstruction))?;
     write_picture(&job.out, &subject.finish(edited, &unedited, paste)?)
+}
+
+/// `sdic sample`.
+pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<(), Failure> {
+    let device = sdic::device::cpu();
+    let engine = open_engine(weights, &device)?;
+    device.seed(seed);
+    let shape = [1, engine.config().style_dim];
+    let z = Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device);
+    let codes = engine.sdic().sample(z, truncation).ok_or_else(|| {
+        format!(
+            "{}: these weights have no mapping network, so they cannot make faces up",
+            weights.display()
+        )
+    })?;
+    let image = engine.sdic().generate(&codes).image;
+    write_picture(out, &pollster::block_on(engine.render(image))?)
 }

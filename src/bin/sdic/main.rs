@@ -58,6 +58,21 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Paste::Face)]
         paste: Paste,
     },
+    /// Render a made-up face; needs weights with a mapping network.
+    Sample {
+        /// Weights directory.
+        #[arg(long, default_value = "weights")]
+        weights: PathBuf,
+        /// PNG file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Another face for every seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Distance from the average face: 0 is the average, 1 anything the model knows.
+        #[arg(long, default_value_t = 0.7)]
+        truncation: f64,
+    },
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
     Trace(trace::Trace),
 }
@@ -140,6 +155,12 @@ fn main() -> ExitCode {
             discrepancy,
         } => commands::invert(&job, initial.as_deref(), discrepancy.as_deref()),
         Command::Edit { job, edit, paste } => commands::edit(&job, &edit, paste.into()),
+        Command::Sample {
+            weights,
+            out,
+            seed,
+            truncation,
+        } => commands::sample(&weights, &out, seed, truncation),
         Command::Trace(trace) => trace::run(&trace),
     };
     match result {

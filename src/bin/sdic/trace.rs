@@ -2,11 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
-use burn::tensor::{
-    Tensor,
-    module::avg_pool2d,
-    ops::AvgPoolOptions,
-};
+use burn::tensor::{Tensor, module::avg_pool2d, ops::AvgPoolOptions};
 use clap::Args;
 use half::f16;
 use safetensors::{Dtype, SafeTensors, View};
@@ -19,7 +15,10 @@ use sdic::{
 
 use crate::{
     Backend,
-    commands::{Failure, invert_with_progress, open_device, open_engine, read_file, read_picture, write_file},
+    commands::{
+        Failure, invert_with_progress, open_device, open_engine, read_file, read_picture,
+        write_file,
+    },
 };
 
 /// Every this many-th channel of the residual is written.
@@ -107,7 +106,10 @@ impl Recorder {
                 .iter()
                 .flat_map(|&value| f16::from_f32(value).to_le_bytes())
                 .collect(),
-            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            _ => values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
         };
         self.0.insert(
             name.to_owned(),
@@ -190,7 +192,11 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
     recorder.record("codes", inversion.initial_codes.clone(), Dtype::F32)?;
     let seen = resize_bilinear(inversion.initial.clone().clamp(-1.0, 1.0), [side; 2], false);
     recorder.record(&format!("initial.{side}"), seen, Dtype::F32)?;
-    recorder.record("initial.crop", centre(inversion.initial.clone()), Dtype::F32)?;
+    recorder.record(
+        "initial.crop",
+        centre(inversion.initial.clone()),
+        Dtype::F32,
+    )?;
     recorder.record("discrepancy", inversion.discrepancy.clone(), Dtype::F32)?;
     recorder.record("wp", inversion.codes.clone(), Dtype::F32)?;
     let [_, channels, _, _] = inversion.reference_residual.dims();
@@ -230,7 +236,8 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         let deviations = file.values("pca.std")?;
         let axis = axes.chunks_exact(style_dim).nth(trace.component);
         let deviation = deviations.get(trace.component);
-        let (Some(axis), Some(&deviation), true) = (axis, deviation, mean.len() == style_dim) else {
+        let (Some(axis), Some(&deviation), true) = (axis, deviation, mean.len() == style_dim)
+        else {
             return Err(format!(
                 "{}: the basis has no component {} of {style_dim} values",
                 path.display(),

@@ -1,0 +1,17 @@
+//! Convolutions on the CPU, over plain `f32` slices.
+//!
+//! All pictures and volumes are `[channels, depth, height, width]` in row-major order; a picture has depth 1.
+//! Everything runs on the widest vector instructions of the processor it finds itself on ([`Isa`]) and,
+//! outside the browser, on all threads of the current rayon pool.
+
+mod conv;
+mod epilogue;
+mod resample;
+mod simd;
+#[cfg(test)]
+mod tests;
+
+pub use conv::{ConvLayer, Kind, Prologue};
+pub use epilogue::{Activation, Epilogue};
+pub use resample::add_upsampled;
+pub use simd::Isa;

@@ -1,0 +1,260 @@
+//! Instruction sets, and the register-tiled inner loop of every convolution.
+
+use pulp::{Simd, WithSimd};
+
+/// A vector instruction set that this processor has.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa(Token);
+
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    Sse4(pulp::x86::V2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+    #[cfg(target_arch = "wasm32")]
+    Simd128(pulp::wasm::Simd128),
+    Scalar(pulp::Scalar),
+}
+
+impl Isa {
+    /// The widest instruction set.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// All instruction sets, widest first; the last one needs no vector instructions.
+    pub fn available() -> Vec<Self> {
+        let tokens = [
+            #[cfg(target_arch = "x86_64")]
+            pulp::x86::V4::try_new().map(Token::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            pulp::x86::V3::try_new().map(Token::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            pulp::x86::V2::try_new().map(Token::Sse4),
+            #[cfg(target_arch = "aarch64")]
+            pulp::aarch64::Neon::try_new().map(Token::Neon),
+            #[cfg(target_arch = "wasm32")]
+            pulp::wasm::Simd128::try_new().map(Token::Simd128),
+            Some(Token::Scalar(pulp::Scalar::new())),
+        ];
+        tokens.into_iter().flatten().map(Self).collect()
+    }
+
+    /// A name to show: `avx512`, `avx2`, `sse4`, `neon`, `simd128` or `scalar`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Token::Sse4(_) => "sse4",
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => "neon",
+            #[cfg(target_arch = "wasm32")]
+            Token::Simd128(_) => "simd128",
+            Token::Scalar(_) => "scalar",
+        }
+    }
+
+    /// Runs `job` compiled for this instruction set.
+    pub(super) fn run(self, job: impl Job) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(simd) => simd.vectorize(Bound(simd, job)),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(simd) => simd.vectorize(Bound(simd, job)),
+            #[cfg(target_arch = "x86_64")]
+            Token::Sse4(simd) => Simd::vectorize(simd, Bound(simd, job)),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(simd) => Simd::vectorize(simd, Bound(simd, job)),
+            #[cfg(target_arch = "wasm32")]
+            Token::Simd128(simd) => Simd::vectorize(simd, Bound(simd, job)),
+            Token::Scalar(simd) => Simd::vectorize(simd, Bound(simd, job)),
+        }
+    }
+
+    /// Output channels to compute at once for a layer with `channels` of them.
+    ///
+    /// At most what the registers hold; the blocks of a layer are equal, so the last one may be padded.
+    pub(super) fn block(self, channels: usize) -> usize {
+        let most = match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => pulp::x86::V4::BLOCK,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => pulp::x86::V3::BLOCK,
+            #[cfg(target_arch = "x86_64")]
+            Token::Sse4(_) => pulp::x86::V2::BLOCK,
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => pulp::aarch64::Neon::BLOCK,
+            #[cfg(target_arch = "wasm32")]
+            Token::Simd128(_) => pulp::wasm::Simd128::BLOCK,
+            Token::Scalar(_) => pulp::Scalar::BLOCK,
+        };
+        channels.div_ceil(channels.div_ceil(most))
+    }
+}
+
+/// Work that is compiled once per instruction set.
+///
+/// Everything it calls has to be `#[inline(always)]`: only code inlined into `run` gets the instructions.
+pub(super) trait Job {
+    fn run<S: Tiled>(self, simd: S);
+}
+
+struct Bound<S, J>(S, J);
+
+impl<T: Tiled, J: Job> WithSimd for Bound<T, J> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.1.run(self.0);
+    }
+}
+
+/// One output block and one block of input channels, over a stretch of positions.
+#[derive(Clone, Copy)]
+pub(super) struct Sweep<'a> {
+    /// `[channels][taps][block]`.
+    pub weights: &'a [f32],
+    /// Offset of each tap from the position's own offset in a channel.
+    pub taps: &'a [usize],
+    /// `[channels]` of `stride` values each.
+    pub input: &'a [f32],
+    pub stride: usize,
+}
+
+/// An instruction set and the tile sizes that suit its registers.
+pub(super) trait Tiled: Simd {
+    /// Most output channels in a block.
+    const BLOCK: usize;
+
+    /// `a * b + c`, fused where that is fast.
+    fn multiply_add(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
+
+    /// Positions that [`Tiled::sweep`] takes at once with blocks of `block` output channels.
+    fn width(block: usize) -> usize;
+
+    /// Adds the products to `sums`, `[block]` rows of `sums_stride` values, of which `length` count,
+    /// a multiple of the lanes; `fresh` starts from zero.
+    fn sweep(
+        self,
+        block: usize,
+        work: Sweep,
+        position: usize,
+        sums: &mut [f32],
+        sums_stride: usize,
+        length: usize,
+        fresh: bool,
+    );
+}
+
+macro_rules! tiled {
+    ($simd:ty, $fused:literal, $most:literal, $($block:literal => $vectors:literal),+) => {
+        impl Tiled for $simd {
+            const BLOCK: usize = $most;
+
+            #[inline(always)]
+            fn multiply_add(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+                if $fused {
+                    self.mul_add_e_f32s(a, b, c)
+                } else {
+                    self.add_f32s(self.mul_f32s(a, b), c)
+                }
+            }
+
+            #[inline(always)]
+            fn width(block: usize) -> usize {
+                match block {
+                    $($block => $vectors * Self::F32_LANES,)+
+                    _ => unreachable!("blocks have 1 to {} channels", $most),
+                }
+            }
+
+            #[inline(always)]
+            fn sweep(
+                self,
+                block: usize,
+                work: Sweep,
+                position: usize,
+                sums: &mut [f32],
+                sums_stride: usize,
+                length: usize,
+                fresh: bool,
+            ) {
+                match block {
+                    $($block => if length == $vectors * Self::F32_LANES {
+                        accumulate::<Self, $block, $vectors>(self, work, position, sums, sums_stride, fresh);
+                    } else {
+                        for start in (0..length).step_by(Self::F32_LANES) {
+                            let sums = &mut sums[start..];
+                            accumulate::<Self, $block, 1>(self, work, position + start, sums, sums_stride, fresh);
+                        }
+                    },)+
+                    _ => unreachable!("blocks have 1 to {} channels", $most),
+                }
+            }
+        }
+    };
+}
+
+// 32 registers of 16 lanes.
+#[cfg(target_arch = "x86_64")]
+tiled!(pulp::x86::V4, true, 8, 8 => 3, 7 => 3, 6 => 4, 5 => 4, 4 => 6, 3 => 7, 2 => 8, 1 => 8);
+// 16 registers of 8 lanes.
+#[cfg(target_arch = "x86_64")]
+tiled!(pulp::x86::V3, true, 4, 4 => 3, 3 => 3, 2 => 5, 1 => 7);
+// 16 registers of 4 lanes, one of them for products.
+#[cfg(target_arch = "x86_64")]
+tiled!(pulp::x86::V2, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
+// 32 registers of 4 lanes.
+#[cfg(target_arch = "aarch64")]
+tiled!(pulp::aarch64::Neon, true, 8, 8 => 3, 7 => 3, 6 => 4, 5 => 4, 4 => 6, 3 => 7, 2 => 8, 1 => 8);
+// Browsers map these to 16 registers, one of them for products.
+#[cfg(target_arch = "wasm32")]
+tiled!(pulp::wasm::Simd128, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
+tiled!(pulp::Scalar, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
+
+/// The inner loop: `BLOCK` output channels by `VECTORS` vectors of positions stay in registers.
+#[inline(always)]
+fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
+    simd: S,
+    work: Sweep,
+    position: usize,
+    sums: &mut [f32],
+    sums_stride: usize,
+    fresh: bool,
+) {
+    let Sweep { weights, taps, input, stride } = work;
+    let width = VECTORS * S::F32_LANES;
+    let mut registers = [[simd.splat_f32s(0.0); VECTORS]; BLOCK];
+    if !fresh {
+        for (row, registers) in registers.iter_mut().enumerate() {
+            let sums = S::as_simd_f32s(&sums[row * sums_stride..][..width]).0;
+            registers.copy_from_slice(sums);
+        }
+    }
+    let (weights, _) = weights.as_chunks::<BLOCK>();
+    for (channel, weights) in weights.chunks_exact(taps.len()).enumerate() {
+        let input = &input[channel * stride + position..];
+        for (weights, &tap) in weights.iter().zip(taps) {
+            let vectors = S::as_simd_f32s(&input[tap..][..width]).0;
+            for (registers, &weight) in registers.iter_mut().zip(weights) {
+                let weight = simd.splat_f32s(weight);
+                for (register, &vector) in registers.iter_mut().zip(vectors) {
+                    *register = simd.multiply_add(weight, vector, *register);
+                }
+            }
+        }
+    }
+    for (row, registers) in registers.iter().enumerate() {
+        let sums = S::as_mut_simd_f32s(&mut sums[row * sums_stride..][..width]).0;
+        sums.copy_from_slice(registers);
+    }
+}
