@@ -16,9 +16,9 @@ from sdic import Sdic, run
 from sdic.data import LABELS, Sampler
 from sdic.losses import psnr, reconstruction_loss
 
-COARSE_SHARE = 0.4  # of the minutes: the generator stops at half size, which is nearly twice as fast
+COARSE_SHARE = 0.7  # of the minutes: the generator stops at half size, which is nearly twice as fast
 CODE_NOISE = 0.05
-RATES = {"encoder": 1e-3, "decoder": 4e-3, "reader": 1e-3}
+RATES = {"encoder": 6e-4, "decoder": 2.5e-3, "reader": 6e-4}
 
 
 class Autoencoder(nn.Module):
@@ -62,9 +62,9 @@ def main():
         loss = reconstruction_loss(out, F.adaptive_avg_pool2d(images, size))
         extra = 0.02 * offsets.square().mean() + 0.0005 * codes.square().mean()
         extra = extra + 0.03 * (net.reader(codes[:, 0]) - labels).square().mean()
-        run.descend(optimiser, loss + extra, clip=5.0, workers=setup.workers)
-        average.update(net, step)
+        run.descend(optimiser, loss + extra, clip=5.0)
         step += 1
+        setup.settle(net, average, step)
         setup.report(step, {"loss": loss, "extra": extra, "code": codes.detach().square().mean().sqrt()})
         if setup.checkpoint(parts, {"step": step}):
             with torch.no_grad():

@@ -54,17 +54,17 @@ TINY_MODEL = ModelConfig(
 BUDGETS = {
     "cpu": Budget(
         CPU_MODEL, "cpu",
-        minutes={"autoencoder": 100, "crops": 60, "whole": 40},
-        batch={"autoencoder": 8, "crops": 6, "whole": 4},
+        minutes={"autoencoder": 100, "crops": 60, "whole": 40, "classifier": 8},
+        batch={"autoencoder": 3, "crops": 4, "whole": 3, "classifier": 32},
     ),
     "gpu": Budget(
         GPU_MODEL, "cuda",
-        minutes={"generator": 13, "encoder": 5, "whole": 5},
-        batch={"generator": 64, "encoder": 48, "whole": 32},
+        minutes={"generator": 13, "encoder": 5, "whole": 5, "classifier": 1},
+        batch={"generator": 64, "encoder": 48, "whole": 32, "classifier": 64},
     ),
     "tiny": Budget(
         TINY_MODEL, "cpu",
-        minutes={"generator": 0.2, "encoder": 0.2, "autoencoder": 0.2, "crops": 0.2, "whole": 0.2},
-        batch={"generator": 4, "encoder": 4, "autoencoder": 4, "crops": 4, "whole": 4},
+        minutes={"generator": 0.2, "encoder": 0.2, "autoencoder": 0.2, "crops": 0.2, "whole": 0.2, "classifier": 0.2},
+        batch={"generator": 4, "encoder": 4, "autoencoder": 4, "crops": 4, "whole": 4, "classifier": 8},
     ),
 }

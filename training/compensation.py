@@ -68,9 +68,9 @@ def main():
         optimiser.param_groups[0]["lr"] = RATE * setup.clock.rate()
         terms = losses(setup, model, sampler()[0], rng)
         total = terms["loss"] + 0.3 * terms["plain"] + 0.5 * terms["edit"]
-        run.descend(optimiser, total + 0.01 * terms["residual"], clip=5.0, workers=setup.workers)
-        average.update(model, step)
+        run.descend(optimiser, total + 0.01 * terms["residual"], clip=5.0)
         step += 1
+        setup.settle(model, average, step)
         setup.report(step, terms)
         if setup.checkpoint(parts, {"step": step}):
             with torch.no_grad():

@@ -94,9 +94,9 @@ def main():
     while setup.clock.tick():
         optimiser.param_groups[0]["lr"] = RATE * setup.clock.rate()
         loss, keep, residual = crop_losses(setup, model, cache, rng)
-        run.descend(optimiser, loss + keep + 0.01 * residual, clip=5.0, workers=setup.workers)
-        average.update(model, step)
+        run.descend(optimiser, loss + keep + 0.01 * residual, clip=5.0)
         step += 1
+        setup.settle(model, average, step)
         setup.report(step, {"loss": loss, "keep": keep, "residual": residual})
         if setup.checkpoint(parts, {"step": step}):
             with torch.no_grad():

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+import numpy as np
 import torch
 
 from budgets import BUDGETS
@@ -21,6 +22,7 @@ from sdic import Sdic, run
 from sdic.data import LABELS, Faces
 
 COMPONENTS = 24
+PER_SOURCE = 2000  # pictures of each source, real and synthetic, each also mirrored
 
 
 @torch.no_grad()
@@ -57,7 +59,7 @@ def main():
     faces = Faces(args.work / f"faces{config.image_size}.npy", args.index)
     model = run.trained_model(args.work / args.state, config).eval()
 
-    ids = faces.split(val=False)
+    ids = np.concatenate([faces.split(val=False, real=real)[:PER_SOURCE] for real in (True, False)])
     labels = faces.standard_labels(ids)
     yaw = LABELS.index("yaw")
     labels[:, yaw] += float(faces.mean[yaw] / faces.std[yaw])  # zero is frontal

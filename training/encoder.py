@@ -56,8 +56,8 @@ def main():
         loss = reconstruction_loss(out.float(), images.float()) + 0.1 * perceptual
         loss = loss + 0.5 * F.mse_loss(codes[batch // 2 :], known.float()) + 0.02 * offsets.square().mean()
         run.descend(optimiser, loss, clip=5.0)
-        average.update(model, step)
         step += 1
+        setup.settle(model, average, step)
         setup.report(step, {"loss": loss, "perceptual": perceptual})
         setup.checkpoint(parts, {"step": step})
     setup.checkpoint(parts, {"step": step}, last=True)

@@ -33,15 +33,15 @@ class Workers:
     def first(self) -> bool:
         return self.rank == 0
 
-    def average_gradients(self, parameters):
-        """Replaces every gradient by its mean over the workers."""
+    def synchronise(self, module: nn.Module):
+        """Replaces parameters and buffers by their means over the workers, who otherwise step alone."""
         if self.count == 1:
             return
-        grads = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in grads])
+        tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
+        flat = torch.cat([t.reshape(-1) for t in tensors])
         dist.all_reduce(flat)
-        for grad, part in zip(grads, flat.div_(self.count).split([g.numel() for g in grads])):
-            grad.copy_(part.view_as(grad))
+        for tensor, part in zip(tensors, flat.div_(self.count).split([t.numel() for t in tensors])):
+            tensor.copy_(part.view_as(tensor))
 
     def agree(self, value: float) -> float:
         """The first worker's value, so that all stop and slow down at the same step."""
@@ -52,6 +52,9 @@ class Workers:
         return float(shared)
 
 
+SETTLE_EVERY = 8  # steps between synchronisations of the workers and updates of the moving average
+
+
 class Average:
     """Exponential moving average of a module's parameters; buffers are copied."""
 
@@ -60,8 +63,8 @@ class Average:
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, module: nn.Module, step: int):
-        decay = min(self.decay, (step + 1) / (step + 10))
+    def update(self, module: nn.Module, step: int, every: int = 1):
+        decay = min(self.decay, (step + 1) / (step + 10)) ** every
         for mine, theirs in zip(self.module.parameters(), module.parameters()):
             mine.lerp_(theirs, 1 - decay)
         for mine, theirs in zip(self.module.buffers(), module.buffers()):
@@ -69,15 +72,17 @@ class Average:
 
 
 class Clock:
-    """Minutes spent over all runs of a stage, from which rates and ends follow; read once per step."""
+    """Minutes spent over all runs of a stage, from which rates and ends follow."""
 
     def __init__(self, workers: Workers, minutes: float, spent: float = 0.0):
         self.workers, self.minutes, self.before, self.start = workers, minutes, spent, time.monotonic()
-        self.spent = spent
+        self.spent, self.ticks = spent, 0
 
     def tick(self) -> bool:
-        """Advances to now; false once the minutes are used up."""
-        self.spent = self.workers.agree(self.before + (time.monotonic() - self.start) / 60)
+        """Advances to now every few calls; false once the minutes are used up."""
+        self.ticks += 1
+        if self.ticks % SETTLE_EVERY == 1:
+            self.spent = self.workers.agree(self.before + (time.monotonic() - self.start) / 60)
         return self.spent < self.minutes
 
     @property
@@ -111,15 +116,12 @@ def trained_model(path: pathlib.Path, config) -> Sdic:
     return model
 
 
-def descend(optimiser, loss, clip: float | None = None, workers: Workers | None = None):
+def descend(optimiser, loss, clip: float | None = None):
     """One optimiser step on a loss."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    if workers:
-        workers.average_gradients(parameters)
     if clip:
-        nn.utils.clip_grad_norm_(parameters, clip)
+        nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], clip)
     optimiser.step()
 
 
@@ -188,11 +190,18 @@ class Setup:
         """Leaves out of the budget what was prepared since the start."""
         self.clock = Clock(self.workers, self.minutes, self.clock.before)
 
+    @torch.no_grad()
+    def settle(self, module: nn.Module, average: Average, step: int):
+        """Every few steps: workers agree on the module, and the moving average follows."""
+        if step % SETTLE_EVERY == 0:
+            self.workers.synchronise(module)
+            average.update(module, step, SETTLE_EVERY)
+
     def report(self, step: int, values: dict, every: int = 50):
         if self.first_step is None:
             self.first_step, self.first_minute = step, self.clock.spent
         if step % every or not self.workers.first or step == self.first_step:
             return
         rate = (step - self.first_step) * self.batch * self.workers.count / (self.clock.spent - self.first_minute) / 60
-        numbers = " ".join(f"{name} {float(value):.4f}" for name, value in values.items())
+        numbers = " ".join(f"{name} {float(torch.as_tensor(value).detach()):.4f}" for name, value in values.items())
         print(f"{self.stage} step {step} minute {self.clock.spent:.1f} {numbers} pictures/s {rate:.1f}", flush=True)

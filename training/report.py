@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Measures a weights directory on the val pictures and writes report.md and a sheet of edited generated faces.
+
+The directions are read by the classifier of classify.py, which took no part in training the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from budgets import BUDGETS
+from export import picture
+from sdic import run, weights
+from sdic.classifier import Classifier
+from sdic.data import LABELS, Faces
+from sdic.losses import psnr
+
+STRENGTHS = (-1.0, -2 / 3, -1 / 3, 0.0, 1 / 3, 2 / 3, 1.0)  # of the range's ends
+
+
+def gaussian(x, sigma: float = 1.5):
+    taps = torch.exp(-((torch.arange(11) - 5.0) ** 2) / (2 * sigma**2))
+    taps = taps / taps.sum()
+    channels = x.shape[1]
+    x = F.conv2d(x, taps.view(1, 1, 11, 1).expand(channels, 1, 11, 1), groups=channels)
+    return F.conv2d(x, taps.view(1, 1, 1, 11).expand(channels, 1, 1, 11), groups=channels)
+
+
+def ssim_terms(a, b):
+    """Luminance-contrast-structure and contrast-structure per image, 11-tap Gaussian window, range 2."""
+    ma, mb = gaussian(a), gaussian(b)
+    va, vb, cov = gaussian(a * a) - ma * ma, gaussian(b * b) - mb * mb, gaussian(a * b) - ma * mb
+    structure = (2 * cov + 0.06**2) / (va + vb + 0.06**2)
+    luminance = (2 * ma * mb + 0.02**2) / (ma * ma + mb * mb + 0.02**2)
+    return (luminance * structure).mean((1, 2, 3)), structure.mean((1, 2, 3))
+
+
+def ms_ssim(a, b):
+    """Four scales (128-px pictures are too small for five), the published weights renormalised."""
+    shares = torch.tensor([0.0448, 0.2856, 0.3001, 0.2363])
+    shares = shares / shares.sum()
+    total = 1.0
+    for level, share in enumerate(shares):
+        full, structure = ssim_terms(a, b)
+        total = total * (full if level == 3 else structure).clamp(min=0) ** share
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    return total
+
+
+def measures(out, target):
+    out = out.clamp(-1, 1)
+    return {
+        "PSNR, dB": psnr(out, target), "SSIM": ssim_terms(out, target)[0], "MS-SSIM": ms_ssim(out, target),
+        "L1, of 255": (out - target).abs().mean((1, 2, 3)) * 127.5,
+    }
+
+
+def frechet(a, b):
+    """Fréchet distance between Gaussians fitted to two sets of features [n,d]."""
+    ca, cb = (np.cov(x, rowvar=False) for x in (a, b))
+    values, vectors = np.linalg.eigh(ca)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cb @ root), 0, None)).sum()
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca) + np.trace(cb) - 2 * cross)
+
+
+def inverted(model, faces, ids, batch: int = 20):
+    for part in np.array_split(ids, -(-len(ids) // batch)):
+        target = faces.images(part)
+        yield target, model.invert(target)
+
+
+def border(size: int):
+    """1 outside the ellipse of an aligned face, [1,1,S,S]."""
+    at = (torch.arange(size) + 0.5) / size
+    return (((at[:, None] - 0.55) / 0.42) ** 2 + ((at[None] - 0.5) / 0.33) ** 2 > 1).float()[None, None]
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--budget", choices=BUDGETS, required=True)
+    args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and classifier.pt")
+    args.add_argument("--weights", type=pathlib.Path, required=True, help="weights directory to measure")
+    args.add_argument("--out", type=pathlib.Path, required=True, help="report.md; the sheet goes beside it")
+    args = args.parse_args()
+    torch.manual_seed(5)
+    model, manifest, tensors = weights.load_model(args.weights)
+    size = model.config.image_size
+    faces = Faces(args.work / f"faces{size}.npy", args.index)
+    judge = Classifier().eval().requires_grad_(False)
+    judge.load_state_dict(run.load(args.work / "classifier.pt")["average"])
+    lines = [f"# Measurements of `{manifest['name']}`", "", "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`.", ""]
+
+    lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 |", "|---|---|---|---|---|---|"]
+    kept = {}
+    with torch.no_grad():
+        for label, real in (("100 real", True), ("100 synthetic", False)):
+            pairs = [(t, d) for t, d in inverted(model, faces, faces.split(val=True, real=real))]
+            kept[real] = pairs
+            for kind in ("initial", "reconstruction"):
+                rows = [measures(getattr(done, kind), target) for target, done in pairs]
+                means = {k: torch.cat([r[k] for r in rows]).mean() for k in rows[0]}
+                name = "plain" if kind == "initial" else "compensated"
+                lines.append(f"| {label} | {name} | " + " | ".join(f"{v:.2f}" if "," in k else f"{v:.3f}" for k, v in means.items()) + " |")
+
+        lines += ["", "## Directions", "",
+                  "Mean label read by the classifier on the 100 real val pictures, compensated and edited, in standard deviations of",
+                  "the training labels, at seven strengths across the range; then the label that moves most besides (difference",
+                  "between the ends), and the mean change outside an ellipse around the face at the upper end (L1, of 255).", "",
+                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside |", "|---|---|---|---|---|"]
+        outside = border(size)
+        for entry in manifest["directions"]:
+            if entry["name"] not in LABELS:
+                continue
+            own, (low, high) = LABELS.index(entry["name"]), entry["range"]
+            read, change = [], []
+            for strength in STRENGTHS:
+                delta = weights.shift(manifest, tensors, entry["name"], strength * (high if strength > 0 else -low))
+                edits = [model.edit(done, delta).clamp(-1, 1) for _, done in kept[True]]
+                read.append(torch.cat([judge(e) for e in edits]).mean(0))
+                if strength == 1:
+                    pairs = zip(edits, (done.reconstruction.clamp(-1, 1) for _, done in kept[True]))
+                    change = torch.cat([((a - b).abs() * outside).sum((1, 2, 3)) / (3 * outside.sum()) for a, b in pairs])
+            read = torch.stack(read)
+            moved = read[-1] - read[0]
+            other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(moved[i])))
+            values = ", ".join(f"{float(v):+.2f}" for v in read[:, own])
+            lines.append(
+                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} |"
+            )
+
+        codes = torch.cat([done.codes for real in (True, False) for _, done in kept[real]])
+        targets = torch.cat([t for real in (True, False) for t, _ in kept[real]])
+        plain = torch.cat([done.initial for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
+        full = torch.cat([done.reconstruction for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
+        feature = lambda x: judge.features(x).double().numpy()
+        train = feature(faces.images(np.random.default_rng(1).choice(faces.split(val=False), 1000, replace=False)))
+        lines += ["", "## Distance of the pictures", "",
+                  f"Fréchet distance of classifier features (128 numbers) to 1,000 training pictures: val pictures {frechet(feature(targets), train):.1f},",
+                  f"their plain reconstructions {frechet(feature(plain), train):.1f}, their compensated reconstructions {frechet(feature(full), train):.1f} ({len(codes)} pictures each; lower is closer)."]
+
+        samples = [np.array(Image.open(args.weights / s["file"]).convert("RGB")) for s in manifest["samples"][:4]]
+        photos = torch.from_numpy(np.stack(samples)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        done = model.invert(photos)
+        rows = []
+        for i in range(len(photos)):
+            single = type(done)(*(getattr(done, f)[i : i + 1] for f in done.__dataclass_fields__))
+            for entry in manifest["directions"][:3]:
+                ends = (weights.shift(manifest, tensors, entry["name"], s * (entry["range"][1] if s > 0 else -entry["range"][0])) for s in STRENGTHS)
+                rows.append(torch.cat([model.edit(single, d)[0] for d in ends], 2))
+        picture(torch.cat(rows, 1)).save(args.out.with_name("report-edits.png"), optimize=True)
+    names = ", ".join(e["label"].lower() for e in manifest["directions"][:3])
+    lines += ["", "## Edits of generated faces", "", f"Four sample portraits; a row each for {names}, at the seven strengths.", "", "![edits](report-edits.png)", ""]
+    args.out.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
