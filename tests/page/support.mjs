@@ -135,7 +135,10 @@ export async function slide(page, name, position) {
 export async function pixels(page, layer = "after") {
   const { width, height, text } = await page.evaluate((name) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare .${name}`));
-    const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).getImageData(0, 0, canvas.width, canvas.height);
+    const copy = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (copy.getContext("2d", { willReadFrequently: true }));
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
     let binary = "";
     for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
     return { width: canvas.width, height: canvas.height, text: btoa(binary) };

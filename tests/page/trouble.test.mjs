@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import * as pictures from "./pictures.mjs";
-import { accessible, difference, host, inverted, launch, modelReady, pixels, slide, visit, weightsLike } from "./support.mjs";
+import { accessible, difference, host, inverted, launch, modelReady, pixels, root, slide, visit, weightsLike } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -221,6 +221,29 @@ test("paste and drop open a picture too", async () => {
     await page.locator("#align-dialog[open]").waitFor();
     await page.keyboard.press("Escape");
   }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a checkpoint that is none is refused with its reason, and leaves nothing behind", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.click("#engine-button");
+  await accessible(page, "the engine dialog");
+  const hostile = path.join(root, "tests/import/hostile.pt");
+  await page.setInputFiles("#checkpoint", hostile);
+  const refusal = page.locator(".notice.failure");
+  await refusal.waitFor();
+  assert.match(await refusal.innerText(), /pickle/i);
+  assert.ok(await page.locator("#model-bar").isHidden());
+  const kept = await page.evaluate(async () => {
+    const names = [];
+    for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+    return names;
+  });
+  assert.deepEqual(kept, []);
+  await page.locator("#sample-list button").click();
+  await inverted(page);
   assert.deepEqual(problems, []);
   await context.close();
 });

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { rgbPng } from "./pictures.mjs";
-import { PATIENCE, SOFTWARE_GPU, host, inverted, launch, modelReady, pixels, root, slide, visit, weightsLike } from "./support.mjs";
+import { PATIENCE, SOFTWARE_GPU, host, inverted, launch, modelReady, pixels, root, settled, slide, visit, weightsLike } from "./support.mjs";
 
 /**
  * The tensors of a safetensors file in f32.
@@ -99,13 +99,14 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
     await page.keyboard.press("2");
     assert.ok(excess(await pixels(page), colours(golden.get("reconstruction"))) <= 1e-3, "compensated reconstruction");
     await page.keyboard.press("1");
-    const strengths = JSON.parse(golden.metadata.edits);
-    for (const name of ["tilt", "third"]) {
-      const range = name === "tilt" ? 3 : 4;
-      await slide(page, name, Math.round((100 * strengths[name]) / range));
-      assert.ok(excess(await pixels(page), colours(golden.get(`edit.${name}`))) <= 1e-3, `edit ${name}`);
-      await slide(page, name, 0);
-    }
+    // Strengths 1.5 of 3 and -1 of 2, as the golden file's metadata says.
+    await slide(page, "tilt", 50);
+    assert.ok(excess(await pixels(page), colours(golden.get("edit.tilt"))) <= 1e-3, "one edit");
+    await slide(page, "bend", -50);
+    assert.ok(excess(await pixels(page), colours(golden.get("edit.tilt+bend"))) <= 1e-3, "two edits");
+    await page.click("#reset-all");
+    await settled(page);
+    assert.ok(excess(await pixels(page), colours(golden.get("edit.none"))) <= 1e-3, "no edit");
     assert.deepEqual(problems, []);
     await context.close();
   });

@@ -1,5 +1,6 @@
 // The engine as the page sees it: which backend runs, how far its model is, and how to bring it back when it falls.
 import { Failure } from "../shared/failure.js";
+import { ownModel } from "../shared/own-model.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
@@ -11,7 +12,7 @@ import { remember, settings } from "./settings.js";
  */
 
 const SCRIPT = new URL("../workers/engine.js", import.meta.url);
-const MANIFEST = new URL("../weights/manifest.json", import.meta.url).href;
+const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /** Fires `status`, `stage`, `manifest` and `notice` (a sentence for the visitor). */
 export class Engine extends EventTarget {
@@ -74,7 +75,8 @@ export class Engine extends EventTarget {
       info = await worker.call("start", backend);
     }
     this.#tell({ state: "loading", info });
-    const manifest = await worker.call("load", MANIFEST);
+    if (settings.model === "own" && !(await ownModel())) remember({ model: "bundled" });
+    const manifest = await worker.call("load", settings.model === "own" ? undefined : BUNDLED);
     this.#tell({ state: "ready", info });
     return /** @type {Manifest} */ (manifest);
   }

@@ -4,6 +4,7 @@ import { Engine } from "./engine.js";
 import { Session } from "./session.js";
 import { remember, settings } from "./settings.js";
 import { Failure } from "../shared/failure.js";
+import { RemoteWorker } from "../shared/rpc.js";
 import { formatBytes, formatSeconds, t } from "../shared/strings.js";
 import { fileName, openAboutDialog, openAlignDialog, openCamera, openEngineDialog, openSaveDialog } from "./ui/dialogs.js";
 import { announce, notice, report } from "./ui/notices.js";
@@ -44,7 +45,8 @@ function open(file, { name = file instanceof File ? file.name : "photo.png", ali
 /** @param {DataTransfer | null} data */
 function openFrom(data) {
   const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? data?.files[0];
-  if (file) open(file);
+  if (file && /\.(pt|pth)$/i.test(file.name)) void convert(file);
+  else if (file) open(file);
   else report(new Failure({ code: "no-image", message: t("error.noImage"), hint: t("hint.another") }));
 }
 
@@ -163,6 +165,17 @@ const dot = button("engine-button");
 const bar = byId("model-bar", HTMLElement);
 const barProgress = byId("model-progress", HTMLProgressElement);
 
+/**
+ * @param {string} text
+ * @param {number} value
+ * @param {number} max
+ */
+function showBar(text, value, max) {
+  bar.hidden = false;
+  byId("model-text", HTMLElement).textContent = text;
+  [barProgress.max, barProgress.value] = [max, value];
+}
+
 engine.addEventListener("manifest", () => {
   const { manifest } = engine;
   if (!manifest) return;
@@ -180,12 +193,11 @@ engine.addEventListener("status", () => {
   byId("engine-label", HTMLElement).textContent = label;
   dot.setAttribute("aria-label", t("engine.button", { state: label }));
   bar.hidden = state !== "loading" || !progress;
-  if (progress) {
+  if (progress && state === "loading") {
     const sizes = { loaded: formatBytes(progress.loaded), total: formatBytes(progress.total) };
     const fromCache = progress.cached === progress.loaded;
     const left = progress.secondsLeft === undefined ? "" : `, ${t("model.left", { seconds: formatSeconds(progress.secondsLeft) })}`;
-    byId("model-text", HTMLElement).textContent = t(fromCache ? "model.cached" : "model.progress", sizes) + left;
-    [barProgress.max, barProgress.value] = [progress.total, progress.loaded];
+    showBar(t(fromCache ? "model.cached" : "model.progress", sizes) + left, progress.loaded, progress.total);
   }
   if (state === "ready") announce(t("model.ready"));
   if (failure) report(failure, { label: t("retry"), run: () => void session.restartEngine() });
@@ -193,6 +205,38 @@ engine.addEventListener("status", () => {
 engine.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
 button("engine-button").addEventListener("click", () => openEngineDialog(engine, () => void session.restartEngine()));
 button("about-button").addEventListener("click", () => void openAboutDialog(engine));
+
+// ---- The authors' weights
+
+const checkpoint = byId("checkpoint", HTMLInputElement);
+button("own-import").addEventListener("click", () => checkpoint.click());
+checkpoint.addEventListener("change", () => {
+  if (checkpoint.files?.[0]) void convert(checkpoint.files[0]);
+  checkpoint.value = "";
+});
+
+/**
+ * Converts a checkpoint and goes on with it.
+ * @param {File} file
+ */
+async function convert(file) {
+  byId("engine-dialog", HTMLDialogElement).close();
+  const worker = new RemoteWorker(new URL("../workers/convert.js", import.meta.url), {
+    onEvent: (_, { done, total }) => showBar(t("own.progress", { percent: Math.floor((100 * done) / total) }), done, total),
+  });
+  showBar(t("own.progress", { percent: 0 }), 0, 1);
+  try {
+    await worker.call("convert", file);
+    remember({ model: "own" });
+    notice(t("own.done"));
+    await session.restartEngine();
+  } catch (thrown) {
+    report(thrown);
+  } finally {
+    worker.stop();
+    bar.hidden = engine.status.state !== "loading";
+  }
+}
 
 // ---- Theme and keys
 

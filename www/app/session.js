@@ -191,7 +191,8 @@ export class Session extends EventTarget {
 
   /** @param {number} turn */
   async #invert(turn) {
-    const { inputSize, imageSize, injectSize, outputHeight } = await this.engine.ready;
+    const { inputSize, imageSize, injectSize, outputHeight, directions } = await this.engine.ready;
+    this.#keepOnly(new Set(directions.map(({ name }) => name)));
     this.#emit("step", { stage: "align" });
     const original = await this.#inPhoto("align", this.quad, outputHeight);
     const face = await this.#inPhoto("align", this.quad, inputSize);
@@ -314,6 +315,18 @@ export class Session extends EventTarget {
     } catch (thrown) {
       if (turn === this.#turn) await this.#handle(thrown);
     }
+  }
+
+  /**
+   * Forgets sliders that another model had and this one has not.
+   * @param {Set<string>} names
+   */
+  #keepOnly(names) {
+    const kept = Object.fromEntries(Object.entries(this.strengths).filter(([name]) => names.has(name)));
+    if (Object.keys(kept).length === Object.keys(this.strengths).length) return;
+    this.strengths = kept;
+    this.#history = new History(kept);
+    this.#emit("sliders");
   }
 
   /** @param {unknown} thrown */

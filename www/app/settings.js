@@ -4,6 +4,7 @@
  * @typedef {{
  *   theme: "system" | "light" | "dark",
  *   backend: "auto" | import("../shared/types.js").Backend,
+ *   model: "bundled" | "own",
  *   timings: Record<string, { inversion?: number, edit?: number }>
  * }} Settings
  */
@@ -11,7 +12,7 @@
 const KEY = "sdic";
 
 /** @type {Settings} */
-const DEFAULTS = { theme: "system", backend: "auto", timings: {} };
+const DEFAULTS = { theme: "system", backend: "auto", model: "bundled", timings: {} };
 
 /** @returns {Settings} */
 function read() {

@@ -1,5 +1,6 @@
 // The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns.
 import { Failure } from "../shared/failure.js";
+import { ownFile } from "../shared/own-model.js";
 import { answerCalls, notify } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { probe } from "./adapter.js";
@@ -16,15 +17,41 @@ function running() {
 }
 
 /**
- * @param {Uint8Array} manifestBytes
- * @param {URL} folder where the shards lie
+ * Loads a model that lies on the host, keeping its shards in the cache.
+ * @param {URL} folder
  */
-async function loadModel(manifestBytes, folder) {
-  const manifest = running().begin(manifestBytes);
-  notify("manifest", manifest);
+async function loadHosted(folder) {
+  const response = await fetch(new URL("manifest.json", folder)).catch(() => undefined);
+  if (!response?.ok) {
+    const message = response
+      ? t("error.shardStatus", { file: "manifest.json", status: response.status })
+      : t("error.offline", { file: "manifest.json" });
+    throw new Failure({ code: "network", message, hint: t("hint.retry") });
+  }
+  const manifest = begin(new Uint8Array(await response.arrayBuffer()));
   const loader = new ShardLoader(manifest.shards, folder, (progress) => notify("progress", progress));
   await loader.deliver((index, bytes) => running().pushShard(index, bytes));
-  running().finish();
+  return manifest;
+}
+
+/** Loads the model that the visitor converted. */
+async function loadOwn() {
+  const manifest = begin(new Uint8Array(await (await ownFile("manifest.json")).arrayBuffer()));
+  const total = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  let loaded = 0;
+  for (const [index, { file }] of manifest.shards.entries()) {
+    const bytes = new Uint8Array(await (await ownFile(file)).arrayBuffer());
+    running().pushShard(index, bytes);
+    loaded += bytes.length;
+    notify("progress", { loaded, total, cached: loaded, secondsLeft: undefined });
+  }
+  return manifest;
+}
+
+/** @param {Uint8Array} manifestBytes */
+function begin(manifestBytes) {
+  const manifest = running().begin(manifestBytes);
+  notify("manifest", manifest);
   return manifest;
 }
 
@@ -49,24 +76,18 @@ answerCalls({
   },
 
   /**
-   * Loads the model; `progress` events tell how far it is.
-   * @param {string} manifestUrl
+   * Loads the model from a folder of the host, or the visitor's own; `progress` events tell how far it is.
+   * @param {string | undefined} folder undefined for the visitor's own
    * @returns {Promise<Manifest>}
    */
-  async load(manifestUrl) {
-    const response = await fetch(manifestUrl).catch(() => undefined);
-    if (!response?.ok) {
-      const message = response
-        ? t("error.shardStatus", { file: "manifest.json", status: response.status })
-        : t("error.offline", { file: "manifest.json" });
-      throw new Failure({ code: "network", message, hint: t("hint.retry") });
-    }
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  async load(folder) {
     for (;;) {
       try {
-        return await loadModel(bytes, new URL(".", manifestUrl));
+        const manifest = folder === undefined ? await loadOwn() : await loadHosted(new URL(folder));
+        running().finish();
+        return manifest;
       } catch (thrown) {
-        if (Failure.from(thrown).code !== "stale") throw thrown;
+        if (Failure.from(thrown).code !== "stale") throw thrown; // else the cache was wrong, and is clean now
       }
     }
   },

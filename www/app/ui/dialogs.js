@@ -1,6 +1,7 @@
 // The dialogs: engine, saving, camera, manual alignment, about.
 import { Failure } from "../../shared/failure.js";
 import { forgetModel, keptBytes } from "../../shared/cache.js";
+import { ownModel, removeOwnModel } from "../../shared/own-model.js";
 import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
@@ -61,7 +62,33 @@ export function openEngineDialog(engine, onChange) {
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
+  void showModels(onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
+}
+
+/**
+ * Offers the models there are.
+ * @param {() => void} onChange called after another one was chosen
+ */
+async function showModels(onChange) {
+  const own = await ownModel();
+  const use = (/** @type {"bundled" | "own"} */ model) => {
+    remember({ model });
+    byId("engine-dialog", HTMLDialogElement).close();
+    onChange();
+  };
+  /** @type {import("./radio-group.js").Choice<"bundled" | "own">[]} */
+  const choices = [{ value: "bundled", label: t("own.bundled"), hint: t("own.bundledHint") }];
+  if (own) choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: formatBytes(own.bytes) }) });
+  fillRadioGroup(byId("own-choices", HTMLElement), choices, settings.model, use);
+  const remove = byId("own-remove", HTMLButtonElement);
+  remove.hidden = !own;
+  remove.onclick = async () => {
+    await removeOwnModel();
+    notice(t("own.removed"));
+    if (settings.model === "own") use("bundled");
+    else await showModels(onChange);
+  };
 }
 
 /**
