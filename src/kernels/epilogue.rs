@@ -19,7 +19,10 @@ pub enum Activation<'a> {
 
 impl Activation<'_> {
     /// `max(x, 0)`.
-    pub const RELU: Self = Self::LeakyRelu { slope: 0.0, gain: 1.0 };
+    pub const RELU: Self = Self::LeakyRelu {
+        slope: 0.0,
+        gain: 1.0,
+    };
 }
 
 /// `activation(sum * scale + noise + bias)`, fused into a convolution; absent parts do nothing.
@@ -43,10 +46,18 @@ impl Epilogue<'_> {
             _ => None,
         };
         for values in [self.scale, self.bias, slopes].into_iter().flatten() {
-            assert_eq!(values.len(), channels, "an epilogue needs one value per output channel");
+            assert_eq!(
+                values.len(),
+                channels,
+                "an epilogue needs one value per output channel"
+            );
         }
         if let Some(noise) = self.noise {
-            assert_eq!(noise.len(), area, "a noise plane has the output's height and width");
+            assert_eq!(
+                noise.len(),
+                area,
+                "a noise plane has the output's height and width"
+            );
         }
     }
 

@@ -66,9 +66,9 @@ impl Isa {
     pub(super) fn run(self, job: impl Job) {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Token::Avx512(simd) => simd.vectorize(Bound(simd, job)),
+            Token::Avx512(simd) => Simd::vectorize(simd, Bound(simd, job)),
             #[cfg(target_arch = "x86_64")]
-            Token::Avx2(simd) => simd.vectorize(Bound(simd, job)),
+            Token::Avx2(simd) => Simd::vectorize(simd, Bound(simd, job)),
             #[cfg(target_arch = "x86_64")]
             Token::Sse4(simd) => Simd::vectorize(simd, Bound(simd, job)),
             #[cfg(target_arch = "aarch64")]
@@ -76,6 +76,23 @@ impl Isa {
             #[cfg(target_arch = "wasm32")]
             Token::Simd128(simd) => Simd::vectorize(simd, Bound(simd, job)),
             Token::Scalar(simd) => Simd::vectorize(simd, Bound(simd, job)),
+        }
+    }
+
+    /// Positions that the inner loop takes at once, with blocks of `block` output channels.
+    pub(super) fn width(self, block: usize) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => pulp::x86::V4::width(block),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => pulp::x86::V3::width(block),
+            #[cfg(target_arch = "x86_64")]
+            Token::Sse4(_) => pulp::x86::V2::width(block),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => pulp::aarch64::Neon::width(block),
+            #[cfg(target_arch = "wasm32")]
+            Token::Simd128(_) => pulp::wasm::Simd128::width(block),
+            Token::Scalar(_) => pulp::Scalar::width(block),
         }
     }
 
@@ -231,7 +248,12 @@ fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
     sums_stride: usize,
     fresh: bool,
 ) {
-    let Sweep { weights, taps, input, stride } = work;
+    let Sweep {
+        weights,
+        taps,
+        input,
+        stride,
+    } = work;
     let width = VECTORS * S::F32_LANES;
     let mut registers = [[simd.splat_f32s(0.0); VECTORS]; BLOCK];
     if !fresh {

@@ -1,0 +1,99 @@
+//! StyleGAN2's low-pass filter `[1, 3, 3, 1]` behind a doubling of height and width.
+
+/// One row of an upsampling convolution's output from the four phases of the transposed convolution.
+///
+/// `phase(r, c, t)` is row `t` of the values at rows `2 t + r` and columns `2 x + c`, both counted from one
+/// position before the tile; `row` counts from the tile's first row. `scratch` holds two rows of a phase.
+#[inline(always)]
+pub(super) fn blur_rows<'a>(
+    target: &mut [f32],
+    row: usize,
+    phase: impl Fn(usize, usize, usize) -> &'a [f32],
+    scratch: &mut [f32],
+) {
+    let t = row / 2 + 1;
+    let columns = phase(0, 0, t).len();
+    let (even, odd) = scratch[..2 * columns].split_at_mut(columns);
+    for (column, mixed) in [&mut *even, &mut *odd].into_iter().enumerate() {
+        let rows = if row % 2 == 0 {
+            [
+                phase(1, column, t - 1),
+                phase(0, column, t),
+                phase(1, column, t),
+                phase(0, column, t + 1),
+            ]
+        } else {
+            [
+                phase(0, column, t),
+                phase(1, column, t),
+                phase(0, column, t + 1),
+                phase(1, column, t + 1),
+            ]
+        };
+        let [a, b, c, d] = rows.map(|row| &row[..columns]);
+        for ((((mixed, a), b), c), d) in mixed.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *mixed = ((a + d) + 3.0 * (b + c)) / 16.0;
+        }
+    }
+    let (pairs, _) = target.as_chunks_mut::<2>();
+    let windows = even[1..]
+        .iter()
+        .zip(&even[2..])
+        .zip(odd.iter().zip(&odd[1..]).zip(&odd[2..]));
+    for (pair, ((even, next_even), ((last_odd, odd), next_odd))) in pairs.iter_mut().zip(windows) {
+        *pair = [
+            (last_odd + next_even) + 3.0 * (even + odd),
+            (even + next_odd) + 3.0 * (odd + next_even),
+        ];
+    }
+}
+
+/// Adds a doubled picture: zeros between the pixels of `small`, then the filter with gain 4.
+///
+/// # Shapes
+/// `picture` is `[channels, 2 * height, 2 * width]`, `small` is `[channels, height, width]`.
+///
+/// # Panics
+/// If a length does not fit `dims`, which is `small`'s `[channels, height, width]`.
+pub fn add_upsampled(picture: &mut [f32], small: &[f32], dims: [usize; 3]) {
+    let [channels, height, width] = dims;
+    assert_eq!(
+        small.len(),
+        channels * height * width,
+        "small picture of dimensions {dims:?}"
+    );
+    assert_eq!(
+        picture.len(),
+        4 * small.len(),
+        "picture of twice the dimensions {dims:?}"
+    );
+    let mut mixed = vec![0.0; width + 2];
+    for (index, target) in picture.chunks_exact_mut(2 * width).enumerate() {
+        let (channel, row) = (index / (2 * height), index % (2 * height));
+        let near = row / 2;
+        let far = if row % 2 == 0 {
+            near.checked_sub(1)
+        } else {
+            Some(near + 1).filter(|&far| far < height)
+        };
+        let line = |row: usize| &small[(channel * height + row) * width..][..width];
+        let inside = &mut mixed[1..=width];
+        match far {
+            Some(far) => {
+                for ((mixed, near), far) in inside.iter_mut().zip(line(near)).zip(line(far)) {
+                    *mixed = (3.0 * near + far) / 16.0;
+                }
+            }
+            None => {
+                for (mixed, near) in inside.iter_mut().zip(line(near)) {
+                    *mixed = 3.0 * near / 16.0;
+                }
+            }
+        }
+        let (pairs, _) = target.as_chunks_mut::<2>();
+        for (pair, window) in pairs.iter_mut().zip(mixed.windows(3)) {
+            pair[0] += window[0] + 3.0 * window[1];
+            pair[1] += 3.0 * window[1] + window[2];
+        }
+    }
+}
