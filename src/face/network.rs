@@ -100,16 +100,8 @@ enum Activation {
 }
 
 impl Activation {
-    fn apply(&self, value: f32, channel: usize) -> f32 {
-        match self {
-            Activation::None => value,
-            Activation::Relu => value.max(0.0),
-            Activation::Prelu(slope) => value.max(0.0) + slope[channel] * value.min(0.0),
-        }
-    }
-
     /// Applies itself to whole pixels.
-    fn apply_all(&self, values: &mut [f32]) {
+    fn apply(&self, values: &mut [f32]) {
         match self {
             Activation::None => {}
             Activation::Relu => values.iter_mut().for_each(|v| *v = v.max(0.0)),
@@ -316,16 +308,11 @@ impl Network {
                 activation,
             } => {
                 if window.kernel == [1, 1] && window.stride == 1 {
-                    multiply(input, packed, bias, activation, output);
+                    multiply(input, packed, bias, output);
                 } else {
-                    multiply(
-                        &gather(input, from, to, window),
-                        packed,
-                        bias,
-                        activation,
-                        output,
-                    );
+                    multiply(&gather(input, from, to, window), packed, bias, output);
                 }
+                activation.apply(output);
             }
             Kernel::Depthwise {
                 window,
@@ -334,13 +321,13 @@ impl Network {
                 activation,
             } => {
                 depthwise(input, from, to, window, weight, bias, output);
-                activation.apply_all(output);
+                activation.apply(output);
             }
             Kernel::Add { other, activation } => {
                 for ((sum, a), b) in output.iter_mut().zip(input).zip(&values[*other]) {
                     *sum = a + b;
                 }
-                activation.apply_all(output);
+                activation.apply(output);
             }
             Kernel::MaxPool => max_pool(input, from, output),
             Kernel::PadChannels => {
@@ -613,14 +600,8 @@ fn gather(input: &[f32], from: Shape, to: Shape, window: &Window) -> Vec<f32> {
     rows
 }
 
-/// `output[pixel][channel] = activation(bias[channel] + sum over k of rows[pixel][k] * weight[channel][k])`.
-fn multiply(
-    rows: &[f32],
-    packed: &[f32],
-    bias: &[f32],
-    activation: &Activation,
-    output: &mut [f32],
-) {
+/// `output[pixel][channel] = bias[channel] + sum over k of rows[pixel][k] * weight[channel][k]`.
+fn multiply(rows: &[f32], packed: &[f32], bias: &[f32], output: &mut [f32]) {
     let outputs = bias.len();
     let pixels = output.len() / outputs;
     let depth = rows.len() / pixels;
@@ -635,10 +616,8 @@ fn multiply(
             let row = |i: usize| &rows[(first + i).min(pixels - 1) * depth..][..depth];
             let sums = dot_block(weight, [row(0), row(1), row(2), row(3)], start);
             for (i, sums) in sums.iter().enumerate().take(pixels - first) {
-                let target = &mut output[(first + i) * outputs + channel..][..live];
-                for (j, (value, sum)) in target.iter_mut().zip(sums).enumerate() {
-                    *value = activation.apply(*sum, channel + j);
-                }
+                let at = (first + i) * outputs + channel;
+                output[at..at + live].copy_from_slice(&sums[..live]);
             }
         }
     }
