@@ -12,7 +12,9 @@ const REST_MS = 120;
 export class EditScheduler {
   /** @type {{ strengths: Strengths, moving: boolean } | undefined} */
   #wanted;
-  #running = false;
+  /** @type {Promise<void> | undefined} the work under way */
+  #running;
+  #stopped = false;
   /** @type {Map<number, number>} milliseconds last needed at each size */
   #took = new Map();
   /** @type {(() => void) | undefined} */
@@ -37,19 +39,25 @@ export class EditScheduler {
    * @param {boolean} moving whether more requests are about to follow
    */
   request(strengths, moving) {
+    if (this.#stopped) return;
     this.#wanted = { strengths: { ...strengths }, moving };
     this.#wake?.();
-    if (!this.#running) void this.#run();
+    this.#running ??= this.#run();
   }
 
-  /** Forgets the request that has not begun yet. */
-  clear() {
+  /** Resolves when the last picture asked for is there in full. */
+  async idle() {
+    while (this.#running) await this.#running;
+  }
+
+  /** Begins nothing more, for good. */
+  stop() {
+    this.#stopped = true;
     this.#wanted = undefined;
     this.#wake?.();
   }
 
   async #run() {
-    this.#running = true;
     this.options.onBusy(true);
     try {
       while (this.#wanted) {
@@ -59,13 +67,14 @@ export class EditScheduler {
         await this.#render(strengths, size);
         if (size === this.options.imageSize) continue;
         await this.#rest();
+        if (this.#stopped) return;
         this.#wanted ??= { strengths, moving: false };
       }
     } catch (failure) {
       this.#wanted = undefined;
       this.options.onFailure(failure);
     } finally {
-      this.#running = false;
+      this.#running = undefined;
       this.options.onBusy(false);
     }
   }

@@ -181,7 +181,6 @@ engine.addEventListener("manifest", () => {
   if (!manifest) return;
   sliders.directions = manifest.directions;
   sliders.strengths = session.strengths;
-  showSamples(manifest.samples ?? [], (blob, label) => open(blob, { name: label, aligned: true }));
   showControls();
 });
 engine.addEventListener("status", () => {
@@ -276,4 +275,5 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("keyup", ({ key }) => key.toLowerCase() === "b" && stage.hold(false));
 
+void showSamples((blob, label) => open(blob, { name: label, aligned: true }));
 engine.start().then(keepForOffline, () => {});

@@ -274,12 +274,18 @@ export class Session extends EventTarget {
     return bitmap;
   }
 
+  /** Whether the edited picture is there in full, not as a preview. */
+  get settled() {
+    return this.inverted && this.pictures.edited?.width === this.pictures.reconstruction?.width;
+  }
+
   /**
    * The result as a PNG file.
    * @param {"face" | "photo" | "pair"} what
    * @returns {Promise<Blob>}
    */
   async save(what) {
+    await this.#scheduler?.idle();
     const { original, edited } = this.pictures;
     if (what === "photo") {
       await this.paste();
@@ -351,7 +357,7 @@ export class Session extends EventTarget {
 
   /** Starts a new turn: what is still under way for an earlier one no longer counts. */
   #begin() {
-    this.#scheduler?.clear();
+    this.#scheduler?.stop();
     return ++this.#turn;
   }
 

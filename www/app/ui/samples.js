@@ -2,15 +2,19 @@ import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { report } from "./notices.js";
 
+const FOLDER = "weights/";
+
 /**
- * Shows the sample portraits that come with the model.
- * @param {{ file: string, label: string }[]} samples files relative to the weights
+ * Shows the portraits that come with the bundled model, whichever model runs.
  * @param {(picture: Blob, label: string) => void} onChoose
  */
-export function showSamples(samples, onChoose) {
-  byId("samples", HTMLElement).hidden = samples.length === 0;
+export async function showSamples(onChoose) {
+  const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined); // the engine reports when it is missing
+  if (!response?.ok) return;
+  /** @type {{ samples?: { file: string, label: string }[] }} */
+  const { samples = [] } = await response.json();
   const items = samples.map(({ file, label }) => {
-    const src = `weights/${file}`;
+    const src = FOLDER + file;
     const choose = async () => {
       try {
         onChoose(await (await fetch(src)).blob(), label);
@@ -22,4 +26,5 @@ export function showSamples(samples, onChoose) {
     return h("li", {}, h("button", { type: "button", "aria-label": t("start.sample", { label }), onclick: choose }, picture));
   });
   byId("sample-list", HTMLElement).replaceChildren(...items);
+  byId("samples", HTMLElement).hidden = samples.length === 0;
 }

@@ -59,7 +59,7 @@ export function startStage(session) {
     const { photo, pictures } = session;
     const before = /** @type {(typeof BEFORE)[number]} */ (withSelect.value);
     if (whole && photo) {
-      if (!session.pasted) void paste();
+      if (!session.pasted && session.settled) void paste();
       compare.beforeLayer = { picture: photo.bitmap, label: t("view.original") };
       const after = session.pasted ?? (pasting ? undefined : photo.bitmap);
       if (after) compare.afterLayer = { picture: after, label: t("view.edited") };
@@ -85,7 +85,7 @@ export function startStage(session) {
     if (pasting) return;
     pasting = true;
     try {
-      while (!session.pasted && extent === "photo" && session.inverted) await session.paste();
+      while (!session.pasted && extent === "photo" && session.settled) await session.paste();
       refresh();
     } catch (thrown) {
       extent = "face";
