@@ -31,10 +31,10 @@ CPU_MODEL = ModelConfig(
 GPU_MODEL = ModelConfig(
     image_size=256,
     style_dim=512,
-    channels=(384, 384, 384, 256, 128, 64, 32),
+    channels=(320, 320, 320, 224, 128, 64, 32),
     mapping_layers=4,
     inject_size=64,
-    encoder=EncoderConfig(input_size=256, units=(2, 3, 4, 2), widths=(16, 64, 128, 256), head_width=96),
+    encoder=EncoderConfig(input_size=256, units=(2, 3, 4, 2), widths=(16, 64, 128, 224), head_width=72),
     dipn=DipnConfig(features=(8, 12, 16, 24, 32), descriptor=4, volume=4),
     dicn=DicnConfig(stem=16, middle=32, latent_map=64),
 )
@@ -55,7 +55,7 @@ BUDGETS = {
     "cpu": Budget(
         CPU_MODEL, "cpu",
         minutes={"autoencoder": 100, "crops": 60, "whole": 40, "classifier": 8},
-        batch={"autoencoder": 3, "crops": 4, "whole": 3, "classifier": 32},
+        batch={"autoencoder": 7, "crops": 4, "whole": 3, "classifier": 32},
     ),
     "gpu": Budget(
         GPU_MODEL, "cuda",

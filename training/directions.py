@@ -30,8 +30,8 @@ def encode(model: Sdic, faces: Faces, ids, mirrored: bool, batch: int = 50):
     codes = []
     for part in torch.from_numpy(ids).split(batch):
         images = faces.images(part.numpy())
-        with torch.autocast("cpu", torch.bfloat16):
-            codes.append(model.encode(images.flip(3) if mirrored else images).float())
+        with torch.autocast(images.device.type, torch.bfloat16):
+            codes.append(model.encode(images.flip(3) if mirrored else images).float().cpu())
     return torch.cat(codes)
 
 
@@ -55,9 +55,9 @@ def main():
     args.add_argument("--state", default="whole.pt", help="checkpoint in that folder")
     args = args.parse_args()
     torch.manual_seed(3)
-    config = BUDGETS[args.budget].model
-    faces = Faces(args.work / f"faces{config.image_size}.npy", args.index)
-    model = run.trained_model(args.work / args.state, config).eval()
+    config, device = BUDGETS[args.budget].model, BUDGETS[args.budget].device
+    faces = Faces(args.work / f"faces{config.image_size}.npy", args.index, device)
+    model = run.trained_model(args.work / args.state, config).to(device).eval()
 
     ids = np.concatenate([faces.split(val=False, real=real)[:PER_SOURCE] for real in (True, False)])
     labels = faces.standard_labels(ids)

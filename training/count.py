@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Prints parameters and multiply-adds of each network of a budget's model, of an inversion and of an edit."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from budgets import BUDGETS
+from sdic import Sdic
+
+
+def giga(function) -> float:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops() / 2e9
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--budget", choices=BUDGETS, required=True)
+    model = Sdic(BUDGETS[args.parse_args().budget].model).eval().requires_grad_(False)
+    size = model.config.encoder.input_size
+    photo = torch.zeros(1, 3, size, size)
+    codes = model.encode(photo)
+    _, features = model.decoder(codes)
+    calls = {
+        "encoder": lambda: model.encode(photo), "decoder": lambda: model.decoder(codes),
+        "DIP": lambda: model.DIP(photo, photo), "SAF": lambda: model.SAF(photo, features, codes),
+    }
+    work = {name: giga(call) for name, call in calls.items()}
+    for name, cost in work.items():
+        count = sum(p.numel() for p in getattr(model, name).parameters())
+        print(f"{name:8} {count / 1e6:6.2f} M parameters {cost:6.2f} GMAC")
+    print(f"inversion {sum(work.values()) + work['decoder']:.2f} GMAC, edit {work['decoder']:.2f} GMAC")
+
+
+if __name__ == "__main__":
+    main()
