@@ -78,7 +78,7 @@ test("a photo is aligned, inverted and shown, stage by stage", async () => {
   assert.deepEqual(stages, ["Align the face", "Encode", "Generate a plain reconstruction", "Predict what it lost", "Compensate", "Reconstruct"]);
   const timing = await page.locator("#timing").textContent();
   assert.match(timing ?? "", /^Inverted in /);
-  console.log(`# bundled model, CPU: ${timing}`);
+  console.log(`bundled model, CPU: ${timing}`);
 });
 
 test("compensation brings the reconstruction closer to the original", async () => {
@@ -93,7 +93,7 @@ test("compensation brings the reconstruction closer to the original", async () =
   const { width, height } = shown.compensated;
   assert.deepEqual([shown.original.width, shown.original.height], [width, height]);
   const [plain, compensated] = [shown.plain, shown.compensated].map((picture) => difference(picture, shown.original));
-  console.log(`# mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
+  console.log(`mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
   assert.ok(compensated < plain, `compensated ${compensated} against plain ${plain}`);
 });
 
@@ -108,7 +108,7 @@ test("sliders change the picture, combine, and can be undone exactly", async () 
   assert.ok(difference(none, one) > 0.3, `first slider: ${difference(none, one)}`);
   assert.ok(difference(one, both) > 0.3, `second slider: ${difference(one, both)}`);
   assert.match((await page.locator("#timing").textContent()) ?? "", /last edit/);
-  console.log(`# bundled model, CPU: ${await page.locator("#timing").textContent()}`);
+  console.log(`bundled model, CPU: ${await page.locator("#timing").textContent()}`);
 
   await page.keyboard.press("Control+z");
   await settled(page);
@@ -146,7 +146,7 @@ test("the keyboard alone moves sliders and the divider", async () => {
 
 test("in the whole photo only the face changes", async () => {
   const { page } = visitor;
-  await page.locator("#scopes").getByText("Whole photo").click();
+  await page.getByRole("radio", { name: "Whole photo" }).check();
   await page.waitForFunction(() => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
     return canvas.width === 1200;
@@ -204,7 +204,7 @@ test("with the network cut, a reload edits on, and nothing was ever asked of ano
   const start = performance.now();
   await page.reload();
   await modelReady(page);
-  console.log(`# ready from the cache, network cut: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  console.log(`ready from the cache, network cut: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   await page.setInputFiles("#file", photo);
   await inverted(page);
   const plain = await pixels(page);
