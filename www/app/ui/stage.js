@@ -101,7 +101,7 @@ export function startStage(session) {
     const choices = (/** @type {const} */ (["face", "photo"])).map((value) => ({ value, label: t(`scope.${value}`) }));
     fillRadioGroup(byId("scopes", HTMLElement), choices, extent, (value) => {
       extent = value;
-      refresh();
+      choose("edited");
     });
   }
   fillScopes();
