@@ -6,12 +6,15 @@
 
 mod conv;
 mod epilogue;
+mod geometry;
 mod resample;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod tile;
 
-pub use conv::{ConvLayer, Kind, Prologue};
+pub use conv::{ConvLayer, Prologue};
 pub use epilogue::{Activation, Epilogue};
+pub use geometry::Kind;
 pub use resample::add_upsampled;
 pub use simd::Isa;

@@ -1,0 +1,332 @@
+//! The work of one task of a convolution: padding, sums, epilogue.
+
+use std::{cell::Cell, ops::Range};
+
+use super::{
+    conv::{ConvLayer, Plan, Prologue},
+    epilogue::Epilogue,
+    geometry::Kind,
+    resample::blur_rows,
+    simd::{Job, Sweep, Tiled},
+};
+
+/// Some rows of some output channels at one depth.
+pub(super) struct Task<'a> {
+    pub depth: usize,
+    /// First row of positions; there are `plan.band` of them, fewer at the end.
+    pub row: usize,
+    pub blocks: Range<usize>,
+    /// Those rows of each output channel and each depth that the position makes.
+    pub outputs: Vec<&'a mut [f32]>,
+}
+
+/// A task with all that it needs.
+pub(super) struct Tile<'a> {
+    pub layer: &'a ConvLayer,
+    pub plan: &'a Plan,
+    pub input: &'a [f32],
+    pub prologue: &'a Prologue<'a>,
+    pub epilogue: &'a Epilogue<'a>,
+    pub task: Task<'a>,
+}
+
+/// Consecutive rows of positions, a tile's share of a task.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// The first one.
+    first: usize,
+    /// How many, without the halo.
+    count: usize,
+    /// Rows, with the halo, whose sums the tile before has left.
+    carried: usize,
+}
+
+thread_local! {
+    /// Buffers for padded input and sums, kept between calls.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+impl Job for Tile<'_> {
+    #[inline(always)]
+    fn run<S: Tiled>(mut self, simd: S) {
+        let (layer, plan) = (self.layer, self.plan);
+        let [_, high, _] = layer.axes;
+        let (blocks, phases) = (self.task.blocks.clone(), layer.phases.len());
+        // Vectors may reach beyond the last channel's last position.
+        let padded = layer.input * plan.stride + S::F32_LANES;
+        let phase_sums = plan.group * layer.block * plan.sums;
+        let overlap = 2 * high.halo * plan.pitch;
+        let sizes = [
+            padded,
+            phases * phase_sums,
+            blocks.len() * layer.block * phases * overlap,
+            2 * plan.pitch,
+        ];
+        let mut scratch = SCRATCH.take();
+        let wanted = sizes.iter().sum();
+        if scratch.len() < wanted {
+            scratch.resize(wanted, 0.0);
+        }
+        let mut rest = &mut scratch[..];
+        let [input, sums, kept, lines] = sizes.map(|size| {
+            let (first, others) = std::mem::take(&mut rest).split_at_mut(size);
+            rest = others;
+            first
+        });
+        let last = (self.task.row + plan.band).min(plan.outputs[2].div_ceil(high.steps));
+        for first in (self.task.row..last).step_by(plan.rows) {
+            let rows = Rows {
+                first,
+                count: plan.rows.min(last - first),
+                carried: if first == self.task.row {
+                    0
+                } else {
+                    2 * high.halo
+                },
+            };
+            self.pack(rows, input);
+            for first in blocks.clone().step_by(plan.group) {
+                let group = first..(first + plan.group).min(blocks.end);
+                let channels =
+                    group.start * layer.block..(group.end * layer.block).min(layer.output);
+                let kept = &mut kept[(first - blocks.start) * layer.block * phases * overlap..];
+                if rows.carried > 0 {
+                    for index in 0..channels.len() * phases {
+                        let start = index % phases * phase_sums + index / phases * plan.sums;
+                        sums[start..][..overlap]
+                            .copy_from_slice(&kept[index * overlap..][..overlap]);
+                    }
+                }
+                for (phase, sums) in sums.chunks_mut(phase_sums).enumerate() {
+                    self.convolve(simd, phase, rows, group.clone(), input, sums);
+                }
+                for index in 0..channels.len() * phases {
+                    let start = index % phases * phase_sums + index / phases * plan.sums;
+                    let start = start + rows.count * plan.pitch;
+                    kept[index * overlap..][..overlap].copy_from_slice(&sums[start..][..overlap]);
+                }
+                match layer.kind {
+                    Kind::Upsample => self.blur(rows, channels.clone(), sums, phase_sums, lines),
+                    _ => self.store(rows, channels.clone(), sums, phase_sums),
+                }
+            }
+        }
+        SCRATCH.set(scratch);
+    }
+}
+
+impl Rows {
+    /// These rows of a task's output, which begins with row `first` and has `values` per row of positions.
+    #[inline(always)]
+    fn of(self, output: &mut [f32], first: usize, values: usize) -> &mut [f32] {
+        let rest = &mut output[(self.first - first) * values..];
+        let end = rest.len().min(self.count * values);
+        &mut rest[..end]
+    }
+}
+
+impl Tile<'_> {
+    /// Copies the tile's input between zeros, each interleaved part on its own.
+    #[inline(always)]
+    fn pack(&self, rows: Rows, padded: &mut [f32]) {
+        let plan = self.plan;
+        let [channels, depth, height, width] = plan.inputs;
+        let [deep, high, wide] = self.layer.axes;
+        for channel in 0..channels {
+            let scale = self.prologue.scale.map_or(1.0, |scale| scale[channel]);
+            let shift = self.prologue.shift.map_or(0.0, |shift| shift[channel]);
+            let parts = padded[channel * plan.stride..][..plan.stride].chunks_exact_mut(plan.part);
+            for (index, part) in parts.take(plan.parts).enumerate() {
+                let (column_part, row_part) = (index % wide.parts, index / wide.parts % high.parts);
+                let slot = index / (wide.parts * high.parts);
+                let source = (self.task.depth * deep.split + slot).checked_sub(deep.lead);
+                let source = source.filter(|&source| source < depth);
+                let lines = part.chunks_exact_mut(plan.pitch).enumerate();
+                for (line, target) in lines.skip(rows.carried) {
+                    let row = (rows.first + line) * high.split + row_part;
+                    let row = row.checked_sub(high.lead);
+                    match (source, row.filter(|&row| row < height)) {
+                        (Some(depth_index), Some(row)) => {
+                            let start = ((channel * depth + depth_index) * height + row) * width;
+                            let source = &self.input[start..][..width];
+                            copy_row(
+                                target,
+                                source,
+                                wide.split,
+                                column_part,
+                                wide.lead,
+                                scale,
+                                shift,
+                            );
+                        }
+                        _ => target.fill(0.0),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sums of one phase for the output blocks `group`: `[group][block]` rows of `plan.sums` values.
+    #[inline(always)]
+    fn convolve<S: Tiled>(
+        &self,
+        simd: S,
+        phase: usize,
+        rows: Rows,
+        group: Range<usize>,
+        input: &[f32],
+        sums: &mut [f32],
+    ) {
+        let (layer, plan) = (self.layer, self.plan);
+        let (weights, taps) = (&layer.phases[phase].weights, &plan.taps[phase]);
+        let lines = rows.count + 2 * layer.axes[1].halo;
+        let begin = rows.carried * plan.pitch;
+        let end = (lines - 1) * plan.pitch + plan.columns;
+        let end = begin + (end - begin).next_multiple_of(S::F32_LANES);
+        let block_sums = layer.block * plan.sums;
+        if taps.is_empty() {
+            sums[..group.len() * block_sums].fill(0.0);
+            return;
+        }
+        let width = S::width(layer.block);
+        let channel_weights = taps.len() * layer.block;
+        for first in (0..layer.input).step_by(plan.depth) {
+            let last = (first + plan.depth).min(layer.input);
+            for start in (begin..end).step_by(width) {
+                for (block, sums) in group.clone().zip(sums.chunks_mut(block_sums)) {
+                    let base = block * layer.input * channel_weights;
+                    let work = Sweep {
+                        weights: &weights
+                            [base + first * channel_weights..base + last * channel_weights],
+                        taps,
+                        input: &input[first * plan.stride..],
+                        stride: plan.stride,
+                    };
+                    let count = width.min(end - start);
+                    simd.sweep(
+                        layer.block,
+                        work,
+                        start,
+                        &mut sums[start..],
+                        plan.sums,
+                        count,
+                        first == 0,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Writes finished sums out, the phases interleaved.
+    #[inline(always)]
+    fn store(&mut self, rows: Rows, channels: Range<usize>, sums: &[f32], phase_sums: usize) {
+        let (layer, plan) = (self.layer, self.plan);
+        let [_, depth, _, width] = plan.outputs;
+        let [deep, high, wide] = layer.axes;
+        let base = self.task.blocks.start * layer.block;
+        let depths = deep.steps.min(depth - self.task.depth * deep.steps);
+        for (local, channel) in channels.enumerate() {
+            for depth_phase in 0..depths {
+                let target = &mut self.task.outputs[(channel - base) * depths + depth_phase];
+                let target = rows.of(target, self.task.row, high.steps * width);
+                for (row, target) in target.chunks_exact_mut(width).enumerate() {
+                    let phase = (depth_phase * high.steps + row % high.steps) * wide.steps;
+                    let start = local * plan.sums + row / high.steps * plan.pitch;
+                    for column in 0..wide.steps {
+                        let source = &sums[(phase + column) * phase_sums + start..];
+                        interleave(target, source, wide.steps, column);
+                    }
+                    let offset = (rows.first * high.steps + row) * width;
+                    self.epilogue.finish(target, channel, offset);
+                }
+            }
+        }
+    }
+
+    /// Filters the four phases of an upsampling convolution and writes the result out.
+    #[inline(always)]
+    fn blur(
+        &mut self,
+        rows: Rows,
+        channels: Range<usize>,
+        sums: &[f32],
+        phase_sums: usize,
+        scratch: &mut [f32],
+    ) {
+        let (layer, plan) = (self.layer, self.plan);
+        let [_, _, _, width] = plan.outputs;
+        let base = self.task.blocks.start * layer.block;
+        for (local, channel) in channels.enumerate() {
+            let target = &mut self.task.outputs[channel - base];
+            let target = rows.of(target, self.task.row, 2 * width);
+            for (row, target) in target.chunks_exact_mut(width).enumerate() {
+                let phase = |row_phase: usize, column_phase: usize, row: usize| {
+                    let start = (2 * row_phase + column_phase) * phase_sums
+                        + local * plan.sums
+                        + row * plan.pitch;
+                    &sums[start..][..plan.columns]
+                };
+                blur_rows(target, row, phase, scratch);
+                let offset = (2 * rows.first + row) * width;
+                self.epilogue.finish(target, channel, offset);
+            }
+        }
+    }
+}
+
+/// Fills a row of a part of the padded input: value `q` is source `q * split + part - lead`, or zero.
+#[inline(always)]
+fn copy_row(
+    target: &mut [f32],
+    source: &[f32],
+    split: usize,
+    part: usize,
+    lead: usize,
+    scale: f32,
+    shift: f32,
+) {
+    let first = lead.saturating_sub(part).div_ceil(split).min(target.len());
+    let source = source
+        .get((first * split + part).saturating_sub(lead)..)
+        .unwrap_or_default();
+    let count = source.len().div_ceil(split).min(target.len() - first);
+    let (before, rest) = target.split_at_mut(first);
+    let (inside, after) = rest.split_at_mut(count);
+    before.fill(0.0);
+    after.fill(0.0);
+    match split {
+        1 => {
+            for (target, source) in inside.iter_mut().zip(source) {
+                *target = source * scale + shift;
+            }
+        }
+        2 => {
+            let (pairs, last) = source.as_chunks::<2>();
+            let (inside, end) = inside.split_at_mut(pairs.len().min(count));
+            for (target, pair) in inside.iter_mut().zip(pairs) {
+                *target = pair[0] * scale + shift;
+            }
+            for (target, source) in end.iter_mut().zip(last) {
+                *target = source * scale + shift;
+            }
+        }
+        _ => {
+            let source = source.iter().step_by(split);
+            for (target, source) in inside.iter_mut().zip(source) {
+                *target = source * scale + shift;
+            }
+        }
+    }
+}
+
+/// `target[i * steps + phase] = source[i]`.
+#[inline(always)]
+fn interleave(target: &mut [f32], source: &[f32], steps: usize, phase: usize) {
+    if steps == 1 {
+        target.copy_from_slice(&source[..target.len()]);
+    } else {
+        for (target, source) in target.iter_mut().skip(phase).step_by(steps).zip(source) {
+            *target = *source;
+        }
+    }
+}
