@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`; they run
-//! on the CPU, independently of the weights of the GAN, in [`network`].
+//! on the CPU, independently of the weights of the GAN.
 
 mod align;
 mod blur;
