@@ -6,6 +6,8 @@
 //! split the padded input into its interleaved parts (even and odd columns, ...), transposed ones split the
 //! *output* into parts that each see only some of the taps: all of them become convolutions with stride 1.
 
+use std::mem::MaybeUninit;
+
 use super::{
     epilogue::Epilogue,
     geometry::{Axis, Kind, Phase},
@@ -188,8 +190,9 @@ impl ConvLayer {
         let plan = self.plan(dims);
         let [channels, depth, height, width] = plan.outputs;
         epilogue.check(channels, height * width);
-        let mut output = vec![0.0; channels * depth * height * width];
-        let tasks = self.split(&plan, &mut output);
+        let count = channels * depth * height * width;
+        let mut output = Vec::with_capacity(count);
+        let tasks = self.split(&plan, &mut output.spare_capacity_mut()[..count]);
         let run = |task: Task| {
             self.isa.run(Tile {
                 layer: self,
@@ -207,6 +210,8 @@ impl ConvLayer {
         }
         #[cfg(target_arch = "wasm32")]
         tasks.into_iter().for_each(run);
+        // SAFETY: the tasks share out the first `count` values, and each writes all of its own.
+        unsafe { output.set_len(count) };
         (output, plan.outputs)
     }
 
@@ -272,7 +277,7 @@ impl ConvLayer {
     }
 
     /// Cuts the output into tasks.
-    fn split<'a>(&self, plan: &Plan, output: &'a mut [f32]) -> Vec<Task<'a>> {
+    fn split<'a>(&self, plan: &Plan, output: &'a mut [MaybeUninit<f32>]) -> Vec<Task<'a>> {
         let [_, depth, height, width] = plan.outputs;
         let blocks = self.output.div_ceil(self.block);
         let shares = blocks.div_ceil(plan.blocks);

@@ -1,5 +1,7 @@
 //! What happens to a convolution's sums on their way to memory.
 
+use std::mem::MaybeUninit;
+
 /// Activation function.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Activation<'a> {
@@ -63,7 +65,13 @@ impl Epilogue<'_> {
 
     /// Finishes a row of `channel` that starts at `offset` of its plane.
     #[inline(always)]
-    pub(super) fn finish(&self, row: &mut [f32], channel: usize, offset: usize) {
+    pub(super) fn finish(
+        &self,
+        target: &mut [MaybeUninit<f32>],
+        source: &[f32],
+        channel: usize,
+        offset: usize,
+    ) {
         let scale = self.scale.map_or(1.0, |scale| scale[channel]);
         let bias = self.bias.map_or(0.0, |bias| bias[channel]);
         let (gain, slope) = match self.activation {
@@ -72,15 +80,17 @@ impl Epilogue<'_> {
             Activation::PRelu(slopes) => (1.0, slopes[channel]),
         };
         let activate = |x: f32| x * if x < 0.0 { slope } else { gain };
+        let source = &source[..target.len()];
         match self.noise {
             Some(noise) => {
-                for (x, noise) in row.iter_mut().zip(&noise[offset..]) {
-                    *x = activate(*x * scale + noise + bias);
+                let noise = &noise[offset..][..target.len()];
+                for ((target, x), noise) in target.iter_mut().zip(source).zip(noise) {
+                    target.write(activate(x * scale + noise + bias));
                 }
             }
             None => {
-                for x in row {
-                    *x = activate(*x * scale + bias);
+                for (target, x) in target.iter_mut().zip(source) {
+                    target.write(activate(x * scale + bias));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The work of one task of a convolution: padding, sums, epilogue.
 
-use std::{cell::Cell, ops::Range};
+use std::{cell::Cell, mem::MaybeUninit, ops::Range};
 
 use super::{
     conv::{ConvLayer, Plan, Prologue},
@@ -17,7 +17,7 @@ pub(super) struct Task<'a> {
     pub row: usize,
     pub blocks: Range<usize>,
     /// Those rows of each output channel and each depth that the position makes.
-    pub outputs: Vec<&'a mut [f32]>,
+    pub outputs: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
 /// A task with all that it needs.
@@ -60,7 +60,7 @@ impl Job for Tile<'_> {
             padded,
             phases * phase_sums,
             blocks.len() * layer.block * phases * overlap,
-            2 * plan.pitch,
+            plan.outputs[3] + 2 * plan.pitch,
         ];
         let mut scratch = SCRATCH.take();
         let wanted = sizes.iter().sum();
@@ -105,10 +105,7 @@ impl Job for Tile<'_> {
                     let start = start + rows.count * plan.pitch;
                     kept[index * overlap..][..overlap].copy_from_slice(&sums[start..][..overlap]);
                 }
-                match layer.kind {
-                    Kind::Upsample => self.blur(rows, channels.clone(), sums, phase_sums, lines),
-                    _ => self.store(rows, channels.clone(), sums, phase_sums),
-                }
+                self.store(rows, channels, sums, phase_sums, lines);
             }
         }
         SCRATCH.set(scratch);
@@ -118,7 +115,7 @@ impl Job for Tile<'_> {
 impl Rows {
     /// These rows of a task's output, which begins with row `first` and has `values` per row of positions.
     #[inline(always)]
-    fn of(self, output: &mut [f32], first: usize, values: usize) -> &mut [f32] {
+    fn of<T>(self, output: &mut [T], first: usize, values: usize) -> &mut [T] {
         let rest = &mut output[(self.first - first) * values..];
         let end = rest.len().min(self.count * values);
         &mut rest[..end]
@@ -217,58 +214,51 @@ impl Tile<'_> {
         }
     }
 
-    /// Writes finished sums out, the phases interleaved.
+    /// Writes finished sums out, the phases interleaved or filtered; `lines` is room for that.
     #[inline(always)]
-    fn store(&mut self, rows: Rows, channels: Range<usize>, sums: &[f32], phase_sums: usize) {
-        let (layer, plan) = (self.layer, self.plan);
-        let [_, depth, _, width] = plan.outputs;
-        let [deep, high, wide] = layer.axes;
-        let base = self.task.blocks.start * layer.block;
-        let depths = deep.steps.min(depth - self.task.depth * deep.steps);
-        for (local, channel) in channels.enumerate() {
-            for depth_phase in 0..depths {
-                let target = &mut self.task.outputs[(channel - base) * depths + depth_phase];
-                let target = rows.of(target, self.task.row, high.steps * width);
-                for (row, target) in target.chunks_exact_mut(width).enumerate() {
-                    let phase = (depth_phase * high.steps + row % high.steps) * wide.steps;
-                    let start = local * plan.sums + row / high.steps * plan.pitch;
-                    for column in 0..wide.steps {
-                        let source = &sums[(phase + column) * phase_sums + start..];
-                        interleave(target, source, wide.steps, column);
-                    }
-                    let offset = (rows.first * high.steps + row) * width;
-                    self.epilogue.finish(target, channel, offset);
-                }
-            }
-        }
-    }
-
-    /// Filters the four phases of an upsampling convolution and writes the result out.
-    #[inline(always)]
-    fn blur(
+    fn store(
         &mut self,
         rows: Rows,
         channels: Range<usize>,
         sums: &[f32],
         phase_sums: usize,
-        scratch: &mut [f32],
+        lines: &mut [f32],
     ) {
         let (layer, plan) = (self.layer, self.plan);
-        let [_, _, _, width] = plan.outputs;
+        let [_, depth, _, width] = plan.outputs;
+        let [deep, high, wide] = layer.axes;
         let base = self.task.blocks.start * layer.block;
+        let depths = deep.steps.min(depth - self.task.depth * deep.steps);
+        let (line, lines) = lines.split_at_mut(width);
         for (local, channel) in channels.enumerate() {
-            let target = &mut self.task.outputs[channel - base];
-            let target = rows.of(target, self.task.row, 2 * width);
-            for (row, target) in target.chunks_exact_mut(width).enumerate() {
-                let phase = |row_phase: usize, column_phase: usize, row: usize| {
-                    let start = (2 * row_phase + column_phase) * phase_sums
-                        + local * plan.sums
-                        + row * plan.pitch;
-                    &sums[start..][..plan.columns]
-                };
-                blur_rows(target, row, phase, scratch);
-                let offset = (2 * rows.first + row) * width;
-                self.epilogue.finish(target, channel, offset);
+            for depth_phase in 0..depths {
+                let target = &mut self.task.outputs[(channel - base) * depths + depth_phase];
+                let target = rows.of(target, self.task.row, high.steps * width);
+                for (row, target) in target.chunks_exact_mut(width).enumerate() {
+                    let values = |row_phase: usize, column_phase: usize, row: usize| {
+                        let phase =
+                            (depth_phase * high.steps + row_phase) * wide.steps + column_phase;
+                        let start = phase * phase_sums + local * plan.sums + row * plan.pitch;
+                        &sums[start..][..plan.columns]
+                    };
+                    let (row_phase, position) = (row % high.steps, row / high.steps);
+                    let source = match (layer.kind, wide.steps) {
+                        (Kind::Upsample, _) => {
+                            blur_rows(line, row, values, lines);
+                            &*line
+                        }
+                        (_, 1) => values(row_phase, 0, position),
+                        (_, steps) => {
+                            for column in 0..steps {
+                                let source = values(row_phase, column, position);
+                                interleave(line, source, steps, column);
+                            }
+                            &*line
+                        }
+                    };
+                    let offset = (rows.first * high.steps + row) * width;
+                    self.epilogue.finish(target, source, channel, offset);
+                }
             }
         }
     }
@@ -322,11 +312,16 @@ fn copy_row(
 /// `target[i * steps + phase] = source[i]`.
 #[inline(always)]
 fn interleave(target: &mut [f32], source: &[f32], steps: usize, phase: usize) {
-    if steps == 1 {
-        target.copy_from_slice(&source[..target.len()]);
-    } else {
-        for (target, source) in target.iter_mut().skip(phase).step_by(steps).zip(source) {
-            *target = *source;
-        }
+    let (whole, last) = match steps {
+        2 => target.as_chunks_mut::<2>(),
+        _ => (&mut [][..], target),
+    };
+    let (pairs, rest) = source.split_at(whole.len());
+    for (target, source) in whole.iter_mut().zip(pairs) {
+        target[phase % 2] = *source;
+    }
+    let last = last.iter_mut().skip(phase).step_by(steps);
+    for (target, source) in last.zip(rest) {
+        *target = *source;
     }
 }
