@@ -5,6 +5,7 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
+import { remember } from "./settings.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Face, Landmarks, Picture, Quad, Strengths } from "../shared/types.js" */
@@ -350,6 +351,10 @@ export class Session extends EventTarget {
     if (this.#restarts.length > MAX_RESTARTS) {
       this.#fail(new Failure({ code: "gone", message: t("engine.gone"), hint: failure.message }));
       return;
+    }
+    if (this.#restarts.length === MAX_RESTARTS && this.engine.status.info?.backend === "webgpu") {
+      remember({ backend: "cpu" });
+      this.#emit("notice", t("engine.gpuGivenUp"));
     }
     this.#emit("notice", t("engine.recovered"));
     await this.restartEngine();

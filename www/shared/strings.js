@@ -37,6 +37,7 @@ const STRINGS = {
   "engine.noEstimate": "Not measured yet: the first face will tell how fast this machine is.",
   "engine.selfTestFailed": "The graphics card computed wrong numbers, so the processor is used instead.",
   "engine.gpuFailed": "The graphics card could not be used ({reason}); the processor takes over.",
+  "engine.gpuGivenUp": "The graphics card failed twice; the processor is used from now on. Switch back under “Engine”.",
   "engine.recovered": "The engine stopped and was started again. Your photo and your sliders are kept.",
   "engine.gone": "The engine stopped again and again. Switch it under “Engine”, or reload the page.",
 

@@ -17,3 +17,18 @@ export async function probe() {
   const software = adapter.info.isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(" "));
   return { kind: software ? "software" : "real", name };
 }
+
+/**
+ * Reports the loss or the misbehaviour of any device asked for from now on. The engine asks for its device inside wasm,
+ * where a lost device may only mean that an answer never comes.
+ * @param {(reason: string) => void} onFailure
+ */
+export function watchDevices(onFailure) {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    const device = await requestDevice.call(this, descriptor);
+    void device.lost.then(({ message }) => onFailure(message));
+    device.addEventListener("uncapturederror", ({ error }) => onFailure(error.message));
+    return device;
+  };
+}

@@ -3,13 +3,23 @@ import { Failure } from "../shared/failure.js";
 import { ownFile } from "../shared/own-model.js";
 import { answerCalls, notify } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
-import { probe } from "./adapter.js";
+import { probe, watchDevices } from "./adapter.js";
 import { ShardLoader } from "./weights.js";
 
 /** @import { Backend, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
 
 /** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
 let engine;
+
+/**
+ * Ends this worker's use: the page hears of it as a crash, and starts another.
+ * @param {string} reason
+ */
+function fall(reason) {
+  setTimeout(() => {
+    throw new Error(`GPU device lost: ${reason}`);
+  });
+}
 
 function running() {
   if (!engine) throw new Failure({ code: "not-started", message: "the engine has not been started" });
@@ -67,6 +77,7 @@ answerCalls({
     if (backend === "webgpu" && (await probe()).kind === "none") {
       throw new Failure({ code: "no-adapter", message: t("error.noAdapter"), hint: t("hint.useCpu") });
     }
+    if (backend === "webgpu") watchDevices(fall);
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
     const started = await module.Engine.create(backend);
