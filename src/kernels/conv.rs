@@ -67,8 +67,8 @@ pub(super) struct Plan {
     pub part: usize,
     /// Values of one channel of the padded input.
     pub stride: usize,
-    /// Offsets of each phase's kernel elements in a channel of the padded input.
-    pub taps: Vec<Vec<usize>>,
+    /// Offsets in the padded input of each phase's kernel elements, for `depth` channels.
+    pub offsets: Vec<Vec<usize>>,
     /// Values of one row of sums.
     pub sums: usize,
     /// Blocks of output channels that a task takes.
@@ -254,6 +254,12 @@ impl ConvLayer {
             .min(blocks);
         let task_blocks = blocks.div_ceil(shares);
         let touched = parts * high.reach * (self.isa.width(self.block) + 2 * LINE) * bytes;
+        let depth = (INNER_BYTES / touched).clamp(1, self.input);
+        let offsets = |phase: &Phase| {
+            let taps = phase.offsets(&self.axes, pitch, part);
+            let channel = |channel: usize| taps.iter().map(move |tap| channel * stride + tap);
+            (0..depth).flat_map(channel).collect()
+        };
         Plan {
             inputs,
             outputs,
@@ -264,15 +270,11 @@ impl ConvLayer {
             parts,
             part,
             stride,
-            taps: self
-                .phases
-                .iter()
-                .map(|phase| phase.offsets(&self.axes, pitch, part))
-                .collect(),
+            offsets: self.phases.iter().map(offsets).collect(),
             sums,
             blocks: task_blocks,
             group: (SUMS_BYTES / block_sums(sums)).clamp(1, task_blocks),
-            depth: (INNER_BYTES / touched).max(1),
+            depth,
         }
     }
 

@@ -135,16 +135,15 @@ impl<T: Tiled, J: Job> WithSimd for Bound<T, J> {
     }
 }
 
-/// One output block and one block of input channels, over a stretch of positions.
+/// Products to sum for one block of output channels.
 #[derive(Clone, Copy)]
 pub(super) struct Sweep<'a> {
-    /// `[channels][taps][block]`.
+    /// `[offsets][block]`.
     pub weights: &'a [f32],
-    /// Offset of each tap from the position's own offset in a channel.
-    pub taps: &'a [usize],
-    /// `[channels]` of `stride` values each.
+    /// Where the input for each weight begins, relative to the position.
+    pub offsets: &'a [usize],
+    /// Padded input.
     pub input: &'a [f32],
-    pub stride: usize,
 }
 
 /// An instruction set and the tile sizes that suit its registers.
@@ -248,12 +247,6 @@ fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
     sums_stride: usize,
     fresh: bool,
 ) {
-    let Sweep {
-        weights,
-        taps,
-        input,
-        stride,
-    } = work;
     let width = VECTORS * S::F32_LANES;
     let mut registers = [[simd.splat_f32s(0.0); VECTORS]; BLOCK];
     if !fresh {
@@ -262,16 +255,14 @@ fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
             registers.copy_from_slice(sums);
         }
     }
-    let (weights, _) = weights.as_chunks::<BLOCK>();
-    for (channel, weights) in weights.chunks_exact(taps.len()).enumerate() {
-        let input = &input[channel * stride + position..];
-        for (weights, &tap) in weights.iter().zip(taps) {
-            let vectors = S::as_simd_f32s(&input[tap..][..width]).0;
-            for (registers, &weight) in registers.iter_mut().zip(weights) {
-                let weight = simd.splat_f32s(weight);
-                for (register, &vector) in registers.iter_mut().zip(vectors) {
-                    *register = simd.multiply_add(weight, vector, *register);
-                }
+    let input = &work.input[position..];
+    let (weights, _) = work.weights.as_chunks::<BLOCK>();
+    for (weights, &offset) in weights.iter().zip(work.offsets) {
+        let vectors = S::as_simd_f32s(&input[offset..][..width]).0;
+        for (registers, &weight) in registers.iter_mut().zip(weights) {
+            let weight = simd.splat_f32s(weight);
+            for (register, &vector) in registers.iter_mut().zip(vectors) {
+                *register = simd.multiply_add(weight, vector, *register);
             }
         }
     }

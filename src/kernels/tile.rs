@@ -175,18 +175,19 @@ impl Tile<'_> {
         sums: &mut [f32],
     ) {
         let (layer, plan) = (self.layer, self.plan);
-        let (weights, taps) = (&layer.phases[phase].weights, &plan.taps[phase]);
+        let (weights, offsets) = (&layer.phases[phase].weights, &plan.offsets[phase]);
+        let taps = layer.phases[phase].taps.len();
         let lines = rows.count + 2 * layer.axes[1].halo;
         let begin = rows.carried * plan.pitch;
         let end = (lines - 1) * plan.pitch + plan.columns;
         let end = begin + (end - begin).next_multiple_of(S::F32_LANES);
         let block_sums = layer.block * plan.sums;
-        if taps.is_empty() {
+        if taps == 0 {
             sums[..group.len() * block_sums].fill(0.0);
             return;
         }
         let width = S::width(layer.block);
-        let channel_weights = taps.len() * layer.block;
+        let channel_weights = taps * layer.block;
         for first in (0..layer.input).step_by(plan.depth) {
             let last = (first + plan.depth).min(layer.input);
             for start in (begin..end).step_by(width) {
@@ -195,9 +196,8 @@ impl Tile<'_> {
                     let work = Sweep {
                         weights: &weights
                             [base + first * channel_weights..base + last * channel_weights],
-                        taps,
+                        offsets,
                         input: &input[first * plan.stride..],
-                        stride: plan.stride,
                     };
                     let count = width.min(end - start);
                     simd.sweep(
