@@ -6,41 +6,38 @@
 
 use burn::{
     module::Module,
-    nn::conv::{Conv1d, Conv2d},
     tensor::{Device, Tensor, activation},
 };
 
 use crate::{
     config::ModelConfig,
     layers::{
-        Activation, BasicConv, BatchNorm, EqualConv2d, LEAKY_SLOPE, PRelu, conv1d, conv2d, fuse,
-        normalise, resize_bilinear, style_activation,
+        Activation, BasicConv, BatchNorm, Conv, NoParameters, PRelu, conv_norm, conv1d, conv2d,
+        equal_conv2d, resize_bilinear,
     },
 };
 
 /// Convolution, normalisation, leaky ReLU, convolution over rows of style vectors.
-type RowLayers = (Conv1d, Option<BatchNorm>, Activation, Conv1d);
+type RowLayers = (Conv<3>, Option<BatchNorm>, NoParameters, Conv<3>);
 
 fn row_layers(channels: [usize; 3], kernel: usize, last_bias: bool, device: &Device) -> RowLayers {
     let [input, middle, output] = channels;
     (
         conv1d([input, middle], kernel, true, device),
         Some(BatchNorm::new(middle, device)),
-        Activation,
+        NoParameters,
         conv1d([middle, output], 1, last_bias, device),
     )
 }
 
 fn apply_rows(layers: &RowLayers, x: Tensor<3>) -> Tensor<3> {
     let (first, norm, _, last) = layers;
-    let x = activation::leaky_relu(normalise(norm, first.forward(x)), LEAKY_SLOPE);
-    last.forward(x)
+    last.forward(conv_norm(first, norm, x, Activation::LeakyRelu))
 }
 
 fn fuse_rows(layers: RowLayers) -> RowLayers {
-    let (first, norm, activation, last) = layers;
-    let (first, norm) = fuse(first, norm);
-    (first, norm, activation, last)
+    let (first, norm, between, last) = layers;
+    (first.fuse(norm), None, between, last.fuse(None))
 }
 
 /// Gains and offsets of the latent code.
@@ -80,10 +77,10 @@ impl LatentFusion {
 /// The discrepancy information compensation network (`SAF.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Dicn {
-    conv_layer1: (Conv2d, Option<BatchNorm>, PRelu),
-    semantic: (BasicConv<Conv2d>, Conv2d, BasicConv<Conv2d>, Conv2d),
-    att: (BasicConv<Conv2d>, Conv2d),
-    condition_shift3: (EqualConv2d, Activation, EqualConv2d),
+    conv_layer1: (Conv<4>, Option<BatchNorm>, PRelu),
+    semantic: (BasicConv<4>, Conv<4>, BasicConv<4>, Conv<4>),
+    att: (BasicConv<4>, Conv<4>),
+    condition_shift3: (Conv<4>, NoParameters, Conv<4>),
     aff1d: LatentFusion,
     latent_map: usize,
     rows: usize,
@@ -118,9 +115,9 @@ impl Dicn {
             ),
             att: (basic([feature, feature], 1), square(feature)),
             condition_shift3: (
-                EqualConv2d::new([3, condition], device),
-                Activation,
-                EqualConv2d::new([condition, condition], device),
+                equal_conv2d([3, condition], device),
+                NoParameters,
+                equal_conv2d([condition, condition], device),
             ),
             aff1d: LatentFusion::new(rows, styles, device),
             latent_map: sizes.latent_map,
@@ -134,7 +131,7 @@ impl Dicn {
     /// Map `[batch, 3, side, side]`, G `[batch, channels, inject, inject]`, residual like G.
     pub fn residual(&self, map: Tensor<4>, feature: Tensor<4>) -> Tensor<4> {
         let (conv, norm, prelu) = &self.conv_layer1;
-        let x = prelu.forward(normalise(norm, conv.forward(map)));
+        let x = conv_norm(conv, norm, map, Activation::PRelu(prelu));
         let (first, second, third, fourth) = &self.semantic;
         let x = second.forward(first.forward(x));
         let semantic = fourth.forward(third.forward(x));
@@ -148,8 +145,8 @@ impl Dicn {
     /// Map `[batch, 3, side, side]`, codes `[batch, styles, style_dim]`, result like the codes.
     pub fn compensate_codes(&self, map: Tensor<4>, codes: Tensor<3>) -> Tensor<3> {
         let [batch, _, style_dim] = codes.dims();
-        let x = style_activation(self.condition_shift3.0.forward(map));
-        let x = self.condition_shift3.2.forward(x);
+        let (first, _, second) = &self.condition_shift3;
+        let x = second.forward(first.forward_with(None, map, Activation::Style));
         let x = resize_bilinear(x, [self.latent_map; 2], false);
         let rows = x.reshape([batch, self.rows, style_dim]);
         self.aff1d.forward(rows, codes)
@@ -158,12 +155,18 @@ impl Dicn {
     /// Folds every normalisation that follows a convolution into it.
     pub fn fuse(self) -> Self {
         let (conv, norm, prelu) = self.conv_layer1;
-        let (conv, norm) = fuse(conv, norm);
         let (first, second, third, fourth) = self.semantic;
+        let (before, between, after) = self.condition_shift3;
         Self {
-            conv_layer1: (conv, norm, prelu),
-            semantic: (first.fuse(), second, third.fuse(), fourth),
-            att: (self.att.0.fuse(), self.att.1),
+            conv_layer1: (conv.fuse(norm), None, prelu),
+            semantic: (
+                first.fuse(),
+                second.fuse(None),
+                third.fuse(),
+                fourth.fuse(None),
+            ),
+            att: (self.att.0.fuse(), self.att.1.fuse(None)),
+            condition_shift3: (before.fuse(None), between, after.fuse(None)),
             aff1d: self.aff1d.fuse(),
             ..self
         }

@@ -6,21 +6,22 @@
 
 use burn::{
     module::Module,
-    nn::conv::{Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d},
     tensor::{Device, Tensor, activation},
 };
 
 use crate::{
     config::ModelConfig,
     encoder::Bottleneck,
-    layers::{BasicConv, BatchNorm, conv2d, conv3d, deconv2d, deconv3d, fuse, normalise},
+    layers::{
+        Activation, BasicConv, BatchNorm, Conv, conv_norm, conv2d, conv3d, deconv2d, deconv3d,
+    },
 };
 
 /// Channels of the map before the last three bottlenecks.
 const RGB_WIDTH: usize = 16;
 
 /// A 3x3 [`BasicConv`].
-fn basic2d(channels: [usize; 2], stride: usize, device: &Device) -> BasicConv<Conv2d> {
+fn basic2d(channels: [usize; 2], stride: usize, device: &Device) -> BasicConv<4> {
     BasicConv::new(
         conv2d(channels, 3, stride, false, device),
         channels[1],
@@ -34,7 +35,7 @@ fn basic3d(
     kernel: [usize; 3],
     stride: usize,
     device: &Device,
-) -> BasicConv<Conv3d> {
+) -> BasicConv<5> {
     BasicConv::new(
         conv3d(channels, kernel, stride, device),
         channels[1],
@@ -45,11 +46,11 @@ fn basic3d(
 /// Five convolutions down to an eighth of the side.
 #[derive(Module, Debug)]
 struct Features {
-    fe1: BasicConv<Conv2d>,
-    fe2: BasicConv<Conv2d>,
-    fe3: BasicConv<Conv2d>,
-    fe4: BasicConv<Conv2d>,
-    fe5: BasicConv<Conv2d>,
+    fe1: BasicConv<4>,
+    fe2: BasicConv<4>,
+    fe3: BasicConv<4>,
+    fe4: BasicConv<4>,
+    fe5: BasicConv<4>,
 }
 
 /// Features at 1, 1/2, 1/4 and 1/8 of the side, `[batch, channels, side, side]` each.
@@ -95,8 +96,8 @@ impl Features {
 /// Doubles a feature, appends the finer one and mixes both.
 #[derive(Module, Debug)]
 struct UpsampleConcat {
-    conv1: BasicConv<ConvTranspose2d>,
-    conv2: BasicConv<Conv2d>,
+    conv1: BasicConv<4>,
+    conv2: BasicConv<4>,
 }
 
 impl UpsampleConcat {
@@ -127,7 +128,7 @@ struct FeatureUp {
     deconv8_4: UpsampleConcat,
     deconv4_2: UpsampleConcat,
     deconv2_1: UpsampleConcat,
-    conv4: BasicConv<Conv2d>,
+    conv4: BasicConv<4>,
 }
 
 impl FeatureUp {
@@ -162,9 +163,9 @@ impl FeatureUp {
 /// Context-guided fusion of the volume with a feature of the original.
 #[derive(Module, Debug)]
 struct ContextFusion {
-    semantic: (BasicConv<Conv2d>, Conv2d),
-    att: (BasicConv<Conv3d>, Conv3d),
-    agg: BasicConv<Conv3d>,
+    semantic: (BasicConv<4>, Conv<4>),
+    att: (BasicConv<5>, Conv<5>),
+    agg: BasicConv<5>,
 }
 
 impl ContextFusion {
@@ -199,15 +200,15 @@ impl ContextFusion {
 
     fn fuse(self) -> Self {
         Self {
-            semantic: (self.semantic.0.fuse(), self.semantic.1),
-            att: (self.att.0.fuse(), self.att.1),
+            semantic: (self.semantic.0.fuse(), self.semantic.1.fuse(None)),
+            att: (self.att.0.fuse(), self.att.1.fuse(None)),
             agg: self.agg.fuse(),
         }
     }
 }
 
-type Pair = (BasicConv<Conv3d>, BasicConv<Conv3d>);
-type Triple = (BasicConv<Conv3d>, BasicConv<Conv3d>, BasicConv<Conv3d>);
+type Pair = (BasicConv<5>, BasicConv<5>);
+type Triple = (BasicConv<5>, BasicConv<5>, BasicConv<5>);
 
 /// 3-d hourglass over the descriptor volume.
 #[derive(Module, Debug)]
@@ -215,9 +216,9 @@ struct Hourglass {
     conv1: Pair,
     conv2: Pair,
     conv3: Pair,
-    conv3_up: BasicConv<ConvTranspose3d>,
-    conv2_up: BasicConv<ConvTranspose3d>,
-    conv1_up: BasicConv<ConvTranspose3d>,
+    conv3_up: BasicConv<5>,
+    conv2_up: BasicConv<5>,
+    conv1_up: BasicConv<5>,
     agg_0: Triple,
     agg_1: Triple,
     cgf_32: ContextFusion,
@@ -288,7 +289,7 @@ impl Hourglass {
             conv3: pair(self.conv3),
             conv3_up: self.conv3_up.fuse(),
             conv2_up: self.conv2_up.fuse(),
-            conv1_up: self.conv1_up,
+            conv1_up: self.conv1_up.fuse(),
             agg_0: triple(self.agg_0),
             agg_1: triple(self.agg_1),
             cgf_32: self.cgf_32.fuse(),
@@ -304,11 +305,11 @@ pub struct Dipn {
     feature1: Features,
     feature2: Features,
     feature_up: FeatureUp,
-    conv: BasicConv<Conv2d>,
-    desc: Conv2d,
-    corr_stem: BasicConv<Conv3d>,
+    conv: BasicConv<4>,
+    desc: Conv<4>,
+    corr_stem: BasicConv<5>,
     hourglass_fusion: Hourglass,
-    rgb1: (BasicConv<Conv2d>, Conv2d, Option<BatchNorm>),
+    rgb1: (BasicConv<4>, Conv<4>, Option<BatchNorm>),
     rgb: Vec<Bottleneck>,
 }
 
@@ -351,25 +352,24 @@ impl Dipn {
         let volume = self.corr_stem.forward(volume.unsqueeze_dim::<5>(1));
         let volume = self.hourglass_fusion.forward(volume, &guide);
         let (first, second, norm) = &self.rgb1;
-        let x = second.forward(first.forward(volume.squeeze_dim::<4>(1)));
-        let x = activation::relu(normalise(norm, x));
+        let x = first.forward(volume.squeeze_dim::<4>(1));
+        let x = conv_norm(second, norm, x, Activation::Relu);
         self.rgb.iter().fold(x, |x, unit| unit.forward(x))
     }
 
     /// Folds every normalisation that follows a convolution into it.
     pub fn fuse(self) -> Self {
         let (first, second, norm) = self.rgb1;
-        let (second, norm) = fuse(second, norm);
         Self {
             feature1: self.feature1.fuse(),
             feature2: self.feature2.fuse(),
             feature_up: self.feature_up.fuse(),
             conv: self.conv.fuse(),
+            desc: self.desc.fuse(None),
             corr_stem: self.corr_stem.fuse(),
             hourglass_fusion: self.hourglass_fusion.fuse(),
-            rgb1: (first.fuse(), second, norm),
+            rgb1: (first.fuse(), second.fuse(norm), None),
             rgb: self.rgb.into_iter().map(Bottleneck::fuse).collect(),
-            ..self
         }
     }
 }

@@ -5,15 +5,12 @@
 
 use burn::{
     module::Module,
-    nn::conv::Conv2d,
     tensor::{Device, Tensor, activation},
 };
 
 use crate::{
     config::ModelConfig,
-    layers::{
-        BatchNorm, EqualLinear, LEAKY_SLOPE, PRelu, conv2d, fuse, normalise, resize_bilinear,
-    },
+    layers::{Activation, BatchNorm, Conv, EqualLinear, PRelu, conv_norm, conv2d, resize_bilinear},
 };
 
 /// Reduction of the squeeze-and-excitation blocks.
@@ -25,8 +22,8 @@ const MIDDLE_HEADS: usize = 7;
 /// Squeeze-and-excitation: channel gates from global averages.
 #[derive(Module, Debug)]
 struct SqueezeExcite {
-    fc1: Conv2d,
-    fc2: Conv2d,
+    fc1: Conv<4>,
+    fc2: Conv<4>,
 }
 
 impl SqueezeExcite {
@@ -40,16 +37,23 @@ impl SqueezeExcite {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let mean = x.clone().mean_dim(2).mean_dim(3);
-        let gate = self.fc2.forward(activation::relu(self.fc1.forward(mean)));
-        x * activation::sigmoid(gate)
+        let squeezed = self.fc1.forward_with(None, mean, Activation::Relu);
+        x * activation::sigmoid(self.fc2.forward(squeezed))
+    }
+
+    fn fuse(self) -> Self {
+        Self {
+            fc1: self.fc1.fuse(None),
+            fc2: self.fc2.fuse(None),
+        }
     }
 }
 
 type Residual = (
     BatchNorm,
-    Conv2d,
+    Conv<4>,
     PRelu,
-    Conv2d,
+    Conv<4>,
     Option<BatchNorm>,
     Option<SqueezeExcite>,
 );
@@ -57,7 +61,7 @@ type Residual = (
 /// Improved residual unit (IR), optionally with squeeze-and-excitation (IR-SE).
 #[derive(Module, Debug)]
 pub struct Bottleneck {
-    shortcut_layer: Option<(Conv2d, Option<BatchNorm>)>,
+    shortcut_layer: Option<(Conv<4>, Option<BatchNorm>)>,
     res_layer: Residual,
     stride: usize,
 }
@@ -89,13 +93,13 @@ impl Bottleneck {
     /// `[batch, in, height, width]` to `[batch, out, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let shortcut = match &self.shortcut_layer {
-            Some((conv, norm)) => normalise(norm, conv.forward(x.clone())),
+            Some((conv, norm)) => conv_norm(conv, norm, x.clone(), Activation::Identity),
             None if self.stride == 1 => x.clone(),
             None => subsample(x.clone(), self.stride),
         };
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
-        let residual = prelu.forward(conv1.forward(norm.forward(x)));
-        let residual = normalise(last_norm, conv2.forward(residual));
+        let residual = conv1.forward_with(Some(norm), x, Activation::PRelu(prelu));
+        let residual = conv_norm(conv2, last_norm, residual, Activation::Identity);
         shortcut
             + match squeeze {
                 Some(squeeze) => squeeze.forward(residual),
@@ -106,10 +110,13 @@ impl Bottleneck {
     /// Folds the normalisations that follow a convolution into it.
     pub fn fuse(self) -> Self {
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = self.res_layer;
-        let (conv2, last_norm) = fuse(conv2, last_norm);
+        let (conv1, conv2) = (conv1.fuse(None), conv2.fuse(last_norm));
+        let squeeze = squeeze.map(SqueezeExcite::fuse);
         Self {
-            shortcut_layer: self.shortcut_layer.map(|(conv, norm)| fuse(conv, norm)),
-            res_layer: (norm, conv1, prelu, conv2, last_norm, squeeze),
+            shortcut_layer: self
+                .shortcut_layer
+                .map(|(conv, norm)| (conv.fuse(norm), None)),
+            res_layer: (norm, conv1, prelu, conv2, None, squeeze),
             stride: self.stride,
         }
     }
@@ -127,7 +134,7 @@ fn subsample(x: Tensor<4>, stride: usize) -> Tensor<4> {
 /// Map-to-style head: strided convolutions down to one pixel, then a linear layer.
 #[derive(Module, Debug)]
 struct StyleHead {
-    convs: Vec<Conv2d>,
+    convs: Vec<Conv<4>>,
     linear: EqualLinear,
 }
 
@@ -146,20 +153,28 @@ impl StyleHead {
     /// `[batch, in, side, side]` to `[batch, style_dim]`.
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.convs.iter().fold(x, |x, conv| {
-            activation::leaky_relu(conv.forward(x), LEAKY_SLOPE)
+            conv.forward_with(None, x, Activation::LeakyRelu)
         });
         self.linear.forward(x.flatten::<2>(1, 3))
+    }
+
+    fn fuse(self) -> Self {
+        let convs = self.convs.into_iter().map(|conv| conv.fuse(None));
+        Self {
+            convs: convs.collect(),
+            linear: self.linear,
+        }
     }
 }
 
 /// The e4e encoder (`encoder.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Encoder {
-    input_layer: (Conv2d, Option<BatchNorm>, PRelu),
+    input_layer: (Conv<4>, Option<BatchNorm>, PRelu),
     body: Vec<Bottleneck>,
     styles: Vec<StyleHead>,
-    latlayer1: Conv2d,
-    latlayer2: Conv2d,
+    latlayer1: Conv<4>,
+    latlayer2: Conv<4>,
     taps: [usize; 3],
 }
 
@@ -208,7 +223,7 @@ impl Encoder {
     /// `[batch, 3, input_size, input_size]` in [-1, 1] to `[batch, styles, style_dim]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<3> {
         let (conv, norm, prelu) = &self.input_layer;
-        let mut x = prelu.forward(normalise(norm, conv.forward(x)));
+        let mut x = conv_norm(conv, norm, x, Activation::PRelu(prelu));
         let mut taps = Vec::with_capacity(self.taps.len());
         for (index, unit) in self.body.iter().enumerate() {
             x = unit.forward(x);
@@ -242,11 +257,13 @@ impl Encoder {
     /// Folds every normalisation that follows a convolution into it.
     pub fn fuse(self) -> Self {
         let (conv, norm, prelu) = self.input_layer;
-        let (conv, norm) = fuse(conv, norm);
         Self {
-            input_layer: (conv, norm, prelu),
+            input_layer: (conv.fuse(norm), None, prelu),
             body: self.body.into_iter().map(Bottleneck::fuse).collect(),
-            ..self
+            styles: self.styles.into_iter().map(StyleHead::fuse).collect(),
+            latlayer1: self.latlayer1.fuse(None),
+            latlayer2: self.latlayer2.fuse(None),
+            taps: self.taps,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! Modulation scales the *input* of a convolution with constant weights and demodulation scales its
 //! *output*, which is the same map as modulating the weights and needs no weight to be repacked per call.
 
+use std::sync::Arc;
+
 use burn::{
     module::{Module, Param},
     tensor::{
@@ -17,7 +19,10 @@ use burn::{
 
 use crate::{
     config::ModelConfig,
-    layers::{EqualLinear, parameter, style_activation},
+    kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled},
+    layers::{
+        Activation, EqualLinear, cpu_values, is_cpu, parameter, run_kernel, style_activation,
+    },
 };
 
 /// Added to the squared norm of modulated weights before its root is taken.
@@ -41,32 +46,45 @@ fn blur_kernel(channels: usize, device: &Device) -> Tensor<4> {
 /// Modulated convolution.
 #[derive(Module, Debug)]
 struct ModulatedConv {
-    weight: Param<Tensor<5>>,
+    weight: Option<Param<Tensor<5>>>,
     modulation: EqualLinear,
+    /// Factor of the equalised learning rate.
+    gain: f64,
+    /// Squared weights summed over the kernel, `[in, out]`, kept between calls.
+    #[module(skip)]
+    energy: Option<Tensor<2>>,
+    /// Takes the place of `weight` on the CPU.
+    #[module(skip)]
+    kernel: Option<Arc<ConvLayer>>,
 }
 
 impl ModulatedConv {
     fn new(channels: [usize; 2], kernel: usize, style_dim: usize, device: &Device) -> Self {
         let [input, output] = channels;
+        let weight = parameter([1, output, input, kernel, kernel], device);
         Self {
-            weight: parameter([1, output, input, kernel, kernel], device),
+            weight: Some(weight),
             modulation: EqualLinear::new([style_dim, input], device),
+            gain: 1.0 / ((input * kernel * kernel) as f64).sqrt(),
+            energy: None,
+            kernel: None,
         }
     }
 
     /// The constant weights, `[out, in, kernel, kernel]`.
     fn weight(&self) -> Tensor<4> {
-        self.weight.val().squeeze_dim::<4>(0)
+        let Some(weight) = &self.weight else {
+            unreachable!("a convolution has weights or a kernel");
+        };
+        weight.val().squeeze_dim::<4>(0)
     }
 
     /// Input scales from a style vector, with the equalised learning rate's factor:
     /// `[batch, style_dim]` to `[batch, in]`.
     fn modulate(&self, style: Tensor<2>) -> Tensor<2> {
-        let [_, _, input, height, width] = self.weight.dims();
-        self.modulation.forward(style) / ((input * height * width) as f64).sqrt()
+        self.modulation.forward(style) * self.gain
     }
 
-    /// Squared weights summed over the kernel, `[in, out]`.
     fn energy(&self) -> Tensor<2> {
         let weight = self.weight();
         let [output, input, height, width] = weight.dims();
@@ -77,6 +95,30 @@ impl ModulatedConv {
             .squeeze_dim::<2>(2)
             .transpose()
     }
+
+    /// Output scales that undo the input scales on average: `[batch, in]` to `[batch, out]`.
+    fn demodulate(&self, scales: Tensor<2>) -> Tensor<2> {
+        let energy = self.energy.clone().unwrap_or_else(|| self.energy());
+        let norm = scales.powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON;
+        norm.sqrt().recip()
+    }
+
+    /// Computes once what does not depend on the style, and on the CPU hands the weights to the kernels.
+    fn fuse(mut self, kind: Kind) -> Self {
+        self.energy = Some(self.energy());
+        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
+            let [_, output, input, height, width] = weight.dims();
+            let shape = [output, input, 1, height, width];
+            let layer = ConvLayer::new(&cpu_values(weight.into_value()), shape, kind);
+            self.kernel = Some(Arc::new(layer));
+        }
+        self
+    }
+}
+
+/// Row `index` of a `[batch, channels]` matrix.
+fn row(matrix: &[f32], channels: usize, index: usize) -> &[f32] {
+    &matrix[index * channels..][..channels]
 }
 
 /// Scales channels: `[batch, channels, height, width]` by `[batch, channels]`.
@@ -104,9 +146,6 @@ struct StyledConv {
     noise: NoiseInjection,
     activate: ActivationBias,
     upsample: bool,
-    /// [`ModulatedConv::energy`], kept between calls.
-    #[module(skip)]
-    energy: Option<Tensor<2>>,
 }
 
 impl StyledConv {
@@ -120,25 +159,52 @@ impl StyledConv {
                 bias: parameter([channels[1]], device),
             },
             upsample,
-            energy: None,
         }
     }
 
-    /// Computes once what does not depend on the style.
-    fn fuse(mut self) -> Self {
-        self.energy = Some(self.conv.energy());
-        self
+    fn fuse(self) -> Self {
+        let kind = if self.upsample {
+            Kind::Upsample
+        } else {
+            Kind::Forward {
+                stride: [1; 3],
+                padding: [0, 1, 1],
+            }
+        };
+        Self {
+            conv: self.conv.fuse(kind),
+            ..self
+        }
     }
 
     /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
     fn forward(&self, x: Tensor<4>, style: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
         let scales = self.conv.modulate(style);
+        let demodulation = self.conv.demodulate(scales.clone());
+        let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
+        let bias = self.activate.bias.val();
+        if let Some(kernel) = &self.conv.kernel {
+            let ([_, input], [_, output]) = (scales.dims(), demodulation.dims());
+            let (scales, demodulation) = (cpu_values(scales), cpu_values(demodulation));
+            let (noise, bias) = (cpu_values(noise), cpu_values(bias));
+            let mut no_slopes = Vec::new();
+            let activation = Activation::Style.kernel(&mut no_slopes);
+            return run_kernel(kernel, x, |index, values, dims| {
+                let prologue = Prologue {
+                    scale: Some(row(&scales, input, index)),
+                    shift: None,
+                };
+                let epilogue = Epilogue {
+                    scale: Some(row(&demodulation, output, index)),
+                    noise: Some(&noise),
+                    bias: Some(&bias),
+                    activation,
+                };
+                kernel.run(values, dims, &prologue, &epilogue).0
+            });
+        }
         let weight = self.conv.weight();
         let output = weight.dims()[0];
-        let energy = self.energy.clone().unwrap_or_else(|| self.conv.energy());
-        let demodulation = (scales.clone().powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON)
-            .sqrt()
-            .recip();
         let x = scale_channels(x, scales);
         let x = if self.upsample {
             let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
@@ -150,8 +216,7 @@ impl StyledConv {
             let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
             conv2d(x, weight, None, options)
         };
-        let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
-        let bias = self.activate.bias.val().reshape([1, output, 1, 1]);
+        let bias = bias.reshape([1, output, 1, 1]);
         style_activation(scale_channels(x, demodulation) + noise + bias)
     }
 }
@@ -173,13 +238,45 @@ impl ToRgb {
 
     /// `[batch, in, side, side]` to `[batch, 3, side, side]`; `skip` has half the side.
     fn forward(&self, x: Tensor<4>, style: Tensor<2>, skip: Option<Tensor<4>>) -> Tensor<4> {
-        let weight = self.conv.weight();
-        let x = scale_channels(x, self.conv.modulate(style));
+        let scales = self.conv.modulate(style);
+        if let Some(kernel) = &self.conv.kernel {
+            let [_, input] = scales.dims();
+            let (scales, bias) = (cpu_values(scales), cpu_values(self.bias.val()));
+            let skip = skip.map(|skip| (skip.dims(), cpu_values(skip)));
+            let epilogue = Epilogue {
+                bias: Some(&bias),
+                ..Epilogue::default()
+            };
+            return run_kernel(kernel, x, |index, values, dims| {
+                let prologue = Prologue {
+                    scale: Some(row(&scales, input, index)),
+                    shift: None,
+                };
+                let (mut picture, _) = kernel.run(values, dims, &prologue, &epilogue);
+                if let Some(([_, channels, height, width], skip)) = &skip {
+                    let small = row(skip, channels * height * width, index);
+                    add_upsampled(&mut picture, small, [*channels, *height, *width]);
+                }
+                picture
+            });
+        }
+        let x = scale_channels(x, scales);
         let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-        let rgb = conv2d(x, weight, None, options) + self.bias.val();
+        let rgb = conv2d(x, self.conv.weight(), None, options) + self.bias.val();
         match skip {
             Some(skip) => rgb + upsample_rgb(skip),
             None => rgb,
+        }
+    }
+
+    fn fuse(self) -> Self {
+        let kind = Kind::Forward {
+            stride: [1; 3],
+            padding: [0; 3],
+        };
+        Self {
+            conv: self.conv.fuse(kind),
+            bias: self.bias,
         }
     }
 }
@@ -265,7 +362,9 @@ impl Generator {
     pub fn fuse(self) -> Self {
         Self {
             conv1: self.conv1.fuse(),
+            to_rgb1: self.to_rgb1.fuse(),
             convs: self.convs.into_iter().map(StyledConv::fuse).collect(),
+            to_rgbs: self.to_rgbs.into_iter().map(ToRgb::fuse).collect(),
             ..self
         }
     }
@@ -364,7 +463,11 @@ mod tests {
     fn the_rgb_layer_matches_pytorch() {
         let case = Case::open("to_rgb");
         let layer = case.load(ToRgb::new(6, 10, case.device()), &[]);
-        case.check(layer.forward(case.input(0), case.input(1), Some(case.input(2))));
+        let forward = |layer: &ToRgb| {
+            case.check(layer.forward(case.input(0), case.input(1), Some(case.input(2))));
+        };
+        forward(&layer);
+        forward(&layer.fuse());
     }
 
     #[test]

@@ -3,22 +3,26 @@
 //! Field names are those of the released PyTorch checkpoints: a parameter's path in the module tree
 //! is its tensor name (tuples stand for `nn.Sequential`, so positions count from 0).
 //! All networks run in inference mode; batch normalisation uses its running statistics.
+//!
+//! Loaded layers compute with the backend's own operations. `fuse` folds normalisations into convolutions
+//! and, on the CPU, hands the weights to this crate's kernels, which do a convolution and what surrounds it
+//! in one pass over memory.
+
+use std::sync::Arc;
 
 use burn::{
-    module::{Initializer, Module, ModuleDisplay, Param},
-    nn::{
-        PaddingConfig1d, PaddingConfig2d, PaddingConfig3d,
-        conv::{
-            Conv1d, Conv1dConfig, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose2d,
-            ConvTranspose2dConfig, ConvTranspose3d, ConvTranspose3dConfig,
-        },
-    },
+    module::{Initializer, Module, Param},
     tensor::{
-        Device, Tensor, activation,
-        module::interpolate,
-        ops::{InterpolateMode, InterpolateOptions},
+        Device, Tensor, TensorData, activation,
+        module::{
+            conv_transpose2d, conv_transpose3d, conv2d as backend_conv2d, conv3d as backend_conv3d,
+            interpolate,
+        },
+        ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions},
     },
 };
+
+use crate::kernels::{self, ConvLayer, Epilogue, Kind, Prologue};
 
 /// Negative slope of the leaky ReLUs in the encoder, DIPN and DICN (PyTorch's default).
 pub const LEAKY_SLOPE: f64 = 0.01;
@@ -37,6 +41,12 @@ fn per_channel<const D: usize>(values: Tensor<1>) -> Tensor<D> {
     let mut shape = [1; D];
     shape[1] = values.dims()[0];
     values.reshape(shape)
+}
+
+/// Values of a tensor on the CPU, without a copy if nothing else holds it.
+pub(crate) fn cpu_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let values = tensor.into_data().try_into_vec::<f32>();
+    values.expect("networks compute in f32")
 }
 
 /// Batch normalisation over dimension 1 with fixed statistics.
@@ -87,88 +97,330 @@ impl PRelu {
             weight: parameter([channels], device),
         }
     }
-
-    /// # Shapes
-    /// `[batch, channels, height, width]` to the same.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        activation::prelu(x, self.weight.val())
-    }
 }
 
 /// A place in an `nn.Sequential` that holds a layer without parameters.
 #[derive(Module, Debug)]
-pub struct Activation;
+pub struct NoParameters;
 
-/// A linear map over channels that a following normalisation can be folded into.
-pub trait Convolution<const D: usize>: Module + ModuleDisplay {
-    /// Applies the convolution.
-    fn convolve(&self, x: Tensor<D>) -> Tensor<D>;
-    /// The convolution followed by `y * scale + shift` per output channel, as one convolution.
-    fn then_affine(self, scale: Tensor<1>, shift: Tensor<1>) -> Self;
+/// Activation after a convolution.
+#[derive(Clone, Copy, Debug)]
+pub enum Activation<'a> {
+    /// None.
+    Identity,
+    /// [`LEAKY_SLOPE`].
+    LeakyRelu,
+    /// StyleGAN2's: [`STYLE_SLOPE`] and a gain of sqrt(2).
+    Style,
+    /// Zero below zero.
+    Relu,
+    /// Learned slopes.
+    PRelu(&'a PRelu),
 }
 
-macro_rules! convolution {
-    ($layer:ty, $dims:literal, $output:literal) => {
-        impl Convolution<$dims> for $layer {
-            fn convolve(&self, x: Tensor<$dims>) -> Tensor<$dims> {
-                self.forward(x)
-            }
+impl Activation<'_> {
+    fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => x,
+            Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
+            Self::Style => style_activation(x),
+            Self::Relu => activation::relu(x),
+            Self::PRelu(prelu) => activation::prelu(x, prelu.weight.val()),
+        }
+    }
 
-            fn then_affine(mut self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
-                let mut shape = [1; $dims];
-                shape[$output] = scale.dims()[0];
-                self.weight = self
-                    .weight
-                    .map(|weight| weight * scale.clone().reshape(shape));
-                let shift = match self.bias.take() {
-                    Some(bias) => bias.into_value() * scale + shift,
-                    None => shift,
+    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU.
+    pub(crate) fn kernel(self, slopes: &mut Vec<f32>) -> kernels::Activation<'_> {
+        let leaky = |slope: f64, gain: f64| kernels::Activation::LeakyRelu {
+            slope: slope as f32,
+            gain: gain as f32,
+        };
+        match self {
+            Self::Identity => kernels::Activation::Identity,
+            Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
+            Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),
+            Self::Relu => kernels::Activation::RELU,
+            Self::PRelu(prelu) => {
+                *slopes = cpu_values(prelu.weight.val());
+                kernels::Activation::PRelu(slopes)
+            }
+        }
+    }
+}
+
+/// Position of the weights' output and input channels, stride and padding of a [`Conv`].
+#[derive(Clone, Debug)]
+struct Geometry {
+    stride: usize,
+    /// Depth, height, width.
+    padding: [usize; 3],
+    transposed: bool,
+    /// Factor on the weights (equalised learning rate).
+    gain: f64,
+}
+
+/// Convolution or transposed convolution in 1, 2 or 3 dimensions (`D` counts batch and channels too).
+#[derive(Module, Debug)]
+pub struct Conv<const D: usize> {
+    weight: Option<Param<Tensor<D>>>,
+    bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    geometry: Geometry,
+    /// Takes the place of `weight` on the CPU.
+    #[module(skip)]
+    kernel: Option<Arc<ConvLayer>>,
+}
+
+impl<const D: usize> Conv<D> {
+    /// A convolution with weights `[out, in, kernel...]`, "same" padding at stride 1.
+    fn new(shape: [usize; D], stride: usize, bias: bool, device: &Device) -> Self {
+        let mut padding = [0; 3];
+        for (padding, side) in padding.iter_mut().rev().zip(shape[2..].iter().rev()) {
+            *padding = side / 2;
+        }
+        Self {
+            weight: Some(parameter(shape, device)),
+            bias: bias.then(|| parameter([shape[0]], device)),
+            geometry: Geometry {
+                stride,
+                padding,
+                transposed: false,
+                gain: 1.0,
+            },
+            kernel: None,
+        }
+    }
+
+    /// A transposed convolution that doubles every side: kernel 4, stride 2, padding 1, no bias.
+    fn doubling(channels: [usize; 2], device: &Device) -> Self {
+        let mut shape = [4; D];
+        shape[..2].copy_from_slice(&channels);
+        let mut padding = [1; 3];
+        padding[..5 - D].fill(0);
+        Self {
+            weight: Some(parameter(shape, device)),
+            bias: None,
+            geometry: Geometry {
+                stride: 2,
+                padding,
+                transposed: true,
+                gain: 1.0,
+            },
+            kernel: None,
+        }
+    }
+
+    /// With equalised learning rate: the weights are divided by the root of what one output sees.
+    fn equalised(mut self) -> Self {
+        let seen: usize = self
+            .weight
+            .iter()
+            .flat_map(|weight| weight.lazy_shape()[1..].to_vec())
+            .product();
+        self.geometry.gain = 1.0 / (seen as f64).sqrt();
+        self
+    }
+
+    /// # Shapes
+    /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
+    pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+        self.forward_with(None, x, Activation::Identity)
+    }
+
+    /// Normalisation before the convolution, if any, and activation after it.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`].
+    pub fn forward_with(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        match &self.kernel {
+            Some(kernel) => self.run_kernel(kernel, norm, x, activation),
+            None => {
+                let x = match norm {
+                    Some(norm) => norm.forward(x),
+                    None => x,
                 };
-                self.bias = Some(Param::from_tensor(shift));
-                self
+                activation.forward(self.run_backend(x))
             }
         }
-    };
-}
+    }
 
-convolution!(Conv1d, 3, 0);
-convolution!(Conv2d, 4, 0);
-convolution!(Conv3d, 5, 0);
-convolution!(ConvTranspose2d, 4, 1);
-convolution!(ConvTranspose3d, 5, 1);
-
-/// Folds `norm` into the convolution before it, so that one pass does both.
-pub fn fuse<const D: usize, C: Convolution<D>>(
-    conv: C,
-    norm: Option<BatchNorm>,
-) -> (C, Option<BatchNorm>) {
-    match norm {
-        Some(norm) => {
+    fn run_kernel(
+        &self,
+        kernel: &ConvLayer,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        let affine = norm.map(|norm| {
             let (scale, shift) = norm.affine();
-            (conv.then_affine(scale, shift), None)
+            (cpu_values(scale), cpu_values(shift))
+        });
+        let prologue = Prologue {
+            scale: affine.as_ref().map(|(scale, _)| scale.as_slice()),
+            shift: affine.as_ref().map(|(_, shift)| shift.as_slice()),
+        };
+        let bias = self.bias.as_ref().map(|bias| cpu_values(bias.val()));
+        let mut slopes = Vec::new();
+        let epilogue = Epilogue {
+            bias: bias.as_deref(),
+            activation: activation.kernel(&mut slopes),
+            ..Epilogue::default()
+        };
+        run_kernel(kernel, x, |_, input, dims| {
+            kernel.run(input, dims, &prologue, &epilogue).0
+        })
+    }
+
+    fn run_backend(&self, x: Tensor<D>) -> Tensor<D> {
+        let Some(weight) = &self.weight else {
+            unreachable!("a convolution has weights or a kernel");
+        };
+        let Geometry {
+            stride,
+            padding,
+            transposed,
+            gain,
+        } = self.geometry;
+        let x = if gain == 1.0 { x } else { x * gain };
+        let bias = self.bias.as_ref().map(Param::val);
+        let weight = weight.val();
+        let mut dims = x.dims();
+        if D == 5 {
+            let (x, weight) = (raise::<D, 5>(x), raise::<D, 5>(weight));
+            let stride = [stride; 3];
+            let y = if transposed {
+                let options = ConvTransposeOptions::new(stride, padding, [0; 3], [1; 3], 1);
+                conv_transpose3d(x, weight, bias, options)
+            } else {
+                backend_conv3d(
+                    x,
+                    weight,
+                    bias,
+                    ConvOptions::new(stride, padding, [1; 3], 1),
+                )
+            };
+            dims.copy_from_slice(&y.dims());
+            y.reshape(dims)
+        } else {
+            let (x, weight) = (raise::<D, 4>(x), raise::<D, 4>(weight));
+            let (stride, padding) = ([stride; 2], [padding[1], padding[2]]);
+            let y = if transposed {
+                let options = ConvTransposeOptions::new(stride, padding, [0; 2], [1; 2], 1);
+                conv_transpose2d(x, weight, bias, options)
+            } else {
+                backend_conv2d(
+                    x,
+                    weight,
+                    bias,
+                    ConvOptions::new(stride, padding, [1; 2], 1),
+                )
+            };
+            let found = y.dims();
+            dims[..2].copy_from_slice(&found[..2]);
+            dims[2..].copy_from_slice(&found[6 - D..]);
+            y.reshape(dims)
         }
-        None => (conv, None),
+    }
+
+    /// Folds `norm`, which follows, into the weights, and on the CPU hands them to the kernels.
+    pub fn fuse(mut self, norm: Option<BatchNorm>) -> Self {
+        if let Some(norm) = norm {
+            let (scale, shift) = norm.affine();
+            let mut shape = [1; D];
+            shape[usize::from(self.geometry.transposed)] = scale.dims()[0];
+            let scales = scale.clone().reshape(shape);
+            self.weight = self
+                .weight
+                .map(|weight| weight.map(|weight| weight * scales));
+            let shift = match self.bias.take() {
+                Some(bias) => bias.into_value() * scale + shift,
+                None => shift,
+            };
+            self.bias = Some(Param::from_tensor(shift));
+        }
+        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
+            let weight = weight.into_value() * self.geometry.gain;
+            let shape = volume_dims(&weight.dims());
+            let mut stride = [self.geometry.stride; 3];
+            stride[..5 - D].fill(1);
+            let padding = self.geometry.padding;
+            let kind = if self.geometry.transposed {
+                Kind::Transposed { stride, padding }
+            } else {
+                Kind::Forward { stride, padding }
+            };
+            let layer = ConvLayer::new(&cpu_values(weight), shape, kind);
+            self.kernel = Some(Arc::new(layer));
+        }
+        self
     }
 }
 
-/// Applies a normalisation that may have been folded away.
-pub fn normalise<const D: usize>(norm: &Option<BatchNorm>, x: Tensor<D>) -> Tensor<D> {
-    match norm {
-        Some(norm) => norm.forward(x),
-        None => x,
+/// Whether this crate's own kernels can compute there.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    *device == crate::device::cpu()
+}
+
+/// `[first, second, ...]` of up to three more sides as `[first, second, depth, height, width]`.
+fn volume_dims(dims: &[usize]) -> [usize; 5] {
+    let mut volume = [1; 5];
+    volume[..2].copy_from_slice(&dims[..2]);
+    let sides = dims.len() - 2;
+    volume[5 - sides..].copy_from_slice(&dims[2..]);
+    volume
+}
+
+/// A tensor with sides of 1 put behind its first two dimensions.
+fn raise<const D: usize, const E: usize>(x: Tensor<D>) -> Tensor<E> {
+    let volume = volume_dims(&x.dims());
+    let mut shape = [1; E];
+    shape[..2].copy_from_slice(&volume[..2]);
+    shape[2..].copy_from_slice(&volume[7 - E..]);
+    x.reshape(shape)
+}
+
+/// Runs a CPU kernel on each picture of a batch.
+///
+/// `run` takes the picture's index in the batch, its values and its dimensions `[channels, depth, height, width]`,
+/// and returns the values of the result.
+pub(crate) fn run_kernel<const D: usize>(
+    kernel: &ConvLayer,
+    x: Tensor<D>,
+    run: impl Fn(usize, &[f32], [usize; 4]) -> Vec<f32>,
+) -> Tensor<D> {
+    let device = x.device();
+    let mut shape = x.dims();
+    let [batch, dims @ ..] = volume_dims(&shape);
+    let values = cpu_values(x);
+    let output_dims = kernel.output_dims(dims);
+    shape[1] = output_dims[0];
+    shape[2..].copy_from_slice(&output_dims[6 - D..]);
+    let mut pictures = values
+        .chunks_exact(values.len() / batch)
+        .enumerate()
+        .map(|(index, picture)| run(index, picture, dims));
+    let mut output = pictures.next().unwrap_or_default();
+    for picture in pictures {
+        output.extend(picture);
     }
+    Tensor::from_data(TensorData::new(output, shape), &device)
 }
 
 /// Convolution, batch normalisation and leaky ReLU.
 #[derive(Module, Debug)]
-pub struct BasicConv<C: Module> {
-    conv: C,
+pub struct BasicConv<const D: usize> {
+    conv: Conv<D>,
     bn: Option<BatchNorm>,
 }
 
-impl<C: Module> BasicConv<C> {
+impl<const D: usize> BasicConv<D> {
     /// Normalises the `channels` outputs of `conv`.
-    pub fn new(conv: C, channels: usize, device: &Device) -> Self {
+    pub fn new(conv: Conv<D>, channels: usize, device: &Device) -> Self {
         Self {
             conv,
             bn: Some(BatchNorm::new(channels, device)),
@@ -176,34 +428,40 @@ impl<C: Module> BasicConv<C> {
     }
 
     /// Without normalisation.
-    pub fn plain(conv: C) -> Self {
+    pub fn plain(conv: Conv<D>) -> Self {
         Self { conv, bn: None }
     }
 
     /// Convolution and normalisation, without the activation.
-    pub fn linear<const D: usize>(&self, x: Tensor<D>) -> Tensor<D>
-    where
-        C: Convolution<D>,
-    {
-        normalise(&self.bn, self.conv.convolve(x))
+    pub fn linear(&self, x: Tensor<D>) -> Tensor<D> {
+        conv_norm(&self.conv, &self.bn, x, Activation::Identity)
     }
 
     /// # Shapes
     /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D>
-    where
-        C: Convolution<D>,
-    {
-        activation::leaky_relu(self.linear(x), LEAKY_SLOPE)
+    pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+        conv_norm(&self.conv, &self.bn, x, Activation::LeakyRelu)
     }
 
     /// Folds the normalisation into the convolution.
-    pub fn fuse<const D: usize>(self) -> Self
-    where
-        C: Convolution<D>,
-    {
-        let (conv, bn) = fuse(self.conv, self.bn);
-        Self { conv, bn }
+    pub fn fuse(self) -> Self {
+        Self {
+            conv: self.conv.fuse(self.bn),
+            bn: None,
+        }
+    }
+}
+
+/// Convolution, a normalisation unless it has been folded away, and an activation.
+pub fn conv_norm<const D: usize>(
+    conv: &Conv<D>,
+    norm: &Option<BatchNorm>,
+    x: Tensor<D>,
+    activation: Activation,
+) -> Tensor<D> {
+    match norm {
+        Some(norm) => activation.forward(norm.forward(conv.forward(x))),
+        None => conv.forward_with(None, x, activation),
     }
 }
 
@@ -214,56 +472,36 @@ pub fn conv2d(
     stride: usize,
     bias: bool,
     device: &Device,
-) -> Conv2d {
-    let padding = kernel / 2;
-    Conv2dConfig::new(channels, [kernel; 2])
-        .with_stride([stride; 2])
-        .with_padding(PaddingConfig2d::Explicit(
-            padding, padding, padding, padding,
-        ))
-        .with_bias(bias)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+) -> Conv<4> {
+    let [input, output] = channels;
+    Conv::new([output, input, kernel, kernel], stride, bias, device)
 }
 
 /// 1-d convolution with an odd kernel and "same" padding.
-pub fn conv1d(channels: [usize; 2], kernel: usize, bias: bool, device: &Device) -> Conv1d {
-    Conv1dConfig::new(channels[0], channels[1], kernel)
-        .with_padding(PaddingConfig1d::Explicit(kernel / 2, kernel / 2))
-        .with_bias(bias)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+pub fn conv1d(channels: [usize; 2], kernel: usize, bias: bool, device: &Device) -> Conv<3> {
+    let [input, output] = channels;
+    Conv::new([output, input, kernel], 1, bias, device)
 }
 
 /// 3-d convolution without bias; the kernel `[depth, height, width]` is odd, with "same" padding at stride 1.
-pub fn conv3d(channels: [usize; 2], kernel: [usize; 3], stride: usize, device: &Device) -> Conv3d {
-    let [depth, height, width] = kernel.map(|side| side / 2);
-    Conv3dConfig::new(channels, kernel)
-        .with_stride([stride; 3])
-        .with_padding(PaddingConfig3d::Explicit(depth, height, width))
-        .with_bias(false)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+pub fn conv3d(channels: [usize; 2], kernel: [usize; 3], stride: usize, device: &Device) -> Conv<5> {
+    let ([input, output], [depth, height, width]) = (channels, kernel);
+    Conv::new([output, input, depth, height, width], stride, false, device)
+}
+
+/// 3x3 convolution with bias and equalised learning rate: weights are divided by sqrt(in * 9).
+pub fn equal_conv2d(channels: [usize; 2], device: &Device) -> Conv<4> {
+    conv2d(channels, 3, 1, true, device).equalised()
 }
 
 /// Transposed 2-d convolution that doubles height and width: kernel 4, stride 2, padding 1, no bias.
-pub fn deconv2d(channels: [usize; 2], device: &Device) -> ConvTranspose2d {
-    ConvTranspose2dConfig::new(channels, [4; 2])
-        .with_stride([2; 2])
-        .with_padding([1; 2])
-        .with_bias(false)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+pub fn deconv2d(channels: [usize; 2], device: &Device) -> Conv<4> {
+    Conv::doubling(channels, device)
 }
 
 /// Transposed 3-d convolution that doubles depth, height and width: kernel 4, stride 2, padding 1, no bias.
-pub fn deconv3d(channels: [usize; 2], device: &Device) -> ConvTranspose3d {
-    ConvTranspose3dConfig::new(channels, [4; 3])
-        .with_stride([2; 3])
-        .with_padding([1; 3])
-        .with_bias(false)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+pub fn deconv3d(channels: [usize; 2], device: &Device) -> Conv<5> {
+    Conv::doubling(channels, device)
 }
 
 /// Bilinear resize without antialiasing.
@@ -324,48 +562,17 @@ impl EqualLinear {
     }
 }
 
-/// 3x3 convolution with equalised learning rate: weights are divided by sqrt(in * 9).
-#[derive(Module, Debug)]
-pub struct EqualConv2d {
-    weight: Param<Tensor<4>>,
-    bias: Param<Tensor<1>>,
-}
-
-impl EqualConv2d {
-    /// From `channels[0]` to `channels[1]` channels.
-    pub fn new(channels: [usize; 2], device: &Device) -> Self {
-        let [input, output] = channels;
-        Self {
-            weight: parameter([output, input, 3, 3], device),
-            bias: parameter([output], device),
-        }
-    }
-
-    /// # Shapes
-    /// `[batch, in, height, width]` to `[batch, out, height, width]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let scale = 1.0 / ((weight.dims()[1] * 9) as f64).sqrt();
-        burn::tensor::module::conv2d(
-            x * scale,
-            weight,
-            Some(self.bias.val()),
-            burn::tensor::ops::ConvOptions::new([1, 1], [1, 1], [1, 1], 1),
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::golden::Case;
 
     /// Checks a layer as loaded and with its normalisation folded in.
-    fn check<const D: usize, C: Convolution<D>>(name: &'static str, conv: C, channels: usize) {
+    fn check<const D: usize>(name: &'static str, conv: Conv<D>, channels: usize) {
         let case = Case::open(name);
         let layer = case.load(BasicConv::new(conv, channels, case.device()), &[]);
-        case.check(layer.forward::<D>(case.input(None)));
-        case.check(layer.fuse::<D>().forward::<D>(case.input(None)));
+        case.check(layer.forward(case.input(None)));
+        case.check(layer.fuse().forward(case.input(None)));
     }
 
     #[test]
@@ -383,7 +590,8 @@ mod tests {
         let case = Case::open("conv3d_transposed_plain");
         let layer = BasicConv::plain(deconv3d([4, 1], case.device()));
         let layer = case.load(layer, &[]);
-        case.check(layer.linear::<5>(case.input(None)));
+        case.check(layer.linear(case.input(None)));
+        case.check(layer.fuse().linear(case.input(None)));
     }
 
     #[test]
@@ -392,8 +600,9 @@ mod tests {
         let layer = case.load(EqualLinear::new([10, 7], case.device()), &[]);
         case.check(layer.forward(case.input(None)));
         let case = Case::open("equal_conv");
-        let layer = case.load(EqualConv2d::new([6, 4], case.device()), &[]);
+        let layer = case.load(equal_conv2d([6, 4], case.device()), &[]);
         case.check(layer.forward(case.input(None)));
+        case.check(layer.fuse(None).forward(case.input(None)));
     }
 
     #[test]

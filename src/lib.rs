@@ -29,6 +29,7 @@ pub mod generator;
 #[cfg(test)]
 mod golden;
 pub mod import;
+pub mod kernels;
 pub mod layers;
 pub mod model;
 pub mod picture;

@@ -3,7 +3,7 @@
 //! Everything runs inside a module worker. Errors are thrown as plain objects `{code, message, hint}`.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io::{self, BufReader, Read, Seek, SeekFrom},
 };
 
@@ -428,7 +428,7 @@ impl Engine {
         preview_size: Option<usize>,
     ) -> Result<PictureJs, JsValue> {
         let (engine, session) = self.session()?;
-        let strengths: HashMap<String, f32> = argument(strengths)?;
+        let strengths: BTreeMap<String, f32> = argument(strengths)?;
         let strengths = strengths
             .iter()
             .map(|(name, &value)| (name.as_str(), value));

@@ -115,7 +115,10 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let mut moved = codes.clone();
     ganspace_shift(&mut moved, axis, &mean, deviations[2], 2..5, THIRD);
     let third = engine.codes_tensor(moved);
-    check4("edit.third", sdic.edit(&third, inversion.residual.clone(), size));
+    check4(
+        "edit.third",
+        sdic.edit(&third, inversion.residual.clone(), size),
+    );
 }
 
 /// All sliders at 0 give the reconstruction, and small strengths small changes.
@@ -133,7 +136,11 @@ fn edits_start_at_the_reconstruction(device: &Device) {
         let edited = engine.directions().apply(&codes, strengths).unwrap();
         let residual = inversion.residual.clone();
         let size = engine.config().image_size;
-        let edited = picture(engine.sdic().edit(&engine.codes_tensor(edited), residual, size));
+        let edited = picture(
+            engine
+                .sdic()
+                .edit(&engine.codes_tensor(edited), residual, size),
+        );
         let pairs = edited.iter().zip(&reconstruction);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)
     };
@@ -184,7 +191,8 @@ mod gpu {
 
     static GPU: LazyLock<Device> = LazyLock::new(|| {
         let gpu = pollster::block_on(sdic::device::gpu::open());
-        gpu.expect("a Vulkan driver, such as Mesa's lavapipe").device
+        gpu.expect("a Vulkan driver, such as Mesa's lavapipe")
+            .device
     });
 
     #[test]
