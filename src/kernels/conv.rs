@@ -23,6 +23,8 @@ const SUMS_BYTES: usize = 1 << 18;
 const INNER_BYTES: usize = 24 << 10;
 /// Rows of positions in a task, at least, where every task repeats some of its neighbour's work.
 const BAND_ROWS: usize = 32;
+/// Bytes of a row of input that one such position may touch.
+const SWEEP_BYTES: usize = 5 * 64;
 /// Values in a cache line.
 const LINE: usize = 16;
 
@@ -253,7 +255,7 @@ impl ConvLayer {
             .div_ceil(total.div_ceil(band) * positions(0))
             .min(blocks);
         let task_blocks = blocks.div_ceil(shares);
-        let touched = parts * high.reach * (self.isa.width(self.block) + 2 * LINE) * bytes;
+        let touched = parts * high.reach * SWEEP_BYTES;
         let depth = (INNER_BYTES / touched).clamp(1, self.input);
         let offsets = |phase: &Phase| {
             let taps = phase.offsets(&self.axes, pitch, part);

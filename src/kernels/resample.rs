@@ -35,15 +35,19 @@ pub(super) fn blur_rows<'a>(
             *mixed = ((a + d) + 3.0 * (b + c)) / 16.0;
         }
     }
-    let (pairs, _) = target.as_chunks_mut::<2>();
-    let windows = even[1..]
-        .iter()
-        .zip(&even[2..])
-        .zip(odd.iter().zip(&odd[1..]).zip(&odd[2..]));
-    for (pair, ((even, next_even), ((last_odd, odd), next_odd))) in pairs.iter_mut().zip(windows) {
-        *pair = [
-            (last_odd + next_even) + 3.0 * (even + odd),
-            (even + next_odd) + 3.0 * (odd + next_even),
+    interpolate(target.as_chunks_mut::<2>().0, even, odd);
+}
+
+/// The filter along a row, whose values at `2 x` and `2 x + 1` are `even[x + 1]` and `odd[x + 1]`.
+#[inline(always)]
+fn interpolate(target: &mut [[f32; 2]], even: &[f32], odd: &[f32]) {
+    let count = target.len();
+    let [last_odd, odd, next_odd] = [0, 1, 2].map(|shift| &odd[shift..][..count]);
+    let [even, next_even] = [1, 2].map(|shift| &even[shift..][..count]);
+    for x in 0..count {
+        target[x] = [
+            (last_odd[x] + next_even[x]) + 3.0 * (even[x] + odd[x]),
+            (even[x] + next_odd[x]) + 3.0 * (odd[x] + next_even[x]),
         ];
     }
 }

@@ -79,23 +79,6 @@ impl Isa {
         }
     }
 
-    /// Positions that the inner loop takes at once, with blocks of `block` output channels.
-    pub(super) fn width(self, block: usize) -> usize {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Token::Avx512(_) => pulp::x86::V4::width(block),
-            #[cfg(target_arch = "x86_64")]
-            Token::Avx2(_) => pulp::x86::V3::width(block),
-            #[cfg(target_arch = "x86_64")]
-            Token::Sse4(_) => pulp::x86::V2::width(block),
-            #[cfg(target_arch = "aarch64")]
-            Token::Neon(_) => pulp::aarch64::Neon::width(block),
-            #[cfg(target_arch = "wasm32")]
-            Token::Simd128(_) => pulp::wasm::Simd128::width(block),
-            Token::Scalar(_) => pulp::Scalar::width(block),
-        }
-    }
-
     /// Output channels to compute at once for a layer with `channels` of them.
     ///
     /// At most what the registers hold; the blocks of a layer are equal, so the last one may be padded.
@@ -154,25 +137,27 @@ pub(super) trait Tiled: Simd {
     /// `a * b + c`, fused where that is fast.
     fn multiply_add(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
 
-    /// Positions that [`Tiled::sweep`] takes at once with blocks of `block` output channels.
-    fn width(block: usize) -> usize;
+    /// Vectors of positions to take at once with blocks of `block` output channels, at most `most` if that
+    /// is positive.
+    fn vectors(block: usize, most: usize) -> usize;
 
-    /// Adds the products to `sums`, `[block]` rows of `sums_stride` values, of which `length` count,
-    /// a multiple of the lanes; `fresh` starts from zero.
+    /// Adds the products at `vectors` vectors of positions from `position` on to `sums`, which are `[block]`
+    /// rows of `stride` values; `fresh` starts from zero.
+    #[expect(clippy::too_many_arguments)]
     fn sweep(
         self,
         block: usize,
+        vectors: usize,
         work: Sweep,
         position: usize,
         sums: &mut [f32],
-        sums_stride: usize,
-        length: usize,
+        stride: usize,
         fresh: bool,
     );
 }
 
 macro_rules! tiled {
-    ($simd:ty, $fused:literal, $most:literal, $($block:literal => $vectors:literal),+) => {
+    ($simd:ty, $fused:literal, $most:literal, $($block:literal => $($vectors:literal)+),+) => {
         impl Tiled for $simd {
             const BLOCK: usize = $most;
 
@@ -186,34 +171,30 @@ macro_rules! tiled {
             }
 
             #[inline(always)]
-            fn width(block: usize) -> usize {
+            fn vectors(block: usize, most: usize) -> usize {
                 match block {
-                    $($block => $vectors * Self::F32_LANES,)+
-                    _ => unreachable!("blocks have 1 to {} channels", $most),
+                    $($block => [$($vectors),+].into_iter().find(|&vectors| vectors <= most),)+
+                    _ => None,
                 }
+                .unwrap_or(1)
             }
 
             #[inline(always)]
             fn sweep(
                 self,
                 block: usize,
+                vectors: usize,
                 work: Sweep,
                 position: usize,
                 sums: &mut [f32],
-                sums_stride: usize,
-                length: usize,
+                stride: usize,
                 fresh: bool,
             ) {
-                match block {
-                    $($block => if length == $vectors * Self::F32_LANES {
-                        accumulate::<Self, $block, $vectors>(self, work, position, sums, sums_stride, fresh);
-                    } else {
-                        for start in (0..length).step_by(Self::F32_LANES) {
-                            let sums = &mut sums[start..];
-                            accumulate::<Self, $block, 1>(self, work, position + start, sums, sums_stride, fresh);
-                        }
-                    },)+
-                    _ => unreachable!("blocks have 1 to {} channels", $most),
+                match (block, vectors) {
+                    $($(($block, $vectors) => {
+                        accumulate::<Self, $block, $vectors>(self, work, position, sums, stride, fresh);
+                    })+)+
+                    _ => unreachable!("no tile of {block} channels by {vectors} vectors"),
                 }
             }
         }
@@ -222,20 +203,26 @@ macro_rules! tiled {
 
 // 32 registers of 16 lanes.
 #[cfg(target_arch = "x86_64")]
-tiled!(pulp::x86::V4, true, 8, 8 => 3, 7 => 3, 6 => 4, 5 => 4, 4 => 6, 3 => 7, 2 => 8, 1 => 8);
+tiled!(
+    pulp::x86::V4, true, 8,
+    8 => 3 2 1, 7 => 3 2 1, 6 => 4 2 1, 5 => 4 2 1, 4 => 6 3 1, 3 => 7 3 1, 2 => 8 3 1, 1 => 8 3 1
+);
 // 16 registers of 8 lanes.
 #[cfg(target_arch = "x86_64")]
-tiled!(pulp::x86::V3, true, 4, 4 => 3, 3 => 3, 2 => 5, 1 => 7);
+tiled!(pulp::x86::V3, true, 4, 4 => 3 2 1, 3 => 3 2 1, 2 => 5 2 1, 1 => 7 2 1);
 // 16 registers of 4 lanes, one of them for products.
 #[cfg(target_arch = "x86_64")]
-tiled!(pulp::x86::V2, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
+tiled!(pulp::x86::V2, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
 // 32 registers of 4 lanes.
 #[cfg(target_arch = "aarch64")]
-tiled!(pulp::aarch64::Neon, true, 8, 8 => 3, 7 => 3, 6 => 4, 5 => 4, 4 => 6, 3 => 7, 2 => 8, 1 => 8);
+tiled!(
+    pulp::aarch64::Neon, true, 8,
+    8 => 3 2 1, 7 => 3 2 1, 6 => 4 2 1, 5 => 4 2 1, 4 => 6 3 1, 3 => 7 3 1, 2 => 8 3 1, 1 => 8 3 1
+);
 // Browsers map these to 16 registers, one of them for products.
 #[cfg(target_arch = "wasm32")]
-tiled!(pulp::wasm::Simd128, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
-tiled!(pulp::Scalar, false, 4, 4 => 2, 3 => 3, 2 => 4, 1 => 6);
+tiled!(pulp::wasm::Simd128, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
+tiled!(pulp::Scalar, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
 
 /// The inner loop: `BLOCK` output channels by `VECTORS` vectors of positions stay in registers.
 #[inline(always)]
@@ -244,14 +231,14 @@ fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
     work: Sweep,
     position: usize,
     sums: &mut [f32],
-    sums_stride: usize,
+    stride: usize,
     fresh: bool,
 ) {
     let width = VECTORS * S::F32_LANES;
     let mut registers = [[simd.splat_f32s(0.0); VECTORS]; BLOCK];
     if !fresh {
         for (row, registers) in registers.iter_mut().enumerate() {
-            let sums = S::as_simd_f32s(&sums[row * sums_stride..][..width]).0;
+            let sums = S::as_simd_f32s(&sums[row * stride..][..width]).0;
             registers.copy_from_slice(sums);
         }
     }
@@ -267,7 +254,7 @@ fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
         }
     }
     for (row, registers) in registers.iter().enumerate() {
-        let sums = S::as_mut_simd_f32s(&mut sums[row * sums_stride..][..width]).0;
+        let sums = S::as_mut_simd_f32s(&mut sums[row * stride..][..width]).0;
         sums.copy_from_slice(registers);
     }
 }

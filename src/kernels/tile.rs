@@ -180,36 +180,32 @@ impl Tile<'_> {
         let lines = rows.count + 2 * layer.axes[1].halo;
         let begin = rows.carried * plan.pitch;
         let end = (lines - 1) * plan.pitch + plan.columns;
-        let end = begin + (end - begin).next_multiple_of(S::F32_LANES);
+        let vectors = (end - begin).div_ceil(S::F32_LANES);
         let block_sums = layer.block * plan.sums;
         if taps == 0 {
             sums[..group.len() * block_sums].fill(0.0);
             return;
         }
-        let width = S::width(layer.block);
         let channel_weights = taps * layer.block;
         for first in (0..layer.input).step_by(plan.depth) {
             let last = (first + plan.depth).min(layer.input);
-            for start in (begin..end).step_by(width) {
+            let input = &input[first * plan.stride..];
+            let mut done = 0;
+            while done < vectors {
+                let count = S::vectors(layer.block, vectors - done);
+                let start = begin + done * S::F32_LANES;
                 for (block, sums) in group.clone().zip(sums.chunks_mut(block_sums)) {
                     let base = block * layer.input * channel_weights;
+                    let range = base + first * channel_weights..base + last * channel_weights;
                     let work = Sweep {
-                        weights: &weights
-                            [base + first * channel_weights..base + last * channel_weights],
+                        weights: &weights[range],
                         offsets,
-                        input: &input[first * plan.stride..],
+                        input,
                     };
-                    let count = width.min(end - start);
-                    simd.sweep(
-                        layer.block,
-                        work,
-                        start,
-                        &mut sums[start..],
-                        plan.sums,
-                        count,
-                        first == 0,
-                    );
+                    let sums = &mut sums[start..];
+                    simd.sweep(layer.block, count, work, start, sums, plan.sums, first == 0);
                 }
+                done += count;
             }
         }
     }
