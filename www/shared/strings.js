@@ -169,6 +169,7 @@ const STRINGS = {
     "1 to 5 choose the view · C compares · hold B for the original · Ctrl+Z undoes, Ctrl+Shift+Z redoes · Ctrl+S saves · Ctrl+V pastes a photo",
   "about.modelTitle": "Model",
   "about.licence": "Licence: {licence}",
+  "about.card": "Model card",
   "about.storageTitle": "Storage",
   "about.storage": "{size} of model kept in this browser.",
   "about.remove": "Remove it",

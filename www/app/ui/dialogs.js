@@ -172,18 +172,30 @@ export async function openAlignDialog(session) {
 }
 
 /**
+ * The model card, folded.
+ * @param {string} url
+ */
+async function card(url) {
+  const response = await fetch(url).catch(() => undefined);
+  const text = response?.ok ? await response.text() : t("error.offline", { file: url });
+  return h("details", {}, h("summary", {}, t("about.card")), h("pre", { tabIndex: 0 }, text));
+}
+
+/**
  * @param {Engine} engine
  */
 export async function openAboutDialog(engine) {
   const { manifest } = engine;
-  byId("about-model", HTMLElement).replaceChildren(
-    ...(manifest
-      ? [
-          h("p", {}, h("strong", {}, manifest.title), `, ${pixels({ width: manifest.outputWidth, height: manifest.outputHeight })}. `, manifest.provenance),
-          h("p", {}, t("about.licence", { licence: manifest.licence })),
-        ]
-      : []),
-  );
+  const about = byId("about-model", HTMLElement);
+  about.replaceChildren();
+  if (manifest) {
+    const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = manifest;
+    about.append(
+      h("p", {}, h("strong", {}, title), `, ${pixels({ width, height })}. ${provenance}`),
+      h("p", {}, t("about.licence", { licence })),
+    );
+    if (modelCard && settings.model === "bundled") about.append(await card(`weights/${modelCard}`));
+  }
   const remove = byId("about-remove", HTMLButtonElement);
   const showSize = async () => {
     const bytes = await keptBytes();
