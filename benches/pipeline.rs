@@ -1,0 +1,111 @@
+//! Whole inversions and edits, cold and warm.
+//!
+//! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS]` prints seconds. With `--serve` instead of ROUNDS it
+//! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took,
+//! so that `benches/peer.py` can alternate with PyTorch.
+
+use std::{
+    io::{BufRead, Write, stdin, stdout},
+    path::PathBuf,
+    time::Instant,
+};
+
+use burn::tensor::Tensor;
+use sdic::{
+    engine::{Engine, EngineLoader, read},
+    pipeline::Inversion,
+    weights::WeightsDir,
+};
+
+fn open(weights: PathBuf) -> Engine {
+    let device = sdic::device::cpu();
+    let dir = WeightsDir::open(weights).expect("a weights directory");
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device).expect("a model");
+    for index in 0..dir.manifest().shards.len() {
+        let tensors = dir.read_shard(index).expect("a shard");
+        loader = loader.push_tensors(index, tensors).expect("parameters");
+    }
+    loader.finish().expect("all parameters")
+}
+
+/// Runs `work` and reads its result back; returns it with the seconds it took.
+fn timed<T>(work: impl FnOnce() -> (T, Tensor<4>)) -> (T, f64) {
+    let started = Instant::now();
+    let (value, image) = work();
+    pollster::block_on(read(image)).expect("values");
+    (value, started.elapsed().as_secs_f64())
+}
+
+struct Bench {
+    engine: Engine,
+    face: Tensor<4>,
+    inversion: Option<Inversion>,
+}
+
+impl Bench {
+    fn invert(&mut self) -> f64 {
+        let face = self.face.clone();
+        let (inversion, seconds) = timed(|| {
+            let inversion = self.engine.sdic().invert(face, |_| {});
+            let image = inversion.reconstruction.clone();
+            (inversion, image)
+        });
+        self.inversion = Some(inversion);
+        seconds
+    }
+
+    fn edit(&mut self) -> f64 {
+        let Some(inversion) = &self.inversion else {
+            return self.invert();
+        };
+        let residual = inversion.residual.clone();
+        let size = self.engine.config().image_size;
+        timed(|| ((), self.engine.sdic().edit(&inversion.codes, residual, size))).1
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let Some(weights) = arguments.next() else {
+        println!("usage: cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS | --serve]");
+        return;
+    };
+    let rounds = arguments.next();
+    let started = Instant::now();
+    let engine = open(weights.into());
+    let load = started.elapsed().as_secs_f64();
+    let side = engine.config().encoder.input_size;
+    let face = Tensor::zeros([1, 3, side, side], &sdic::device::cpu());
+    let mut bench = Bench {
+        engine,
+        face,
+        inversion: None,
+    };
+    if rounds.as_deref() == Some("--serve") {
+        println!("ready");
+        for line in stdin().lock().lines() {
+            let seconds = match line.as_deref().unwrap_or_default() {
+                "edit" => bench.edit(),
+                _ => bench.invert(),
+            };
+            println!("{seconds}");
+            let _ = stdout().flush();
+        }
+        return;
+    }
+    let rounds = rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    println!("load {load:.2} s");
+    println!("cold: invert {:.3} s, edit {:.3} s", bench.invert(), bench.edit());
+    for (name, run) in [
+        ("invert", Bench::invert as fn(&mut Bench) -> f64),
+        ("edit", Bench::edit),
+    ] {
+        let mut seconds: Vec<f64> = (0..rounds).map(|_| run(&mut bench)).collect();
+        seconds.sort_by(f64::total_cmp);
+        println!(
+            "warm: {name} median {:.3} s, fastest {:.3} s of {rounds}",
+            seconds[rounds / 2],
+            seconds[0]
+        );
+    }
+}
