@@ -60,12 +60,20 @@ impl Bench {
         };
         let residual = inversion.residual.clone();
         let size = self.engine.config().image_size;
-        timed(|| ((), self.engine.sdic().edit(&inversion.codes, residual, size))).1
+        timed(|| {
+            (
+                (),
+                self.engine.sdic().edit(&inversion.codes, residual, size),
+            )
+        })
+        .1
     }
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
     let Some(weights) = arguments.next() else {
         println!("usage: cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS | --serve]");
         return;
@@ -95,7 +103,11 @@ fn main() {
     }
     let rounds = rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     println!("load {load:.2} s");
-    println!("cold: invert {:.3} s, edit {:.3} s", bench.invert(), bench.edit());
+    println!(
+        "cold: invert {:.3} s, edit {:.3} s",
+        bench.invert(),
+        bench.edit()
+    );
     for (name, run) in [
         ("invert", Bench::invert as fn(&mut Bench) -> f64),
         ("edit", Bench::edit),

@@ -313,7 +313,7 @@ fn alignment_recovers_a_picture_from_any_place() {
 #[test]
 fn alignment_to_few_pixels_averages_instead_of_aliasing() {
     let photo = render(1200, 1200, |[x, y]| {
-        [if (x as usize + y as usize) % 2 == 0 {
+        [if (x as usize + y as usize).is_multiple_of(2) {
             0.0
         } else {
             254.0

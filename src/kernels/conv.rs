@@ -15,10 +15,10 @@ use super::{
     tile::{Task, Tile},
 };
 
-/// Bytes of padded input and sums that a tile may take: about half a second-level cache.
-const TILE_BYTES: usize = 1 << 20;
+/// Bytes of padded input and sums that a tile may take: most of a second-level cache.
+const TILE_BYTES: usize = 3 << 19;
 /// Bytes of sums kept before they are written out.
-const SUMS_BYTES: usize = 1 << 18;
+const SUMS_BYTES: usize = 1 << 19;
 /// Bytes of padded input that one position of the inner loop may touch: half a first-level cache.
 const INNER_BYTES: usize = 24 << 10;
 /// Rows of positions in a task, at least, where every task repeats some of its neighbour's work.

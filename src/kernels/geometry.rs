@@ -73,7 +73,7 @@ impl Axis {
                 let (steps, padding) = (stride[axis], padding[axis]);
                 // Inputs before and after position t that some output of t sees.
                 let before = (kernel - 1).saturating_sub(padding) / steps;
-                let after = (steps - 1 + padding) / steps;
+                let after = padding.div_ceil(steps);
                 (1, steps, before, before + after + 1, 0)
             }
             Kind::Upsample if axis == 0 => (1, 1, 0, 1, 0),

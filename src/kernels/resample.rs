@@ -15,7 +15,7 @@ pub(super) fn blur_rows<'a>(
     let columns = phase(0, 0, t).len();
     let (even, odd) = scratch[..2 * columns].split_at_mut(columns);
     for (column, mixed) in [&mut *even, &mut *odd].into_iter().enumerate() {
-        let rows = if row % 2 == 0 {
+        let rows = if row.is_multiple_of(2) {
             [
                 phase(1, column, t - 1),
                 phase(0, column, t),
@@ -75,7 +75,7 @@ pub fn add_upsampled(picture: &mut [f32], small: &[f32], dims: [usize; 3]) {
     for (index, target) in picture.chunks_exact_mut(2 * width).enumerate() {
         let (channel, row) = (index / (2 * height), index % (2 * height));
         let near = row / 2;
-        let far = if row % 2 == 0 {
+        let far = if row.is_multiple_of(2) {
             near.checked_sub(1)
         } else {
             Some(near + 1).filter(|&far| far < height)

@@ -209,7 +209,10 @@ tiled!(
 );
 // 16 registers of 8 lanes.
 #[cfg(target_arch = "x86_64")]
-tiled!(pulp::x86::V3, true, 4, 4 => 3 2 1, 3 => 3 2 1, 2 => 5 2 1, 1 => 7 2 1);
+tiled!(
+    pulp::x86::V3, true, 6,
+    6 => 2 1, 5 => 2 1, 4 => 2 1, 3 => 3 2 1, 2 => 4 2 1, 1 => 8 3 1
+);
 // 16 registers of 4 lanes, one of them for products.
 #[cfg(target_arch = "x86_64")]
 tiled!(pulp::x86::V2, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
@@ -221,7 +224,7 @@ tiled!(
 );
 // Browsers map these to 16 registers, one of them for products.
 #[cfg(target_arch = "wasm32")]
-tiled!(pulp::wasm::Simd128, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
+tiled!(pulp::wasm::Simd128, false, 4, 4 => 3 2 1, 3 => 4 2 1, 2 => 5 2 1, 1 => 8 3 1);
 tiled!(pulp::Scalar, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
 
 /// The inner loop: `BLOCK` output channels by `VECTORS` vectors of positions stay in registers.

@@ -146,7 +146,8 @@ fn compare(what: &str, found: &[f32], expected: &[f32]) -> Result<(), String> {
     }
     let largest = expected.iter().fold(1e-3f32, |most, x| most.max(x.abs()));
     for (index, (x, y)) in found.iter().zip(expected).enumerate() {
-        if !((x - y).abs() <= TOLERANCE * largest) {
+        let close = (x - y).abs() <= TOLERANCE * largest;
+        if !close {
             return Err(format!("{what}: value {index} is {x} instead of {y}"));
         }
     }

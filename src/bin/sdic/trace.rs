@@ -1,6 +1,10 @@
 //! `sdic trace`: every intermediate of an inversion, and edits by the reference's formulas.
 
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::{Tensor, module::avg_pool2d, ops::AvgPoolOptions};
 use clap::Args;
@@ -151,9 +155,9 @@ struct TensorFile {
 }
 
 impl TensorFile {
-    fn open(path: &PathBuf) -> Result<Self, Failure> {
+    fn open(path: &Path) -> Result<Self, Failure> {
         Ok(Self {
-            path: path.clone(),
+            path: path.to_path_buf(),
             bytes: read_file(path)?,
         })
     }
