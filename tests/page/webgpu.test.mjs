@@ -112,6 +112,31 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
   });
 }
 
+test("losing the device costs nothing: photo and sliders come back", { timeout: 4 * PATIENCE }, async () => {
+  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block" });
+  // Lets the test get at the device that the engine asks for.
+  await context.route("**/workers/adapter.js", async (route) => {
+    const body = await (await route.fetch()).text();
+    await route.fulfill({ contentType: "text/javascript", body: body.replace("return device;", "return (self.device = device);") });
+  });
+  await page.evaluate(() => localStorage.setItem("sdic", JSON.stringify({ backend: "webgpu" })));
+  await page.reload();
+  await modelReady(page);
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  await slide(page, "tilt", 50);
+  const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
+  await worker?.evaluate(() => /** @type {any} */ (self).device.destroy());
+  await page.locator(".notice", { hasText: "started again" }).waitFor();
+  await page.waitForSelector("#progress:not([hidden])");
+  await page.waitForSelector("#progress[hidden]", { state: "attached", timeout: 2 * PATIENCE });
+  await settled(page);
+  assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
+  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "50");
+  assert.ok(excess(await pixels(page), colours(golden.get("edit.tilt"))) <= 1e-3, "the edit");
+  await context.close();
+});
+
 test("without an adapter the choice is explained and closed", async () => {
   const plain = await launch();
   const { page } = await visit(plain, site.url);
