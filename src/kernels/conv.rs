@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 
 use super::{
     epilogue::Epilogue,
-    geometry::{Axis, Kind, Phase},
+    geometry::{Axis, Kind, Phase, Tap},
     simd::Isa,
     tile::{Task, Tile},
 };
@@ -127,20 +127,19 @@ impl ConvLayer {
                             }
                         }
                     }
-                    let blocks = output.div_ceil(block);
-                    let mut weights = Vec::with_capacity(blocks * block * input * taps.len());
-                    for first in (0..output).step_by(block) {
-                        for input in 0..input {
-                            for [depth, row, column] in &taps {
-                                let tap = (depth.index * kernel[1] + row.index) * kernel[2]
-                                    + column.index;
-                                weights.extend((first..first + block).map(|channel| {
-                                    if channel < output {
-                                        weight[source(channel, input) + tap]
-                                    } else {
-                                        0.0
-                                    }
-                                }));
+                    let element = |[depth, row, column]: &[Tap; 3]| {
+                        (depth.index * kernel[1] + row.index) * kernel[2] + column.index
+                    };
+                    let elements: Vec<usize> = taps.iter().map(element).collect();
+                    let stretch = taps.len() * block;
+                    let mut weights = vec![0.0; output.div_ceil(block) * input * stretch];
+                    for (index, target) in weights.chunks_mut(stretch.max(1)).enumerate() {
+                        let (first, input) = (index / input * block, index % input);
+                        for channel in first..output.min(first + block) {
+                            let source = &weight[source(channel, input)..][..area];
+                            let target = target[channel - first..].iter_mut().step_by(block);
+                            for (target, &element) in target.zip(&elements) {
+                                *target = source[element];
                             }
                         }
                     }
