@@ -11,8 +11,9 @@ import { fileURLToPath } from "node:url";
 const WWW = fileURLToPath(new URL("..", import.meta.url));
 const PAGE = ["index.html", "sw.js", "app.webmanifest", "app", "shared", "workers", "styles", "icons", "pkg"];
 const UNWANTED = /(^|\/)\.|\.d\.ts$|\.py$|(^|\/)package\.json$/;
-/** Not in the offline list: shards have a cache of their own, and the large engine is kept on its first use. */
-const ON_DEMAND = /^weights\/[^/]*\.safetensors$|^pkg\/webgpu\/|^sw\.js$|^shell\.js$/;
+/** Not in the offline list: shards have a cache of their own, the large engine is kept on its first use, and the rest
+ * serves installation only. */
+const ON_DEMAND = /^weights\/[^/]*\.safetensors$|^pkg\/webgpu\/|^sw\.js$|^shell\.js$|^icons\/screenshot/;
 
 /**
  * Every wanted file under `folder`, as paths relative to it.
