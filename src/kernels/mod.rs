@@ -2,7 +2,8 @@
 //!
 //! All pictures and volumes are `[channels, depth, height, width]` in row-major order; a picture has depth 1.
 //! Everything runs on the widest vector instructions of the processor it finds itself on ([`Isa`]) and,
-//! outside the browser, on all threads of the current rayon pool.
+//! outside the browser, on all threads of the current rayon pool. WebAssembly cannot ask what its browser
+//! has: there, vector instructions are used if the crate was compiled with `-C target-feature=+simd128`.
 
 mod conv;
 mod epilogue;
