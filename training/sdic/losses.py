@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 
 
-def face_weight(size: int, device=None):
-    """Pixel weights [1,1,S,S]: 1 at the border up to 3 on eyes, nose and mouth of an aligned face."""
+def face_weight(size: int, device=None, centre: float = 3.0):
+    """Pixel weights [1,1,S,S]: 1 at the border up to `centre` on eyes, nose and mouth of an aligned face."""
     at = (torch.arange(size, device=device) + 0.5) / size
     bell = torch.exp(-((at[:, None] - 0.56) ** 2 / 0.045 + (at[None] - 0.5) ** 2 / 0.03))
-    return (1 + 2 * bell)[None, None]
+    return (1 + (centre - 1) * bell)[None, None]
 
 
 def ssim_map(a, b):
