@@ -23,7 +23,7 @@ export class SliderPanel extends HTMLElement {
     const blocks = [...groups].map(([group, members]) =>
       h(
         "details",
-        { open: !FOLDED.has(group) },
+        { open: groups.size === 1 || !FOLDED.has(group) },
         h("summary", {}, translated(`group.${group}`, group)),
         h("div", { className: "rows" }, ...members.map((direction) => this.#row(direction))),
       ),
