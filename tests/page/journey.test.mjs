@@ -53,7 +53,7 @@ async function photoOf(page) {
 test("the start page loads the model and is accessible in both themes", async () => {
   const { page } = visitor;
   await modelReady(page);
-  assert.ok((await page.locator("#sample-list button").count()) > 0, "sample portraits");
+  await page.locator("#sample-list button").first().waitFor();
   assert.match((await page.locator("#engine-label").textContent()) ?? "", /^Processor ready$/);
   await accessible(page, "the start, light");
   await page.emulateMedia({ colorScheme: "dark" });

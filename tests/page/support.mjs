@@ -164,6 +164,12 @@ export function difference(a, b) {
  * @param {string} state for the message
  */
 export async function accessible(page, state) {
+  // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
+  await page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const passing = document.getAnimations().filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
+    await Promise.allSettled(passing.map(({ finished }) => finished));
+  });
   // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
