@@ -3,10 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::SafeTensors;
+use half::f16;
+use safetensors::{Dtype, SafeTensors};
 use sdic::{
     directions::ganspace_shift,
     engine::{Engine, EngineLoader, read},
+    picture,
     weights::WeightsDir,
 };
 
@@ -31,8 +33,19 @@ impl Golden {
     fn values(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let view = file.tensor(name).unwrap();
-        let values = view.data().as_chunks::<4>().0.iter();
-        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let data = view.data();
+        let values = match view.dtype() {
+            Dtype::F16 => {
+                let values = data.as_chunks::<2>().0.iter();
+                values
+                    .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
+                    .collect()
+            }
+            _ => {
+                let values = data.as_chunks::<4>().0.iter();
+                values.map(|bytes| f32::from_le_bytes(*bytes)).collect()
+            }
+        };
         (view.shape().to_vec(), values)
     }
 
@@ -59,7 +72,11 @@ impl Golden {
 }
 
 fn open_engine(device: &Device) -> Engine {
-    let dir = WeightsDir::open(golden("tiny")).unwrap();
+    open_weights(golden("tiny"), device)
+}
+
+fn open_weights(path: PathBuf, device: &Device) -> Engine {
+    let dir = WeightsDir::open(path).unwrap();
     let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
     for index in 0..dir.manifest().shards.len() {
         let tensors = dir.read_shard(index).unwrap();
@@ -121,6 +138,46 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     );
 }
 
+/// The bundled weights on three of their sample portraits.
+fn bundled_model_matches_pytorch(device: &Device) {
+    let weights = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("weights");
+    let engine = open_weights(weights.clone(), device);
+    let golden_values = Golden::open("final_trace.safetensors");
+    let smile = engine
+        .manifest()
+        .directions
+        .iter()
+        .find(|direction| direction.name == "smile")
+        .unwrap();
+    let half = smile.range[1] / 2.0;
+    for sample in ["01", "02", "03"] {
+        let file = fs::read(weights.join(format!("samples/{sample}.png"))).unwrap();
+        let face = engine.face_tensor(&picture::decode(&file).unwrap());
+        let inversion = engine.sdic().invert(face, |_| {});
+        let check4 = |name: &str, found: Tensor<4>| {
+            golden_values.check(&format!("{sample}.{name}"), found, 1e-3);
+        };
+        let check3 = |name: &str, found: Tensor<3>| {
+            golden_values.check(&format!("{sample}.{name}"), found, 1e-3);
+        };
+        check3("codes", inversion.initial_codes.clone());
+        check4("discrepancy", inversion.discrepancy.clone());
+        check3("wp", inversion.codes.clone());
+        check4("reconstruction", inversion.reconstruction.clone());
+        let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+        let edited = engine
+            .directions()
+            .apply(&codes, [("smile", half)])
+            .unwrap();
+        let size = engine.config().image_size;
+        let edited = engine.codes_tensor(edited);
+        check4(
+            "edit.smile",
+            engine.sdic().edit(&edited, inversion.residual, size),
+        );
+    }
+}
+
 /// All sliders at 0 give the reconstruction, and small strengths small changes.
 fn edits_start_at_the_reconstruction(device: &Device) {
     let engine = open_engine(device);
@@ -167,6 +224,11 @@ fn previews_stop_early(device: &Device) {
 }
 
 mod cpu {
+    #[test]
+    fn bundled_model_matches_pytorch() {
+        super::bundled_model_matches_pytorch(&sdic::device::cpu());
+    }
+
     #[test]
     fn pipeline_matches_pytorch() {
         super::pipeline_matches_pytorch(&sdic::device::cpu(), 1e-5);
