@@ -7,6 +7,8 @@ along, held to the pictures they make without compensation. The codes are compen
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import torch
 from torch import nn
@@ -18,6 +20,17 @@ from sdic.losses import face_weight, psnr, reconstruction_loss
 MARGIN_CELLS = 2  # cells of the injection layer at a crop's border that see padding, left out of the loss
 CACHE = 2000  # inversions per worker
 RATE = 2e-3
+
+
+@contextlib.contextmanager
+def noise_of_any_size(decoder):
+    """Noise maps of one value, which fit crops; the noise strengths of this budget are 0."""
+    maps = dict(decoder.noises.named_buffers())
+    for name in maps:
+        setattr(decoder.noises, name, torch.zeros(1, 1, 1, 1))
+    yield
+    for name, noise in maps.items():
+        setattr(decoder.noises, name, noise)
 
 
 @torch.no_grad()
@@ -57,7 +70,7 @@ def crop_losses(setup, model: Sdic, cache, rng):
     photo, initial, features, skip = (cut(t) for t in cache[:4])
     weight = inner(cut(face_weight(size)))
     codes = cache[4][torch.from_numpy(ids)]
-    with setup.autocast():
+    with setup.autocast(), noise_of_any_size(model.decoder):
         compensated = model.SAF.compensate(model.DIP(photo, initial.clamp(-1, 1)), features)
         out = model.decoder.tail(compensated, skip, codes)
         plain = model.decoder.tail(features, skip, codes)
@@ -71,10 +84,6 @@ def main():
     model = run.trained_model(setup.input, setup.budget.model)
     for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
         nn.init.zeros_(branch[3].weight)  # w' = w to begin with
-    # The noise strengths are 0; maps of one value fit crops of any size.
-    noises = {name: noise.clone() for name, noise in model.decoder.noises.named_buffers()}
-    for name in noises:
-        setattr(model.decoder.noises, name, torch.zeros(1, 1, 1, 1))
     average = run.Average(model, 0.995)
     model.eval().requires_grad_(False)
     learned = [*model.DIP.parameters(), *model.SAF.parameters(), *model.decoder.tail_parameters()]
@@ -104,9 +113,6 @@ def main():
                 done = average.module.invert(target)
             plain, full = (psnr(picture, target).mean() for picture in (done.initial, done.reconstruction))
             print(f"val real PSNR plain {plain:.2f} dB compensated {full:.2f} dB", flush=True)
-    for net in (model, average.module):
-        for name, noise in noises.items():
-            setattr(net.decoder.noises, name, noise)
     setup.checkpoint(parts, {"step": step}, last=True)
 
 
