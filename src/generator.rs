@@ -31,6 +31,8 @@ const DEMODULATION_EPSILON: f64 = 1e-8;
 const MAPPING_MULTIPLIER: f64 = 0.01;
 /// Added to the mean square of a random vector before its root is taken.
 const PIXEL_NORM_EPSILON: f64 = 1e-8;
+/// Values in the largest buffer that every WebGPU adapter must bind: 128 MiB.
+const MAX_BUFFER_VALUES: usize = (128 << 20) / size_of::<f32>();
 /// Taps of the separable low-pass filter behind every resampling.
 const BLUR: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
 
@@ -207,11 +209,7 @@ impl StyledConv {
         let output = weight.dims()[0];
         let x = scale_channels(x, scales);
         let x = if self.upsample {
-            let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
-            let x = conv_transpose2d(x, weight.swap_dims(0, 1), None, options);
-            let device = x.device();
-            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], output);
-            conv2d(x, blur_kernel(output, &device), None, options)
+            upsample_conv(x, weight, MAX_BUFFER_VALUES)
         } else {
             let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
             conv2d(x, weight, None, options)
@@ -219,6 +217,33 @@ impl StyledConv {
         let bias = bias.reshape([1, output, 1, 1]);
         style_activation(scale_channels(x, demodulation) + noise + bias)
     }
+}
+
+/// The upsampling convolution: transposed with stride 2, then the low-pass filter.
+///
+/// The transposed convolution's result is a little larger than the picture, [2h + 1, 2w + 1]; as many output
+/// channels are computed at once as keep it within `most` values.
+///
+/// `[batch, in, h, w]` with weights `[out, in, 3, 3]` to `[batch, out, 2h, 2w]`.
+fn upsample_conv(x: Tensor<4>, weight: Tensor<4>, most: usize) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    let [output, _, _, _] = weight.dims();
+    let plane = batch * (2 * height + 1) * (2 * width + 1);
+    let at_once = (most / plane).clamp(1, output);
+    let device = x.device();
+    let parts = (0..output).step_by(at_once).map(|first| {
+        let count = at_once.min(output - first);
+        let weight = weight.clone().narrow(0, first, count).swap_dims(0, 1);
+        let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
+        let y = conv_transpose2d(x.clone(), weight, None, options);
+        let options = ConvOptions::new([1, 1], [1, 1], [1, 1], count);
+        conv2d(y, blur_kernel(count, &device), None, options)
+    });
+    let mut parts: Vec<_> = parts.collect();
+    if parts.len() == 1 {
+        return parts.remove(0);
+    }
+    Tensor::cat(parts, 1)
 }
 
 /// Modulated 1x1 convolution to RGB, added to the upsampled picture of the resolution below.
@@ -457,6 +482,24 @@ mod tests {
         };
         forward(&layer);
         forward(&layer.fuse());
+    }
+
+    #[test]
+    fn channels_can_be_upsampled_in_parts() {
+        let case = Case::open("styled_up");
+        let x: Tensor<4> = case.input(0);
+        let weight = Tensor::random(
+            [5, 6, 3, 3],
+            burn::tensor::Distribution::Normal(0.0, 1.0),
+            case.device(),
+        );
+        let whole = cpu_values(upsample_conv(x.clone(), weight.clone(), usize::MAX));
+        for most in [1, 2 * 2 * 17 * 17, 3 * 2 * 17 * 17] {
+            let parts = cpu_values(upsample_conv(x.clone(), weight.clone(), most));
+            let pairs = whole.iter().zip(&parts);
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+            assert!(whole.len() == parts.len() && worst < 1e-4, "{worst}");
+        }
     }
 
     #[test]
