@@ -151,24 +151,31 @@ impl Sdic {
         }
     }
 
-    /// Generator on w' with the compensated feature F = G(w) + (F - G(w)) in place of G(w').
-    ///
-    /// Returns F - G(w') and the picture, `[1, 3, image_size, image_size]`.
+    /// Generator on w' with the compensated feature F = G(w) + (F - G(w)) in place of G(w'); completes an
+    /// inversion from what the stages before have found.
     pub fn reconstruct(
         &self,
-        compensation: &Compensation,
-        feature: Tensor<4>,
-    ) -> (Tensor<4>, Tensor<4>) {
-        let mut lower = self.networks.generator.lower(&compensation.codes);
-        let compensated = feature + compensation.residual.clone();
-        let residual = compensated.clone() - lower.feature;
+        initial_codes: Tensor<3>,
+        initial: Initial,
+        discrepancy: Tensor<4>,
+        compensation: Compensation,
+    ) -> Inversion {
+        let Compensation { codes, residual } = compensation;
+        let mut lower = self.networks.generator.lower(&codes);
+        let compensated = initial.feature + residual.clone();
+        let from_compensated = compensated.clone() - lower.feature;
         lower.feature = compensated;
         let size = self.config.image_size;
-        let image = self
-            .networks
-            .generator
-            .upper(lower, &compensation.codes, size);
-        (residual, image)
+        let reconstruction = self.networks.generator.upper(lower, &codes, size);
+        Inversion {
+            initial_codes,
+            initial: initial.image,
+            discrepancy,
+            codes,
+            residual: from_compensated,
+            reference_residual: residual,
+            reconstruction,
+        }
     }
 
     /// The whole inversion of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1].
@@ -189,16 +196,7 @@ impl Sdic {
             initial_codes.clone(),
         );
         stage(Stage::Reconstruct);
-        let (residual, reconstruction) = self.reconstruct(&compensation, initial.feature);
-        Inversion {
-            initial_codes,
-            initial: initial.image,
-            discrepancy,
-            codes: compensation.codes,
-            residual,
-            reference_residual: compensation.residual,
-            reconstruction,
-        }
+        self.reconstruct(initial_codes, initial, discrepancy, compensation)
     }
 
     /// One generator pass on `codes` with `residual` added at the injection layer.

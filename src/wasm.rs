@@ -387,17 +387,8 @@ impl Engine {
         );
         settle(&compensation.residual).await?;
         report(Stage::Reconstruct)?;
-        let (residual, reconstruction) = sdic.reconstruct(&compensation, initial.feature);
-        settle(&reconstruction).await?;
-        let inversion = Inversion {
-            initial_codes,
-            initial: initial.image,
-            discrepancy,
-            codes: compensation.codes,
-            residual,
-            reference_residual: compensation.residual,
-            reconstruction,
-        };
+        let inversion = sdic.reconstruct(initial_codes, initial, discrepancy, compensation);
+        settle(&inversion.reconstruction).await?;
         let codes = engine.codes(&inversion).await?;
         self.session = Some(Session { inversion, codes });
         Ok(())
