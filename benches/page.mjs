@@ -3,7 +3,7 @@
 //   node benches/page.mjs [--no-isolation]
 //
 // Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
-// (median of ROUNDS), on the CPU and, where Chromium finds a graphics card, on WebGPU. Needs `./build.sh build`;
+// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU. Needs `./build.sh build`;
 // `--no-isolation` leaves out the headers without which a browser gives a page no threads.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { gzipSync } from "node:zlib";
 import { launch, modelReady, root, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 
+const STARTS = 5;
 const ROUNDS = 9;
 const DIST = path.join(root, "dist");
 const isolated = !process.argv.includes("--no-isolation");
@@ -42,34 +43,51 @@ async function readyAfter(page) {
   return (await page.evaluate(() => performance.now())) / 1000;
 }
 
+/** @param {number[]} values */
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
 /**
- * From an empty browser and from a visited one to a ready model, and what that fetches.
+ * From an empty browser and from a visited one to a ready model, in seconds, and the paths that the first asks for.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
  * @param {string} backend
  */
-async function starts(browser, url, backend) {
+async function start(browser, url, backend) {
   const { context, page } = await open(browser, url, { backend, controls: true });
   /** @type {Set<string>} */
   const fetched = new Set();
   const collect = (/** @type {import("playwright-core").Response} */ response) => void fetched.add(new URL(response.url()).pathname);
   context.on("response", collect);
   await page.goto(url);
-  row("ready, first visit", s(await readyAfter(page)));
+  const first = await readyAfter(page);
   context.off("response", collect);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await page.reload();
-  row("ready, next visit", s(await readyAfter(page)));
+  const next = await readyAfter(page);
+  await context.close();
+  return { first, next, fetched };
+}
+
+/**
+ * Prints how long the page takes to be ready, and what it fetches for that.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function starts(browser, url, backend) {
+  const all = [];
+  for (let i = 0; i < STARTS; i++) all.push(await start(browser, url, backend));
+  row("ready, first visit", s(median(all.map(({ first }) => first))));
+  row("ready, next visit", s(median(all.map(({ next }) => next))));
   let [code, zipped, model] = [0, 0, 0];
-  for (const name of fetched) {
+  for (const name of all[0].fetched) {
     const bytes = await readFile(path.join(DIST, name === "/" ? "index.html" : name));
     if (name.startsWith("/weights/")) model += bytes.length;
     else [code, zipped] = [code + bytes.length, zipped + gzipSync(bytes).length];
   }
   row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}`);
   row("model and samples fetched", mb(model));
-  await context.close();
 }
 
 /**
@@ -114,8 +132,7 @@ async function work(browser, url, backend) {
     return { seconds, adapter: engine.status.info.adapter };
   }, ROUNDS);
   for (const [name, [first, ...warm]] of Object.entries(result.seconds)) {
-    warm.sort((a, b) => a - b);
-    row(name, `${s(first)} first, ${s(warm[ROUNDS >> 1])} warm (${s(warm[0])} to ${s(warm[ROUNDS - 1])})`);
+    row(name, `${s(first)} first, ${s(median(warm))} warm (${s(Math.min(...warm))} to ${s(Math.max(...warm))})`);
   }
   await context.close();
   return result.adapter;
@@ -142,7 +159,7 @@ const browser = await launch(["--enable-unsafe-webgpu", "--enable-features=Vulka
 const { url, close } = await serve(DIST, { isolated });
 try {
   const gpu = await adapter(browser, url);
-  console.log(`Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page, rounds: ${ROUNDS}`);
+  console.log(`Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page; medians of ${STARTS} starts and ${ROUNDS} rounds`);
   for (const backend of ["cpu", "webgpu"]) {
     console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);
     if (backend === "webgpu" && gpu.kind !== "real") {
