@@ -53,26 +53,45 @@ impl Directions {
     /// # Errors
     /// [`EditError::Tensor`] if one is missing or too short.
     pub fn new(manifest: &Manifest, tensors: &HashMap<String, Tensor>) -> Result<Self, EditError> {
-        let style_dim = manifest.config.style_dim;
-        let mut names = Vec::new();
-        let mut sliders = HashMap::new();
+        let mut directions = Self {
+            style_dim: manifest.config.style_dim,
+            ..Self::default()
+        };
         for direction in &manifest.directions {
-            let rows = slider_rows(direction, tensors, style_dim)?;
-            let [first, end] = direction.styles;
-            names.push(direction.name.clone());
-            sliders.insert(
-                direction.name.clone(),
-                Slider {
-                    styles: first..end,
-                    rows,
-                },
-            );
+            directions.insert(direction, tensors)?;
         }
-        Ok(Self {
-            names,
-            sliders,
-            style_dim,
-        })
+        Ok(directions)
+    }
+
+    /// Adds a direction whose tensors are in `tensors`, or replaces the one of its name.
+    ///
+    /// # Errors
+    /// [`EditError::Tensor`] if one is missing or too short.
+    pub fn insert(
+        &mut self,
+        direction: &Direction,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<(), EditError> {
+        let rows = slider_rows(direction, tensors, self.style_dim)?;
+        let [first, end] = direction.styles;
+        let styles = first..end;
+        let name = direction.name.clone();
+        if self
+            .sliders
+            .insert(name.clone(), Slider { styles, rows })
+            .is_none()
+        {
+            self.names.push(name);
+        }
+        Ok(())
+    }
+
+    /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
+    /// styles. `None` for a name that there is not.
+    pub fn length(&self, name: &str) -> Option<f32> {
+        let Slider { rows, .. } = self.sliders.get(name)?;
+        let squares: f32 = rows.iter().map(|value| value * value).sum();
+        Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
     }
 
     /// Adds the given edits to `codes`, rows of `style_dim` values; strengths of the same name add up.

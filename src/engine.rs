@@ -1,6 +1,10 @@
 //! A loaded model with its edits: what the command line and the browser both drive.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    io::{Read, Seek},
+    path::Path,
+};
 
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 use image::RgbImage;
@@ -9,11 +13,15 @@ use thiserror::Error;
 use crate::{
     config::ModelConfig,
     directions::{Directions, EditError},
+    import::{DirectionFile, ImportError, Naming},
     model::{LoadError, Loader},
     picture::{self, PictureError},
     pipeline::{Inversion, Sdic},
-    weights::{self, Manifest, WeightsError},
+    weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
+
+/// Heading under which directions from files are shown.
+const OWN_GROUP: &str = "Your own";
 
 /// Anything that stops a model from being loaded or run.
 #[derive(Debug, Error)]
@@ -158,6 +166,56 @@ impl Engine {
         &self.directions
     }
 
+    /// Adds the directions in a file, or replaces those of an earlier file of that name. The names of the edits begin
+    /// with `own/` and the file's name, so that they are none of the model's. A single direction reaches as far as the
+    /// model's own sliders do, whatever the length of its vector; components of a basis count standard deviations.
+    ///
+    /// # Errors
+    /// [`ImportError`] for a file that holds no directions, or those of a model of other sizes.
+    pub fn add_directions(
+        &mut self,
+        file_name: &str,
+        reader: impl Read + Seek,
+    ) -> Result<Vec<Direction>, ImportError> {
+        let stem = Path::new(file_name).file_stem().unwrap_or_default();
+        let naming = Naming::new(&stem.to_string_lossy());
+        let file = DirectionFile::read(reader)?;
+        let (tensors, mut directions) = file.into_directions(self.config(), &naming)?;
+        let tensors = tensors.into_iter().map(|t| (t.name.clone(), t)).collect();
+        for direction in &mut directions {
+            direction.name = format!("own/{file_name}/{}", direction.name);
+            direction.group = OWN_GROUP.to_owned();
+            self.directions
+                .insert(direction, &tensors)
+                .map_err(|error| ImportError::Content(error.to_string()))?;
+            match direction.kind {
+                DirectionKind::Linear { .. } => self.fit_range(direction),
+                DirectionKind::Ganspace { .. } => {
+                    direction.label = format!("{}: {}", naming.label, direction.label);
+                }
+            }
+        }
+        Ok(directions)
+    }
+
+    /// Gives a direction the range that takes it as far as the middle one of the model's own.
+    fn fit_range(&self, direction: &mut Direction) {
+        let reach = |own: &Direction| {
+            let [low, high] = own.range;
+            Some(high.max(-low) * self.directions.length(&own.name)?)
+        };
+        let mut reaches: Vec<_> = self.manifest.directions.iter().filter_map(reach).collect();
+        reaches.sort_by(f32::total_cmp);
+        let length = self.directions.length(&direction.name);
+        if let (Some(reach), Some(length)) = (reaches.get(reaches.len() / 2), length) {
+            let limit = reach / length;
+            // A vector of extreme length keeps the usual range.
+            if limit.is_normal() {
+                direction.range = [-limit, limit];
+            }
+        }
+    }
+
     /// Sizes of the model.
     pub fn config(&self) -> &ModelConfig {
         self.sdic.config()
@@ -227,4 +285,174 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineE
     let shape = data.shape().iter().copied().collect();
     data.try_into_vec::<f32>()
         .map_err(|_| PictureError::Shape(shape).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::{
+        import::{
+            add_directions,
+            testing::{int, npy, pickle, tensor, torch_zip},
+        },
+        weights::{
+            Dtype,
+            testing::{sample_tensor, tiny_model},
+        },
+    };
+
+    /// The tiny model (styles of 4 values, 6 of them) with a slider "smile" that reaches a length of 5 * 2.
+    fn engine() -> Engine {
+        let (manifest, mut shards) = tiny_model(Dtype::F32);
+        let mut smile = sample_tensor("smile", &[1, 4]);
+        smile.values = vec![0.0, 2.0, 0.0, 0.0];
+        let file = DirectionFile::Linear(smile);
+        let (files, manifest) = add_directions(&manifest, file, &Naming::new("smile")).unwrap();
+        shards.extend(files);
+        let mut loader = EngineLoader::with_manifest(manifest, &crate::device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        loader.finish().unwrap()
+    }
+
+    fn add(engine: &mut Engine, name: &str, bytes: &[u8]) -> Result<Vec<Direction>, ImportError> {
+        engine.add_directions(name, Cursor::new(bytes))
+    }
+
+    #[test]
+    fn directions_from_files_join_the_models_own() {
+        let mut engine = engine();
+        let codes = vec![0.0; 24];
+        let shift = |engine: &Engine, name: &str, strength| {
+            let edited = engine.directions().apply(&codes, [(name, strength)]);
+            edited.unwrap()
+        };
+
+        let added = add(
+            &mut engine,
+            "head_tilt.npy",
+            &npy("<f8", &[4], &[0.0, 0.0, 0.5, 0.0]),
+        )
+        .unwrap();
+        let [tilt] = &added[..] else {
+            panic!("one direction")
+        };
+        let about = (tilt.name.as_str(), tilt.label.as_str(), tilt.group.as_str());
+        assert_eq!(
+            about,
+            ("own/head_tilt.npy/head_tilt", "Head tilt", "Your own")
+        );
+        assert_eq!((tilt.range, tilt.styles), ([-20.0, 20.0], [0, 6]));
+        assert_eq!(
+            shift(&engine, &tilt.name, 2.0),
+            [0.0, 0.0, 1.0, 0.0].repeat(6)
+        );
+
+        // Another file of a name that the model has stands beside it; the same file again replaces the first.
+        let rows: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        for values in [&vec![1.0; 24], &rows] {
+            let added = add(&mut engine, "smile.npy", &npy("<f4", &[1, 6, 4], values)).unwrap();
+            assert_eq!(added.len(), 1);
+        }
+        assert_eq!(shift(&engine, "own/smile.npy/smile", 1.0), rows);
+        assert_eq!(shift(&engine, "smile", 1.0), [0.0, 2.0, 0.0, 0.0].repeat(6));
+
+        let basis = include_bytes!("../tests/import/basis.pt");
+        let added = add(&mut engine, "pca.pt", basis).unwrap();
+        let labels: Vec<_> = added.iter().map(|d| d.label.as_str()).collect();
+        assert_eq!(
+            labels,
+            ["Pca: Component 0", "Pca: Component 1", "Pca: Component 2"]
+        );
+        assert_eq!(added[1].range, [-4.0, 4.0]);
+        assert_eq!(
+            shift(&engine, &added[1].name, 1.0),
+            [0.0, 2.0, 0.0, 0.0].repeat(6)
+        );
+    }
+
+    #[test]
+    fn files_that_are_no_direction_of_this_model_are_refused() {
+        let mut engine = engine();
+        let good = npy("<f4", &[1, 4], &[1.0; 4]);
+        let too_large = vec![0; 33_000_000];
+        let cases: &[(&[u8], &str)] = &[
+            (b"", "not a PyTorch file"),
+            (b"remember the milk", "not a PyTorch file"),
+            (&too_large, "has 33 MB; a file with directions has at most"),
+            (
+                &npy("<f4", &[1, 5], &[1.0; 5]),
+                "has shape [1, 5] instead of [1, 4] or [6, 4]; take",
+            ),
+            (
+                &npy("<f4", &[3, 4], &[1.0; 12]),
+                "has shape [3, 4] instead of",
+            ),
+            (
+                &npy("<f4", &[2, 6, 4], &[1.0; 48]),
+                "has shape [2, 6, 4] instead of",
+            ),
+            (&npy("<f4", &[0], &[]), "has shape [1, 0] instead of"),
+            (&npy("<f4", &[], &[1.0]), "has shape [] instead of"),
+            (
+                &npy("<f4", &[4], &[1.0, f32::NAN, 0.0, 0.0]),
+                "value 1 is NaN, which is not",
+            ),
+            (&npy("<f4", &[4], &[0.0; 4]), "would change nothing"),
+            (
+                &npy("|O", &[4], &[1.0; 4]),
+                "of \"|O\", not of <f4 or <f8; save it",
+            ),
+            (
+                &npy("<f4", &[5], &[1.0; 4]),
+                "16 bytes are not those of shape [5]",
+            ),
+            (
+                &npy("<f4", &[usize::MAX, 8], &[1.0; 4]),
+                "are not those of shape",
+            ),
+            (&good[..9], "without a whole header"),
+            (
+                &good[..good.len() - 1],
+                "15 bytes are not those of shape [1, 4]",
+            ),
+            (
+                include_bytes!("../tests/import/legacy.pt"),
+                "tensors found: first, second",
+            ),
+            (include_bytes!("../tests/import/hostile.pt"), "pickle: "),
+            (
+                &torch_zip(&pickle(int(5)), &[]),
+                "holds a number instead of a tensor",
+            ),
+        ];
+        for (bytes, reason) in cases {
+            let error = add(&mut engine, "file", bytes)
+                .expect_err(reason)
+                .to_string();
+            assert!(error.contains(reason), "{error}, expected {reason}");
+        }
+        assert!(engine.directions().length("own/file/file").is_none());
+    }
+
+    #[test]
+    fn views_that_repeat_few_values_endlessly_are_not_unfolded() {
+        let mut engine = engine();
+        let repeated = tensor("0", 1, 0, &[4_000_000, 4], &[0, 0]);
+        let file = torch_zip(&pickle(repeated), &[("0".to_owned(), vec![0, 0, 128, 63])]);
+        let error = add(&mut engine, "wide.pt", &file).unwrap_err().to_string();
+        assert!(error.starts_with("holds 16000000 values; "), "{error}");
+    }
+
+    #[test]
+    fn vectors_of_extreme_length_keep_the_usual_range() {
+        let mut engine = engine();
+        for value in [1e-30, 1e30] {
+            let added = add(&mut engine, "odd.npy", &npy("<f4", &[4], &[value; 4])).unwrap();
+            assert_eq!(added[0].range, [-5.0, 5.0]);
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     import::{Checkpoint, Conversion, ImportError},
     pipeline::{Inversion, Stage},
     selftest,
-    weights::{Dtype, Manifest},
+    weights::{Direction, Dtype, Manifest},
 };
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -81,6 +81,8 @@ extern "C" {
     pub type ConvertedFileJs;
     #[wasm_bindgen(typescript_type = "ModelInfo")]
     pub type ModelInfoJs;
+    #[wasm_bindgen(typescript_type = "DirectionInfo[]")]
+    pub type DirectionsJs;
     #[wasm_bindgen(typescript_type = "Picture")]
     pub type PictureJs;
     #[wasm_bindgen(typescript_type = "ViewName")]
@@ -173,6 +175,17 @@ struct DirectionInfo<'a> {
     range: [f32; 2],
 }
 
+impl<'a> From<&'a Direction> for DirectionInfo<'a> {
+    fn from(direction: &'a Direction) -> Self {
+        Self {
+            name: &direction.name,
+            label: &direction.label,
+            group: &direction.group,
+            range: direction.range,
+        }
+    }
+}
+
 fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
     let config = &manifest.config;
     let [output_height, output_width] = config.output_size();
@@ -188,16 +201,7 @@ fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         input_size: config.encoder.input_size,
         inject_size: config.inject_size,
         styles: config.styles(),
-        directions: manifest
-            .directions
-            .iter()
-            .map(|direction| DirectionInfo {
-                name: &direction.name,
-                label: &direction.label,
-                group: &direction.group,
-                range: direction.range,
-            })
-            .collect(),
+        directions: manifest.directions.iter().map(Into::into).collect(),
         shards: &manifest.shards,
         samples: &manifest.samples,
     }
@@ -336,6 +340,17 @@ impl Engine {
         let loader = self.loader.take().ok_or_else(not_loading)?;
         self.engine = Some(loader.finish()?);
         Ok(())
+    }
+
+    /// Adds the edit directions in a file (PyTorch, safetensors or NumPy) to the model, in place of those that came
+    /// from a file of this name before.
+    #[wasm_bindgen(js_name = addDirections)]
+    pub fn add_directions(&mut self, name: &str, file: Blob) -> Result<DirectionsJs, JsValue> {
+        let engine = self.engine.as_mut().ok_or_else(no_model)?;
+        let reader = BufReader::new(BlobReader::new(file)?);
+        let added = engine.add_directions(name, reader).map_err(import_error)?;
+        let infos: Vec<DirectionInfo> = added.iter().map(Into::into).collect();
+        Ok(plain(&infos)?.unchecked_into())
     }
 
     /// Runs a tiny model on this device and on the CPU; returns the largest relative difference and throws

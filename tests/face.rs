@@ -1,44 +1,18 @@
 //! From a photo to aligned faces and back, on drawn faces and formula pictures.
 
+#[path = "face/common.rs"]
+mod common;
 #[path = "face/drawing.rs"]
 mod drawing;
 
 use std::f32::consts::TAU;
 
-use drawing::{Look, Random, placed, portrait, render};
+use common::{Random, corner_error, finder, read, render, square};
+use drawing::{Look, placed, portrait};
 use sdic::face::{
     Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Warning, align,
     paste_back,
 };
-
-fn read(file: &str) -> Vec<u8> {
-    std::fs::read(format!(
-        "{}/weights/face/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    ))
-    .unwrap()
-}
-
-fn finder() -> FaceFinder {
-    FaceFinder::from_bytes(&read("manifest.json"), &read("face.safetensors")).unwrap()
-}
-
-/// A square of the given side, tilted clockwise by `tilt` degrees.
-fn square(centre: Point, side: f32, tilt: f32) -> Quad {
-    let (sin, cos) = tilt.to_radians().sin_cos();
-    Quad::new(centre, [side / 2.0 * cos, side / 2.0 * sin]).unwrap()
-}
-
-/// Mean distance of the corners in percent of the side.
-fn corner_error(found: &Quad, truth: &Quad) -> f32 {
-    let distances = found.corners().into_iter().zip(truth.corners());
-    distances
-        .map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1]))
-        .sum::<f32>()
-        / 4.0
-        / truth.side()
-        * 100.0
-}
 
 /// Middle of the pixel with the given number.
 fn middle(picture: &Picture, index: usize) -> Point {

@@ -1,21 +1,24 @@
 //! Edit directions from files: InterFaceGAN vectors and GANSpace bases.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::SafeTensors;
 
 use super::error::ImportError;
-use super::pickle::Value;
+use super::npy::{self, read_npy};
+use super::pickle::{TensorRef, Value};
 use super::torch_file::TorchFile;
 use crate::config::ModelConfig;
 use crate::weights::{
     Direction, DirectionKind, Dtype, Manifest, ShardPacker, Tensor, WeightsDir, WeightsFile, list,
 };
 
-/// Largest safetensors file with directions that is read.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Largest file with directions that is read, far above the few megabytes of a whole basis.
+const MAX_FILE_BYTES: u64 = 32_000_000;
+/// Most values in the tensors of one file, whose views may repeat what is stored once.
+const MAX_VALUES: usize = 8 << 20;
 
 /// Content of a file with directions.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,21 +37,85 @@ pub enum DirectionFile {
 }
 
 impl DirectionFile {
-    /// Reads a file of `torch.save` or of safetensors. It holds either one tensor (bare, or alone in a dictionary) of
-    /// shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`, whose names may have a prefix ending in
-    /// a dot.
+    /// Reads a file of `torch.save`, of safetensors or of `numpy.save`. It holds either one tensor (bare, or alone in a
+    /// dictionary) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`, whose names may have a
+    /// prefix ending in a dot.
     ///
     /// # Errors
-    /// The file cannot be read, or holds other tensors.
+    /// The file cannot be read, is larger than 32 MB, or holds other tensors or values that are not finite.
     pub fn read<R: Read + Seek>(mut reader: R) -> Result<Self, ImportError> {
+        let length = reader.seek(SeekFrom::End(0))?;
+        if length > MAX_FILE_BYTES {
+            return Err(ImportError::Content(format!(
+                "has {} MB; a file with directions has at most {} MB",
+                length / 1_000_000,
+                MAX_FILE_BYTES / 1_000_000
+            )));
+        }
         let mut start = Vec::new();
         reader.rewind()?;
         reader.by_ref().take(9).read_to_end(&mut start)?;
         let tensors = match start.get(8) {
+            _ if start.starts_with(npy::MAGIC) => vec![read_npy(reader)?],
             Some(b'{') => read_safetensors(reader)?,
             _ => read_torch(reader)?,
         };
+        for tensor in &tensors {
+            check_finite(tensor)?;
+        }
         Self::recognise(tensors)
+    }
+
+    /// The directions in the file, named, and the tensors that they use.
+    ///
+    /// # Errors
+    /// They are made for a model of other sizes, or would change nothing.
+    pub fn into_directions(
+        self,
+        config: &ModelConfig,
+        naming: &Naming,
+    ) -> Result<(Vec<Tensor>, Vec<Direction>), ImportError> {
+        let (width, styles, name) = (config.style_dim, config.styles(), &naming.name);
+        match self {
+            Self::Linear(mut tensor) => {
+                if tensor.shape != [1, width] && tensor.shape != [styles, width] {
+                    return Err(other_model(
+                        &tensor,
+                        &format!("[1, {width}] or [{styles}, {width}]"),
+                    ));
+                }
+                if tensor.values.iter().all(|&value| value == 0.0) {
+                    let problem = "is zero throughout and would change nothing";
+                    return Err(ImportError::tensor(&tensor.name, problem));
+                }
+                tensor.name = format!("directions.{name}");
+                let direction = Direction {
+                    name: name.clone(),
+                    label: naming.label.clone(),
+                    group: naming.group.clone(),
+                    kind: DirectionKind::Linear {
+                        tensor: tensor.name.clone(),
+                    },
+                    range: naming.range,
+                    styles: [0, styles],
+                };
+                Ok((vec![tensor], vec![direction]))
+            }
+            Self::Basis {
+                mut comp,
+                mut mean,
+                mut std,
+            } => {
+                if comp.shape.last() != Some(&width) {
+                    return Err(other_model(&comp, &format!("[n, 1, {width}]")));
+                }
+                let directions = basis_directions(config, name, std.values.len());
+                comp.name = format!("{name}.comp");
+                mean.name = format!("{name}.mean");
+                std.name = format!("{name}.std");
+                Ok((vec![comp, mean, std], directions))
+            }
+        }
     }
 
     fn recognise(mut tensors: Vec<Tensor>) -> Result<Self, ImportError> {
@@ -116,9 +183,29 @@ impl DirectionFile {
     }
 }
 
+fn other_model(tensor: &Tensor, expected: &str) -> ImportError {
+    let shape = &tensor.shape;
+    let problem =
+        format!("has shape {shape:?} instead of {expected}; take one made for this model");
+    ImportError::tensor(&tensor.name, problem)
+}
+
+fn check_finite(tensor: &Tensor) -> Result<(), ImportError> {
+    match tensor.values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(ImportError::tensor(
+            &tensor.name,
+            format!(
+                "value {index} is {}, which is not a finite number",
+                tensor.values[index]
+            ),
+        )),
+    }
+}
+
 fn read_torch<R: Read + Seek>(reader: R) -> Result<Vec<Tensor>, ImportError> {
     let mut file = TorchFile::open(reader).map_err(|error| match error {
-        ImportError::UnknownFormat { .. } => ImportError::UnknownFormat { safetensors: true },
+        ImportError::UnknownFormat { .. } => ImportError::UnknownFormat { directions: true },
         error => error,
     })?;
     let root = file.root();
@@ -136,6 +223,20 @@ fn read_torch<R: Read + Seek>(reader: R) -> Result<Vec<Tensor>, ImportError> {
             )));
         }
     };
+    let count = |tensor: &TensorRef| {
+        tensor
+            .shape
+            .iter()
+            .fold(1, |n: usize, &side| n.saturating_mul(side))
+    };
+    let values = refs.iter().fold(0, |sum: usize, (_, tensor)| {
+        sum.saturating_add(count(tensor))
+    });
+    if values > MAX_VALUES {
+        return Err(ImportError::Content(format!(
+            "holds {values} values; a file with directions has at most {MAX_VALUES}"
+        )));
+    }
     refs.iter()
         .map(|(name, tensor)| file.read_tensor(name, tensor))
         .collect()
@@ -144,7 +245,7 @@ fn read_torch<R: Read + Seek>(reader: R) -> Result<Vec<Tensor>, ImportError> {
 fn read_safetensors<R: Read + Seek>(mut reader: R) -> Result<Vec<Tensor>, ImportError> {
     let mut bytes = Vec::new();
     reader.rewind()?;
-    reader.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    reader.read_to_end(&mut bytes)?;
     let contents = SafeTensors::deserialize(&bytes).map_err(|problem| {
         ImportError::Content(format!("not a valid safetensors file: {problem}"))
     })?;
@@ -337,34 +438,7 @@ pub fn add_directions(
     file: DirectionFile,
     naming: &Naming,
 ) -> Result<(Vec<WeightsFile>, Manifest), ImportError> {
-    let name = &naming.name;
-    let (tensors, directions) = match file {
-        DirectionFile::Linear(mut tensor) => {
-            tensor.name = format!("directions.{name}");
-            let direction = Direction {
-                name: name.clone(),
-                label: naming.label.clone(),
-                group: naming.group.clone(),
-                kind: DirectionKind::Linear {
-                    tensor: tensor.name.clone(),
-                },
-                range: naming.range,
-                styles: [0, manifest.config.styles()],
-            };
-            (vec![tensor], vec![direction])
-        }
-        DirectionFile::Basis {
-            mut comp,
-            mut mean,
-            mut std,
-        } => {
-            let directions = basis_directions(&manifest.config, name, std.values.len());
-            comp.name = format!("{name}.comp");
-            mean.name = format!("{name}.mean");
-            std.name = format!("{name}.std");
-            (vec![comp, mean, std], directions)
-        }
-    };
+    let (tensors, directions) = file.into_directions(&manifest.config, naming)?;
     let taken = |new: &Direction| manifest.directions.iter().any(|old| old.name == new.name);
     if let Some(direction) = directions.iter().find(|direction| taken(direction)) {
         return Err(ImportError::Content(format!(
@@ -383,7 +457,7 @@ pub fn add_directions(
     manifest.tensors.extend(packed.tensors);
     manifest.shards.extend(packed.shards);
     manifest.directions.extend(directions);
-    // The same checks as when it is written: a basis of another width, for example, is refused here.
+    // The same checks as when it is written: an unusable name, for example, is refused here.
     manifest.to_json()?;
     Ok((files, manifest))
 }

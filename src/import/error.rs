@@ -20,10 +20,10 @@ pub enum ImportError {
         source: Box<ImportError>,
     },
     /// The file starts like none of the known formats.
-    #[error("not a PyTorch file (zip archive or legacy format){}", if *.safetensors { " or safetensors file" } else { "" })]
+    #[error("not a PyTorch file (zip archive or legacy format){}", if *.directions { ", safetensors file or .npy file" } else { "" })]
     UnknownFormat {
-        /// Whether a safetensors file would have been welcome too.
-        safetensors: bool,
+        /// Whether the other formats of directions would have been welcome too.
+        directions: bool,
     },
     /// The zip archive around a PyTorch file.
     #[error("damaged or incomplete zip archive ({0}); fetch the file again")]

@@ -1,4 +1,4 @@
-//! Import of PyTorch files: SDIC checkpoints and edit directions.
+//! Import of files made with PyTorch or NumPy: SDIC checkpoints and edit directions.
 //!
 //! Nothing in a file is ever executed: [`pickle`] understands the few opcodes that `torch.save` emits, stands in for the
 //! few names that it refers to, and refuses everything else. Readers need `Read + Seek` only, so that a browser can hand in
@@ -7,10 +7,11 @@
 pub mod checkpoint;
 pub mod directions;
 mod error;
+mod npy;
 pub mod pickle;
 pub mod sefa;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod torch_file;

@@ -26,6 +26,22 @@ pub(crate) fn torch_zip(pickle: &[u8], storages: &[(String, Vec<u8>)]) -> Vec<u8
     zip.finish().unwrap().into_inner()
 }
 
+/// A file of `numpy.save` with elements "<f4" or "<f8"; other types are written as the former.
+pub(crate) fn npy(element: &str, shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
+    let header =
+        format!("{{'descr': '{element}', 'fortran_order': False, 'shape': ({sides}), }}\n");
+    let data = match element {
+        "<f8" => values
+            .iter()
+            .flat_map(|&v| f64::from(v).to_le_bytes())
+            .collect(),
+        _ => bytes_of(values),
+    };
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &data].concat()
+}
+
 /// Opcodes of one object.
 pub(crate) fn text(value: &str) -> Vec<u8> {
     let mut code = vec![b'X'];

@@ -697,7 +697,7 @@ fn directions_join_a_weights_directory() {
     );
     let error = add(&wide).unwrap_err().to_string();
     assert!(
-        error.contains("\"directions.wide\" has shape [1, 5] instead of [1, 4] or [6, 4]"),
+        error.contains("\"wide\": has shape [1, 5] instead of [1, 4] or [6, 4]"),
         "{error}"
     );
 

@@ -53,7 +53,7 @@ impl<R: Read + Seek> TorchFile<R> {
         } else if start == LEGACY_MAGIC {
             Self::open_legacy(reader)
         } else {
-            Err(ImportError::UnknownFormat { safetensors: false })
+            Err(ImportError::UnknownFormat { directions: false })
         }
     }
 

@@ -3,6 +3,8 @@
 
 use sdic::face::{Landmarks, Picture, Point, Quad};
 
+use crate::common::{Random, render};
+
 /// What one drawn person looks like; lengths in sides of the frame.
 #[derive(Clone, Copy)]
 pub struct Look {
@@ -22,23 +24,6 @@ pub struct Look {
 
 /// Middle of the line between the eyes.
 const EYES: Point = [0.5, 0.47];
-
-/// A reproducible sequence of numbers in 0..1 (a linear congruential generator).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn unit(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    pub fn between(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * self.unit()
-    }
-}
 
 impl Look {
     /// Somebody.
@@ -231,22 +216,4 @@ pub fn placed(landmarks: &Landmarks, frame: &Quad) -> Landmarks {
 /// A picture with a drawn face in the frame `frame`, the backdrop going on around it.
 pub fn portrait(look: &Look, frame: &Quad, width: usize, height: usize) -> Picture<'static> {
     render(width, height, |point| look.colour(frame.locate(point)))
-}
-
-/// A picture of `width` by `height` pixels with the mean of 2x2 samples of `colour` in each.
-pub fn render(width: usize, height: usize, colour: impl Fn(Point) -> [f32; 3]) -> Picture<'static> {
-    let mut rgba = Vec::with_capacity(4 * width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let mut sum = [0.0; 3];
-            for (dx, dy) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)] {
-                for (sum, value) in sum.iter_mut().zip(colour([x as f32 + dx, y as f32 + dy])) {
-                    *sum += value.clamp(0.0, 255.0) / 4.0;
-                }
-            }
-            rgba.extend(sum.map(|v| (v + 0.5) as u8));
-            rgba.push(255);
-        }
-    }
-    Picture::new(width, height, rgba).unwrap()
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import path from "node:path";
-import { accessible, difference, host, inverted, launch, modelReady, pixels, root, settled, slide, visit } from "./support.mjs";
+import { accessible, difference, host, inverted, launch, modelReady, npy, pixels, root, settled, slide, visit } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -13,10 +13,12 @@ let site;
 let visitor;
 /** @type {{ name: string }[]} */
 let directions;
+/** @type {number} values in one style */
+let width;
 
 before(async () => {
   const weights = path.join(root, "weights");
-  ({ directions } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8")));
+  ({ directions, config: { style_dim: width } } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8")));
   [browser, site] = await Promise.all([launch(), host(weights)]);
   visitor = await visit(browser, site.url);
 });
@@ -125,6 +127,62 @@ test("sliders change the picture, combine, and can be undone exactly", async () 
   assert.equal(difference(await pixels(page), none), 0, "all sliders reset");
 });
 
+/** Name of the slider of `head_tilt.npy`. */
+const OWN = "own/head_tilt.npy/head_tilt";
+
+test("a direction dropped on the panel becomes a slider like the others, until it is removed", async () => {
+  const { page } = visitor;
+  const file = npy(Array.from({ length: width }, (_, i) => Math.sin(i)));
+  const none = await pixels(page);
+  const data = await page.evaluateHandle((bytes) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from(bytes)], "head_tilt.npy"));
+    return transfer;
+  }, [...file]);
+  await page.dispatchEvent("#panel", "dragover", { dataTransfer: data });
+  assert.ok(await page.locator("#drop").isHidden(), "no invitation to drop a photo");
+  await page.dispatchEvent("#panel", "drop", { dataTransfer: data });
+  const slider = page.getByRole("slider", { name: "Head tilt" });
+  await slider.waitFor();
+  assert.equal(await page.locator("#sliders summary").last().textContent(), "Your own");
+  await slide(page, OWN, 70);
+  const own = await pixels(page);
+  assert.ok(difference(none, own) > 0.3, `own slider: ${difference(none, own)}`);
+  await slide(page, directions[0].name, 50);
+  const both = await pixels(page);
+  assert.ok(difference(own, both) > 0.3, `with another one: ${difference(own, both)}`);
+  await accessible(page, "the editor with a direction of one's own");
+
+  await page.keyboard.press("Control+z");
+  await settled(page);
+  assert.equal(difference(await pixels(page), own), 0, "undo");
+  await page.getByRole("button", { name: "Remove head_tilt.npy" }).click();
+  await slider.waitFor({ state: "detached" });
+  await settled(page);
+  assert.equal(difference(await pixels(page), none), 0, "removed with its effect");
+  assert.ok(await page.locator("#redo").isEnabled(), "the other slider can still be redone");
+  await page.locator(".notice", { hasText: "head_tilt.npy was removed" }).getByRole("button", { name: "Undo" }).click();
+  await slider.waitFor();
+  assert.equal(await slider.inputValue(), "0");
+});
+
+test("files that are no direction of this model get a sentence each", async () => {
+  const { page } = visitor;
+  await page.setInputFiles("#direction-files", [
+    { name: "short.npy", mimeType: "", buffer: npy([1, 2, 3]) },
+    { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("remember the milk") },
+    { name: "nan.npy", mimeType: "", buffer: npy(Array(width).fill(NaN)) },
+  ]);
+  for (const [name, reason] of [["short.npy", `has shape [1, 3] instead of [1, ${width}]`], ["notes.txt", "not a PyTorch file"], ["nan.npy", "value 0 is NaN"]]) {
+    const notice = page.locator(".notice.failure", { hasText: `${name} holds no direction for this model` });
+    await notice.waitFor();
+    assert.ok((await notice.innerText()).includes(reason), await notice.innerText());
+    assert.match(await notice.innerText(), /Choose a .npy, .pt or .safetensors file/);
+    await notice.getByRole("button", { name: "Dismiss" }).click();
+  }
+  assert.equal(await page.locator(".row.own").count(), 1);
+});
+
 test("the keyboard alone moves sliders and the divider", async () => {
   const { page } = visitor;
   const slider = page.locator(`[id="slider-${directions[0].name}"]`);
@@ -209,7 +267,10 @@ test("with the network cut, a reload edits on, and nothing was ever asked of ano
   await inverted(page);
   const plain = await pixels(page);
   await slide(page, directions[0].name, 80);
-  assert.ok(difference(plain, await pixels(page)) > 0.3);
+  const edited = await pixels(page);
+  assert.ok(difference(plain, edited) > 0.3);
+  await slide(page, OWN, 80);
+  assert.ok(difference(edited, await pixels(page)) > 0.3, "the visitor's own direction is kept");
   assert.deepEqual(problems, []);
 });
 

@@ -147,6 +147,16 @@ export async function pixels(page, layer = "after") {
 }
 
 /**
+ * One row of numbers as `numpy.save` writes it.
+ * @param {number[]} values
+ */
+export function npy(values) {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (1, ${values.length}), }\n`;
+  const start = Buffer.from(`\x93NUMPY\x01\x00${String.fromCharCode(header.length)}\x00${header}`, "latin1");
+  return Buffer.concat([start, Buffer.from(Float32Array.from(values).buffer)]);
+}
+
+/**
  * Mean absolute difference of two pictures' colours, in 8-bit steps.
  * @param {{ data: Uint8Array }} a
  * @param {{ data: Uint8Array }} b

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import * as pictures from "./pictures.mjs";
-import { accessible, difference, host, inverted, launch, modelReady, pixels, root, slide, visit, weightsLike } from "./support.mjs";
+import { accessible, difference, host, inverted, launch, modelReady, npy, pixels, root, slide, visit, weightsLike } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -145,6 +145,9 @@ test("a crash of the engine costs nothing: photo and sliders come back", async (
   await page.locator("#sample-list button").click();
   await inverted(page);
   await slide(page, "tilt", 80);
+  await page.setInputFiles("#direction-files", { name: "lean.npy", mimeType: "", buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))) });
+  await page.getByRole("slider", { name: "Lean" }).waitFor();
+  await slide(page, "own/lean.npy/lean", 60);
   const before = await pixels(page);
   const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
   assert.ok(worker);
@@ -154,6 +157,7 @@ test("a crash of the engine costs nothing: photo and sliders come back", async (
   await page.waitForFunction(() => (document.querySelector("#progress"))?.hasAttribute("hidden"));
   await inverted(page);
   assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "80");
+  assert.equal(await page.locator('[id="slider-own/lean.npy/lean"]').inputValue(), "60");
   assert.equal(difference(await pixels(page), before), 0);
   await context.close();
 });

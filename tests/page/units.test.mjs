@@ -25,6 +25,20 @@ test("history goes back and forth, and forgets what a new step replaces", () => 
   assert.deepEqual(history.undo(), { smile: 1 });
 });
 
+test("history forgets a slider that is gone, and stays where it was", () => {
+  const history = new History({});
+  history.push({ own: 1 });
+  history.push({ own: 1, smile: 1 });
+  history.push({ own: 2, smile: 1 });
+  history.push({ smile: 2 });
+  history.undo();
+  history.keepOnly(new Set(["smile"]));
+  assert.deepEqual(history.redo(), { smile: 2 });
+  assert.deepEqual(history.undo(), { smile: 1 });
+  assert.deepEqual(history.undo(), {});
+  assert.equal(history.canUndo, false);
+});
+
 /**
  * A scheduler over an engine that takes `cost(size)` milliseconds.
  * @param {(size: number) => number} cost

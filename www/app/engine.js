@@ -5,7 +5,7 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { Adapter, Backend, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Strengths } from "../shared/types.js" */
+/** @import { Adapter, Backend, Direction, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {{ state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure }} EngineStatus
@@ -148,6 +148,15 @@ export class Engine extends EventTarget {
    */
   view(kind) {
     return this.#call("view", kind);
+  }
+
+  /**
+   * Adds the directions in a file, in place of those of an earlier file of its name.
+   * @param {File} file
+   * @returns {Promise<Direction[]>}
+   */
+  addDirections(file) {
+    return this.#call("addDirections", file.name, file);
   }
 
   /**

@@ -19,6 +19,22 @@ export class History {
     this.#states.splice(++this.#at, Infinity, text);
   }
 
+  /**
+   * Takes all keys but the given ones out of every state; one that becomes equal to the state before is dropped.
+   * @param {Set<string>} keys
+   */
+  keepOnly(keys) {
+    /** @type {string[]} */
+    const states = [];
+    let at = 0;
+    this.#states.forEach((text, i) => {
+      const kept = JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).filter(([key]) => keys.has(key))));
+      if (kept !== states.at(-1)) states.push(kept);
+      if (i === this.#at) at = states.length - 1;
+    });
+    [this.#states, this.#at] = [states, at];
+  }
+
   get canUndo() {
     return this.#at > 0;
   }

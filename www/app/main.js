@@ -60,16 +60,35 @@ button("camera").addEventListener("click", async () => {
   const shot = await openCamera();
   if (shot) open(shot, { name: "camera.png" });
 });
+
+const panel = byId("panel", HTMLElement);
+
+/**
+ * Whether what is dragged is meant for the panel: files over it that are no pictures.
+ * @param {DragEvent} event
+ */
+function forPanel({ target, dataTransfer }) {
+  const items = [...(dataTransfer?.items ?? [])];
+  return target instanceof Node && panel.contains(target) && !items.some(({ type }) => type.startsWith("image/"));
+}
+
 addEventListener("dragover", (event) => {
   if (!event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
-  drop.hidden = false;
+  drop.hidden = forPanel(event);
+  panel.classList.toggle("dropping", drop.hidden);
 });
-addEventListener("dragleave", (event) => (drop.hidden = event.relatedTarget === null || drop.hidden));
+addEventListener("dragleave", (event) => {
+  if (event.relatedTarget !== null) return;
+  drop.hidden = true;
+  panel.classList.remove("dropping");
+});
 addEventListener("drop", (event) => {
   event.preventDefault();
   drop.hidden = true;
-  openFrom(event.dataTransfer);
+  panel.classList.remove("dropping");
+  if (event.dataTransfer && forPanel(event)) void session.addDirections([...event.dataTransfer.files]);
+  else openFrom(event.dataTransfer);
 });
 addEventListener("paste", (event) => openFrom(event.clipboardData));
 
@@ -136,6 +155,27 @@ button("adjust").addEventListener("click", () => void openAlignDialog(session));
 button("align-turn").addEventListener("click", () => {
   byId("align-dialog", HTMLDialogElement).close("turn");
   void session.turnPhoto();
+});
+
+// ---- The visitor's own directions
+
+const directionFiles = byId("direction-files", HTMLInputElement);
+button("add-direction").addEventListener("click", () => directionFiles.click());
+directionFiles.addEventListener("change", () => {
+  void session.addDirections([...(directionFiles.files ?? [])]);
+  directionFiles.value = "";
+});
+sliders.addEventListener("remove", (event) => {
+  const own = /** @type {CustomEvent} */ (event).detail;
+  void session.removeDirections(own);
+  const undo = { label: t("edit.undo"), run: () => void session.addDirections([own.file]) };
+  notice(t("direction.removed", { file: own.file.name }), { action: undo });
+  button("add-direction").focus();
+});
+session.addEventListener("directions", () => {
+  sliders.own = session.ownFiles;
+  sliders.strengths = session.strengths;
+  showControls();
 });
 
 // ---- Output

@@ -5,15 +5,17 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
+import { forgetFile, keepFile, keptFiles } from "./own-directions.js";
 import { remember } from "./settings.js";
 
 /** @import { Engine } from "./engine.js" */
-/** @import { Face, Landmarks, Picture, Quad, Strengths } from "../shared/types.js" */
+/** @import { Direction, Face, Landmarks, Manifest, Picture, Quad, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View
  * @typedef {Face & { thumbnail: Picture }} FoundFace
  * @typedef {{ width: number, height: number, bitmap: ImageBitmap, name: string }} Photo
+ * @typedef {{ file: File, directions: Direction[] }} OwnFile
  */
 
 const SCRIPT = new URL("../workers/photo.js", import.meta.url);
@@ -23,7 +25,7 @@ const RESTART_WINDOW_MS = 60_000;
 
 /**
  * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
- * `picture` (a view changed), `sliders`, `busy`, `notice` and `failure`.
+ * `picture` (a view changed), `sliders`, `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
  */
 export class Session extends EventTarget {
   /** @type {RemoteWorker | undefined} */
@@ -35,6 +37,10 @@ export class Session extends EventTarget {
   #scheduler;
   /** @type {History} */
   #history = new History({});
+  /** @type {string | undefined} the model that `ownFiles` belong to */
+  #ownModel;
+  /** @type {{ manifest: Manifest, done: Promise<void> } | undefined} the loaded model that was given the kept files */
+  #equipped;
   /** @type {number[]} times of the latest restarts */
   #restarts = [];
   /** Counts photos and crops, so that answers about an earlier one are dropped. */
@@ -58,11 +64,16 @@ export class Session extends EventTarget {
   strengths = {};
   /** @type {{ inversion?: number, edit?: number }} seconds */
   timing = {};
+  /** @type {OwnFile[]} files with directions that the visitor added to the model */
+  ownFiles = [];
 
   /** @param {Engine} engine */
   constructor(engine) {
     super();
     this.engine = engine;
+    engine.addEventListener("status", () => {
+      if (engine.status.state === "ready") void engine.ready.then((manifest) => this.#equip(manifest)).catch(() => {}); // using it will tell
+    });
     engine.addEventListener("crash", (event) => void this.#recover(/** @type {CustomEvent} */ (event).detail));
   }
 
@@ -192,8 +203,10 @@ export class Session extends EventTarget {
 
   /** @param {number} turn */
   async #invert(turn) {
-    const { inputSize, imageSize, injectSize, outputHeight, directions } = await this.engine.ready;
-    this.#keepOnly(new Set(directions.map(({ name }) => name)));
+    const manifest = await this.engine.ready;
+    await this.#equip(manifest);
+    const { inputSize, imageSize, injectSize, outputHeight } = manifest;
+    this.#keepKnown(manifest);
     this.#emit("step", { stage: "align" });
     const original = await this.#inPhoto("align", this.quad, outputHeight);
     const face = await this.#inPhoto("align", this.quad, inputSize);
@@ -325,15 +338,96 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Forgets sliders that another model had and this one has not.
-   * @param {Set<string>} names
+   * Forgets sliders that there are no longer: another model had them, or their file was removed.
+   * @param {Manifest} manifest
    */
-  #keepOnly(names) {
+  #keepKnown({ directions }) {
+    const own = this.ownFiles.flatMap((each) => each.directions);
+    const names = new Set([...directions, ...own].map(({ name }) => name));
+    this.#history.keepOnly(names);
     const kept = Object.fromEntries(Object.entries(this.strengths).filter(([name]) => names.has(name)));
     if (Object.keys(kept).length === Object.keys(this.strengths).length) return;
     this.strengths = kept;
-    this.#history = new History(kept);
     this.#emit("sliders");
+  }
+
+  /**
+   * Gives a model that was just loaded the visitor's own directions, once.
+   * @param {Manifest} manifest
+   */
+  #equip(manifest) {
+    if (this.#equipped?.manifest !== manifest) this.#equipped = { manifest, done: this.#giveOwn(manifest) };
+    return this.#equipped.done;
+  }
+
+  /** @param {Manifest} manifest */
+  async #giveOwn({ name }) {
+    if (this.#ownModel !== name) {
+      this.ownFiles = (await keptFiles(name)).map((file) => ({ file, directions: [] }));
+      this.#ownModel = name;
+    }
+    for (const own of this.ownFiles) {
+      try {
+        own.directions = await this.engine.addDirections(own.file);
+      } catch (thrown) {
+        const { code, fatal } = Failure.from(thrown);
+        // A file that no longer fits, or that even brings the engine down, must not stand in the way for ever.
+        if (code === "import" || fatal) await this.#forget(own);
+        if (code !== "import") throw thrown;
+      }
+    }
+    this.#emit("directions");
+  }
+
+  /** @param {OwnFile} own */
+  async #forget(own) {
+    this.ownFiles = this.ownFiles.filter((other) => other !== own);
+    if (this.#ownModel !== undefined) await forgetFile(this.#ownModel, own.file.name);
+  }
+
+  /**
+   * Adds the directions in files to the model, and keeps the files for the next visit.
+   * @param {Iterable<File>} files
+   */
+  async addDirections(files) {
+    for (const file of files) {
+      try {
+        const manifest = await this.engine.ready;
+        await this.#equip(manifest);
+        const directions = await this.engine.addDirections(file);
+        const copy = new File([await file.arrayBuffer()], file.name); // the one on the disk may change
+        this.ownFiles = [...this.ownFiles.filter((other) => other.file.name !== file.name), { file: copy, directions }];
+        this.#ownChanged(manifest, directions);
+        await keepFile(manifest.name, copy);
+      } catch (thrown) {
+        const { code, message: reason } = Failure.from(thrown);
+        if (code !== "import") return this.#handle(thrown);
+        const message = t("direction.refused", { file: file.name, reason });
+        this.#emit("failure", new Failure({ code, message, hint: t("hint.direction") }));
+      }
+    }
+  }
+
+  /**
+   * Removes the sliders of a file.
+   * @param {OwnFile} own
+   */
+  async removeDirections(own) {
+    const manifest = await this.engine.ready;
+    const forgotten = this.#forget(own);
+    this.#ownChanged(manifest, own.directions);
+    await forgotten;
+  }
+
+  /**
+   * @param {Manifest} manifest
+   * @param {Direction[]} touched
+   */
+  #ownChanged(manifest, touched) {
+    const shown = touched.some(({ name }) => name in this.strengths);
+    this.#emit("directions");
+    this.#keepKnown(manifest);
+    if (shown) this.#edit(false);
   }
 
   /** @param {unknown} thrown */

@@ -6,7 +6,7 @@ import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
 import { ShardLoader } from "./weights.js";
 
-/** @import { Backend, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
+/** @import { Backend, Direction, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
 
 /** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
 let engine;
@@ -117,6 +117,14 @@ answerCalls({
    * @returns {Promise<Picture>}
    */
   view: (kind) => running().view(kind),
+
+  /**
+   * Adds the directions in a file to the model.
+   * @param {string} name
+   * @param {Blob} file
+   * @returns {Direction[]}
+   */
+  addDirections: (name, file) => running().addDirections(name, file),
 
   /**
    * @param {Strengths} strengths

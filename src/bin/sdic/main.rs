@@ -80,7 +80,7 @@ enum Command {
 /// Exactly one of `--out` and `--into`.
 #[derive(Args)]
 struct Import {
-    /// PyTorch checkpoint; or, with --into, a PyTorch or safetensors file with an InterFaceGAN direction or a GANSpace basis.
+    /// PyTorch checkpoint; or, with --into, a PyTorch, safetensors or NumPy file with a direction or a GANSpace basis.
     file: PathBuf,
     /// New weights directory to write.
     #[arg(long, conflicts_with = "into", required_unless_present = "into")]

@@ -1,6 +1,7 @@
 import { h, icon } from "../dom.js";
 import { t, translated } from "../../shared/strings.js";
 
+/** @import { OwnFile } from "../session.js" */
 /** @import { Direction, Strengths } from "../../shared/types.js" */
 
 /** Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is. */
@@ -9,26 +10,52 @@ const POSITIONS = 100;
 const FOLDED = new Set(["Explore"]);
 
 /**
- * One slider per direction, in groups. Fires `strengths` with `{ changes, moving }`.
+ * One slider per direction, in groups; those that the visitor added come last. Fires `strengths` with
+ * `{ changes, moving }`, and `remove` with one of the visitor's files.
  */
 export class SliderPanel extends HTMLElement {
   /** @type {Map<string, { direction: Direction, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement }>} */
   #rows = new Map();
+  /** @type {Direction[]} */
+  #directions = [];
+  #model = h("div");
+  #own = h("div");
+
+  connectedCallback() {
+    if (!this.firstChild) this.append(this.#model, this.#own);
+  }
 
   /** @param {Direction[]} directions */
   set directions(directions) {
-    this.#rows.clear();
-    /** @type {Map<string, Direction[]>} */
+    this.#forget(this.#directions);
+    this.#directions = directions;
     const groups = Map.groupBy(directions, ({ group }) => group);
-    const blocks = [...groups].map(([group, members]) =>
-      h(
-        "details",
-        { open: groups.size === 1 || !FOLDED.has(group) },
-        h("summary", {}, translated(`group.${group}`, group)),
-        h("div", { className: "rows" }, ...members.map((direction) => this.#row(direction))),
-      ),
-    );
-    this.replaceChildren(...(blocks.length > 0 ? blocks : [h("p", { className: "aside" }, t("slider.none"))]));
+    const blocks = [...groups].map(([group, members]) => this.#group(group, members.map((direction) => this.#row(direction)), groups.size === 1));
+    this.#model.replaceChildren(...(blocks.length > 0 ? blocks : [h("p", { className: "aside" }, t("slider.none"))]));
+  }
+
+  /** @param {OwnFile[]} files */
+  set own(files) {
+    this.#forget([...this.#rows.values()].map(({ direction }) => direction).filter((direction) => !this.#directions.includes(direction)));
+    const rows = files.flatMap((own) => own.directions.map((direction, i) => this.#row(direction, i === 0 ? own : undefined)));
+    for (const row of rows) row.classList.add("own");
+    const [first] = files.flatMap(({ directions }) => directions);
+    this.#own.replaceChildren(...(first ? [this.#group(first.group, rows, true)] : []));
+  }
+
+  /** @param {Direction[]} directions */
+  #forget(directions) {
+    for (const { name } of directions) this.#rows.delete(name);
+  }
+
+  /**
+   * @param {string} group
+   * @param {HTMLElement[]} rows
+   * @param {boolean} open
+   */
+  #group(group, rows, open) {
+    const heading = h("summary", {}, translated(`group.${group}`, group));
+    return h("details", { open: open || !FOLDED.has(group) }, heading, h("div", { className: "rows" }, ...rows));
   }
 
   set disabled(/** @type {boolean} */ off) {
@@ -43,8 +70,11 @@ export class SliderPanel extends HTMLElement {
     }
   }
 
-  /** @param {Direction} direction */
-  #row(direction) {
+  /**
+   * @param {Direction} direction
+   * @param {OwnFile} [own] the file to offer for removal
+   */
+  #row(direction, own) {
     const { name, label } = direction;
     const id = `slider-${name}`;
     const input = h("input", { id, type: "range", min: String(-POSITIONS), max: String(POSITIONS), step: "1", value: "0", disabled: true });
@@ -68,7 +98,14 @@ export class SliderPanel extends HTMLElement {
       input.focus();
     });
     this.#mark(name);
-    return h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset, input);
+    const row = h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset);
+    if (own) {
+      const title = t("direction.remove", { file: own.file.name });
+      const remove = () => this.dispatchEvent(new CustomEvent("remove", { detail: own }));
+      row.append(h("button", { type: "button", className: "remove", title, "aria-label": title, onclick: remove }, icon("close")));
+    }
+    row.append(input);
+    return row;
   }
 
   /**

@@ -1,0 +1,175 @@
+// How fast the built page is in Chromium, with the bundled model and its sample portraits.
+//
+//   node benches/page.mjs [--no-isolation]
+//
+// Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
+// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU. Needs `./build.sh build`;
+// `--no-isolation` leaves out the headers without which a browser gives a page no threads.
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { launch, modelReady, root, visit } from "../tests/page/support.mjs";
+import { serve } from "../www/tools/serve.mjs";
+
+const STARTS = 5;
+const ROUNDS = 9;
+const DIST = path.join(root, "dist");
+const isolated = !process.argv.includes("--no-isolation");
+
+/** @param {number} seconds */
+const s = (seconds) => (seconds < 0.1 ? `${(1000 * seconds).toFixed(1)} ms` : seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(2)} s`);
+/** @param {number} bytes */
+const mb = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+/** @param {string} name @param {string} value */
+const row = (name, value) => console.log(`${name.padEnd(28)}${value}`);
+
+/**
+ * A context whose page computes on `backend`.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {{ backend: string, controls: boolean }} options without `controls` the page starts nothing by itself
+ */
+async function open(browser, url, { backend, controls }) {
+  const { context, page } = await visit(browser, `${url}icons/icon.svg`, controls ? {} : { serviceWorkers: "block" });
+  await page.evaluate((choice) => localStorage.setItem("sdic", JSON.stringify({ backend: choice })), backend);
+  if (!controls) await context.route("**/app/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  return { context, page };
+}
+
+/** @param {import("playwright-core").Page} page */
+async function readyAfter(page) {
+  await modelReady(page);
+  return (await page.evaluate(() => performance.now())) / 1000;
+}
+
+/** @param {number[]} values */
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/**
+ * From an empty browser and from a visited one to a ready model, in seconds, and the paths that the first asks for.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function start(browser, url, backend) {
+  const { context, page } = await open(browser, url, { backend, controls: true });
+  /** @type {Set<string>} */
+  const fetched = new Set();
+  const collect = (/** @type {import("playwright-core").Response} */ response) => void fetched.add(new URL(response.url()).pathname);
+  context.on("response", collect);
+  await page.goto(url);
+  const first = await readyAfter(page);
+  context.off("response", collect);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await page.reload();
+  const next = await readyAfter(page);
+  await context.close();
+  return { first, next, fetched };
+}
+
+/**
+ * Prints how long the page takes to be ready, and what it fetches for that.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function starts(browser, url, backend) {
+  const all = [];
+  for (let i = 0; i < STARTS; i++) all.push(await start(browser, url, backend));
+  row("ready, first visit", s(median(all.map(({ first }) => first))));
+  row("ready, next visit", s(median(all.map(({ next }) => next))));
+  let [code, zipped, model] = [0, 0, 0];
+  for (const name of all[0].fetched) {
+    const bytes = await readFile(path.join(DIST, name === "/" ? "index.html" : name));
+    if (name.startsWith("/weights/")) model += bytes.length;
+    else [code, zipped] = [code + bytes.length, zipped + gzipSync(bytes).length];
+  }
+  row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}`);
+  row("model and samples fetched", mb(model));
+}
+
+/**
+ * Inversions and edits by the page's engine: seconds of each round.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function work(browser, url, backend) {
+  const { context, page } = await open(browser, url, { backend, controls: false });
+  await page.goto(url);
+  const result = await page.evaluate(async (rounds) => {
+    const { Engine } = await import(new URL("app/engine.js", location.href).href);
+    const engine = new Engine();
+    const { inputSize, imageSize, injectSize, samples, directions } = await engine.start();
+    const faces = [];
+    for (const { file } of samples) {
+      const bitmap = await createImageBitmap(await (await fetch(`weights/${file}`)).blob());
+      const canvas = new OffscreenCanvas(inputSize, inputSize);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.drawImage(bitmap, 0, 0, inputSize, inputSize);
+      faces.push(context.getImageData(0, 0, inputSize, inputSize).data);
+    }
+    /** @param {(round: number) => Promise<unknown>} once */
+    const times = async (once) => {
+      const seconds = [];
+      for (let round = 0; round <= rounds; round++) {
+        const start = performance.now();
+        await once(round);
+        seconds.push((performance.now() - start) / 1000);
+      }
+      return seconds;
+    };
+    const face = (/** @type {number} */ i) => ({ width: inputSize, height: inputSize, data: faces[i % faces.length] });
+    /** @type {Record<string, number[]>} */
+    const seconds = { inversion: await times((round) => engine.invert(face(round))) };
+    for (let size = imageSize; size >= injectSize; size /= 2) {
+      const preview = size === imageSize ? undefined : size;
+      const strengths = (/** @type {number} */ round) => ({ [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) });
+      seconds[`edit, ${size} px`] = await times((round) => engine.edit(strengths(round), preview));
+    }
+    return { seconds, adapter: engine.status.info.adapter };
+  }, ROUNDS);
+  for (const [name, [first, ...warm]] of Object.entries(result.seconds)) {
+    row(name, `${s(first)} first, ${s(median(warm))} warm (${s(Math.min(...warm))} to ${s(Math.max(...warm))})`);
+  }
+  await context.close();
+  return result.adapter;
+}
+
+/**
+ * The adapter that WebGPU would use.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ */
+async function adapter(browser, url) {
+  const { context, page } = await open(browser, url, { backend: "cpu", controls: false });
+  await page.goto(url);
+  const found = await page.evaluate(async () => {
+    const { probe } = await import(new URL("workers/adapter.js", location.href).href);
+    return { ...(await probe()), isolated: crossOriginIsolated };
+  });
+  await context.close();
+  return found;
+}
+
+process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v chromium-browser || command -v google-chrome"], { encoding: "utf8" }).trim();
+const browser = await launch(["--enable-unsafe-webgpu", "--enable-features=Vulkan"]);
+const { url, close } = await serve(DIST, { isolated });
+try {
+  const gpu = await adapter(browser, url);
+  console.log(`Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page; medians of ${STARTS} starts and ${ROUNDS} rounds`);
+  for (const backend of ["cpu", "webgpu"]) {
+    console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);
+    if (backend === "webgpu" && gpu.kind !== "real") {
+      console.log(gpu.kind === "none" ? "no adapter here" : `no graphics card here, only ${gpu.name}`);
+      continue;
+    }
+    await starts(browser, url, backend);
+    console.log(`on ${await work(browser, url, backend)}`);
+  }
+} finally {
+  await browser.close();
+  await close();
+}
