@@ -1,6 +1,9 @@
 //! A loaded model with its edits: what the command line and the browser both drive.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::ControlFlow,
+};
 
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 use image::RgbImage;
@@ -11,7 +14,7 @@ use crate::{
     directions::{Directions, EditError},
     model::{LoadError, Loader},
     picture::{self, PictureError},
-    pipeline::{Inversion, Sdic},
+    pipeline::{Edit, Inversion, Sdic},
     weights::{self, Manifest, WeightsError},
 };
 
@@ -197,6 +200,26 @@ impl Engine {
         strengths: impl IntoIterator<Item = (&'a str, f32)>,
         size: Option<usize>,
     ) -> Result<RgbImage, EngineError> {
+        let mut edit = self.begin_edit(inversion, codes, strengths, size)?;
+        loop {
+            match edit.advance() {
+                ControlFlow::Continue(further) => edit = further,
+                ControlFlow::Break(image) => return self.render(image).await,
+            }
+        }
+    }
+
+    /// [`Self::edit`] in steps; what they arrive at is for [`Self::render`].
+    ///
+    /// # Errors
+    /// [`EngineError`] for an unknown edit or an impossible size.
+    pub fn begin_edit<'a>(
+        &self,
+        inversion: &Inversion,
+        codes: &[f32],
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+        size: Option<usize>,
+    ) -> Result<Edit<'_>, EngineError> {
         let config = self.config();
         let (least, most) = (config.inject_size, config.image_size);
         let size = size.unwrap_or(most);
@@ -204,8 +227,8 @@ impl Engine {
             return Err(EngineError::PreviewSize { size, least, most });
         }
         let edited = self.codes_tensor(self.directions.apply(codes, strengths)?);
-        let image = self.sdic.edit(&edited, inversion.residual.clone(), size);
-        self.render(image).await
+        let residual = inversion.residual.clone();
+        Ok(self.sdic.begin_edit(edited, residual, size))
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.
