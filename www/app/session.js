@@ -206,6 +206,7 @@ export class Session extends EventTarget {
       imageSize,
       smallestPreview: injectSize,
       edit: (strengths, previewSize) => this.engine.edit(strengths, previewSize),
+      callOff: () => this.engine.callOff(),
       onPicture: (picture, full, spent) => {
         if (turn !== this.#turn) return;
         if (full) this.timing.edit = spent;
@@ -363,6 +364,7 @@ export class Session extends EventTarget {
   /** Starts a new turn: what is still under way for an earlier one no longer counts. */
   #begin() {
     this.#scheduler?.stop();
+    this.engine.callOff();
     return ++this.#turn;
   }
 

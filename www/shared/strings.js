@@ -24,6 +24,7 @@ const STRINGS = {
   "engine.cpu": "Processor",
   "engine.webgpu": "Graphics card",
   "engine.software": "WebGPU (software)",
+  "engine.threads": "{device} ({threads} threads)",
   "engine.title": "Where the work is done",
   "engine.auto": "Automatic",
   "engine.autoHint": "The graphics card if there is a real one and it passes a test, else the processor.",

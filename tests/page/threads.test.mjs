@@ -1,0 +1,85 @@
+// The CPU engine on several threads, and on one: the same pictures, whatever happens to the further threads.
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { host, inverted, launch, modelReady, pixels, root, slide, visit } from "./support.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof edited>>} what one thread makes */
+let alone;
+
+before(async () => {
+  browser = await launch();
+  alone = await edited({ isolated: false });
+});
+
+after(() => browser?.close());
+
+/**
+ * Opens the first sample in a page that counts the errands of the crew's members.
+ * @param {{ isolated?: boolean, member?: string }} [options] `member` is run by each member with its sixth errand
+ */
+async function edited({ isolated, member = "" } = {}) {
+  const site = await host(path.join(root, "weights"), { isolated });
+  const script = path.join(site.folder, "workers/crew-member.js");
+  const spy = `let errands = 0;
+const channel = new BroadcastChannel("errands");
+self.addEventListener("message", (event) => {
+  channel.postMessage(++errands);
+  if (errands === 6) { ${member} }
+});
+`;
+  await writeFile(script, spy + (await readFile(script, "utf8")));
+  const { page, problems, context } = await visit(browser, site.url);
+  await page.evaluate(() => {
+    const page = /** @type {any} */ (globalThis);
+    page.errands = 0;
+    page.channel = new BroadcastChannel("errands");
+    page.channel.onmessage = () => page.errands++;
+  });
+  await modelReady(page);
+  const errands = () => page.evaluate(() => /** @type {any} */ (globalThis).errands);
+  const label = async () => (await page.locator("#engine-label").textContent()) ?? "";
+  const before = await label();
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  const inversion = await errands();
+  const slider = (await page.locator("#sliders input[type=range]").first().getAttribute("id")) ?? "";
+  await slide(page, slider.replace(/^slider-/, ""), 70);
+  const { data } = await pixels(page);
+  const threads = await page.evaluate(() => Math.min(navigator.hardwareConcurrency, 8));
+  const result = { data, before, after: await label(), inversion, total: await errands(), threads, problems };
+  await context.close();
+  await site.remove();
+  return result;
+}
+
+test("without the headers that allow shared memory there is one thread", () => {
+  assert.deepEqual([alone.before, alone.after, alone.total], ["Processor ready", "Processor ready", 0]);
+  assert.deepEqual(alone.problems, []);
+});
+
+test("with them all processors share the work, and every pixel is the same", async (context) => {
+  const crew = await edited();
+  if (crew.threads === 1) return context.skip("one processor only");
+  const label = `Processor (${crew.threads} threads) ready`;
+  assert.deepEqual([crew.before, crew.after], [label, label]);
+  assert.ok(crew.inversion > 10, `${crew.inversion} errands for an inversion`);
+  assert.ok(crew.total > crew.inversion, "errands for an edit");
+  assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
+  assert.deepEqual(crew.problems, []);
+});
+
+for (const [what, member] of [
+  ["dies", "event.stopImmediatePropagation(); self.close();"],
+  ["fails", "event.data.order = '';"],
+]) {
+  test(`when a member ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {
+    const crew = await edited({ member });
+      if (crew.threads === 1) return context.skip("one processor only");
+    assert.deepEqual([crew.before, crew.after], [`Processor (${crew.threads} threads) ready`, "Processor ready"]);
+    assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
+  });
+}

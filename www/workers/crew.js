@@ -1,0 +1,103 @@
+// Further workers that take shares of the CPU engine's convolutions, seen from the worker that shares them out.
+//
+// Shared memory needs the page to be isolated from other origins, which its host asks for by two headers; without them
+// there is no crew. A member costs one instance of the engine (some MB), and the largest share it was ever sent
+// three times over: in shared memory, and as input and output in its own. Together that is about three times
+// the largest layer, some 400 MB for a 1024-pixel model whatever the number of members, and a few MB for the bundled one.
+import { BUSY, DONE, LENGTH, STATE } from "./signals.js";
+
+/** @typedef {{ worker: Worker, control: Int32Array<SharedArrayBuffer>, area: Float32Array<SharedArrayBuffer>, since: number }} Member */
+
+/** More threads than this gain little: what is not shared out begins to rule. */
+const MOST_THREADS = 8;
+/** How long members may take to start before the engine goes on without them. */
+const START_MS = 20_000;
+/** How long a member may stay silent: at least so long, and so many times what the caller needed for its own share. */
+const SILENCE_MS = 5_000;
+const SILENCE_RATIO = 5;
+
+/** @implements {Pick<import("../pkg/cpu/sdic.js").Crew, keyof Crew>} */
+export class Crew {
+  #members;
+  #onRetire;
+
+  /**
+   * @param {Member[]} members
+   * @param {() => void} onRetire
+   */
+  constructor(members, onRetire) {
+    this.#members = members;
+    this.#onRetire = onRetire;
+  }
+
+  /**
+   * Starts a member for every further processor; undefined where there is none or memory cannot be shared.
+   * @param {() => void} onRetire hears when a member has failed, and the crew has gone
+   */
+  static async hire(onRetire) {
+    const count = Math.min(navigator.hardwareConcurrency, MOST_THREADS) - 1;
+    if (!crossOriginIsolated || count < 1) return undefined;
+    /** @type {Member[]} */
+    const members = [];
+    const ready = Array.from({ length: count }, () => {
+      const control = new Int32Array(new SharedArrayBuffer(8));
+      const worker = new Worker(new URL("./crew-member.js", import.meta.url), { type: "module" });
+      members.push({ worker, control, area: new Float32Array(new SharedArrayBuffer(0)), since: 0 });
+      return new Promise((resolve, reject) => {
+        worker.addEventListener("message", resolve, { once: true });
+        worker.addEventListener("error", reject, { once: true });
+      });
+    });
+    const late = new Promise((_, reject) => setTimeout(reject, START_MS));
+    try {
+      await Promise.race([Promise.all(ready), late]);
+      return new Crew(members, onRetire);
+    } catch {
+      for (const { worker } of members) worker.terminate();
+      return undefined;
+    }
+  }
+
+  get members() {
+    return this.#members.length;
+  }
+
+  /**
+   * Memory shared with a member, kept from one errand to the next.
+   * @param {number} member
+   * @param {number} values
+   */
+  area(member, values) {
+    const kept = this.#members[member];
+    if (kept.area.length < values) kept.area = new Float32Array(new SharedArrayBuffer(4 * values));
+    return kept.area;
+  }
+
+  /**
+   * @param {number} member
+   * @param {string} order
+   * @param {number} count
+   */
+  send(member, order, count) {
+    const { worker, control, area } = this.#members[member];
+    Atomics.store(control, STATE, BUSY);
+    this.#members[member].since = performance.now();
+    worker.postMessage({ control, area, order, count });
+  }
+
+  /**
+   * Waits, blocking this worker, for a member's result; undefined when it failed or nothing is heard of it.
+   * @param {number} member
+   */
+  collect(member) {
+    const { control, area, since } = this.#members[member];
+    const patience = Math.max(SILENCE_MS, SILENCE_RATIO * (performance.now() - since));
+    Atomics.wait(control, STATE, BUSY, patience);
+    return Atomics.load(control, STATE) === DONE ? area.subarray(0, Atomics.load(control, LENGTH)) : undefined;
+  }
+
+  retire() {
+    for (const { worker } of this.#members) worker.terminate();
+    this.#onRetire();
+  }
+}
