@@ -22,7 +22,7 @@ use crate::{
     engine::{self, EngineError, EngineLoader},
     face::{self, FaceError, Landmarks, PasteMode, Point, Quad},
     import::{Checkpoint, Conversion, ImportError},
-    kernels::{self, Crew, Errand},
+    kernels::{self, Answer, Crew, Errand},
     pipeline::{Inversion, Stage},
     selftest,
     weights::{Dtype, Manifest},
@@ -74,8 +74,8 @@ export interface Crew {
   area(member: number, values: number): Float32Array;
   /** Has a member work on the first `count` values of its area. */
   send(member: number, order: string, count: number): void;
-  /** Waits, blocking, for a member's result in its area; undefined if it failed. */
-  collect(member: number): Float32Array | undefined;
+  /** Waits, blocking, for a member's result in its area; null if it has not begun and now will not, undefined if it failed. */
+  collect(member: number): Float32Array | null | undefined;
   /** Ends all members. */
   retire(): void;
 }
@@ -121,7 +121,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn send(this: &CrewJs, member: usize, order: &str, count: usize) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
-    fn collect(this: &CrewJs, member: usize) -> Result<Option<Float32Array>, JsValue>;
+    fn collect(this: &CrewJs, member: usize) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
     fn retire(this: &CrewJs);
 
@@ -523,9 +523,15 @@ impl Crew for CrewJs {
         self.send(member, &errand.order, count).is_ok()
     }
 
-    fn collect(&self, member: usize) -> Option<Vec<f32>> {
-        let values = self.collect(member).ok()?;
-        values.map(|values| values.to_vec())
+    fn collect(&self, member: usize) -> Answer {
+        match self.collect(member) {
+            Ok(values) if values.is_null() => Answer::Withdrawn,
+            Ok(values) => match values.dyn_into::<Float32Array>() {
+                Ok(values) => Answer::Done(values.to_vec()),
+                Err(_) => Answer::Failed,
+            },
+            Err(_) => Answer::Failed,
+        }
     }
 
     fn retire(&self) {

@@ -5,6 +5,8 @@
 //! sent, else some output channels) as an [`Errand`], [`perform`]s it, and sends the values back. Every output value
 //! is computed by the same sums in the same order as without a crew, so results are equal to the last bit.
 //!
+//! Who has finished its own share does not wait for a member that has not begun: on a busy machine a crew costs little.
+//!
 //! Members keep nothing between errands. An errand brings its share of the weights along, which costs far less
 //! than using them once, and a model of any size needs no more memory in a member than its largest layer's share.
 
@@ -19,8 +21,8 @@ use super::{
     simd::Isa,
 };
 
-/// Multiply-adds that a share must have to be worth sending: some milliseconds of work.
-const LEAST_WORK: u64 = 8 << 20;
+/// Multiply-adds that a share must have to be worth sending: about a millisecond of work, of which sending takes a tenth.
+const LEAST_WORK: u64 = 4 << 20;
 /// Rows of positions that a band must have: neighbouring bands repeat up to two rows of each other's work.
 const LEAST_ROWS: usize = 8;
 
@@ -32,11 +34,22 @@ pub trait Crew {
     /// Sends an errand to `member`; false if that is impossible. Each gets one at a time.
     fn send(&self, member: usize, errand: &Errand) -> bool;
 
-    /// Waits for what [`perform`] made of the errand that `member` was sent; `None` if it failed or takes too long.
-    fn collect(&self, member: usize) -> Option<Vec<f32>>;
+    /// Waits for what [`perform`] made of the errand that `member` was sent, if it has begun.
+    fn collect(&self, member: usize) -> Answer;
 
     /// Lets everybody go: somebody failed, and the crew is not asked again.
     fn retire(&self);
+}
+
+/// What became of an errand.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    /// The result.
+    Done(Vec<f32>),
+    /// The member was busy elsewhere, and will not do it any more.
+    Withdrawn,
+    /// The member cannot be relied on.
+    Failed,
 }
 
 /// A share of a convolution, to be [`perform`]ed by a worker with the same build of this crate.
@@ -115,7 +128,7 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Computes the first share here and has the crew compute the others; says whether everybody answered. What
+    /// Computes the first share here and has the crew compute the others; says whether nobody failed. What
     /// nobody has computed is computed here, so that all of `planes` is written in any case.
     pub fn share_out(
         &self,
@@ -133,10 +146,13 @@ impl<'a> Work<'a> {
         }
         let mut complete = true;
         for (member, planes) in others.into_iter().enumerate() {
-            let values = sent[member].then(|| crew.collect(member)).flatten();
             let count: usize = planes.iter().map(|plane| plane.len()).sum();
-            match values.filter(|values: &Vec<f32>| values.len() == count) {
-                Some(values) => {
+            let answer = match sent[member] {
+                true => crew.collect(member),
+                false => Answer::Failed,
+            };
+            match answer {
+                Answer::Done(values) if values.len() == count => {
                     let mut rest = &values[..];
                     for plane in planes {
                         let (first, others) = rest.split_at(plane.len());
@@ -144,8 +160,8 @@ impl<'a> Work<'a> {
                         rest = others;
                     }
                 }
-                None => {
-                    complete = false;
+                answer => {
+                    complete &= answer == Answer::Withdrawn;
                     self.compute(&shares[member + 1], planes);
                 }
             }

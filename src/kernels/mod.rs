@@ -17,7 +17,7 @@ mod tests;
 mod tile;
 
 pub use conv::{ConvLayer, Prologue};
-pub use crew::{Crew, Errand, perform, set_crew};
+pub use crew::{Answer, Crew, Errand, perform, set_crew};
 pub use epilogue::{Activation, Epilogue};
 pub use geometry::Kind;
 pub use resample::add_upsampled;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Activation, ConvLayer, Crew, Epilogue, Errand, Isa, Kind, Prologue, add_upsampled,
+    Activation, Answer, ConvLayer, Crew, Epilogue, Errand, Isa, Kind, Prologue, add_upsampled,
     conv::{Share, Source, written},
     crew::{Work, shares},
     perform, set_crew,
@@ -450,6 +450,7 @@ fn large_layers_match_the_definition() -> Result<(), String> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Conduct {
     Reliable,
+    Slow,
     Unreachable,
     Silent,
     Confused,
@@ -499,12 +500,14 @@ impl Crew for FakeCrew {
         true
     }
 
-    fn collect(&self, member: usize) -> Option<Vec<f32>> {
+    fn collect(&self, member: usize) -> Answer {
         let result = self.results.borrow_mut().remove(&member);
+        let result = result.expect("an errand was sent");
         match self.conduct(member) {
-            Conduct::Silent => None,
-            Conduct::Confused => result.map(|values| values[1..].to_vec()),
-            _ => result,
+            Conduct::Slow => Answer::Withdrawn,
+            Conduct::Silent => Answer::Failed,
+            Conduct::Confused => Answer::Done(result[1..].to_vec()),
+            _ => Answer::Done(result),
         }
     }
 
@@ -545,7 +548,7 @@ fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
         case.shape,
         case.dims
     );
-    assert_eq!(complete, last == Conduct::Reliable);
+    assert_eq!(complete, matches!(last, Conduct::Reliable | Conduct::Slow));
 }
 
 /// Increasing places from 0 to `all` at which to cut.
@@ -568,10 +571,11 @@ fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
         let count = random.within(2, 5);
         let conduct = [
             Conduct::Reliable,
+            Conduct::Slow,
             Conduct::Unreachable,
             Conduct::Silent,
             Conduct::Confused,
-        ][random.within(0, 3)];
+        ][random.within(0, 4)];
         let rows = cuts(&mut random, whole.positions.len(), count);
         let blocks = cuts(&mut random, whole.blocks.len(), count);
         let rows = rows.windows(2).map(|cut| Share {
@@ -634,14 +638,14 @@ fn a_thread_with_a_crew_uses_it_until_it_fails() {
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
     let run = || layer.run(&case.input, case.dims, &case.prologue(), &case.epilogue());
     let alone = run();
-    for conduct in [Conduct::Reliable, Conduct::Silent] {
+    for conduct in [Conduct::Reliable, Conduct::Slow, Conduct::Silent] {
         let crew = FakeCrew::new(3, conduct);
         set_crew(Some(crew.clone()));
         assert!(run() == alone, "{conduct:?}");
         assert_eq!(crew.sent.get(), 3);
         assert!(run() == alone, "{conduct:?}, again");
         set_crew(None);
-        let failed = conduct != Conduct::Reliable;
+        let failed = conduct == Conduct::Silent;
         assert_eq!(crew.retired.get(), failed);
         assert_eq!(crew.sent.get(), if failed { 3 } else { 6 });
     }

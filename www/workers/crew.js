@@ -4,15 +4,20 @@
 // there is no crew. A member costs one instance of the engine (some MB), and the largest share it was ever sent
 // three times over: in shared memory, and as input and output in its own. Together that is about three times
 // the largest layer, some 400 MB for a 1024-pixel model whatever the number of members, and a few MB for the bundled one.
-import { BUSY, DONE, LENGTH, STATE } from "./signals.js";
+import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.js";
 
-/** @typedef {{ worker: Worker, control: Int32Array<SharedArrayBuffer>, area: Float32Array<SharedArrayBuffer>, since: number }} Member */
+/**
+ * @typedef {{
+ *   worker: Worker, control: Int32Array<SharedArrayBuffer>, area: Float32Array<SharedArrayBuffer>,
+ *   errands: number, sent: number, unseen: number
+ * }} Member `errands` it was sent, the last one at the time `sent`; the first that it has not seen, at `unseen`
+ */
 
 /** More threads than this gain little: what is not shared out begins to rule. */
 const MOST_THREADS = 8;
 /** How long members may take to start before the engine goes on without them. */
 const START_MS = 20_000;
-/** How long a member may stay silent: at least so long, and so many times what the caller needed for its own share. */
+/** How long a member may be silent: at least so long, and at work so many times what the caller needed for its share. */
 const SILENCE_MS = 5_000;
 const SILENCE_RATIO = 5;
 
@@ -40,9 +45,9 @@ export class Crew {
     /** @type {Member[]} */
     const members = [];
     const ready = Array.from({ length: count }, () => {
-      const control = new Int32Array(new SharedArrayBuffer(8));
+      const control = new Int32Array(new SharedArrayBuffer(12));
       const worker = new Worker(new URL("./crew-member.js", import.meta.url), { type: "module" });
-      members.push({ worker, control, area: new Float32Array(new SharedArrayBuffer(0)), since: 0 });
+      members.push({ worker, control, area: new Float32Array(new SharedArrayBuffer(0)), errands: 0, sent: 0, unseen: 0 });
       return new Promise((resolve, reject) => {
         worker.addEventListener("message", resolve, { once: true });
         worker.addEventListener("error", reject, { once: true });
@@ -79,21 +84,29 @@ export class Crew {
    * @param {number} count
    */
   send(member, order, count) {
-    const { worker, control, area } = this.#members[member];
-    Atomics.store(control, STATE, BUSY);
-    this.#members[member].since = performance.now();
-    worker.postMessage({ control, area, order, count });
+    const each = this.#members[member];
+    const { worker, control, area } = each;
+    each.sent = performance.now();
+    if (Atomics.load(control, SEEN) === each.errands) each.unseen = each.sent;
+    const number = ++each.errands;
+    Atomics.store(control, STATE, number * STATES + SENT);
+    worker.postMessage({ number, control, area, order, count });
   }
 
   /**
-   * Waits, blocking this worker, for a member's result; undefined when it failed or nothing is heard of it.
+   * Waits, blocking this worker, for a member's result; null when it has not begun, and now will not, undefined when it
+   * failed or nothing is heard of it.
    * @param {number} member
    */
   collect(member) {
-    const { control, area, since } = this.#members[member];
-    const patience = Math.max(SILENCE_MS, SILENCE_RATIO * (performance.now() - since));
-    Atomics.wait(control, STATE, BUSY, patience);
-    return Atomics.load(control, STATE) === DONE ? area.subarray(0, Atomics.load(control, LENGTH)) : undefined;
+    const { control, area, errands, sent, unseen } = this.#members[member];
+    const base = errands * STATES;
+    const now = performance.now();
+    if (Atomics.compareExchange(control, STATE, base + SENT, base + OVER) === base + SENT) {
+      return now - unseen < SILENCE_MS ? null : undefined;
+    }
+    Atomics.wait(control, STATE, base + BEGUN, Math.max(SILENCE_MS, SILENCE_RATIO * (now - sent)));
+    return Atomics.load(control, STATE) === base + DONE ? area.subarray(0, Atomics.load(control, LENGTH)) : undefined;
   }
 
   retire() {
