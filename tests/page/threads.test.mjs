@@ -41,8 +41,13 @@ self.addEventListener("message", (event) => {
   });
   await modelReady(page);
   const errands = () => page.evaluate(() => /** @type {any} */ (globalThis).errands);
-  const label = async () => (await page.locator("#engine-label").textContent()) ?? "";
-  const before = await label();
+  const status = async () => {
+    await page.click("#engine-button");
+    const text = (await page.locator("#engine-now").textContent()) ?? "";
+    await page.keyboard.press("Escape");
+    return /\((CPU.*)\)/.exec(text)?.[1];
+  };
+  const before = await status();
   await page.locator("#sample-list button").first().click();
   await inverted(page);
   const inversion = await errands();
@@ -50,22 +55,22 @@ self.addEventListener("message", (event) => {
   await slide(page, slider.replace(/^slider-/, ""), 70);
   const { data } = await pixels(page);
   const threads = await page.evaluate(() => Math.min(navigator.hardwareConcurrency, 8));
-  const result = { data, before, after: await label(), inversion, total: await errands(), threads, problems };
+  const result = { data, before, after: await status(), inversion, total: await errands(), threads, problems };
   await context.close();
   await site.remove();
   return result;
 }
 
 test("without the headers that allow shared memory there is one thread", () => {
-  assert.deepEqual([alone.before, alone.after, alone.total], ["Processor ready", "Processor ready", 0]);
+  assert.deepEqual([alone.before, alone.after, alone.total], ["CPU (WebAssembly)", "CPU (WebAssembly)", 0]);
   assert.deepEqual(alone.problems, []);
 });
 
 test("with them all processors share the work, and every pixel is the same", async (context) => {
   const crew = await edited();
   if (crew.threads === 1) return context.skip("one processor only");
-  const label = `Processor (${crew.threads} threads) ready`;
-  assert.deepEqual([crew.before, crew.after], [label, label]);
+  const status = `CPU (WebAssembly), ${crew.threads} threads`;
+  assert.deepEqual([crew.before, crew.after], [status, status]);
   assert.ok(crew.inversion > 10, `${crew.inversion} errands for an inversion`);
   assert.ok(crew.total > crew.inversion, "errands for an edit");
   assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
@@ -86,7 +91,7 @@ for (const [what, member] of [
   test(`when a member ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {
     const crew = await edited({ member });
     if (crew.threads === 1) return context.skip("one processor only");
-    assert.deepEqual([crew.before, crew.after], [`Processor (${crew.threads} threads) ready`, "Processor ready"]);
+    assert.deepEqual([crew.before, crew.after], [`CPU (WebAssembly), ${crew.threads} threads`, "CPU (WebAssembly)"]);
     assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
   });
 }

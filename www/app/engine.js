@@ -145,7 +145,8 @@ export class Engine extends EventTarget {
 
   /** Calls off the inversion or edit under way, which then fails as "superseded". */
   callOff() {
-    this.#worker?.callOff();
+    // Calls made just now leave when the engine is ready; what calls them off must not overtake them.
+    this.#ready?.then(() => this.#worker?.callOff()).catch(() => {});
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */

@@ -186,8 +186,7 @@ engine.addEventListener("manifest", () => {
 engine.addEventListener("status", () => {
   const { state, info, progress, failure } = engine.status;
   const percent = progress ? Math.floor((100 * progress.loaded) / progress.total) : 0;
-  const device = info ? (info.backend === "webgpu" && engine.adapter?.kind === "software" ? t("engine.software") : t(`engine.${info.backend}`)) : "";
-  const backend = info && info.threads > 1 ? t("engine.threads", { device, threads: info.threads }) : device;
+  const backend = info ? (info.backend === "webgpu" && engine.adapter?.kind === "software" ? t("engine.software") : t(`engine.${info.backend}`)) : "";
   const label = t(`engine.${state}`, { percent, backend });
   dot.dataset.state = state;
   byId("engine-label", HTMLElement).textContent = label;
