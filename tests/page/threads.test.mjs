@@ -19,16 +19,18 @@ after(() => browser?.close());
 
 /**
  * Opens the first sample in a page that counts the errands of the crew's members.
- * @param {{ isolated?: boolean, member?: string }} [options] `member` is run by each member with its sixth errand
+ * @param {{ isolated?: boolean, start?: string, member?: string }} [options] `start` is run by each member when it
+ *   starts, `member` with its sixth errand and all that follow
  */
-async function edited({ isolated, member = "" } = {}) {
+async function edited({ isolated, start = "", member = "" } = {}) {
   const site = await host(path.join(root, "weights"), { isolated });
   const script = path.join(site.folder, "workers/crew-member.js");
-  const spy = `let errands = 0;
+  const spy = `${start}
+let errands = 0;
 const channel = new BroadcastChannel("errands");
 self.addEventListener("message", (event) => {
   channel.postMessage(++errands);
-  if (errands === 6) { ${member} }
+  if (errands >= 6) { ${member} }
 });
 `;
   await writeFile(script, spy + (await readFile(script, "utf8")));
@@ -77,6 +79,11 @@ test("with them all processors share the work, and every pixel is the same", asy
   assert.deepEqual(crew.problems, []);
 });
 
+test("without members that start, there is one thread", async () => {
+  const { before, total, problems } = await edited({ start: "throw new Error('cannot start');" });
+  assert.deepEqual([before, total, problems], ["CPU (WebAssembly)", 0, []]);
+});
+
 test("a member that has died takes no work with it", async (context) => {
   const crew = await edited({ member: "event.stopImmediatePropagation(); self.close();" });
   if (crew.threads === 1) return context.skip("one processor only");
@@ -85,7 +92,7 @@ test("a member that has died takes no work with it", async (context) => {
 });
 
 for (const [what, member] of [
-  ["hangs", "Atomics.store(event.data.control, 0, 4 * event.data.number + 1); for (;;);"],
+  ["hangs", "const { control, number } = event.data; if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);"],
   ["fails", "event.data.order = '';"],
 ]) {
   test(`when a member ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {

@@ -150,6 +150,14 @@ test("the page's own policy is the server's", async () => {
   assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/, "nothing inline");
 });
 
+test("the server can leave out what lets a page share memory", async () => {
+  const server = await serve(new URL("icons", www).pathname, { isolated: false });
+  const { headers } = await fetch(`${server.url}icon.svg`);
+  await server.close();
+  assert.deepEqual([headers.get("cross-origin-opener-policy"), headers.get("cross-origin-embedder-policy")], [null, null]);
+  assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+});
+
 test("the server serves its folder and nothing else", async () => {
   const server = await serve(new URL("icons", www).pathname);
   try {

@@ -13,7 +13,7 @@ import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.
  * }} Member `errands` it was sent, the last one at the time `sent`; the first that it has not seen, at `unseen`
  */
 
-/** More threads than this gain little: what is not shared out begins to rule. */
+/** Threads at most: what is not shared out takes its time however many there are. */
 const MOST_THREADS = 8;
 /** How long members may take to start before the engine goes on without them. */
 const START_MS = 20_000;
@@ -44,23 +44,27 @@ export class Crew {
     if (!crossOriginIsolated || count < 1) return undefined;
     /** @type {Member[]} */
     const members = [];
-    const ready = Array.from({ length: count }, () => {
+    const hired = () => {
       const control = new Int32Array(new SharedArrayBuffer(12));
       const worker = new Worker(new URL("./crew-member.js", import.meta.url), { type: "module" });
       members.push({ worker, control, area: new Float32Array(new SharedArrayBuffer(0)), errands: 0, sent: 0, unseen: 0 });
       return new Promise((resolve, reject) => {
         worker.addEventListener("message", resolve, { once: true });
-        worker.addEventListener("error", reject, { once: true });
+        worker.addEventListener("error", (event) => {
+          event.preventDefault(); // or it would count as an error of this worker
+          reject(event);
+        });
       });
-    });
-    const late = new Promise((_, reject) => setTimeout(reject, START_MS));
+    };
+    const late = new Promise((resolve) => setTimeout(resolve, START_MS, false));
     try {
-      await Promise.race([Promise.all(ready), late]);
-      return new Crew(members, onRetire);
+      const ready = Promise.all(Array.from({ length: count }, hired)).then(() => true);
+      if (await Promise.race([ready, late])) return new Crew(members, onRetire);
     } catch {
-      for (const { worker } of members) worker.terminate();
-      return undefined;
+      // Not every browser starts workers from workers: one thread does it too.
     }
+    for (const { worker } of members) worker.terminate();
+    return undefined;
   }
 
   get members() {
