@@ -92,19 +92,19 @@ impl Bottleneck {
     /// # Shapes
     /// `[batch, in, height, width]` to `[batch, out, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let shortcut = match &self.shortcut_layer {
-            Some((conv, norm)) => conv_norm(conv, norm, x.clone(), Activation::Identity),
-            None if self.stride == 1 => x.clone(),
-            None => subsample(x.clone(), self.stride),
-        };
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
-        let residual = conv1.forward_with(Some(norm), x, Activation::PRelu(prelu));
+        let (residual, x) = conv1.forward_keeping(Some(norm), x, Activation::PRelu(prelu));
         let residual = conv_norm(conv2, last_norm, residual, Activation::Identity);
-        shortcut
-            + match squeeze {
-                Some(squeeze) => squeeze.forward(residual),
-                None => residual,
-            }
+        let residual = match squeeze {
+            Some(squeeze) => squeeze.forward(residual),
+            None => residual,
+        };
+        let shortcut = match &self.shortcut_layer {
+            Some((conv, norm)) => conv_norm(conv, norm, x, Activation::Identity),
+            None if self.stride == 1 => x,
+            None => subsample(x, self.stride),
+        };
+        shortcut + residual
     }
 
     /// Folds the normalisations that follow a convolution into it.

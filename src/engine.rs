@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     io::{Read, Seek},
+    ops::ControlFlow,
     path::Path,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     import::{DirectionFile, ImportError, Naming},
     model::{LoadError, Loader},
     picture::{self, PictureError},
-    pipeline::{Inversion, Sdic},
+    pipeline::{Edit, Inversion, Sdic},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
 
@@ -255,6 +256,26 @@ impl Engine {
         strengths: impl IntoIterator<Item = (&'a str, f32)>,
         size: Option<usize>,
     ) -> Result<RgbImage, EngineError> {
+        let mut edit = self.begin_edit(inversion, codes, strengths, size)?;
+        loop {
+            match edit.advance() {
+                ControlFlow::Continue(further) => edit = further,
+                ControlFlow::Break(image) => return self.render(image).await,
+            }
+        }
+    }
+
+    /// [`Self::edit`] in steps; what they arrive at is for [`Self::render`].
+    ///
+    /// # Errors
+    /// [`EngineError`] for an unknown edit or an impossible size.
+    pub fn begin_edit<'a>(
+        &self,
+        inversion: &Inversion,
+        codes: &[f32],
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+        size: Option<usize>,
+    ) -> Result<Edit<'_>, EngineError> {
         let config = self.config();
         let (least, most) = (config.inject_size, config.image_size);
         let size = size.unwrap_or(most);
@@ -262,8 +283,8 @@ impl Engine {
             return Err(EngineError::PreviewSize { size, least, most });
         }
         let edited = self.codes_tensor(self.directions.apply(codes, strengths)?);
-        let image = self.sdic.edit(&edited, inversion.residual.clone(), size);
-        self.render(image).await
+        let residual = inversion.residual.clone();
+        Ok(self.sdic.begin_edit(edited, residual, size))
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.

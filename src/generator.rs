@@ -203,7 +203,8 @@ impl StyledConv {
                     activation,
                 };
                 kernel.run(values, dims, &prologue, &epilogue).0
-            });
+            })
+            .0;
         }
         let weight = self.conv.weight();
         let output = weight.dims()[0];
@@ -261,8 +262,14 @@ impl ToRgb {
         }
     }
 
-    /// `[batch, in, side, side]` to `[batch, 3, side, side]`; `skip` has half the side.
-    fn forward(&self, x: Tensor<4>, style: Tensor<2>, skip: Option<Tensor<4>>) -> Tensor<4> {
+    /// `[batch, in, side, side]` to `[batch, 3, side, side]`; `skip` has half the side. Gives `x` back, which the
+    /// next block needs: the CPU's kernels would have to copy one that is still held elsewhere.
+    fn forward(
+        &self,
+        x: Tensor<4>,
+        style: Tensor<2>,
+        skip: Option<Tensor<4>>,
+    ) -> (Tensor<4>, Tensor<4>) {
         let scales = self.conv.modulate(style);
         if let Some(kernel) = &self.conv.kernel {
             let [_, input] = scales.dims();
@@ -285,12 +292,12 @@ impl ToRgb {
                 picture
             });
         }
-        let x = scale_channels(x, scales);
+        let scaled = scale_channels(x.clone(), scales);
         let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-        let rgb = conv2d(x, self.conv.weight(), None, options) + self.bias.val();
+        let rgb = conv2d(scaled, self.conv.weight(), None, options) + self.bias.val();
         match skip {
-            Some(skip) => rgb + upsample_rgb(skip),
-            None => rgb,
+            Some(skip) => (rgb + upsample_rgb(skip), x),
+            None => (rgb, x),
         }
     }
 
@@ -328,14 +335,16 @@ struct ConstantInput {
     input: Param<Tensor<4>>,
 }
 
-/// What the generator has computed when it reaches the injection layer.
+/// What the generator has computed after some of its convolutions.
 #[derive(Debug, Clone)]
-pub struct Lower {
-    /// Output of the injection block's upsampling convolution, `[batch, channels, inject, inject]`:
-    /// G in the paper.
+pub struct Synthesis {
+    /// Output of the latest convolution, `[batch, channels, side, side]`. At the injection layer, that of the
+    /// injection block's upsampling convolution: G in the paper.
     pub feature: Tensor<4>,
-    /// Picture so far, `[batch, 3, inject / 2, inject / 2]`.
+    /// Picture so far, `[batch, 3, side, side]`, or half the side in the middle of a block.
     skip: Tensor<4>,
+    /// Convolutions done after the first one.
+    done: usize,
 }
 
 /// The StyleGAN2 synthesis network (`decoder.` in checkpoints), in two halves around the injection layer.
@@ -400,11 +409,6 @@ impl Generator {
         self.convs[index].forward(x, style(codes, index + 1), noise)
     }
 
-    /// RGB layer of `block`, whose style is `2 * block + 3`.
-    fn rgb(&self, block: usize, x: Tensor<4>, codes: &Tensor<3>, skip: Tensor<4>) -> Tensor<4> {
-        self.to_rgbs[block].forward(x, style(codes, 2 * block + 3), Some(skip))
-    }
-
     /// The mapping network: random vectors from a normal distribution to style vectors w. `None` if the
     /// weights came without one.
     ///
@@ -419,46 +423,80 @@ impl Generator {
         Some(layers.fold(z / norm, |x, layer| style_activation(layer.forward(x))))
     }
 
+    /// The constant input and what has its resolution.
+    ///
+    /// # Shapes
+    /// Codes `[batch, styles, style_dim]`.
+    pub fn begin(&self, codes: &Tensor<3>) -> Synthesis {
+        let [batch, _, _] = codes.dims();
+        let x = self.input.input.val().repeat_dim(0, batch);
+        let x = self.conv1.forward(x, style(codes, 0), self.noises[0].val());
+        let (skip, feature) = self.to_rgb1.forward(x, style(codes, 1), None);
+        Synthesis {
+            feature,
+            skip,
+            done: 0,
+        }
+    }
+
+    /// The next convolution, and after the second one of a block its RGB layer. Not to be called on a finished
+    /// synthesis.
+    pub fn advance(&self, synthesis: Synthesis, codes: &Tensor<3>) -> Synthesis {
+        let Synthesis {
+            feature,
+            skip,
+            done,
+        } = synthesis;
+        let x = self.conv(done, feature, codes);
+        let (skip, feature) = match done % 2 {
+            0 => (skip, x),
+            _ => self.to_rgbs[done / 2].forward(x, style(codes, done + 2), Some(skip)),
+        };
+        Synthesis {
+            feature,
+            skip,
+            done: done + 1,
+        }
+    }
+
+    /// Whether [`Synthesis::feature`] is that of the injection layer, which may be compensated.
+    pub fn at_injection(&self, synthesis: &Synthesis) -> bool {
+        synthesis.done == 2 * self.inject_block + 1
+    }
+
+    /// The picture `[batch, 3, size, size]`, or the full one if that is smaller, once the synthesis has come so far.
+    pub fn picture(&self, synthesis: &Synthesis, size: usize) -> Option<Tensor<4>> {
+        let Synthesis { skip, done, .. } = synthesis;
+        let whole = done.is_multiple_of(2) && skip.dims()[2] >= size;
+        (whole || *done == self.convs.len()).then(|| skip.clone())
+    }
+
     /// From the constant input up to the injection layer.
     ///
     /// # Shapes
     /// Codes `[batch, styles, style_dim]`.
-    pub fn lower(&self, codes: &Tensor<3>) -> Lower {
-        let [batch, _, _] = codes.dims();
-        let x = self.input.input.val().repeat_dim(0, batch);
-        let mut x = self.conv1.forward(x, style(codes, 0), self.noises[0].val());
-        let mut skip = self.to_rgb1.forward(x.clone(), style(codes, 1), None);
-        for block in 0..self.inject_block {
-            x = self.conv(2 * block, x, codes);
-            x = self.conv(2 * block + 1, x, codes);
-            skip = self.rgb(block, x.clone(), codes, skip);
+    pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
+        let mut synthesis = self.begin(codes);
+        while !self.at_injection(&synthesis) {
+            synthesis = self.advance(synthesis, codes);
         }
-        Lower {
-            feature: self.conv(2 * self.inject_block, x, codes),
-            skip,
-        }
+        synthesis
     }
 
-    /// From the injection layer, where [`Lower::feature`] may have been compensated, to the picture.
+    /// From the injection layer, where [`Synthesis::feature`] may have been compensated, to the picture.
     ///
     /// `size` stops early at that resolution, at least the injection layer's, for a preview.
     ///
     /// # Shapes
     /// Codes `[batch, styles, style_dim]` to `[batch, 3, size, size]`, not clamped to [-1, 1].
-    pub fn upper(&self, lower: Lower, codes: &Tensor<3>, size: usize) -> Tensor<4> {
-        let Lower { feature, skip } = lower;
-        let block = self.inject_block;
-        let mut x = self.conv(2 * block + 1, feature, codes);
-        let mut skip = self.rgb(block, x.clone(), codes, skip);
-        for block in block + 1..self.to_rgbs.len() {
-            if skip.dims()[2] >= size {
-                break;
+    pub fn upper(&self, lower: Synthesis, codes: &Tensor<3>, size: usize) -> Tensor<4> {
+        let mut synthesis = lower;
+        loop {
+            if let Some(picture) = self.picture(&synthesis, size) {
+                return picture;
             }
-            x = self.conv(2 * block, x, codes);
-            x = self.conv(2 * block + 1, x, codes);
-            skip = self.rgb(block, x.clone(), codes, skip);
+            synthesis = self.advance(synthesis, codes);
         }
-        skip
     }
 }
 
@@ -507,7 +545,10 @@ mod tests {
         let case = Case::open("to_rgb");
         let layer = case.load(ToRgb::new(6, 10, case.device()), &[]);
         let forward = |layer: &ToRgb| {
-            case.check(layer.forward(case.input(0), case.input(1), Some(case.input(2))));
+            let x: Tensor<4> = case.input(0);
+            let (picture, kept) = layer.forward(x.clone(), case.input(1), Some(case.input(2)));
+            case.check(picture);
+            assert_eq!(cpu_values(kept), cpu_values(x));
         };
         forward(&layer);
         forward(&layer.fuse());

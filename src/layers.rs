@@ -238,14 +238,25 @@ impl<const D: usize> Conv<D> {
         activation: Activation,
     ) -> Tensor<D> {
         match &self.kernel {
+            Some(kernel) => self.run_kernel(kernel, norm, x, activation).0,
+            None => self.run_backend(norm, x, activation),
+        }
+    }
+
+    /// [`Self::forward_with`], and the input given back: the CPU's kernels would have to copy one that is still held
+    /// elsewhere.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`].
+    pub fn forward_keeping(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> (Tensor<D>, Tensor<D>) {
+        match &self.kernel {
             Some(kernel) => self.run_kernel(kernel, norm, x, activation),
-            None => {
-                let x = match norm {
-                    Some(norm) => norm.forward(x),
-                    None => x,
-                };
-                activation.forward(self.run_backend(x))
-            }
+            None => (self.run_backend(norm, x.clone(), activation), x),
         }
     }
 
@@ -255,7 +266,7 @@ impl<const D: usize> Conv<D> {
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
         activation: Activation,
-    ) -> Tensor<D> {
+    ) -> (Tensor<D>, Tensor<D>) {
         let affine = norm.map(|norm| {
             let (scale, shift) = norm.affine();
             (cpu_values(scale), cpu_values(shift))
@@ -276,7 +287,21 @@ impl<const D: usize> Conv<D> {
         })
     }
 
-    fn run_backend(&self, x: Tensor<D>) -> Tensor<D> {
+    fn run_backend(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        let x = match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        activation.forward(self.convolve(x))
+    }
+
+    /// The convolution by the backend's own operation.
+    fn convolve(&self, x: Tensor<D>) -> Tensor<D> {
         let Some(weight) = &self.weight else {
             unreachable!("a convolution has weights or a kernel");
         };
@@ -387,14 +412,15 @@ fn raise<const D: usize, const E: usize>(x: Tensor<D>) -> Tensor<E> {
 /// Runs a CPU kernel on each picture of a batch.
 ///
 /// `run` takes the picture's index in the batch, its values and its dimensions `[channels, depth, height, width]`,
-/// and returns the values of the result.
+/// and returns the values of the result. Returns the result and `x`, which is not copied if nothing else holds it.
 pub(crate) fn run_kernel<const D: usize>(
     kernel: &ConvLayer,
     x: Tensor<D>,
     run: impl Fn(usize, &[f32], [usize; 4]) -> Vec<f32>,
-) -> Tensor<D> {
+) -> (Tensor<D>, Tensor<D>) {
     let device = x.device();
-    let mut shape = x.dims();
+    let input_shape = x.dims();
+    let mut shape = input_shape;
     let [batch, dims @ ..] = volume_dims(&shape);
     let values = cpu_values(x);
     let output_dims = kernel.output_dims(dims);
@@ -408,7 +434,8 @@ pub(crate) fn run_kernel<const D: usize>(
     for picture in pictures {
         output.extend(picture);
     }
-    Tensor::from_data(TensorData::new(output, shape), &device)
+    let tensor = |values, shape| Tensor::from_data(TensorData::new(values, shape), &device);
+    (tensor(output, shape), tensor(values, input_shape))
 }
 
 /// Convolution, batch normalisation and leaky ReLU.

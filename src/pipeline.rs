@@ -7,9 +7,16 @@
 //! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::reference_residual`]
 //! has that value.)
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{Device, Tensor};
 
-use crate::{config::ModelConfig, layers::resize_bilinear, model::Networks};
+use crate::{
+    config::ModelConfig,
+    generator::{Generator, Synthesis},
+    layers::resize_bilinear,
+    model::Networks,
+};
 
 /// Steps of an inversion, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,9 +214,25 @@ impl Sdic {
     /// # Shapes
     /// `[1, styles, style_dim]` to `[1, 3, size, size]`, not clamped.
     pub fn edit(&self, codes: &Tensor<3>, residual: Tensor<4>, size: usize) -> Tensor<4> {
-        let mut lower = self.networks.generator.lower(codes);
-        lower.feature = lower.feature + residual;
-        self.networks.generator.upper(lower, codes, size)
+        let mut edit = self.begin_edit(codes.clone(), residual, size);
+        loop {
+            match edit.advance() {
+                ControlFlow::Continue(further) => edit = further,
+                ControlFlow::Break(image) => return image,
+            }
+        }
+    }
+
+    /// [`Self::edit`] in steps, for a caller that has other things to do in between, or may lose interest.
+    pub fn begin_edit(&self, codes: Tensor<3>, residual: Tensor<4>, size: usize) -> Edit<'_> {
+        let generator = &self.networks.generator;
+        Edit {
+            synthesis: generator.begin(&codes),
+            generator,
+            codes,
+            residual,
+            size,
+        }
     }
 
     /// Keeps the rows and columns of a generator output that are picture.
@@ -225,5 +248,28 @@ impl Sdic {
         image
             .narrow(2, (size - rows) / 2, rows)
             .narrow(3, (size - columns) / 2, columns)
+    }
+}
+
+/// An edit under way.
+pub struct Edit<'a> {
+    generator: &'a Generator,
+    codes: Tensor<3>,
+    residual: Tensor<4>,
+    size: usize,
+    synthesis: Synthesis,
+}
+
+impl Edit<'_> {
+    /// Goes on by one convolution; breaks with the picture, `[1, 3, size, size]`, not clamped.
+    pub fn advance(mut self) -> ControlFlow<Tensor<4>, Self> {
+        if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
+            return ControlFlow::Break(picture);
+        }
+        if self.generator.at_injection(&self.synthesis) {
+            self.synthesis.feature = self.synthesis.feature + self.residual.clone();
+        }
+        self.synthesis = self.generator.advance(self.synthesis, &self.codes);
+        ControlFlow::Continue(self)
     }
 }

@@ -5,18 +5,24 @@
 use std::{
     collections::BTreeMap,
     io::{self, BufReader, Read, Seek, SeekFrom},
+    ops::ControlFlow,
+    rc::Rc,
 };
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use js_sys::{ArrayBuffer, Function, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use js_sys::{
+    ArrayBuffer, Float32Array, Function, Object, Promise, Reflect, Uint8Array, Uint8ClampedArray,
+};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     engine::{self, EngineError, EngineLoader},
     face::{self, FaceError, Landmarks, PasteMode, Point, Quad},
     import::{Checkpoint, Conversion, ImportError},
+    kernels::{self, Answer, Crew, Errand},
     pipeline::{Inversion, Stage},
     selftest,
     weights::{Direction, Dtype, Manifest},
@@ -57,7 +63,22 @@ export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; d
 export type PasteMode = "face" | "difference";
 export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
 export type ViewName = "initial" | "reconstruction" | "discrepancy";
-export type StageCallback = (stage: StageName, done: number, total: number) => void;
+/** Hears of a stage as it begins; what it returns is waited for, and a rejection stops the inversion. */
+export type StageCallback = (stage: StageName, done: number, total: number) => Promise<void>;
+/** Asked between the steps of an edit; what it returns is waited for, and a rejection stops the edit. */
+export type PauseCallback = () => Promise<void>;
+/** Workers that each do shares of convolutions by `performErrand`; members count from 0. */
+export interface Crew {
+  readonly members: number;
+  /** Memory shared with a member: at least so many values. */
+  area(member: number, values: number): Float32Array;
+  /** Has a member work on the first `count` values of its area. */
+  send(member: number, order: string, count: number): void;
+  /** Waits, blocking, for a member's result in its area; null if it has not begun and now will not, undefined if it failed. */
+  collect(member: number): Float32Array | null | undefined;
+  /** Ends all members. */
+  retire(): void;
+}
 "#;
 
 #[wasm_bindgen]
@@ -89,8 +110,23 @@ extern "C" {
     pub type ViewNameJs;
     #[wasm_bindgen(typescript_type = "StageCallback")]
     pub type StageCallbackJs;
+    #[wasm_bindgen(typescript_type = "PauseCallback")]
+    pub type PauseCallbackJs;
     #[wasm_bindgen(typescript_type = "Record<string, number>")]
     pub type StrengthsJs;
+    #[wasm_bindgen(typescript_type = "Crew")]
+    pub type CrewJs;
+    #[wasm_bindgen(method, getter)]
+    fn members(this: &CrewJs) -> usize;
+    #[wasm_bindgen(method, catch)]
+    fn area(this: &CrewJs, member: usize, values: usize) -> Result<Float32Array, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn send(this: &CrewJs, member: usize, order: &str, count: usize) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn collect(this: &CrewJs, member: usize) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method)]
+    fn retire(this: &CrewJs);
+
     #[wasm_bindgen(typescript_type = "Face[]")]
     pub type FacesJs;
     #[wasm_bindgen(typescript_type = "Quad")]
@@ -260,6 +296,11 @@ async fn settle<const D: usize>(tensor: &Tensor<D>) -> Result<(), EngineError> {
     engine::read(first).await.map(drop)
 }
 
+/// Waits for what a callback has returned.
+async fn answered(returned: Result<JsValue, JsValue>) -> Result<(), JsValue> {
+    JsFuture::from(Promise::resolve(&returned?)).await.map(drop)
+}
+
 struct Session {
     inversion: Inversion,
     codes: Vec<f32>,
@@ -368,7 +409,8 @@ impl Engine {
         Ok(difference)
     }
 
-    /// Inverts an aligned square face (RGBA bytes of any size); `onStage` hears of each stage as it begins.
+    /// Inverts an aligned square face (RGBA bytes of any size); `onStage` hears of each stage as it begins, and can
+    /// stop the inversion. The face inverted before is forgotten in any case.
     pub async fn invert(
         &mut self,
         rgba: &[u8],
@@ -376,32 +418,33 @@ impl Engine {
         height: u32,
         on_stage: &StageCallbackJs,
     ) -> Result<(), JsValue> {
+        self.session = None;
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         let sdic = engine.sdic();
         let on_stage: &Function = on_stage.unchecked_ref();
         let report = |stage: Stage| {
             let done = stage as usize;
             let arguments = (stage.name().into(), done.into(), Stage::ALL.len().into());
-            on_stage.call3(&JsValue::NULL, &arguments.0, &arguments.1, &arguments.2)
+            answered(on_stage.call3(&JsValue::NULL, &arguments.0, &arguments.1, &arguments.2))
         };
         let face = engine.face_tensor(&picture_from_rgba(rgba, width, height)?);
-        report(Stage::Encode)?;
+        report(Stage::Encode).await?;
         let initial_codes = sdic.encode(face.clone());
         settle(&initial_codes).await?;
-        report(Stage::Generate)?;
+        report(Stage::Generate).await?;
         let initial = sdic.generate(&initial_codes);
         settle(&initial.image).await?;
-        report(Stage::Predict)?;
+        report(Stage::Predict).await?;
         let discrepancy = sdic.predict(face, initial.image.clone());
         settle(&discrepancy).await?;
-        report(Stage::Compensate)?;
+        report(Stage::Compensate).await?;
         let compensation = sdic.compensate(
             discrepancy.clone(),
             initial.feature.clone(),
             initial_codes.clone(),
         );
         settle(&compensation.residual).await?;
-        report(Stage::Reconstruct)?;
+        report(Stage::Reconstruct).await?;
         let inversion = sdic.reconstruct(initial_codes, initial, discrepancy, compensation);
         settle(&inversion.reconstruction).await?;
         let codes = engine.codes(&inversion).await?;
@@ -427,21 +470,30 @@ impl Engine {
     }
 
     /// Renders the inverted face with the given strengths by edit name, in one generator pass;
-    /// `previewSize`, a power of two from `injectSize`, stops at that resolution.
+    /// `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
+    /// generator's convolutions, and can stop the edit.
     pub async fn edit(
         &self,
         strengths: &StrengthsJs,
         preview_size: Option<usize>,
+        pause: &PauseCallbackJs,
     ) -> Result<PictureJs, JsValue> {
         let (engine, session) = self.session()?;
         let strengths: BTreeMap<String, f32> = argument(strengths)?;
         let strengths = strengths
             .iter()
             .map(|(name, &value)| (name.as_str(), value));
-        let picture = engine
-            .edit(&session.inversion, &session.codes, strengths, preview_size)
-            .await?;
-        picture_to_js(&picture)
+        let pause: &Function = pause.unchecked_ref();
+        let inversion = &session.inversion;
+        let mut edit = engine.begin_edit(inversion, &session.codes, strengths, preview_size)?;
+        let image = loop {
+            answered(pause.call0(&JsValue::NULL)).await?;
+            match edit.advance() {
+                ControlFlow::Continue(further) => edit = further,
+                ControlFlow::Break(image) => break image,
+            }
+        };
+        picture_to_js(&engine.render(image).await?)
     }
 }
 
@@ -465,6 +517,62 @@ fn no_model() -> JsValue {
         "order",
         "no model is loaded; call begin, pushShard and finish first",
     )
+}
+
+impl Crew for CrewJs {
+    fn members(&self) -> usize {
+        self.members()
+    }
+
+    fn send(&self, member: usize, errand: &Errand) -> bool {
+        let count = errand.values.iter().map(|values| values.len()).sum();
+        let Ok(area) = self.area(member, errand.result.max(count)) else {
+            return false;
+        };
+        let mut start = 0;
+        for values in &errand.values {
+            let end = start + values.len() as u32;
+            area.subarray(start, end).copy_from(values);
+            start = end;
+        }
+        self.send(member, &errand.order, count).is_ok()
+    }
+
+    fn collect(&self, member: usize) -> Answer {
+        match self.collect(member) {
+            Ok(values) if values.is_null() => Answer::Withdrawn,
+            Ok(values) => match values.dyn_into::<Float32Array>() {
+                Ok(values) => Answer::Done(values.to_vec()),
+                Err(_) => Answer::Failed,
+            },
+            Err(_) => Answer::Failed,
+        }
+    }
+
+    fn retire(&self) {
+        self.retire();
+    }
+}
+
+/// Shares large convolutions of this worker's engine out among `crew` until one of its members fails.
+#[wasm_bindgen(js_name = setCrew)]
+pub fn set_crew(crew: CrewJs) {
+    kernels::set_crew(Some(Rc::new(crew)));
+}
+
+/// Does a member's share: reads the first `count` values of `area`, writes its result over them, and returns how
+/// many values that has.
+#[wasm_bindgen(js_name = performErrand)]
+pub fn perform_errand(order: &str, area: &Float32Array, count: u32) -> Result<u32, JsValue> {
+    let values = area.subarray(0, count).to_vec();
+    let result = kernels::perform(order, &values)
+        .ok_or_else(|| thrown("errand", "the errand is damaged; load the page again"))?;
+    let length = result.len() as u32;
+    if length > area.length() {
+        return Err(thrown("errand", "the area is too small for the result"));
+    }
+    area.subarray(0, length).copy_from(&result);
+    Ok(length)
 }
 
 /// Finds faces; runs on the CPU, needs no model.

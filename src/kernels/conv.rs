@@ -6,9 +6,10 @@
 //! split the padded input into its interleaved parts (even and odd columns, ...), transposed ones split the
 //! *output* into parts that each see only some of the taps: all of them become convolutions with stride 1.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, ops::Range};
 
 use super::{
+    crew,
     epilogue::Epilogue,
     geometry::{Axis, Kind, Phase, Tap},
     simd::Isa,
@@ -51,9 +52,32 @@ pub struct ConvLayer {
     pub(super) phases: Vec<Phase>,
 }
 
+/// A layer's input, or some rows of it.
+pub(super) struct Source<'a> {
+    /// `[channels, depth, rows of the window, width]`.
+    pub values: &'a [f32],
+    /// Dimensions of the whole input.
+    pub dims: [usize; 4],
+    /// Rows that are there.
+    pub window: Range<usize>,
+}
+
+/// A part of a layer's output: all columns and depths of some rows and some channels.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Share {
+    /// Rows of positions.
+    pub positions: Range<usize>,
+    /// Blocks of output channels.
+    pub blocks: Range<usize>,
+}
+
 /// Sizes that depend on the input's.
 pub(super) struct Plan {
     pub inputs: [usize; 4],
+    /// Rows of the input that are there.
+    pub window: Range<usize>,
+    pub share: Share,
+    /// Dimensions of the share's output.
     pub outputs: [usize; 4],
     /// Rows of positions in a tile, without the halo.
     pub rows: usize,
@@ -114,39 +138,26 @@ impl ConvLayer {
             _ => (output * second + input) * area,
         };
         let block = isa.block(output);
-        let axes = [0, 1, 2].map(|axis| Axis::new(kind, axis, kernel[axis]));
-        let mut phases = Vec::new();
-        for depth in 0..axes[0].steps {
-            for row in 0..axes[1].steps {
-                for column in 0..axes[2].steps {
-                    let mut taps = Vec::new();
-                    for depth in axes[0].taps(kind, 0, depth) {
-                        for row in axes[1].taps(kind, 1, row) {
-                            for column in axes[2].taps(kind, 2, column) {
-                                taps.push([depth, row, column]);
-                            }
-                        }
+        let axes = Axis::all(kind, kernel);
+        let phases = Axis::phases(&axes, kind).into_iter().map(|taps| {
+            let element = |[depth, row, column]: &[Tap; 3]| {
+                (depth.index * kernel[1] + row.index) * kernel[2] + column.index
+            };
+            let elements: Vec<usize> = taps.iter().map(element).collect();
+            let stretch = taps.len() * block;
+            let mut weights = vec![0.0; output.div_ceil(block) * input * stretch];
+            for (index, target) in weights.chunks_mut(stretch.max(1)).enumerate() {
+                let (first, input) = (index / input * block, index % input);
+                for channel in first..output.min(first + block) {
+                    let source = &weight[source(channel, input)..][..area];
+                    let target = target[channel - first..].iter_mut().step_by(block);
+                    for (target, &element) in target.zip(&elements) {
+                        *target = source[element];
                     }
-                    let element = |[depth, row, column]: &[Tap; 3]| {
-                        (depth.index * kernel[1] + row.index) * kernel[2] + column.index
-                    };
-                    let elements: Vec<usize> = taps.iter().map(element).collect();
-                    let stretch = taps.len() * block;
-                    let mut weights = vec![0.0; output.div_ceil(block) * input * stretch];
-                    for (index, target) in weights.chunks_mut(stretch.max(1)).enumerate() {
-                        let (first, input) = (index / input * block, index % input);
-                        for channel in first..output.min(first + block) {
-                            let source = &weight[source(channel, input)..][..area];
-                            let target = target[channel - first..].iter_mut().step_by(block);
-                            for (target, &element) in target.zip(&elements) {
-                                *target = source[element];
-                            }
-                        }
-                    }
-                    phases.push(Phase { taps, weights });
                 }
             }
-        }
+            Phase { taps, weights }
+        });
         Self {
             isa,
             input,
@@ -154,7 +165,7 @@ impl ConvLayer {
             block,
             kind,
             axes,
-            phases,
+            phases: phases.collect(),
         }
     }
 
@@ -188,22 +199,76 @@ impl ConvLayer {
                 "a prologue needs one value per input channel"
             );
         }
-        let plan = self.plan(dims);
-        let [channels, depth, height, width] = plan.outputs;
-        epilogue.check(channels, height * width);
-        let count = channels * depth * height * width;
-        let mut output = Vec::with_capacity(count);
-        let tasks = self.split(&plan, &mut output.spare_capacity_mut()[..count]);
+        let outputs = self.output_dims(dims);
+        epilogue.check(outputs[0], outputs[2] * outputs[3]);
+        let source = Source {
+            values: input,
+            dims,
+            window: 0..dims[2],
+        };
+        // SAFETY: all planes are written.
+        let output = unsafe {
+            written(outputs, |planes| {
+                crew::run(self, &source, prologue, epilogue, planes);
+            })
+        };
+        (output, outputs)
+    }
+
+    /// All of the output for an input of `dims`.
+    pub(super) fn whole(&self, dims: [usize; 4]) -> Share {
+        Share {
+            positions: 0..self.positions(1, dims),
+            blocks: 0..self.output.div_ceil(self.block),
+        }
+    }
+
+    /// Positions along an axis for an input of `dims`.
+    pub(super) fn positions(&self, axis: usize, dims: [usize; 4]) -> usize {
+        self.output_dims(dims)[axis + 1].div_ceil(self.axes[axis].steps)
+    }
+
+    /// The rows of an output for an input of `dims` that belong to a share.
+    pub(super) fn output_rows(&self, share: &Share, dims: [usize; 4]) -> Range<usize> {
+        let row = |position: usize| (position * self.axes[1].steps).min(self.output_dims(dims)[2]);
+        row(share.positions.start)..row(share.positions.end)
+    }
+
+    /// The output channels that belong to a share.
+    pub(super) fn output_channels(&self, share: &Share) -> Range<usize> {
+        let channel = |block: usize| (block * self.block).min(self.output);
+        channel(share.blocks.start)..channel(share.blocks.end)
+    }
+
+    /// Dimensions of a share's output for an input of `dims`.
+    pub(super) fn share_dims(&self, share: &Share, dims: [usize; 4]) -> [usize; 4] {
+        let [_, depth, _, width] = self.output_dims(dims);
+        let (channels, rows) = (self.output_channels(share), self.output_rows(share, dims));
+        [channels.len(), depth, rows.len(), width]
+    }
+
+    /// Computes one share; `planes` are its rows of each of its channels and depths, all of which it writes. The
+    /// epilogue's noise begins with the share's first row.
+    pub(super) fn run_share(
+        &self,
+        share: &Share,
+        source: &Source,
+        prologue: &Prologue,
+        epilogue: &Epilogue,
+        planes: Vec<&mut [MaybeUninit<f32>]>,
+    ) {
+        let plan = self.plan(share, source);
         let run = |task: Task| {
             self.isa.run(Tile {
                 layer: self,
                 plan: &plan,
-                input,
+                input: source.values,
                 prologue,
                 epilogue,
                 task,
             });
         };
+        let tasks = self.split(&plan, planes);
         #[cfg(not(target_arch = "wasm32"))]
         {
             use rayon::prelude::*;
@@ -211,15 +276,13 @@ impl ConvLayer {
         }
         #[cfg(target_arch = "wasm32")]
         tasks.into_iter().for_each(run);
-        // SAFETY: the tasks share out the first `count` values, and each writes all of its own.
-        unsafe { output.set_len(count) };
-        (output, plan.outputs)
     }
 
-    fn plan(&self, inputs: [usize; 4]) -> Plan {
-        let outputs = self.output_dims(inputs);
+    fn plan(&self, share: &Share, source: &Source) -> Plan {
+        let inputs = source.dims;
+        let outputs = self.share_dims(share, inputs);
         let [deep, high, wide] = self.axes;
-        let positions = |axis: usize| outputs[axis + 1].div_ceil(self.axes[axis].steps);
+        let positions = |axis: usize| self.positions(axis, inputs);
         let columns = positions(2) + 2 * wide.halo;
         let pitch = columns + wide.reach - 1;
         let parts = deep.span * high.parts * wide.parts;
@@ -232,13 +295,13 @@ impl ConvLayer {
             (part, stride, spread(rows * pitch + LINE))
         };
         let bytes = size_of::<f32>();
-        let blocks = self.output.div_ceil(self.block);
+        let blocks = share.blocks.len();
         let block_sums = |sums: usize| self.phases.len() * self.block * sums * bytes;
         let fits = |rows: &usize| {
             let (_, stride, sums) = sizes(*rows);
             self.input * stride * bytes + block_sums(sums) <= TILE_BYTES
         };
-        let total = positions(1);
+        let total = share.positions.len();
         let most = (1..=total).rev().find(fits).unwrap_or(1);
         let rows = total.div_ceil(total.div_ceil(most));
         let (part, stride, sums) = sizes(rows);
@@ -263,6 +326,8 @@ impl ConvLayer {
         };
         Plan {
             inputs,
+            window: source.window.clone(),
+            share: share.clone(),
             outputs,
             rows,
             band,
@@ -279,29 +344,29 @@ impl ConvLayer {
         }
     }
 
-    /// Cuts the output into tasks.
-    fn split<'a>(&self, plan: &Plan, output: &'a mut [MaybeUninit<f32>]) -> Vec<Task<'a>> {
+    /// Cuts a share into tasks.
+    fn split<'a>(&self, plan: &Plan, planes: Vec<&'a mut [MaybeUninit<f32>]>) -> Vec<Task<'a>> {
         let [_, depth, height, width] = plan.outputs;
-        let blocks = self.output.div_ceil(self.block);
-        let shares = blocks.div_ceil(plan.blocks);
+        let all = &plan.share.blocks;
+        let shares = all.len().div_ceil(plan.blocks);
         let steps = self.axes.map(|axis| axis.steps);
         let depths = depth.div_ceil(steps[0]);
         let bands = height.div_ceil(steps[1]).div_ceil(plan.band);
         let mut tasks = Vec::with_capacity(shares * depths * bands);
         for share in 0..shares {
-            let first = share * plan.blocks;
+            let first = all.start + share * plan.blocks;
             for depth in 0..depths {
                 for band in 0..bands {
                     tasks.push(Task {
                         depth,
                         row: band * plan.band,
-                        blocks: first..(first + plan.blocks).min(blocks),
+                        blocks: first..(first + plan.blocks).min(all.end),
                         outputs: Vec::with_capacity(plan.blocks * self.block * steps[0]),
                     });
                 }
             }
         }
-        for (index, plane) in output.chunks_mut(height * width).enumerate() {
+        for (index, plane) in planes.into_iter().enumerate() {
             let (channel, depth) = (index / depth, index % depth);
             let share = channel / (plan.blocks * self.block);
             let first = (share * depths + depth / steps[0]) * bands;
@@ -311,6 +376,24 @@ impl ConvLayer {
         }
         tasks
     }
+}
+
+/// The values of an output of `dims` whose planes, one per channel and depth, `write` writes.
+///
+/// # Safety
+/// `write` has to write every value of every plane.
+pub(super) unsafe fn written(
+    dims: [usize; 4],
+    write: impl FnOnce(Vec<&mut [MaybeUninit<f32>]>),
+) -> Vec<f32> {
+    let [_, _, height, width] = dims;
+    let count = dims.iter().product();
+    let mut output = Vec::with_capacity(count);
+    let planes = output.spare_capacity_mut()[..count].chunks_exact_mut(height * width);
+    write(planes.collect());
+    // SAFETY: the planes are the first `count` values.
+    unsafe { output.set_len(count) };
+    output
 }
 
 /// Threads that share the work.

@@ -3,8 +3,12 @@
 //! A strided convolution reads the interleaved parts of its padded input (even and odd columns, ...), a
 //! transposed one makes the interleaved parts of its output, each from only some of the kernel's elements.
 
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
 /// The geometry of a convolution; per axis `[depth, height, width]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kind {
     /// Convolution as in PyTorch's `conv3d`, weights `[out, in, depth, height, width]`.
     Forward {
@@ -63,7 +67,40 @@ pub(super) struct Phase {
 }
 
 impl Axis {
-    pub fn new(kind: Kind, axis: usize, kernel: usize) -> Self {
+    /// The three axes of a kernel of that size.
+    pub fn all(kind: Kind, kernel: [usize; 3]) -> [Self; 3] {
+        [0, 1, 2].map(|axis| Self::new(kind, axis, kernel[axis]))
+    }
+
+    /// The kernel elements that each part of the output sees.
+    pub fn phases([deep, high, wide]: &[Self; 3], kind: Kind) -> Vec<Vec<[Tap; 3]>> {
+        let mut phases = Vec::new();
+        for depth in 0..deep.steps {
+            for row in 0..high.steps {
+                for column in 0..wide.steps {
+                    let mut taps = Vec::new();
+                    for depth in deep.taps(kind, 0, depth) {
+                        for row in high.taps(kind, 1, row) {
+                            for column in wide.taps(kind, 2, column) {
+                                taps.push([depth, row, column]);
+                            }
+                        }
+                    }
+                    phases.push(taps);
+                }
+            }
+        }
+        phases
+    }
+
+    /// The inputs, of `input`, that some of these positions read.
+    pub fn window(&self, positions: &Range<usize>, input: usize) -> Range<usize> {
+        let last = (positions.end + 2 * self.halo + self.reach - 2) * self.split + self.parts;
+        let first = (positions.start * self.split).saturating_sub(self.lead);
+        first.min(input)..last.saturating_sub(self.lead).min(input)
+    }
+
+    fn new(kind: Kind, axis: usize, kernel: usize) -> Self {
         let (split, steps, lead, reach, halo) = match kind {
             Kind::Forward { stride, padding } => {
                 let split = stride[axis];
@@ -92,7 +129,7 @@ impl Axis {
     }
 
     /// The kernel elements that part `phase` of the output sees.
-    pub fn taps(&self, kind: Kind, axis: usize, phase: usize) -> Vec<Tap> {
+    fn taps(&self, kind: Kind, axis: usize, phase: usize) -> Vec<Tap> {
         let padding = match kind {
             Kind::Forward { .. } => {
                 let tap = |index| Tap {

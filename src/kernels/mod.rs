@@ -3,9 +3,11 @@
 //! All pictures and volumes are `[channels, depth, height, width]` in row-major order; a picture has depth 1.
 //! Everything runs on the widest vector instructions of the processor it finds itself on ([`Isa`]) and,
 //! outside the browser, on all threads of the current rayon pool. WebAssembly cannot ask what its browser
-//! has: there, vector instructions are used if the crate was compiled with `-C target-feature=+simd128`.
+//! has: there, vector instructions are used if the crate was compiled with `-C target-feature=+simd128`. It has one
+//! thread too, and shares large convolutions out to other workers if it is given a [`Crew`].
 
 mod conv;
+mod crew;
 mod epilogue;
 mod geometry;
 mod resample;
@@ -15,6 +17,7 @@ mod tests;
 mod tile;
 
 pub use conv::{ConvLayer, Prologue};
+pub use crew::{Answer, Crew, Errand, perform, set_crew};
 pub use epilogue::{Activation, Epilogue};
 pub use geometry::Kind;
 pub use resample::add_upsampled;

@@ -1,6 +1,17 @@
 //! Every kernel against a plain loop, over many odd shapes and on every instruction set at hand.
 
-use super::{Activation, ConvLayer, Epilogue, Isa, Kind, Prologue, add_upsampled};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
+
+use super::{
+    Activation, Answer, ConvLayer, Crew, Epilogue, Errand, Isa, Kind, Prologue, add_upsampled,
+    conv::{Share, Source, written},
+    crew::{Work, shares},
+    perform, set_crew,
+};
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
 const TOLERANCE: f32 = 1e-5;
@@ -210,19 +221,84 @@ fn geometry(random: &mut Random) -> (Kind, [usize; 5], [usize; 4]) {
     }
 }
 
+/// A convolution with everything that can be fused into it.
+struct Case {
+    kind: Kind,
+    shape: [usize; 5],
+    dims: [usize; 4],
+    weight: Vec<f32>,
+    input: Vec<f32>,
+    scale_in: Option<Vec<f32>>,
+    shift_in: Option<Vec<f32>>,
+    scale: Option<Vec<f32>>,
+    noise: Option<Vec<f32>>,
+    bias: Option<Vec<f32>>,
+    slopes: Vec<f32>,
+    activation: usize,
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        random.next();
+        let (kind, shape, dims) = geometry(&mut random);
+        Self::of(random, kind, shape, dims)
+    }
+
+    fn of(mut random: Random, kind: Kind, shape: [usize; 5], dims: [usize; 4]) -> Self {
+        let weight = random.values(shape.iter().product());
+        let [channels, _, height, width] = ConvLayer::new(&weight, shape, kind).output_dims(dims);
+        let mut some = |count| {
+            let values = random.values(count);
+            random.flip().then_some(values)
+        };
+        Self {
+            kind,
+            shape,
+            dims,
+            weight,
+            scale_in: some(dims[0]),
+            shift_in: some(dims[0]),
+            scale: some(channels),
+            noise: some(height * width),
+            bias: some(channels),
+            input: random.values(dims.iter().product()),
+            slopes: random.values(channels),
+            activation: random.within(0, 3),
+        }
+    }
+
+    fn prologue(&self) -> Prologue<'_> {
+        Prologue {
+            scale: self.scale_in.as_deref(),
+            shift: self.shift_in.as_deref(),
+        }
+    }
+
+    fn epilogue(&self) -> Epilogue<'_> {
+        Epilogue {
+            scale: self.scale.as_deref(),
+            noise: self.noise.as_deref(),
+            bias: self.bias.as_deref(),
+            activation: match self.activation {
+                0 => Activation::Identity,
+                1 => Activation::RELU,
+                2 => Activation::PRelu(&self.slopes),
+                _ => Activation::LeakyRelu {
+                    slope: 0.2,
+                    gain: std::f32::consts::SQRT_2,
+                },
+            },
+        }
+    }
+}
+
 /// One random convolution on every instruction set.
 pub fn check_convolution(seed: u64) -> Result<(), String> {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    random.next();
-    let (kind, shape, dims) = geometry(&mut random);
-    let weight = random.values(shape.iter().product());
-    let input = random.values(dims.iter().product());
-    let scale_in = random.values(dims[0]);
-    let shift_in = random.values(dims[0]);
-    let prologue = Prologue {
-        scale: random.flip().then_some(&scale_in[..]),
-        shift: random.flip().then_some(&shift_in[..]),
-    };
+    let case = Case::new(seed);
+    let (kind, shape, dims) = (case.kind, case.shape, case.dims);
+    let (weight, input) = (&case.weight, &case.input);
+    let (prologue, epilogue) = (case.prologue(), case.epilogue());
     let area = dims[1] * dims[2] * dims[3];
     let changed: Vec<f32> = input
         .iter()
@@ -233,24 +309,8 @@ pub fn check_convolution(seed: u64) -> Result<(), String> {
                 + prologue.shift.map_or(0.0, |s| s[channel])
         })
         .collect();
-    let (sums, out) = convolve(&changed, dims, &weight, shape, kind);
+    let (sums, out) = convolve(&changed, dims, weight, shape, kind);
     let plane = out[2] * out[3];
-    let [scale, bias, slopes] = [0; 3].map(|_| random.values(out[0]));
-    let noise = random.values(plane);
-    let epilogue = Epilogue {
-        scale: random.flip().then_some(&scale[..]),
-        noise: random.flip().then_some(&noise[..]),
-        bias: random.flip().then_some(&bias[..]),
-        activation: match random.within(0, 3) {
-            0 => Activation::Identity,
-            1 => Activation::RELU,
-            2 => Activation::PRelu(&slopes),
-            _ => Activation::LeakyRelu {
-                slope: 0.2,
-                gain: std::f32::consts::SQRT_2,
-            },
-        },
-    };
     let expected: Vec<f32> = sums
         .iter()
         .enumerate()
@@ -273,7 +333,7 @@ pub fn check_convolution(seed: u64) -> Result<(), String> {
         })
         .collect();
     for isa in Isa::available() {
-        let layer = ConvLayer::with_isa(&weight, shape, kind, isa);
+        let layer = ConvLayer::with_isa(weight, shape, kind, isa);
         let what = format!(
             "seed {seed}, {kind:?}, weights {shape:?}, input {dims:?}, {}",
             isa.name()
@@ -286,7 +346,7 @@ pub fn check_convolution(seed: u64) -> Result<(), String> {
         }
         // Twice: buffers are reused.
         for _ in 0..2 {
-            let (found, found_dims) = layer.run(&input, dims, &prologue, &epilogue);
+            let (found, found_dims) = layer.run(input, dims, &prologue, &epilogue);
             if found_dims != out {
                 return Err(format!("{what}: output {found_dims:?} instead of {out:?}"));
             }
@@ -384,4 +444,236 @@ fn upsampling_matches_the_definition() -> Result<(), String> {
 #[test]
 fn large_layers_match_the_definition() -> Result<(), String> {
     check_tiling()
+}
+
+/// What a member of a crew does with its errands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Conduct {
+    Reliable,
+    Slow,
+    Unreachable,
+    Silent,
+    Confused,
+}
+
+/// A crew whose last member may misbehave.
+struct FakeCrew {
+    members: usize,
+    last: Conduct,
+    results: RefCell<HashMap<usize, Vec<f32>>>,
+    sent: Cell<usize>,
+    retired: Cell<bool>,
+}
+
+impl FakeCrew {
+    fn new(members: usize, last: Conduct) -> Rc<Self> {
+        Rc::new(Self {
+            members,
+            last,
+            results: RefCell::default(),
+            sent: Cell::new(0),
+            retired: Cell::new(false),
+        })
+    }
+
+    fn conduct(&self, member: usize) -> Conduct {
+        match member + 1 == self.members {
+            true => self.last,
+            false => Conduct::Reliable,
+        }
+    }
+}
+
+impl Crew for FakeCrew {
+    fn members(&self) -> usize {
+        self.members
+    }
+
+    fn send(&self, member: usize, errand: &Errand) -> bool {
+        if self.conduct(member) == Conduct::Unreachable {
+            return false;
+        }
+        let result = perform(&errand.order, &errand.values.concat()).expect("an errand is whole");
+        assert_eq!(result.len(), errand.result);
+        assert!(self.results.borrow_mut().insert(member, result).is_none());
+        self.sent.set(self.sent.get() + 1);
+        true
+    }
+
+    fn collect(&self, member: usize) -> Answer {
+        let result = self.results.borrow_mut().remove(&member);
+        let result = result.expect("an errand was sent");
+        match self.conduct(member) {
+            Conduct::Slow => Answer::Withdrawn,
+            Conduct::Silent => Answer::Failed,
+            Conduct::Confused => Answer::Done(result[1..].to_vec()),
+            _ => Answer::Done(result),
+        }
+    }
+
+    fn retire(&self) {
+        self.retired.set(true);
+    }
+}
+
+/// Runs a layer in these shares and compares with running it alone, bit by bit.
+fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
+    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let (prologue, epilogue) = (case.prologue(), case.epilogue());
+    let (expected, dims) = layer.run(&case.input, case.dims, &prologue, &epilogue);
+    let source = Source {
+        values: &case.input,
+        dims: case.dims,
+        window: 0..case.dims[2],
+    };
+    let work = Work {
+        layer: &layer,
+        source: &source,
+        prologue: &prologue,
+        epilogue: &epilogue,
+    };
+    let crew = FakeCrew::new(shares.len() - 1, last);
+    let mut complete = false;
+    // SAFETY: sharing out writes every plane.
+    let found = unsafe {
+        written(dims, |planes| {
+            complete = work.share_out(&*crew, shares, planes);
+        })
+    };
+    let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert!(
+        bits(&found) == bits(&expected),
+        "{:?}, weights {:?}, input {:?}, {shares:?}, {last:?}",
+        case.kind,
+        case.shape,
+        case.dims
+    );
+    assert_eq!(complete, matches!(last, Conduct::Reliable | Conduct::Slow));
+}
+
+/// Increasing places from 0 to `all` at which to cut.
+fn cuts(random: &mut Random, all: usize, count: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (1..all).collect();
+    while places.len() + 1 > count {
+        places.remove(random.within(0, places.len() - 1));
+    }
+    [vec![0], places, vec![all]].concat()
+}
+
+#[test]
+fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
+    let mut tried = [0; 2];
+    for seed in 0..300 {
+        let case = Case::new(seed);
+        let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+        let whole = layer.whole(case.dims);
+        let mut random = Random(seed + 1);
+        let count = random.within(2, 5);
+        let conduct = [
+            Conduct::Reliable,
+            Conduct::Slow,
+            Conduct::Unreachable,
+            Conduct::Silent,
+            Conduct::Confused,
+        ][random.within(0, 4)];
+        let rows = cuts(&mut random, whole.positions.len(), count);
+        let blocks = cuts(&mut random, whole.blocks.len(), count);
+        let rows = rows.windows(2).map(|cut| Share {
+            positions: cut[0]..cut[1],
+            ..whole.clone()
+        });
+        let blocks = blocks.windows(2).map(|cut| Share {
+            blocks: cut[0]..cut[1],
+            ..whole.clone()
+        });
+        for (index, shares) in [rows.collect::<Vec<_>>(), blocks.collect()]
+            .iter()
+            .enumerate()
+        {
+            if shares.len() > 1 {
+                tried[index] += 1;
+                check_shares(&case, shares, conduct);
+            }
+        }
+    }
+    assert!(tried.iter().all(|&count| count > 100), "{tried:?}");
+}
+
+/// A 3x3 convolution from `input` to `output` channels, too large for one thread.
+fn large(input: usize, output: usize, side: usize) -> Case {
+    let kind = Kind::Forward {
+        stride: [1; 3],
+        padding: [0, 1, 1],
+    };
+    let shape = [output, input, 1, 3, 3];
+    Case::of(Random(7), kind, shape, [input, 1, side, side])
+}
+
+#[test]
+fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
+    let shares = |case: &Case, most| {
+        let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+        let shares = shares(&layer, case.dims, most);
+        (shares, layer.whole(case.dims))
+    };
+    let (rows, whole) = shares(&large(16, 16, 256), 4);
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[1].positions, 64..128);
+    assert!(rows.iter().all(|share| share.blocks == whole.blocks));
+    let (blocks, whole) = shares(&large(256, 256, 16), 4);
+    assert_eq!(blocks.len(), 4);
+    assert_eq!(blocks[3].blocks.end, whole.blocks.end);
+    assert!(
+        blocks
+            .iter()
+            .all(|share| share.positions == whole.positions)
+    );
+    assert_eq!(shares(&large(16, 16, 16), 4).0, []);
+    assert_eq!(shares(&large(16, 16, 256), 1).0, []);
+}
+
+#[test]
+fn a_thread_with_a_crew_uses_it_until_it_fails() {
+    let case = large(16, 16, 256);
+    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let run = || layer.run(&case.input, case.dims, &case.prologue(), &case.epilogue());
+    let alone = run();
+    for conduct in [Conduct::Reliable, Conduct::Slow, Conduct::Silent] {
+        let crew = FakeCrew::new(3, conduct);
+        set_crew(Some(crew.clone()));
+        assert!(run() == alone, "{conduct:?}");
+        assert_eq!(crew.sent.get(), 3);
+        assert!(run() == alone, "{conduct:?}, again");
+        set_crew(None);
+        let failed = conduct == Conduct::Silent;
+        assert_eq!(crew.retired.get(), failed);
+        assert_eq!(crew.sent.get(), if failed { 3 } else { 6 });
+    }
+}
+
+#[test]
+fn damaged_errands_are_refused() {
+    assert_eq!(perform("", &[]), None);
+    assert_eq!(perform("{}", &[1.0]), None);
+    let case = Case::new(3);
+    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let source = Source {
+        values: &case.input,
+        dims: case.dims,
+        window: 0..case.dims[2],
+    };
+    let work = Work {
+        layer: &layer,
+        source: &source,
+        prologue: &case.prologue(),
+        epilogue: &case.epilogue(),
+    };
+    let errand = work.errand(&layer.whole(case.dims));
+    let values = errand.values.concat();
+    assert!(perform(&errand.order, &values).is_some());
+    assert_eq!(perform(&errand.order, &values[1..]), None);
+    assert_eq!(
+        perform(&errand.order, &[&values[..], &[0.0]].concat()),
+        None
+    );
 }

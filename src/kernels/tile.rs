@@ -13,7 +13,7 @@ use super::{
 /// Some rows of some output channels at one depth.
 pub(super) struct Task<'a> {
     pub depth: usize,
-    /// First row of positions; there are `plan.band` of them, fewer at the end.
+    /// First row of positions, counted within the share; there are `plan.band` of them, fewer at the end.
     pub row: usize,
     pub blocks: Range<usize>,
     /// Those rows of each output channel and each depth that the position makes.
@@ -129,6 +129,7 @@ impl Tile<'_> {
         let plan = self.plan;
         let [channels, depth, height, width] = plan.inputs;
         let [deep, high, wide] = self.layer.axes;
+        let first = plan.share.positions.start;
         for channel in 0..channels {
             let scale = self.prologue.scale.map_or(1.0, |scale| scale[channel]);
             let shift = self.prologue.shift.map_or(0.0, |shift| shift[channel]);
@@ -140,11 +141,12 @@ impl Tile<'_> {
                 let source = source.filter(|&source| source < depth);
                 let lines = part.chunks_exact_mut(plan.pitch).enumerate();
                 for (line, target) in lines.skip(rows.carried) {
-                    let row = (rows.first + line) * high.split + row_part;
+                    let row = (first + rows.first + line) * high.split + row_part;
                     let row = row.checked_sub(high.lead);
                     match (source, row.filter(|&row| row < height)) {
                         (Some(depth_index), Some(row)) => {
-                            let start = ((channel * depth + depth_index) * height + row) * width;
+                            let line = (channel * depth + depth_index) * plan.window.len();
+                            let start = (line + row - plan.window.start) * width;
                             let source = &self.input[start..][..width];
                             copy_row(
                                 target,

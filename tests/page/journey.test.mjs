@@ -183,6 +183,81 @@ test("files that are no direction of this model get a sentence each", async () =
   assert.equal(await page.locator(".row.own").count(), 1);
 });
 
+/**
+ * Has the page keep a record of its calls to the engine and what became of them.
+ * @param {import("playwright-core").Page} page
+ * @param {string} method
+ */
+function recordCalls(page, method) {
+  return page.evaluate((name) => {
+    /** @type {{ id: number, args: any[], outcome?: string }[]} */
+    const calls = (/** @type {any} */ (globalThis).calls = []);
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+      if (message.method === name) {
+        calls.push(message);
+        this.addEventListener("message", ({ data }) => {
+          const call = calls.find(({ id }) => id === data.id);
+          if (call) call.outcome = data.failure?.code ?? "done";
+        });
+      }
+      return postMessage.call(this, message, ...rest);
+    };
+    /** @type {any} */ (globalThis).stopRecording = () => (Worker.prototype.postMessage = postMessage);
+  }, method);
+}
+
+test("the newest slider position wins: an edit that is overtaken shows nothing", async () => {
+  const { page } = visitor;
+  const [{ name }] = directions;
+  await slide(page, name, 90);
+  const expected = await pixels(page);
+  await slide(page, name, 0);
+  await recordCalls(page, "edit");
+  const calls = await page.evaluate(async (id) => {
+    const slider = /** @type {HTMLInputElement} */ (document.getElementById(id));
+    for (let position = 10; position <= 90; position += 5) {
+      slider.value = String(position);
+      for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));
+      // Now and then two positions come in one turn of the event loop.
+      if (position % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    const page = /** @type {any} */ (globalThis);
+    while (page.calls.some((/** @type {any} */ { outcome }) => !outcome)) await new Promise((resolve) => setTimeout(resolve, 15));
+    page.stopRecording();
+    return /** @type {{ args: any[], outcome: string }[]} */ (page.calls);
+  }, `slider-${name}`);
+  await settled(page);
+  const outcomes = calls.map(({ outcome }) => outcome);
+  assert.ok(outcomes.includes("superseded"), String(outcomes));
+  assert.equal(outcomes.at(-1), "done");
+  assert.equal(difference(await pixels(page), expected), 0, "the last position's picture");
+  assert.equal(await page.locator(".notice.failure").count(), 0);
+  await slide(page, name, 0);
+});
+
+test("another photo stops the inversion under way", async () => {
+  const { page } = await visit(browser, site.url);
+  await modelReady(page);
+  await recordCalls(page, "invert");
+  const outcomes = await page.evaluate(async () => {
+    const page = /** @type {any} */ (globalThis);
+    const until = async (/** @type {() => boolean} */ condition) => {
+      while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    const samples = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#sample-list button"));
+    samples[0].click();
+    await until(() => page.calls.length === 1);
+    samples[1].click();
+    await until(() => page.calls.length === 2 && page.calls.every((/** @type {any} */ { outcome }) => outcome));
+    return page.calls.map((/** @type {any} */ { outcome }) => outcome);
+  });
+  await inverted(page);
+  assert.deepEqual(outcomes, ["superseded", "done"]);
+  assert.equal(await page.locator(".notice.failure").count(), 0);
+  await page.context().close();
+});
+
 test("the keyboard alone moves sliders and the divider", async () => {
   const { page } = visitor;
   const slider = page.locator(`[id="slider-${directions[0].name}"]`);

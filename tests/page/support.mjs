@@ -42,11 +42,12 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
 /**
  * Builds a page folder with these weights, and serves it.
  * @param {string} weights absolute path
+ * @param {{ isolated?: boolean }} [options] as of the server
  */
-export async function host(weights) {
+export async function host(weights, options) {
   const folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
   await assemble(folder, { weights });
-  const server = await serve(folder);
+  const server = await serve(folder, options);
   return {
     folder,
     url: server.url,

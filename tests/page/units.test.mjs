@@ -39,24 +39,32 @@ test("history forgets a slider that is gone, and stays where it was", () => {
   assert.equal(history.canUndo, false);
 });
 
+const FOREVER = 1e8;
+
 /**
- * A scheduler over an engine that takes `cost(size)` milliseconds.
- * @param {(size: number) => number} cost
+ * A scheduler over an engine that takes `cost(size, strength)` milliseconds.
+ * @param {(size: number, strength: number) => number} cost
  */
 function scheduler(cost) {
   /** @type {{ strength: number, size: number }[]} */
   const calls = [];
   /** @type {{ strength: number, full: boolean }[]} */
   const shown = [];
-  let idle = () => {};
+  let [idle, callOff] = [() => {}, () => {}];
   const subject = new EditScheduler({
     imageSize: 256,
     smallestPreview: 64,
-    async edit({ smile }, size = 256) {
+    edit({ smile }, size = 256) {
       calls.push({ strength: smile, size });
-      await new Promise((resolve) => setTimeout(resolve, cost(size)));
-      return /** @type {any} */ ({ strength: smile });
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(resolve, cost(size, smile), { strength: smile });
+        callOff = () => {
+          clearTimeout(timer);
+          reject(new Failure({ code: "superseded", message: "called off" }));
+        };
+      });
     },
+    callOff: () => callOff(),
     onPicture: (picture, full) => shown.push({ strength: /** @type {any} */ (picture).strength, full }),
     onFailure: (failure) => assert.fail(String(failure)),
     onBusy: (busy) => !busy && idle(),
@@ -71,7 +79,46 @@ test("the newest slider position wins and those in between are skipped", async (
   subject.request({ smile: 51 }, false);
   await done();
   assert.deepEqual(calls.map(({ strength }) => strength), [1, 51]);
-  assert.deepEqual(shown.at(-1), { strength: 51, full: true });
+  assert.deepEqual(shown, [{ strength: 51, full: true }]);
+});
+
+/** @param {() => boolean} condition */
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+test("an edit under way is called off for a newer one, and shows nothing", async () => {
+  const { subject, calls, shown, done } = scheduler((_, strength) => (strength < 5 ? FOREVER : 1));
+  for (let smile = 1; smile <= 5; smile++) {
+    subject.request({ smile }, false);
+    await until(() => calls.length === smile);
+  }
+  await done();
+  assert.deepEqual(calls.map(({ strength }) => strength), [1, 2, 3, 4, 5]);
+  assert.deepEqual(shown, [{ strength: 5, full: true }]);
+});
+
+test("a quick picture of a moving slider is let through, and the full one of where it stops is not made twice", async () => {
+  const { subject, calls, shown, done } = scheduler(() => 40);
+  for (const smile of [1, 2, 3]) subject.request({ smile }, true);
+  await until(() => calls.length === 2);
+  subject.request({ smile: 3 }, false);
+  await done();
+  assert.deepEqual(calls, [{ strength: 1, size: 256 }, { strength: 3, size: 256 }]);
+  assert.deepEqual(shown.map(({ strength }) => strength), [1, 3]);
+});
+
+test("a moving slider calls off a picture that takes too long, and learns from it", async () => {
+  const { subject, calls, shown, done } = scheduler((size, strength) => (size > 64 && strength < 4 ? FOREVER : 1));
+  for (let smile = 1; smile <= 3; smile++) {
+    subject.request({ smile }, true);
+    await new Promise((resolve) => setTimeout(resolve, 170));
+  }
+  await until(() => shown.length === 1);
+  subject.request({ smile: 4 }, false);
+  await done();
+  assert.deepEqual(calls.slice(0, 3).map(({ size }) => size), [256, 128, 64]);
+  assert.deepEqual(shown, [{ strength: 3, full: false }, { strength: 4, full: true }]);
 });
 
 test("a slow engine shows smaller pictures while the slider moves, and the full one when it rests", async () => {
@@ -115,6 +162,14 @@ test("the page's own policy is the server's", async () => {
   const meta = /Content-Security-Policy"\s+content="([^"]+)"/.exec(html)?.[1];
   assert.equal(`${meta}; frame-ancestors 'none'`, CONTENT_SECURITY_POLICY);
   assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/, "nothing inline");
+});
+
+test("the server can leave out what lets a page share memory", async () => {
+  const server = await serve(new URL("icons", www).pathname, { isolated: false });
+  const { headers } = await fetch(`${server.url}icon.svg`);
+  await server.close();
+  assert.deepEqual([headers.get("cross-origin-opener-policy"), headers.get("cross-origin-embedder-policy")], [null, null]);
+  assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
 });
 
 test("the server serves its folder and nothing else", async () => {

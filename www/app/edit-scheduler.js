@@ -1,3 +1,5 @@
+import { Failure } from "../shared/failure.js";
+
 /** @import { Picture, Strengths } from "../shared/types.js" */
 
 /** Full pictures slower than this are preceded by a smaller one while a slider moves. */
@@ -7,11 +9,14 @@ const REST_MS = 120;
 
 /**
  * Turns a stream of slider positions into pictures: the newest position always wins, positions in between are skipped,
- * and while a slider moves the pictures are as large as fits the time.
+ * and while a slider moves the pictures are as large as fits the time. An edit under way is called off when a newer
+ * position comes, except for the quick ones of a moving slider: without them nothing would be seen until it rests.
  */
 export class EditScheduler {
   /** @type {{ strengths: Strengths, moving: boolean } | undefined} */
   #wanted;
+  /** @type {{ strengths: Strengths, moving: boolean, size: number, start: number, calledOff: boolean } | undefined} */
+  #current;
   /** @type {Promise<void> | undefined} the work under way */
   #running;
   #stopped = false;
@@ -24,17 +29,18 @@ export class EditScheduler {
    * @param {{
    *   imageSize: number, smallestPreview: number,
    *   edit: (strengths: Strengths, previewSize?: number) => Promise<Picture>,
+   *   callOff: () => void,
    *   onPicture: (picture: Picture, full: boolean, seconds: number) => void,
    *   onFailure: (failure: unknown) => void,
    *   onBusy: (busy: boolean) => void
-   * }} options
+   * }} options `callOff` makes the edit under way fail as "superseded" if it still can
    */
   constructor(options) {
     this.options = options;
   }
 
   /**
-   * Asks for a picture. Replaces any request that has not begun yet.
+   * Asks for a picture, instead of any asked for before.
    * @param {Strengths} strengths
    * @param {boolean} moving whether more requests are about to follow
    */
@@ -42,7 +48,26 @@ export class EditScheduler {
     if (this.#stopped) return;
     this.#wanted = { strengths: { ...strengths }, moving };
     this.#wake?.();
+    this.#reconsider(this.#wanted);
     this.#running ??= this.#run();
+  }
+
+  /**
+   * What becomes of the edit under way now that something else is wanted.
+   * @param {{ strengths: Strengths, moving: boolean }} wanted
+   */
+  #reconsider({ strengths, moving }) {
+    const current = this.#current;
+    if (!current || current.calledOff) return;
+    const { imageSize, smallestPreview, callOff } = this.options;
+    if (current.size === imageSize && JSON.stringify(current.strengths) === JSON.stringify(strengths)) {
+      this.#wanted = undefined;
+      return;
+    }
+    const quick = current.size === smallestPreview || performance.now() - current.start <= PREVIEW_ABOVE_MS;
+    if (moving && current.moving && quick) return;
+    current.calledOff = true;
+    callOff();
   }
 
   /** Resolves when the last picture asked for is there in full. */
@@ -64,8 +89,8 @@ export class EditScheduler {
         const { strengths, moving } = this.#wanted;
         this.#wanted = undefined;
         const size = moving ? this.#previewSize() : this.options.imageSize;
-        await this.#render(strengths, size);
-        if (size === this.options.imageSize) continue;
+        const shown = await this.#render(strengths, moving, size);
+        if (!shown || size === this.options.imageSize) continue;
         await this.#rest();
         if (this.#stopped) return;
         this.#wanted ??= { strengths, moving: false };
@@ -81,15 +106,28 @@ export class EditScheduler {
 
   /**
    * @param {Strengths} strengths
+   * @param {boolean} moving
    * @param {number} size
+   * @returns {Promise<boolean>} false when it was called off
    */
-  async #render(strengths, size) {
+  async #render(strengths, moving, size) {
     const full = size === this.options.imageSize;
     const start = performance.now();
-    const picture = await this.options.edit(strengths, full ? undefined : size);
-    const milliseconds = performance.now() - start;
-    this.#took.set(size, milliseconds);
-    this.options.onPicture(picture, full, milliseconds / 1000);
+    const spent = () => performance.now() - start;
+    this.#current = { strengths, moving, size, start, calledOff: false };
+    try {
+      const picture = await this.options.edit(strengths, full ? undefined : size);
+      this.#took.set(size, spent());
+      if (this.#stopped) return false;
+      this.options.onPicture(picture, full, spent() / 1000);
+      return true;
+    } catch (thrown) {
+      if (Failure.from(thrown).code !== "superseded") throw thrown;
+      this.#took.set(size, Math.max(spent(), this.#took.get(size) ?? 0));
+      return false;
+    } finally {
+      this.#current = undefined;
+    }
   }
 
   /** The largest size that has not yet proved too slow for a moving slider. */

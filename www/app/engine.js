@@ -86,6 +86,7 @@ export class Engine extends EventTarget {
       onEvent: (event, data) => {
         if (event === "progress") this.#tell({ ...this.status, progress: data });
         else if (event === "manifest") this.#manifest(data);
+        else if (event === "threads") this.#threads(data);
         else this.dispatchEvent(new CustomEvent(event, { detail: data }));
       },
       onCrash: (failure) => {
@@ -100,6 +101,12 @@ export class Engine extends EventTarget {
   #manifest(manifest) {
     this.manifest = manifest;
     this.dispatchEvent(new CustomEvent("manifest"));
+  }
+
+  /** @param {number} threads */
+  #threads(threads) {
+    const { info } = this.status;
+    if (info) this.#tell({ ...this.status, info: { ...info, threads } });
   }
 
   /** @param {EngineStatus} status */
@@ -134,6 +141,12 @@ export class Engine extends EventTarget {
     const inversion = (performance.now() - start) / 1000;
     this.#remember({ inversion });
     return inversion;
+  }
+
+  /** Calls off the inversion or edit under way, which then fails as "superseded". */
+  callOff() {
+    // Calls made just now leave when the engine is ready; what calls them off must not overtake them.
+    this.#ready?.then(() => this.#worker?.callOff()).catch(() => {});
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */

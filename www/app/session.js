@@ -219,6 +219,7 @@ export class Session extends EventTarget {
       imageSize,
       smallestPreview: injectSize,
       edit: (strengths, previewSize) => this.engine.edit(strengths, previewSize),
+      callOff: () => this.engine.callOff(),
       onPicture: (picture, full, spent) => {
         if (turn !== this.#turn) return;
         if (full) this.timing.edit = spent;
@@ -457,6 +458,7 @@ export class Session extends EventTarget {
   /** Starts a new turn: what is still under way for an earlier one no longer counts. */
   #begin() {
     this.#scheduler?.stop();
+    this.engine.callOff();
     return ++this.#turn;
   }
 

@@ -1,4 +1,5 @@
-// Calls from the page to a worker: one message per call, one per answer, and events in between.
+// Calls from the page to a worker: one message per call, one per answer, and events in between. Calls can be called off,
+// which those under way notice when they next breathe.
 import { Failure } from "./failure.js";
 
 /**
@@ -21,6 +22,24 @@ function movable(value, found = new Set()) {
   return found;
 }
 
+/** Worker side: the call being answered, and the latest one that was called off with all before it. */
+let [current, calledOff] = [-1, -1];
+/** @type {MessageChannel | undefined} a message to oneself takes one turn of the event loop, a timer at least 4 ms */
+let turn;
+
+/**
+ * Worker side: lets messages in, as a call must do now and then to be called off.
+ * @throws {Failure} "superseded" if the page no longer wants the answer to this call
+ */
+export async function breathe() {
+  const { port1, port2 } = (turn ??= new MessageChannel());
+  await new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+  if (current <= calledOff) throw new Failure({ code: "superseded", message: "a newer request came in between" });
+}
+
 /**
  * Worker side: answers calls by `methods`, one after another in the order they came.
  * @param {Record<string, (...args: any[]) => unknown>} methods
@@ -35,8 +54,11 @@ export function answerCalls(methods) {
   });
   let last = Promise.resolve();
   self.addEventListener("message", (event) => {
-    const { id, method, args } = /** @type {MessageEvent<Call>} */ (event).data;
+    const data = /** @type {MessageEvent<Call | { calledOff: number }>} */ (event).data;
+    if ("calledOff" in data) return void (calledOff = data.calledOff);
+    const { id, method, args } = data;
     last = last.then(async () => {
+      current = id;
       try {
         const value = await methods[method](...args);
         self.postMessage({ id, value }, { transfer: [...movable(value)] });
@@ -96,6 +118,11 @@ export class RemoteWorker {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.postMessage({ id, method, args });
     });
+  }
+
+  /** Calls off what has been asked for so far: calls that can be stopped half way fail as "superseded". */
+  callOff() {
+    if (this.#waiting.size > 0) this.#worker.postMessage({ calledOff: this.#next - 1 });
   }
 
   /**

@@ -32,6 +32,7 @@ const STRINGS = {
   "engine.softwareHint": "WebGPU emulated by {name}: correct, but far slower than the processor.",
   "engine.gpuNone": "This browser offers no WebGPU adapter.",
   "engine.now": "Running on {backend} ({adapter}); self-test error {error}.",
+  "engine.threads": "{adapter}, {threads} threads",
   "engine.idle": "Not running yet.",
   "engine.estimate": "{hint} Measured here: {inversion} for a new face, {edit} for an edit.",
   "engine.noEstimate": "Not measured yet: the first face will tell how fast this machine is.",

@@ -13,7 +13,7 @@
  *
  * @typedef {"cpu" | "webgpu"} Backend
  * @typedef {{ kind: "real" | "software" | "none", name: string }} Adapter
- * @typedef {{ backend: Backend, adapter: string, selfTestError: number }} EngineInfo
+ * @typedef {{ backend: Backend, adapter: string, selfTestError: number, threads: number }} EngineInfo
  * @typedef {{ loaded: number, total: number, cached: number, secondsLeft: number | undefined }} LoadProgress
  * @typedef {Record<string, number>} Strengths
  */

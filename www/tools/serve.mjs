@@ -35,10 +35,14 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-const HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+/** What lets the page share memory between its threads. */
+const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+const HEADERS = {
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
   "Cross-Origin-Resource-Policy": "same-origin",
   "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
   "Referrer-Policy": "no-referrer",
@@ -65,20 +69,22 @@ function locate(root, url) {
 /**
  * Starts serving `folder` on the loopback address.
  * @param {string} folder
- * @param {{ port?: number }} [options] port 0 takes any free one
+ * @param {{ port?: number, isolated?: boolean }} [options] port 0 takes any free one; not `isolated` leaves out the
+ *   headers that allow shared memory, as many hosts do
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export async function serve(folder, { port = 0 } = {}) {
+export async function serve(folder, { port = 0, isolated = true } = {}) {
   const root = path.resolve(folder);
+  const always = isolated ? { ...HEADERS, ...ISOLATION } : HEADERS;
   const server = createServer(async (request, response) => {
     const plain = (/** @type {number} */ status, /** @type {string} */ text) =>
-      response.writeHead(status, { ...HEADERS, "Content-Type": TYPES[".txt"] }).end(`${text}\n`);
+      response.writeHead(status, { ...always, "Content-Type": TYPES[".txt"] }).end(`${text}\n`);
     if (request.method !== "GET" && request.method !== "HEAD") return plain(405, "only GET and HEAD");
     const file = locate(root, request.url ?? "/");
     const info = file && (await stat(file).catch(() => undefined));
     if (!file || !info?.isFile()) return plain(404, "not found");
     const etag = `"${info.size.toString(36)}-${info.mtimeMs.toString(36)}"`;
-    const headers = { ...HEADERS, ETag: etag, "Cache-Control": "no-cache" };
+    const headers = { ...always, ETag: etag, "Cache-Control": "no-cache" };
     if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();
     const type = TYPES[/** @type {keyof typeof TYPES} */ (path.extname(file))] ?? "application/octet-stream";
     response.writeHead(200, { ...headers, "Content-Type": type, "Content-Length": info.size });

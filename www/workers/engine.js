@@ -1,9 +1,10 @@
 // The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns.
 import { Failure } from "../shared/failure.js";
 import { ownFile } from "../shared/own-model.js";
-import { answerCalls, notify } from "../shared/rpc.js";
+import { answerCalls, breathe, notify } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
+import { Crew } from "./crew.js";
 import { ShardLoader } from "./weights.js";
 
 /** @import { Backend, Direction, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
@@ -69,7 +70,8 @@ answerCalls({
   probe,
 
   /**
-   * Starts the engine and lets it prove on a tiny network that this device computes correctly.
+   * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
+   * several threads where it can; a `threads` event tells when it has to go on with one.
    * @param {Backend} backend
    * @returns {Promise<EngineInfo>}
    */
@@ -81,9 +83,11 @@ answerCalls({
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
     const started = await module.Engine.create(backend);
-    const selfTestError = await started.selfTest();
+    const hiring = backend === "cpu" ? Crew.hire(() => notify("threads", 1)) : undefined;
+    const [selfTestError, crew] = await Promise.all([started.selfTest(), hiring]);
+    if (crew) module.setCrew(crew);
     engine = started;
-    return { backend, adapter: started.adapter, selfTestError };
+    return { backend, adapter: started.adapter, selfTestError, threads: 1 + (crew?.members ?? 0) };
   },
 
   /**
@@ -104,12 +108,15 @@ answerCalls({
   },
 
   /**
-   * Inverts an aligned face; `stage` events name what is being done.
+   * Inverts an aligned face; `stage` events name what is being done. Can be called off between stages.
    * @param {Picture} face
    */
   async invert({ width, height, data }) {
     const rgba = new Uint8Array(data.buffer);
-    await running().invert(rgba, width, height, (stage, done, total) => notify("stage", { stage, done, total }));
+    await running().invert(rgba, width, height, (stage, done, total) => {
+      notify("stage", { stage, done, total });
+      return breathe();
+    });
   },
 
   /**
@@ -127,9 +134,10 @@ answerCalls({
   addDirections: (name, file) => running().addDirections(name, file),
 
   /**
+   * Can be called off between any two convolutions.
    * @param {Strengths} strengths
    * @param {number} [previewSize]
    * @returns {Promise<Picture>}
    */
-  edit: (strengths, previewSize) => running().edit(strengths, previewSize),
+  edit: (strengths, previewSize) => running().edit(strengths, previewSize, breathe),
 });

@@ -57,8 +57,9 @@ export function openEngineDialog(engine, onChange) {
       onChange();
     },
   );
+  const device = info && info.threads > 1 ? t("engine.threads", { adapter: info.adapter, threads: info.threads }) : (info?.adapter ?? "");
   byId("engine-now", HTMLElement).textContent = info
-    ? t("engine.now", { backend: t(`engine.${info.backend}`), adapter: info.adapter, error: info.selfTestError.toExponential(1) })
+    ? t("engine.now", { backend: t(`engine.${info.backend}`), adapter: device, error: info.selfTestError.toExponential(1) })
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";

@@ -1,0 +1,15 @@
+// What the engine's worker and a member of its crew tell each other through shared memory: three 32-bit words.
+
+/** Index of the state of the latest errand: its number times `STATES`, plus one of the following. */
+export const STATE = 0;
+/** Index of the number of values in the result. */
+export const LENGTH = 1;
+/** Index of the number of the latest errand that the member has seen. */
+export const SEEN = 2;
+
+export const STATES = 4;
+export const SENT = 0;
+export const BEGUN = 1;
+export const DONE = 2;
+/** Failed, or withdrawn before it was begun. */
+export const OVER = 3;
