@@ -187,24 +187,35 @@ test("files that are no direction of this model get a sentence each", async () =
  * Has the page keep a record of its calls to the engine and what became of them.
  * @param {import("playwright-core").Page} page
  * @param {string} method
+ * @param {{ holdFirst?: boolean }} [options] `holdFirst`: the engine hears of the first one only when it is called off
  */
-function recordCalls(page, method) {
-  return page.evaluate((name) => {
+function recordCalls(page, method, { holdFirst = false } = {}) {
+  return page.evaluate(([name, hold]) => {
     /** @type {{ id: number, args: any[], outcome?: string }[]} */
     const calls = (/** @type {any} */ (globalThis).calls = []);
     const { postMessage } = Worker.prototype;
+    /** @type {(() => void) | undefined} */
+    let release;
     Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+      if ("calledOff" in message) {
+        release?.();
+        release = undefined;
+      }
       if (message.method === name) {
         calls.push(message);
         this.addEventListener("message", ({ data }) => {
           const call = calls.find(({ id }) => id === data.id);
           if (call) call.outcome = data.failure?.code ?? "done";
         });
+        if (hold && calls.length === 1) {
+          release = () => postMessage.call(this, message, ...rest);
+          return;
+        }
       }
       return postMessage.call(this, message, ...rest);
     };
     /** @type {any} */ (globalThis).stopRecording = () => (Worker.prototype.postMessage = postMessage);
-  }, method);
+  }, /** @type {const} */ ([method, holdFirst]));
 }
 
 test("the newest slider position wins: an edit that is overtaken shows nothing", async () => {
@@ -239,11 +250,14 @@ test("the newest slider position wins: an edit that is overtaken shows nothing",
 test("another photo stops the inversion under way", async () => {
   const { page } = await visit(browser, site.url);
   await modelReady(page);
-  await recordCalls(page, "invert");
+  await recordCalls(page, "invert", { holdFirst: true });
   const outcomes = await page.evaluate(async () => {
     const page = /** @type {any} */ (globalThis);
     const until = async (/** @type {() => boolean} */ condition) => {
-      while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (const end = Date.now() + 60_000; !condition(); ) {
+        if (Date.now() > end) throw new Error("nothing happened for a minute");
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
     };
     const samples = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#sample-list button"));
     samples[0].click();
