@@ -104,6 +104,24 @@ export function animatedGif() {
   return Buffer.from([...Buffer.from("GIF89a"), 64, 0, 64, 0, 0xf6, 0, 0, ...palette, ...loop, ...frame(1), ...frame(2), 0x3b]);
 }
 
+/** @param {string[]} lines */
+const base64 = (lines) => Buffer.from(lines.join(""), "base64");
+
+/** 64 x 48 pixels, the left half red and the right half blue, as a printer's JPEG of four inks. */
+export const cmykJpeg = base64([
+  "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAGBAUGBQQGBgUGBwcGCAoQCgoJCQoUDg8MEBcUGBgXFBYWGh0lHxobIxwWFiAsICMmJykqKRkfLTAtKDAlKCko",
+  "/8AAFAgAMABABEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAAIB//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAOBEMATQBZAEsAAD8A2BPi",
+  "fFUgAAAIcFxgAAAC4xDgAAAAhwXGAAAALjEOAAAACHBcYAAAAuMQ4AAAAIcFxgAAAC4xDgAAAAhwXGAAAALjEOAAAACHBcYAAAA//9k=",
+]);
+
+/** The same as AVIF. */
+export const avif = base64([
+  "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0bQAA",
+  "AAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAOQAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtp",
+  "cGNvAAAAFGlzcGUAAAAAAAAAQAAAADAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEA",
+  "AQQBAoMEAAAAQW1kYXQSAAoJGBV/vaICGg0IMioXh4eGIYSSSSZQAAAAwhApoiowW2ojGwOoYkEL2anpBZxDUsa2PhA8g0A=",
+]);
+
 /** The first bytes of an iPhone photo. */
 export function heic() {
   const brand = Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1");

@@ -70,12 +70,19 @@ test("files that are no usable picture get a sentence each, and a good one still
   await context.close();
 });
 
-test("unusual but whole pictures open: 16 bit, moving, 100 megapixels", async () => {
+test("unusual but whole pictures open: 16 bit, moving, four inks, AVIF, 100 megapixels", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
   const size = () => page.evaluate(() => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
     return [canvas.width, canvas.height];
+  });
+  const halves = () => page.evaluate(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(4, 1).getContext("2d"));
+    context.drawImage(canvas, 0, 0, 4, 1);
+    const { data } = context.getImageData(0, 0, 4, 1);
+    return [[...data.subarray(0, 4)], [...data.subarray(12, 16)]];
   });
   const open = async (/** @type {string} */ name, /** @type {Uint8Array} */ bytes, /** @type {RegExp} */ sentence) => {
     await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
@@ -89,6 +96,11 @@ test("unusual but whole pictures open: 16 bit, moving, 100 megapixels", async ()
   assert.deepEqual(await open("deep.png", pictures.gradient(96, 80, { depth: 16 }), /No face was found/), [96, 80]);
   assert.deepEqual(await open("moving.png", pictures.animatedPng(), /first frame/), [96, 96]);
   assert.deepEqual(await open("moving.gif", pictures.animatedGif(), /first frame/), [64, 64]);
+  for (const [name, bytes] of /** @type {const} */ ([["inks.jpg", pictures.cmykJpeg], ["phone.avif", pictures.avif]])) {
+    assert.deepEqual(await open(name, bytes, /No face was found/), [64, 48], name);
+    const [left, right] = await halves();
+    assert.ok(left[0] > 150 && left[2] < 80 && right[2] > 150 && right[0] < 80, `${name}: ${left} ${right}`);
+  }
   const [width, height] = await open("huge.png", pictures.hundredMegapixels(), /100 megapixels; it was reduced to 24/);
   assert.ok(Math.abs(width * height - 24e6) < 1e5, `${width} × ${height}`);
   assert.deepEqual(problems, []);
