@@ -125,8 +125,8 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
   await page.locator("#sample-list button").click();
   await inverted(page);
   await slide(page, "tilt", 50);
-  const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
-  await worker?.evaluate(() => /** @type {any} */ (self).device.destroy());
+  const lose = () => page.workers().find((each) => each.url().endsWith("/workers/engine.js"))?.evaluate(() => /** @type {any} */ (self).device.destroy());
+  await lose();
   await page.locator(".notice", { hasText: "started again" }).waitFor();
   await page.waitForSelector("#progress:not([hidden])");
   await page.waitForSelector("#progress[hidden]", { state: "attached", timeout: 2 * PATIENCE });
@@ -134,6 +134,14 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
   assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
   assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "50");
   assert.ok(excess(await pixels(page), colours(golden.get("edit.tilt"))) <= 1e-3, "the edit");
+
+  // A device that is lost again soon is given up.
+  await lose();
+  await page.locator(".notice", { hasText: "The graphics card failed twice" }).waitFor();
+  await page.locator("#engine-label", { hasText: "Processor ready" }).waitFor({ timeout: 2 * PATIENCE });
+  await inverted(page);
+  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "50");
+  assert.ok(excess(await pixels(page), colours(golden.get("edit.tilt"))) <= 1e-3, "the edit on the processor");
   await context.close();
 });
 

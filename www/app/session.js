@@ -21,7 +21,7 @@ import { remember } from "./settings.js";
 const SCRIPT = new URL("../workers/photo.js", import.meta.url);
 /** Restarts of the engine within `RESTART_WINDOW_MS` before it is left alone. */
 const MAX_RESTARTS = 2;
-const RESTART_WINDOW_MS = 60_000;
+const RESTART_WINDOW_MS = 120_000;
 
 /**
  * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
