@@ -54,8 +54,8 @@ TINY_MODEL = ModelConfig(
 BUDGETS = {
     "cpu": Budget(
         CPU_MODEL, "cpu",
-        minutes={"autoencoder": 100, "crops": 60, "whole": 40, "classifier": 8},
-        batch={"autoencoder": 7, "crops": 4, "whole": 3, "classifier": 32},
+        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "classifier": 5},
+        batch={"autoencoder": 8, "crops": 4, "whole": 4, "classifier": 32},
     ),
     "gpu": Budget(
         GPU_MODEL, "cuda",

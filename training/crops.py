@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from sdic import Sdic, run
+from sdic import Sdic, run, weights
 from sdic.data import Sampler
 from sdic.losses import face_weight, psnr, reconstruction_loss
 
 MARGIN_CELLS = 2  # cells of the injection layer at a crop's border that see padding, left out of the loss
-CACHE = 2000  # inversions per worker
-RATE = 2e-3
+CACHE = 800  # inversions per worker
+RATE = 1e-3
 
 
 @contextlib.contextmanager
@@ -80,8 +80,12 @@ def crop_losses(setup, model: Sdic, cache, rng):
 
 
 def main():
-    setup = run.Setup(__doc__, stage="crops", needs=("autoencoder",))
-    model = run.trained_model(setup.input, setup.budget.model)
+    setup = run.Setup(__doc__, stage="crops", needs=("autoencoder",), from_weights=True)
+    model = Sdic(setup.budget.model)
+    if setup.start:
+        trained = weights.read(setup.start)[1]
+        run.take(model, {n: t for n, t in trained.items() if n.startswith(("DIP.", "SAF."))})
+    run.take(model, run.load(setup.inputs[0])["average"])
     for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
         nn.init.zeros_(branch[3].weight)  # w' = w to begin with
     average = run.Average(model, 0.995)

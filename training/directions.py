@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """Stage 4: edit directions in W+, from the codes of the training pictures.
 
-Labelled directions are the columns of one ridge regression of codes on all labels together, so each says how
-codes change when one label grows by a standard deviation and the others stay. Every picture is used with its
-mirror image, which makes yaw odd and the rest even. What the labels do not explain is split into principal
-components, kept as the unsupervised directions. Writes `mean` [styles,D], labelled `rows`
-[6,styles,D], `components` [n,styles,D] (each times its standard deviation) and `codes` for sampling, as
-directions.pt in the work folder.
+Labelled directions were learned in the stage before, one standard deviation of the label each. What the labels do
+not explain of the codes, by one ridge regression on all of them, is split into principal components, kept as the
+unsupervised directions. Writes `mean` [styles,D], labelled `rows` [6,styles,D], `components` [n,styles,D] (each
+times its standard deviation) and `codes` for sampling, as directions.pt in the work folder.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ def encode(model: Sdic, faces: Faces, ids, mirrored: bool, batch: int = 50):
 
 
 def fit(codes, labels, real, ridge: float = 0.02):
-    """Ridge regression of codes [n,...] on labels [n,k] and the photo/synthetic flag, by sample share."""
+    """Mean of codes [n,...], and what ridge regression on labels [n,k] and on their being photos leaves of them."""
     design = torch.cat([labels, real[:, None] - real.mean()], 1)
     weight = torch.where(real > 0, 0.5 / real.mean(), 0.5 / (1 - real.mean()))[:, None]
     flat = codes.flatten(1)
@@ -44,7 +42,7 @@ def fit(codes, labels, real, ridge: float = 0.02):
     gram = (weight * design).T @ design / len(design) + ridge * torch.eye(design.shape[1])
     rows = torch.linalg.solve(gram, (weight * design).T @ (flat - mean) / len(design))
     rest = flat - mean - design @ rows
-    return mean, rows[: labels.shape[1]], rest * weight.sqrt()
+    return mean, rest * weight.sqrt()
 
 
 def main():
@@ -58,6 +56,7 @@ def main():
     config, device = BUDGETS[args.budget].model, BUDGETS[args.budget].device
     faces = Faces(args.work / f"faces{config.image_size}.npy", args.index, device)
     model = run.trained_model(args.work / args.state, config).to(device).eval()
+    rows = run.load(args.work / args.state)["average"]["directions"]
 
     ids = np.concatenate([faces.split(val=False, real=real)[:PER_SOURCE] for real in (True, False)])
     labels = faces.standard_labels(ids)
@@ -67,7 +66,7 @@ def main():
     mirrored[:, yaw] *= -1
     codes = torch.cat([encode(model, faces, ids, False), encode(model, faces, ids, True)])
     real = torch.from_numpy(faces.real[ids]).float().repeat(2)
-    mean, rows, rest = fit(codes, torch.cat([labels, mirrored]), real)
+    mean, rest = fit(codes, torch.cat([labels, mirrored]), real)
     explained = 1 - rest.square().sum() / (codes.flatten(1) - mean).square().sum()
     print(f"labels explain {100 * explained:.1f} % of the code variance")
 
@@ -76,7 +75,7 @@ def main():
     shape = codes.shape[1:]
     torch.save(
         {
-            "mean": mean.view(shape), "rows": rows.view(-1, *shape),
+            "mean": mean.view(shape), "rows": rows,
             "components": components.T.contiguous().view(-1, *shape), "codes": codes[: len(ids)].half(),
         },
         args.work / "directions.pt",

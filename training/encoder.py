@@ -20,7 +20,7 @@ from sdic.losses import reconstruction_loss
 def main():
     setup = run.Setup(__doc__, stage="encoder", needs=("generator",))
     config, device, batch = setup.budget.model, setup.device, setup.batch
-    trained = run.load(setup.input)
+    trained = run.load(setup.inputs[0])
     model, discriminator = Sdic(config).to(device), Discriminator(config.channels).to(device)
     model.decoder.load_state_dict(trained["average"])
     discriminator.load_state_dict(trained["discriminator"])

@@ -28,14 +28,6 @@ TITLES = {
 }
 
 
-def move_average(model: Sdic, mean):
-    """Takes the mean code [styles,D] out of the heads; `encode` gives the same codes as before."""
-    offsets = mean - model.latent_avg
-    for i, head in enumerate(model.encoder.styles):
-        head.linear.bias -= offsets[i] if i == 0 else offsets[i] - offsets[0]
-    model.latent_avg.copy_(mean)
-
-
 def portraits(model: Sdic, fitted: dict, count: int, spread: float, seed: int, batch: int = 24):
     """Candidates from the Gaussian of the codes, `spread` times as wide, with their distance to the nearest code."""
     codes = fitted["codes"].float().flatten(1)
@@ -67,7 +59,7 @@ def main():
     about = json.loads(args.about.read_text(encoding="utf-8"))
     fitted = run.load(args.work / "directions.pt")
     model = run.trained_model(args.work / args.state, BUDGETS[args.budget].model).eval().requires_grad_(False)
-    move_average(model, fitted["mean"])
+    model.move_average(fitted["mean"])
 
     tensors, directions = weights.model_tensors(model), []
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures a weights directory on the val pictures and writes report.md and a sheet of edited generated faces.
 
-The directions are read by the classifier of classify.py, which took no part in training the model.
+The directions are read by the classifier of classify.py and by dlib's face recognition, neither of which took part in
+training the model.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from export import picture
 from sdic import run, weights
 from sdic.classifier import Classifier
 from sdic.data import LABELS, Faces
-from sdic.losses import psnr
+from sdic.identity import SAME_PERSON, Recogniser, distances
+from sdic.losses import outside_face, psnr
+from sdic.perceptual import Features
 
+IDENTITY_FACES = 40  # of the val portraits, for the identity kept by each direction
 STRENGTHS = (-1.0, -2 / 3, -1 / 3, 0.0, 1 / 3, 2 / 3, 1.0)  # of the range's ends
 
 
@@ -70,16 +74,25 @@ def frechet(a, b):
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca) + np.trace(cb) - 2 * cross)
 
 
+def strangers(recogniser, pairs):
+    """Mean identity distance of different people."""
+    known = recogniser.describe(torch.cat([target for target, _ in pairs])[:IDENTITY_FACES])
+    return distances(known, np.roll(known, 1, 0)).mean()
+
+
+def drawn_codes(codes, count):
+    """Codes [count,styles,D] from a Gaussian fitted to `codes`, in the space of their principal components."""
+    flat = codes.flatten(1)
+    mean = flat.mean(0)
+    _, sizes, basis = torch.svd_lowrank(flat - mean, q=64, niter=3)
+    draws = torch.randn(count, 64) * sizes / len(flat) ** 0.5
+    return (mean + draws @ basis.T).view(-1, *codes.shape[1:])
+
+
 def inverted(model, faces, ids, batch: int = 20):
     for part in np.array_split(ids, -(-len(ids) // batch)):
         target = faces.images(part)
         yield target, model.invert(target)
-
-
-def border(size: int):
-    """1 outside the ellipse of an aligned face, [1,1,S,S]."""
-    at = (torch.arange(size) + 0.5) / size
-    return (((at[:, None] - 0.55) / 0.42) ** 2 + ((at[None] - 0.5) / 0.33) ** 2 > 1).float()[None, None]
 
 
 def main():
@@ -94,11 +107,12 @@ def main():
     model, manifest, tensors = weights.load_model(args.weights)
     size = model.config.image_size
     faces = Faces(args.work / f"faces{size}.npy", args.index)
+    recogniser, features = Recogniser(), Features()
     judge = Classifier().eval().requires_grad_(False)
     judge.load_state_dict(run.load(args.work / "classifier.pt")["average"])
     lines = [f"# Measurements of `{manifest['name']}`", "", "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`.", ""]
 
-    lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 |", "|---|---|---|---|---|---|"]
+    lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 | identity distance |", "|---|---|---|---|---|---|---|"]
     kept = {}
     with torch.no_grad():
         for label, real in (("100 real", True), ("100 synthetic", False)):
@@ -108,19 +122,30 @@ def main():
                 rows = [measures(getattr(done, kind), target) for target, done in pairs]
                 means = {k: torch.cat([r[k] for r in rows]).mean() for k in rows[0]}
                 name = "plain" if kind == "initial" else "compensated"
-                lines.append(f"| {label} | {name} | " + " | ".join(f"{v:.2f}" if "," in k else f"{v:.3f}" for k, v in means.items()) + " |")
+                far = np.concatenate([distances(recogniser.describe(target), recogniser.describe(getattr(done, kind))) for target, done in pairs])
+                values = [f"{v:.2f}" if "," in k else f"{v:.3f}" for k, v in means.items()]
+                lines.append(f"| {label} | {name} | " + " | ".join(values) + f" | {far.mean():.2f} |")
+        lines += ["", f"Identity distance: between photo and picture by dlib's face recognition; below {SAME_PERSON} it takes them for one person.",
+                  f"Two different people of these pictures are {strangers(recogniser, kept[True]):.2f} apart."]
 
         lines += ["", "## Directions", "",
                   "Mean label read by the classifier on the 100 real val pictures, compensated and edited, in standard deviations of",
                   "the training labels, at seven strengths across the range; then the label that moves most besides (difference",
-                  "between the ends), and the mean change outside an ellipse around the face at the upper end (L1, of 255).", "",
-                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside |", "|---|---|---|---|---|"]
-        outside = border(size)
+                  "between the ends); the mean change outside an ellipse around the face at the upper end (L1, of 255); and the identity",
+                  "distance to the photo at the lower end, half the range either side, and the upper end.", "",
+                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 |",
+                  "|---|---|---|---|---|---|"]
+        people = recogniser.describe(torch.cat([t for t, _ in kept[True]])[:IDENTITY_FACES])
+        outside = outside_face(size)
         for entry in manifest["directions"]:
             if entry["name"] not in LABELS:
                 continue
             own, (low, high) = LABELS.index(entry["name"]), entry["range"]
-            read, change = [], []
+            read, change, far = [], [], []
+            for strength in (-1, -0.5, 0.5, 1):
+                delta = weights.shift(manifest, tensors, entry["name"], strength * (high if strength > 0 else -low))
+                edits = torch.cat([model.edit(done, delta) for _, done in kept[True]])[:IDENTITY_FACES]
+                far.append(f"{distances(people, recogniser.describe(edits)).mean():.2f}")
             for strength in STRENGTHS:
                 delta = weights.shift(manifest, tensors, entry["name"], strength * (high if strength > 0 else -low))
                 edits = [model.edit(done, delta).clamp(-1, 1) for _, done in kept[True]]
@@ -133,18 +158,22 @@ def main():
             other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(moved[i])))
             values = ", ".join(f"{float(v):+.2f}" for v in read[:, own])
             lines.append(
-                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} |"
+                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} |"
             )
 
         codes = torch.cat([done.codes for real in (True, False) for _, done in kept[real]])
         targets = torch.cat([t for real in (True, False) for t, _ in kept[real]])
         plain = torch.cat([done.initial for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
         full = torch.cat([done.reconstruction for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
-        feature = lambda x: judge.features(x).double().numpy()
-        train = feature(faces.images(np.random.default_rng(1).choice(faces.split(val=False), 1000, replace=False)))
+        feature = lambda x: torch.cat([features(part)[-1].mean((2, 3)) for part in x.split(50)]).double().numpy()
+        train = feature(faces.images(np.random.default_rng(1).choice(faces.split(val=False), 2000, replace=False)))
+        drawn = torch.cat([model.decoder(part)[0] for part in drawn_codes(codes, 1000).split(50)]).clamp(-1, 1)
+        values = [f"{frechet(feature(x), train):.2f}" for x in (targets, plain, full, drawn)]
         lines += ["", "## Distance of the pictures", "",
-                  f"Fréchet distance of classifier features (128 numbers) to 1,000 training pictures: val pictures {frechet(feature(targets), train):.1f},",
-                  f"their plain reconstructions {frechet(feature(plain), train):.1f}, their compensated reconstructions {frechet(feature(full), train):.1f} ({len(codes)} pictures each; lower is closer)."]
+                  "Fréchet distance of EfficientNet-Lite0 features (112 means of its block 10 for 128-px pictures) to 2,000 training pictures;",
+                  "the model was trained to match these features, so read it as a ranking, lower being closer.", "",
+                  f"| {len(codes)} val pictures | their plain reconstructions | their compensated reconstructions | 1,000 drawn from a Gaussian of the val codes |",
+                  "|---|---|---|---|", "| " + " | ".join(values) + " |"]
 
         samples = [np.array(Image.open(args.weights / s["file"]).convert("RGB")) for s in manifest["samples"][:4]]
         photos = torch.from_numpy(np.stack(samples)).permute(0, 3, 1, 2).float() / 127.5 - 1

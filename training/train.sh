@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Trains the bundled model and writes its weights directory. Every stage continues from its checkpoint in WORK
 # when run again, and is skipped once its minutes are used up.
-# usage: training/train.sh --budget cpu|gpu|tiny DATA WORK OUT
+# usage: training/train.sh --budget cpu|gpu|tiny DATA WORK OUT [--from-weights DIR]
 #   DATA  folder with index.csv and faces256-*.tar      WORK  folder for checkpoints      OUT  weights directory
+#   DIR   weights directory to begin from instead of noise (cpu)
 set -euo pipefail
-[ $# -eq 5 ] && [ "$1" = --budget ] || { sed -n 2,6p "$0"; exit 2; }
+[ $# -ge 5 ] && [ "$1" = --budget ] || { sed -n 2,6p "$0"; exit 2; }
 budget=$2 data=$3 work=$4 out=$5
+start=("${@:6}")
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"
 
@@ -14,7 +16,7 @@ size=$(PYTHONPATH=$here python -c "from budgets import BUDGETS; print(BUDGETS['$
 
 stage() { # one process per core on a CPU, where processes of one thread share cores best
   local script=$here/$1
-  set -- --budget "$budget" --index "$data/index.csv" --work "$work"
+  set -- --budget "$budget" --index "$data/index.csv" --work "$work" "${@:2}"
   if [ "$budget" = cpu ]; then
     OMP_NUM_THREADS=1 torchrun --nproc_per_node "$(nproc)" "$script" "$@"
   else
@@ -23,8 +25,8 @@ stage() { # one process per core on a CPU, where processes of one thread share c
 }
 
 if [ "$budget" = cpu ]; then
-  stage autoencoder.py
-  stage crops.py
+  stage autoencoder.py "${start[@]}"
+  stage crops.py "${start[@]}"
 else
   stage generator.py
   stage encoder.py

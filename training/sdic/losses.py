@@ -13,6 +13,18 @@ def face_weight(size: int, device=None, centre: float = 3.0):
     return (1 + (centre - 1) * bell)[None, None]
 
 
+def outside_face(size: int, device=None):
+    """1 outside the ellipse of an aligned face, 0 inside, [1,1,S,S]."""
+    at = (torch.arange(size, device=device) + 0.5) / size
+    return (((at[:, None] - 0.55) / 0.42) ** 2 + ((at[None] - 0.5) / 0.33) ** 2 > 1).float()[None, None]
+
+
+def colour_change(a, b):
+    """Mean absolute difference of colour, brightness aside, on an 8x8 grid; [n]."""
+    change = F.adaptive_avg_pool2d(a - b, 8)
+    return (change - change.mean(1, keepdim=True)).abs().mean((1, 2, 3))
+
+
 def ssim_map(a, b):
     """Structural similarity with an 8-tap box window and data range 2."""
     pool = lambda x: F.avg_pool2d(x, min(8, x.shape[-1]), 2)

@@ -47,6 +47,14 @@ class Sdic(nn.Module):
     def encode(self, photo):
         return self.encoder(photo) + self.latent_avg
 
+    @torch.no_grad()
+    def move_average(self, mean):
+        """Makes `mean` [styles,D] the average code, at the cost of the heads' biases: `encode` gives what it gave."""
+        offsets = mean - self.latent_avg
+        for i, head in enumerate(self.encoder.styles):
+            head.linear.bias -= offsets[i] if i == 0 else offsets[i] - offsets[0]
+        self.latent_avg.copy_(mean)
+
     def compensate(self, photo, codes, initial, features):
         """Discrepancy map, compensated features F and codes w' for a photo [n,3,E,E]."""
         size = self.config.encoder.input_size

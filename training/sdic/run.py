@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import os
 import pathlib
 import sys
@@ -108,38 +109,46 @@ def load(path: pathlib.Path) -> dict | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+def take(module: nn.Module, trained: dict):
+    """Loads what a stage trained into a module; what only one of the two has is left alone."""
+    own = module.state_dict()
+    module.load_state_dict(own | {name: tensor for name, tensor in trained.items() if name in own})
+
+
 def trained_model(path: pathlib.Path, config) -> Sdic:
     """The averaged model of a stage's checkpoint; networks it lacks keep their first values."""
     model = Sdic(config)
-    trained = load(path)["average"]
-    model.load_state_dict({k: v for k, v in trained.items() if not k.startswith("reader.")}, strict=False)
+    take(model, load(path)["average"])
     return model
 
 
 def descend(optimiser, loss, clip: float | None = None):
-    """One optimiser step on a loss."""
+    """One optimiser step on a loss; a gradient that is not finite, as bf16 brings now and then, is left out."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    if clip:
-        nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], clip)
-    optimiser.step()
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(parameters, clip or math.inf)
+    if norm.isfinite():
+        optimiser.step()
 
 
 class Setup:
     """Arguments, data, device, clock and checkpoint file of one stage.
 
-    `input` is the checkpoint of the first stage in `needs` that has one.
+    `inputs` are the checkpoints of the stages in `needs` that have been run, in that order.
     """
 
     SAVE_EVERY = 3.0  # minutes
 
-    def __init__(self, description: str, stage: str, needs: tuple[str, ...] = ()):
+    def __init__(self, description: str, stage: str, needs: tuple[str, ...] = (), from_weights: bool = False):
         args = argparse.ArgumentParser(description=description)
         args.add_argument("--budget", choices=BUDGETS, required=True)
         args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
         args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
         args.add_argument("--minutes", type=float, help="instead of the budget's")
         args.add_argument("--seed", type=int, default=1)
+        if from_weights:
+            args.add_argument("--from-weights", type=pathlib.Path, help="weights directory to begin from instead of noise")
         args = args.parse_args()
         self.budget = BUDGETS[args.budget]
         self.stage, self.device = stage, torch.device(self.budget.device)
@@ -153,7 +162,8 @@ class Setup:
         found = [path for name in needs if (path := args.work / f"{name}.pt").exists()]
         if needs and not found:
             sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
-        self.input = found[0] if found else None
+        self.inputs = found
+        self.start = args.from_weights if from_weights else None
         self.faces = Faces(args.work / f"faces{self.budget.model.image_size}.npy", args.index, self.device)
         self.minutes = args.minutes or self.budget.minutes[stage]
         self.clock = Clock(self.workers, self.minutes)
