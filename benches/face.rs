@@ -13,45 +13,15 @@ mod common;
 
 use std::{error::Error, path::Path, time::Instant};
 
-use common::{Random, corner_error, finder, render, square};
+use common::{Random, corner_error, finder, pasted, quantile, square, weights};
 use image::RgbaImage;
-use sdic::face::{Picture, Quad, align};
+use sdic::face::align;
 
 const CANVAS: [usize; 2] = [1500, 1125];
 const PHOTO: [usize; 2] = [4000, 3000];
 /// Side of the aligned picture.
 const ALIGNED: usize = 1024;
 const ROUNDS: usize = 9;
-
-/// The picture in the place of `quad` on a canvas with a plain gradient, with an edge softened over 2 % of the side.
-fn pasted(
-    face: &RgbaImage,
-    quad: &Quad,
-    [width, height]: [usize; 2],
-    random: &mut Random,
-) -> Picture<'static> {
-    let colour = [0; 3].map(|_| random.between(40.0, 200.0));
-    let slope = [random.between(-60.0, 60.0), random.between(-60.0, 60.0)];
-    render(width, height, |[x, y]| {
-        let [u, v] = quad.locate([x, y]);
-        let shade = slope[0] * x / width as f32 + slope[1] * y / height as f32;
-        let backdrop = colour.map(|value| value + shade);
-        let cover = (u.min(1.0 - u).min(v).min(1.0 - v) / 0.02).clamp(0.0, 1.0);
-        match image::imageops::sample_bilinear(face, u, v) {
-            Some(pixel) => {
-                std::array::from_fn(|i| backdrop[i] + cover * (f32::from(pixel.0[i]) - backdrop[i]))
-            }
-            None => backdrop,
-        }
-    })
-}
-
-/// The value that `share` of the values do not exceed.
-fn quantile(values: &mut [f32], share: f32) -> f32 {
-    values.sort_by(f32::total_cmp);
-    let at = (values.len() as f32 * share) as usize;
-    values.get(at).copied().unwrap_or(f32::NAN)
-}
 
 /// The result of `work` and the milliseconds it took.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f32) {
@@ -124,8 +94,9 @@ fn photo(face: &RgbaImage) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
-    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/samples");
-    let folder = arguments.next().map_or(bundled, Into::into);
+    let folder = arguments
+        .next()
+        .map_or_else(|| weights("samples"), Into::into);
     let mut number = |default: f32| arguments.next().map_or(Ok(default), |text| text.parse());
     let tilted = [number(200.0)?, number(500.0)?, number(40.0)?];
     let entries = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));

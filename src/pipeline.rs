@@ -169,9 +169,9 @@ impl Sdic {
     ) -> Inversion {
         let Compensation { codes, residual } = compensation;
         let mut lower = self.networks.generator.lower(&codes);
-        let compensated = initial.feature + residual.clone();
-        let from_compensated = compensated.clone() - lower.feature;
-        lower.feature = compensated;
+        let from_compensated = initial.feature + residual.clone() - lower.feature.clone();
+        // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
+        lower.feature = lower.feature + from_compensated.clone();
         let size = self.config.image_size;
         let reconstruction = self.networks.generator.upper(lower, &codes, size);
         Inversion {

@@ -24,6 +24,7 @@ from sdic.perceptual import Features, Judge, perceptual_loss
 
 RATES = {"compensation": 8e-4, "generator": 5e-4, "directions": 8e-4}
 JUDGE_RATE = 4e-4
+STATISTICS_FROM = 16  # pictures per step; smaller batches keep the normalisations' statistics of crops.py
 
 
 class Editable(Sdic):
@@ -67,7 +68,8 @@ def main():
     check = setup.faces.split(val=True, real=True)[:48]
     half, outside = setup.batch // 2, outside_face(config.image_size, device)
     model.eval()
-    model.DIP.train(), model.SAF.train()
+    if setup.batch >= STATISTICS_FROM:
+        model.DIP.train(), model.SAF.train()
 
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):
@@ -77,10 +79,10 @@ def main():
             with torch.no_grad():
                 codes = model.encode(images).float()
             initial, skip = model.decoder.head(codes)
-            small = model.decoder.tail(initial[:half], skip[:half], codes[:half], config.image_size // 2).float()
+            plain = model.decoder.tail(initial[:half], skip[:half], codes[:half])
             with torch.no_grad():
-                plain = model.decoder.tail(initial, skip, codes)
-            seen = resize(plain.clamp(-1, 1), config.encoder.input_size)
+                other_plain = model.decoder.tail(initial[half:], skip[half:], codes[half:])
+            seen = resize(torch.cat([plain.detach(), other_plain]).clamp(-1, 1), config.encoder.input_size)
             discrepancy = model.DIP(images[:half], seen[:half])
             with torch.no_grad():  # what an edit teaches DICN and the generator is worth its time, not so for DIPN
                 others = model.DIP(images[half:], seen[half:])
@@ -94,8 +96,8 @@ def main():
                 torch.cat([skip[:half], skip_there]),
                 torch.cat([wp[:half], changed]),
             )
-        out = out.float()
-        taps = features(out)
+        out, plain = out.float(), plain.float()
+        taps = features(torch.cat([out, plain]))
         with torch.no_grad():
             real_taps = features(images)
 
@@ -109,16 +111,17 @@ def main():
         terms = {
             "pixels": reconstruction_loss(out[:half], target),
             "percept": perceptual_loss([t[:half] for t in taps], [t[:half] for t in real_taps]),
-            "plain": reconstruction_loss(small, F.avg_pool2d(target, 2)),
+            "plain": reconstruction_loss(plain, target),
+            "plain percept": perceptual_loss([t[2 * half :] for t in taps], [t[:half] for t in real_taps]),
             "map": (discrepancy.float() - (target - seen[:half].float())).abs().mean(),
             "residual": (compensated - initial).float().square().mean() + (wp - codes).square().mean(),
             "fooled": -sum(a.mean() for a in judge.logits(taps)) / len(taps),
-            "label": mean_where(F.smooth_l1_loss(judge.read(taps)[half:], wanted, reduction="none"), along),
+            "label": mean_where(F.smooth_l1_loss(judge.read(taps)[half : 2 * half], wanted, reduction="none"), along),
             "outside": mean_where(((out[half:] - images[half:]).abs() * outside).flatten(1), along),
             "colour": mean_where(colour_change(out[half:], images[half:]), along),
-            "kept": perceptual_loss([t[half:] for t in taps], [t[half:] for t in real_taps]),
+            "kept": perceptual_loss([t[half : 2 * half] for t in taps], [t[half:] for t in real_taps]),
         }
-        weight = {"percept": 0.3, "plain": 0.4, "map": 0.5, "residual": 0.01, "fooled": 0.08, "label": 0.3, "outside": 0.8, "colour": 2.0, "kept": 0.06}
+        weight = {"percept": 0.3, "plain": 0.4, "plain percept": 0.2, "map": 0.5, "residual": 0.01, "fooled": 0.08, "label": 0.3, "outside": 0.8, "colour": 2.0, "kept": 0.06}
         run.descend(optimiser, sum(weight.get(name, 1.0) * term for name, term in terms.items()), clip=5.0)
         judge.requires_grad_(True)
 

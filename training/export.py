@@ -30,11 +30,11 @@ TITLES = {
 
 def portraits(model: Sdic, fitted: dict, count: int, spread: float, seed: int, batch: int = 24):
     """Candidates from the Gaussian of the codes, `spread` times as wide, with their distance to the nearest code."""
+    torch.manual_seed(seed)
     codes = fitted["codes"].float().flatten(1)
     mean = codes.mean(0)
     _, sizes, basis = torch.svd_lowrank(codes - mean, q=64, niter=3)
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.randn(count, 64, generator=generator)
+    draws = torch.randn(count, 64)
     drawn = mean + spread * (draws * sizes / len(codes) ** 0.5) @ basis.T
     nearest = torch.cdist(drawn, codes).amin(1)
     shape = model.latent_avg.shape

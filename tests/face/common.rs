@@ -1,5 +1,8 @@
 //! What the tests and the benchmark of faces share.
 
+use std::path::{Path, PathBuf};
+
+use image::RgbaImage;
 use sdic::face::{FaceFinder, Picture, Point, Quad};
 
 /// A reproducible sequence of numbers in 0..1 (a linear congruential generator).
@@ -19,13 +22,16 @@ impl Random {
     }
 }
 
+/// The place of a bundled file or folder.
+pub fn weights(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("weights")
+        .join(name)
+}
+
 /// A file of the face networks.
 pub fn read(file: &str) -> Vec<u8> {
-    std::fs::read(format!(
-        "{}/weights/face/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    ))
-    .unwrap()
+    std::fs::read(weights("face").join(file)).unwrap()
 }
 
 /// The face networks of this project.
@@ -66,4 +72,34 @@ pub fn render(width: usize, height: usize, colour: impl Fn(Point) -> [f32; 3]) -
         }
     }
     Picture::new(width, height, rgba).unwrap()
+}
+
+/// The picture in the place of `quad` on a canvas with a plain gradient, with an edge softened over 2 % of the side.
+pub fn pasted(
+    face: &RgbaImage,
+    quad: &Quad,
+    [width, height]: [usize; 2],
+    random: &mut Random,
+) -> Picture<'static> {
+    let colour = [0; 3].map(|_| random.between(40.0, 200.0));
+    let slope = [random.between(-60.0, 60.0), random.between(-60.0, 60.0)];
+    render(width, height, |[x, y]| {
+        let [u, v] = quad.locate([x, y]);
+        let shade = slope[0] * x / width as f32 + slope[1] * y / height as f32;
+        let backdrop = colour.map(|value| value + shade);
+        let cover = (u.min(1.0 - u).min(v).min(1.0 - v) / 0.02).clamp(0.0, 1.0);
+        match image::imageops::sample_bilinear(face, u, v) {
+            Some(pixel) => {
+                std::array::from_fn(|i| backdrop[i] + cover * (f32::from(pixel.0[i]) - backdrop[i]))
+            }
+            None => backdrop,
+        }
+    })
+}
+
+/// The value that `share` of the values do not exceed.
+pub fn quantile(values: &mut [f32], share: f32) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let at = (values.len() as f32 * share) as usize;
+    values.get(at).copied().unwrap_or(f32::NAN)
 }
