@@ -91,17 +91,14 @@ def main():
         with torch.no_grad():
             real_taps = features(images_at)
 
-        # The judge: real against drawn, and the labels of real pictures.
         n = len(images)
-        real, drawn = judge.logits(real_taps), judge.logits([t.detach() for t in taps])
-        judge_loss = sum(F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(real, drawn)) / len(real)
-        read_loss = F.mse_loss(judge.read(real_taps), labels)
+        judge_loss, read_loss = judge.loss(real_taps, taps, labels)
         run.descend(judge_optimiser, judge_loss + read_loss)
 
         judge.requires_grad_(False)
         pixels = reconstruction_loss(out[:n], images_at, face_weight(size, setup.device, FACE_WEIGHT))
         percept = perceptual_loss([t[:n] for t in taps], real_taps)
-        fooled = -sum(a.mean() for a in judge.logits(taps)) / len(taps)
+        fooled = judge.fooled(taps)
         label = mean_where(F.smooth_l1_loss(judge.read(taps)[n:], wanted, reduction="none"), along)
         apart = (out[n:] - out[:half].detach()).abs() * outside_face(size, setup.device)
         outside = mean_where(apart.flatten(1), along)

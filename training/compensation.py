@@ -19,7 +19,7 @@ from sdic import Sdic, run
 from sdic.data import LABELS, Sampler
 from sdic.edits import edits, label_bounds, mean_where
 from sdic.layers import resize
-from sdic.losses import colour_change, outside_face, psnr, reconstruction_loss
+from sdic.losses import colour_change, outside_face, reconstruction_loss
 from sdic.perceptual import Features, Judge, perceptual_loss
 
 RATES = {"compensation": 8e-4, "generator": 5e-4, "directions": 8e-4}
@@ -101,9 +101,7 @@ def main():
         with torch.no_grad():
             real_taps = features(images)
 
-        real, drawn = judge.logits(real_taps), judge.logits([t.detach() for t in taps])
-        judge_loss = sum(F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(real, drawn)) / len(real)
-        read_loss = F.mse_loss(judge.read(real_taps), labels)
+        judge_loss, read_loss = judge.loss(real_taps, taps, labels)
         run.descend(judge_optimiser, judge_loss + read_loss)
 
         judge.requires_grad_(False)
@@ -115,7 +113,7 @@ def main():
             "plain percept": perceptual_loss([t[2 * half :] for t in taps], [t[:half] for t in real_taps]),
             "map": (discrepancy.float() - (target - seen[:half].float())).abs().mean(),
             "residual": (compensated - initial).float().square().mean() + (wp - codes).square().mean(),
-            "fooled": -sum(a.mean() for a in judge.logits(taps)) / len(taps),
+            "fooled": judge.fooled(taps),
             "label": mean_where(F.smooth_l1_loss(judge.read(taps)[half : 2 * half], wanted, reduction="none"), along),
             "outside": mean_where(((out[half:] - images[half:]).abs() * outside).flatten(1), along),
             "colour": mean_where(colour_change(out[half:], images[half:]), along),
@@ -131,11 +129,7 @@ def main():
             setup.workers.synchronise(judge)
         setup.report(step, terms | {"judge": judge_loss, "read": read_loss})
         if setup.checkpoint(parts, {"step": step}):
-            with torch.no_grad():
-                target = setup.faces.images(check)
-                done = average.module.invert(target)
-            plain, full = (psnr(picture, target).mean() for picture in (done.initial, done.reconstruction))
-            print(f"val real PSNR plain {plain:.2f} dB compensated {full:.2f} dB", flush=True)
+            setup.print_fidelity(average.module, check)
     setup.checkpoint(parts, {"step": step}, last=True)
 
 

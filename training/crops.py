@@ -15,7 +15,7 @@ from torch import nn
 
 from sdic import Sdic, run, weights
 from sdic.data import Sampler
-from sdic.losses import face_weight, psnr, reconstruction_loss
+from sdic.losses import face_weight, reconstruction_loss
 
 MARGIN_CELLS = 2  # cells of the injection layer at a crop's border that see padding, left out of the loss
 CACHE = 800  # inversions per worker
@@ -112,11 +112,7 @@ def main():
         setup.settle(model, average, step)
         setup.report(step, {"loss": loss, "keep": keep, "residual": residual})
         if setup.checkpoint(parts, {"step": step}):
-            with torch.no_grad():
-                target = setup.faces.images(check)
-                done = average.module.invert(target)
-            plain, full = (psnr(picture, target).mean() for picture in (done.initial, done.reconstruction))
-            print(f"val real PSNR plain {plain:.2f} dB compensated {full:.2f} dB", flush=True)
+            setup.print_fidelity(average.module, check)
     setup.checkpoint(parts, {"step": step}, last=True)
 
 

@@ -105,3 +105,13 @@ class Judge(nn.Module):
     def read(self, taps):
         """Standard labels [n,6]."""
         return self.reader(taps[-1])
+
+    def loss(self, real_taps, taps, labels):
+        """What the heads learn from: hinge loss of real against drawn pictures, and the labels of the real ones."""
+        real, drawn = self.logits(real_taps), self.logits([tap.detach() for tap in taps])
+        told_apart = sum(F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(real, drawn)) / len(real)
+        return told_apart, F.mse_loss(self.read(real_taps), labels)
+
+    def fooled(self, taps):
+        """What drawn pictures are trained to lower."""
+        return -sum(logits.mean() for logits in self.logits(taps)) / len(taps)

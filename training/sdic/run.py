@@ -17,6 +17,7 @@ from torch import nn
 from budgets import BUDGETS
 
 from .data import Faces
+from .losses import psnr
 from .model import Sdic
 
 
@@ -215,3 +216,11 @@ class Setup:
         rate = (step - self.first_step) * self.batch * self.workers.count / (self.clock.spent - self.first_minute) / 60
         numbers = " ".join(f"{name} {float(torch.as_tensor(value).detach()):.4f}" for name, value in values.items())
         print(f"{self.stage} step {step} minute {self.clock.spent:.1f} {numbers} pictures/s {rate:.1f}", flush=True)
+
+    @torch.no_grad()
+    def print_fidelity(self, model: Sdic, ids):
+        """Prints how close the inversions of some pictures come."""
+        target = self.faces.images(ids)
+        done = model.invert(target)
+        plain, full = (psnr(picture, target).mean() for picture in (done.initial, done.reconstruction))
+        print(f"val real PSNR plain {plain:.2f} dB compensated {full:.2f} dB", flush=True)
