@@ -276,7 +276,7 @@ fn picture_from_js(picture: &JsValue) -> Result<face::Picture<'static>, JsValue>
     let data = data
         .dyn_into::<Uint8ClampedArray>()
         .map_err(|_| thrown("picture", "the picture's data is no Uint8ClampedArray"))?;
-    Ok(face::Picture::new(width, height, data.to_vec()).map_err(face_error)?)
+    face::Picture::new(width, height, data.to_vec()).map_err(face_error)
 }
 
 fn face_error(error: FaceError) -> JsValue {
@@ -723,7 +723,7 @@ impl CheckpointConversion {
     pub fn new(file: Blob, dtype: &str) -> Result<CheckpointConversion, JsValue> {
         let dtype: Dtype = dtype
             .parse()
-            .map_err(|error| thrown("argument", &format!("{error}")))?;
+            .map_err(|error: String| thrown("argument", &error))?;
         let reader = BufReader::with_capacity(SLICE_BYTES, BlobReader::new(file)?);
         let checkpoint = Checkpoint::open(reader).map_err(import_error)?;
         Ok(Self(checkpoint.convert(dtype)))
