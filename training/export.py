@@ -2,7 +2,7 @@
 """Stage 5: the weights directory of the trained model: shards, manifest, sample portraits.
 
 The average code moves from the heads' biases into `latent_avg`. Sample portraits are drawn from a Gaussian
-fitted to the codes in the space of their principal components; those nearest to no training code are kept.
+fitted to the codes in the space of their principal components; those chosen by looking (about-<budget>.json) are kept.
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ TITLES = {
 }
 
 
+def drawn_codes(codes, count: int, spread: float = 1.0):
+    """Codes [count,styles,D] from the Gaussian of `codes` in the space of their principal components, `spread` times as wide."""
+    flat = codes.flatten(1)
+    mean = flat.mean(0)
+    _, sizes, basis = torch.svd_lowrank(flat - mean, q=64, niter=3)
+    draws = torch.randn(count, 64) * sizes / len(flat) ** 0.5
+    return (mean + spread * draws @ basis.T).view(-1, *codes.shape[1:])
+
+
 def portraits(model: Sdic, fitted: dict, count: int, spread: float, seed: int, batch: int = 24):
-    """Candidates from the Gaussian of the codes, `spread` times as wide, with their distance to the nearest code."""
+    """Candidates for the sample portraits, [count,3,S,S]."""
     torch.manual_seed(seed)
-    codes = fitted["codes"].float().flatten(1)
-    mean = codes.mean(0)
-    _, sizes, basis = torch.svd_lowrank(codes - mean, q=64, niter=3)
-    draws = torch.randn(count, 64)
-    drawn = mean + spread * (draws * sizes / len(codes) ** 0.5) @ basis.T
-    nearest = torch.cdist(drawn, codes).amin(1)
-    shape = model.latent_avg.shape
-    images = torch.cat([model.decoder(part.view(-1, *shape))[0] for part in drawn.split(batch)])
-    return images, drawn.view(-1, *shape), nearest
+    codes = drawn_codes(fitted["codes"].float(), count, spread)
+    return torch.cat([model.decoder(part)[0] for part in codes.split(batch)])
 
 
 def picture(image) -> Image.Image:
@@ -80,7 +82,7 @@ def main():
         add(spec["name"], spec["label"], "Explore", fitted["components"][spec["component"]], spec)
 
     samples = about.pop("samples")
-    images, _, _ = portraits(model, fitted, samples["count"], samples["spread"], samples["seed"])
+    images = portraits(model, fitted, samples["count"], samples["spread"], samples["seed"])
     (args.out / "samples").mkdir(parents=True, exist_ok=True)
     about["samples"] = []
     for i, chosen in enumerate(samples["chosen"], 1):

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from budgets import BUDGETS
-from export import picture
+from export import drawn_codes, picture
 from sdic import run, weights
 from sdic.classifier import Classifier
 from sdic.data import LABELS, Faces
@@ -78,15 +78,6 @@ def strangers(recogniser, pairs):
     """Mean identity distance of different people."""
     known = recogniser.describe(torch.cat([target for target, _ in pairs])[:IDENTITY_FACES])
     return distances(known, np.roll(known, 1, 0)).mean()
-
-
-def drawn_codes(codes, count):
-    """Codes [count,styles,D] from a Gaussian fitted to `codes`, in the space of their principal components."""
-    flat = codes.flatten(1)
-    mean = flat.mean(0)
-    _, sizes, basis = torch.svd_lowrank(flat - mean, q=64, niter=3)
-    draws = torch.randn(count, 64) * sizes / len(flat) ** 0.5
-    return (mean + draws @ basis.T).view(-1, *codes.shape[1:])
 
 
 def inverted(model, faces, ids, batch: int = 20):

@@ -268,6 +268,14 @@ impl Case {
         }
     }
 
+    fn source(&self) -> Source<'_> {
+        Source {
+            values: &self.input,
+            dims: self.dims,
+            window: 0..self.dims[2],
+        }
+    }
+
     fn prologue(&self) -> Prologue<'_> {
         Prologue {
             scale: self.scale_in.as_deref(),
@@ -521,11 +529,7 @@ fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
     let (prologue, epilogue) = (case.prologue(), case.epilogue());
     let (expected, dims) = layer.run(&case.input, case.dims, &prologue, &epilogue);
-    let source = Source {
-        values: &case.input,
-        dims: case.dims,
-        window: 0..case.dims[2],
-    };
+    let source = case.source();
     let work = Work {
         layer: &layer,
         source: &source,
@@ -657,11 +661,7 @@ fn damaged_errands_are_refused() {
     assert_eq!(perform("{}", &[1.0]), None);
     let case = Case::new(3);
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
-    let source = Source {
-        values: &case.input,
-        dims: case.dims,
-        window: 0..case.dims[2],
-    };
+    let source = case.source();
     let work = Work {
         layer: &layer,
         source: &source,
