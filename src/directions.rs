@@ -5,6 +5,9 @@
 //! NeurIPS 2020) brings a principal axis times its standard deviation, so that the strength counts standard
 //! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
 //! coordinate *to* the strength; [`ganspace_shift`] computes that.
+//!
+//! A direction that changes the shape of a face may bring a motion besides, along which the compensation moves with the
+//! edit; without it, what was put back stays in place under the edited face.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -37,6 +40,8 @@ struct Slider {
     styles: Range<usize>,
     /// One vector for all styles, or one per style of the model: rows of `style_dim` values.
     rows: Vec<f32>,
+    /// `[2, inject_size, inject_size]`, see [`Direction::motion`].
+    motion: Option<Vec<f32>>,
 }
 
 /// All edits of a model.
@@ -73,14 +78,18 @@ impl Directions {
         tensors: &HashMap<String, Tensor>,
     ) -> Result<(), EditError> {
         let rows = slider_rows(direction, tensors, self.style_dim)?;
+        let motion = direction.motion.as_ref().map(|name| {
+            let tensor = tensors.get(name).map(|tensor| tensor.values.clone());
+            tensor.ok_or_else(|| EditError::Tensor(name.clone()))
+        });
         let [first, end] = direction.styles;
-        let styles = first..end;
+        let slider = Slider {
+            styles: first..end,
+            rows,
+            motion: motion.transpose()?,
+        };
         let name = direction.name.clone();
-        if self
-            .sliders
-            .insert(name.clone(), Slider { styles, rows })
-            .is_none()
-        {
+        if self.sliders.insert(name.clone(), slider).is_none() {
             self.names.push(name);
         }
         Ok(())
@@ -105,16 +114,48 @@ impl Directions {
     ) -> Result<Vec<f32>, EditError> {
         let mut codes = codes.to_vec();
         for (name, strength) in strengths {
-            let slider = self.sliders.get(name).ok_or_else(|| EditError::Unknown {
-                name: name.to_owned(),
-                known: self.names.join(", "),
-            })?;
-            if !strength.is_finite() {
-                return Err(EditError::Strength(name.to_owned()));
-            }
-            add_rows(&mut codes, slider, strength, self.style_dim);
+            add_rows(
+                &mut codes,
+                self.slider(name, strength)?,
+                strength,
+                self.style_dim,
+            );
         }
         Ok(codes)
+    }
+
+    /// How the compensation moves with the given edits: their motions together, `[2, inject_size, inject_size]` as in
+    /// [`Direction::motion`]. `None` if nothing moves.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn motion<'a>(
+        &self,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+    ) -> Result<Option<Vec<f32>>, EditError> {
+        let mut total: Option<Vec<f32>> = None;
+        for (name, strength) in strengths {
+            let slider = self.slider(name, strength)?;
+            let Some(motion) = slider.motion.as_ref().filter(|_| strength != 0.0) else {
+                continue;
+            };
+            let total = total.get_or_insert_with(|| vec![0.0; motion.len()]);
+            for (sum, value) in total.iter_mut().zip(motion) {
+                *sum += strength * value;
+            }
+        }
+        Ok(total)
+    }
+
+    fn slider(&self, name: &str, strength: f32) -> Result<&Slider, EditError> {
+        let slider = self.sliders.get(name).ok_or_else(|| EditError::Unknown {
+            name: name.to_owned(),
+            known: self.names.join(", "),
+        })?;
+        if !strength.is_finite() {
+            return Err(EditError::Strength(name.to_owned()));
+        }
+        Ok(slider)
     }
 }
 
@@ -148,7 +189,7 @@ fn slider_rows(
 }
 
 fn add_rows(codes: &mut [f32], slider: &Slider, strength: f32, style_dim: usize) {
-    let Slider { styles, rows } = slider;
+    let Slider { styles, rows, .. } = slider;
     let shared = rows.len() == style_dim;
     for (style, code) in codes.chunks_exact_mut(style_dim).enumerate() {
         if !styles.contains(&style) {
@@ -194,15 +235,22 @@ mod tests {
     use super::*;
 
     fn directions() -> Directions {
-        let slider = |styles, rows: &[f32]| Slider {
+        let slider = |styles, rows: &[f32], motion: Option<&[f32]>| Slider {
             styles,
             rows: rows.to_vec(),
+            motion: motion.map(<[f32]>::to_vec),
         };
         Directions {
             names: vec!["smile".into(), "age".into()],
             sliders: HashMap::from([
-                ("smile".into(), slider(1..2, &[1.0, 2.0])),
-                ("age".into(), slider(0..3, &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0])),
+                (
+                    "smile".into(),
+                    slider(1..2, &[1.0, 2.0], Some(&[0.5, -1.0])),
+                ),
+                (
+                    "age".into(),
+                    slider(0..3, &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0], None),
+                ),
             ]),
             style_dim: 2,
         }
@@ -220,6 +268,20 @@ mod tests {
         let codes = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
         let edited = directions().apply(&codes, [("smile", 0.0), ("age", 0.0)]);
         assert_eq!(edited.unwrap(), codes);
+    }
+
+    #[test]
+    fn motions_add_up_and_rest_without_strength() {
+        let motion = |strengths: &[(&'static str, f32)]| {
+            directions().motion(strengths.iter().copied()).unwrap()
+        };
+        assert_eq!(motion(&[]), None);
+        assert_eq!(motion(&[("age", 1.0), ("smile", 0.0)]), None);
+        assert_eq!(
+            motion(&[("smile", 3.0), ("smile", -1.0)]),
+            Some(vec![1.0, -2.0])
+        );
+        assert!(directions().motion([("simle", 1.0)]).is_err());
     }
 
     #[test]

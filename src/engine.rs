@@ -15,6 +15,7 @@ use crate::{
     config::ModelConfig,
     directions::{Directions, EditError},
     import::{DirectionFile, ImportError, Naming},
+    layers::warp,
     model::{LoadError, Loader},
     picture::{self, PictureError},
     pipeline::{Edit, Inversion, Sdic},
@@ -282,9 +283,30 @@ impl Engine {
         if !size.is_power_of_two() || !(least..=most).contains(&size) {
             return Err(EngineError::PreviewSize { size, least, most });
         }
-        let edited = self.codes_tensor(self.directions.apply(codes, strengths)?);
-        let residual = inversion.residual.clone();
+        let strengths: Vec<_> = strengths.into_iter().collect();
+        let edited = self.codes_tensor(self.directions.apply(codes, strengths.iter().copied())?);
+        let residual = self.moved(inversion.residual.clone(), strengths)?;
         Ok(self.sdic.begin_edit(edited, residual, size))
+    }
+
+    /// An inversion's residual, moved with the edits that move the face.
+    ///
+    /// # Errors
+    /// [`EngineError::Edit`] for an unknown edit.
+    pub fn moved<'a>(
+        &self,
+        residual: Tensor<4>,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+    ) -> Result<Tensor<4>, EngineError> {
+        let Some(motion) = self.directions.motion(strengths)? else {
+            return Ok(residual);
+        };
+        let side = self.config().inject_size;
+        let motion = TensorData::new(motion, [2, side, side]);
+        Ok(warp(
+            residual,
+            Tensor::from_data(motion, &self.sdic.device()),
+        ))
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.

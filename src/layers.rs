@@ -13,12 +13,15 @@ use std::sync::Arc;
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{
-        Device, Tensor, TensorData, activation,
+        Device, Int, Tensor, TensorData, activation,
         module::{
             conv_transpose2d, conv_transpose3d, conv2d as backend_conv2d, conv3d as backend_conv3d,
             interpolate,
         },
-        ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions},
+        ops::{
+            ConvOptions, ConvTransposeOptions, GridSampleOptions, GridSamplePaddingMode,
+            InterpolateMode, InterpolateOptions,
+        },
     },
 };
 
@@ -550,6 +553,25 @@ pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> T
     )
 }
 
+/// Reads `x`, bilinearly, where `motion` points to from every cell: so far to the right and down, in sides of the picture.
+/// The border goes on outside.
+///
+/// # Shapes
+/// `[1, channels, height, width]` and `[2, height, width]` to `[1, channels, height, width]`.
+pub fn warp(x: Tensor<4>, motion: Tensor<3>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    let centres = |count: usize| {
+        let places = Tensor::<1, Int>::arange(0..count as i64, &x.device()).float();
+        (places * 2.0 + 1.0) / count as f64 - 1.0
+    };
+    let columns = centres(width).reshape([1, 1, width]).repeat_dim(1, height);
+    let rows = centres(height).reshape([1, height, 1]).repeat_dim(2, width);
+    let spots = Tensor::cat(vec![columns, rows], 0) + motion * 2.0;
+    let options = GridSampleOptions::new(InterpolateMode::Bilinear)
+        .with_padding_mode(GridSamplePaddingMode::Border);
+    x.grid_sample_2d(spots.permute([1, 2, 0]).unsqueeze(), options)
+}
+
 /// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
 pub fn style_activation<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     activation::leaky_relu(x, STYLE_SLOPE) * std::f64::consts::SQRT_2
@@ -630,6 +652,13 @@ mod tests {
         let layer = case.load(equal_conv2d([6, 4], case.device()), &[]);
         case.check(layer.forward(case.input(None)));
         case.check(layer.fuse(None).forward(case.input(None)));
+    }
+
+    #[test]
+    fn warping_matches_pytorch() {
+        let case = Case::open("warp");
+        let motion: Tensor<4> = case.input(1);
+        case.check(warp(case.input(0), motion.squeeze_dim(0)));
     }
 
     #[test]

@@ -84,7 +84,8 @@ pub struct Inversion {
     pub discrepancy: Tensor<4>,
     /// w', the compensated codes that edits start from, `[1, styles, style_dim]`.
     pub codes: Tensor<3>,
-    /// F - G(w'), what every edit adds at the injection layer, `[1, channels, inject, inject]`.
+    /// F - G(w'), what every edit adds at the injection layer, moved where the edit moves the face;
+    /// `[1, channels, inject, inject]`.
     pub residual: Tensor<4>,
     /// F - G(w), what the reference implementation adds instead, shaped like `residual`.
     pub reference_residual: Tensor<4>,

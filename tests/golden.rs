@@ -110,7 +110,8 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
         engine.codes_tensor(shifted.unwrap())
     };
     let edit = |strengths: &[(&str, f32)]| {
-        sdic.edit(&shifted(strengths), inversion.residual.clone(), size)
+        let residual = engine.moved(inversion.residual.clone(), strengths.iter().copied());
+        sdic.edit(&shifted(strengths), residual.unwrap(), size)
     };
     check4("edit.tilt", edit(&[("tilt", TILT)]));
     check4("edit.bend", edit(&[("bend", BEND)]));
@@ -165,16 +166,12 @@ fn bundled_model_matches_pytorch(device: &Device) {
         check3("wp", inversion.codes.clone());
         check4("reconstruction", inversion.reconstruction.clone());
         let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
-        let edited = engine
-            .directions()
-            .apply(&codes, [("smile", half)])
-            .unwrap();
+        let strengths = [("smile", half)];
+        let edited = engine.directions().apply(&codes, strengths).unwrap();
+        let residual = engine.moved(inversion.residual, strengths).unwrap();
         let size = engine.config().image_size;
         let edited = engine.codes_tensor(edited);
-        check4(
-            "edit.smile",
-            engine.sdic().edit(&edited, inversion.residual, size),
-        );
+        check4("edit.smile", engine.sdic().edit(&edited, residual, size));
     }
 }
 

@@ -476,6 +476,7 @@ impl Explorer {
                 kind: DirectionKind::Linear {
                     tensor: tensor.name.clone(),
                 },
+                motion: None,
                 range: Self::RANGE,
                 styles: self.styles,
             };

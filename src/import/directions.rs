@@ -96,6 +96,7 @@ impl DirectionFile {
                     kind: DirectionKind::Linear {
                         tensor: tensor.name.clone(),
                     },
+                    motion: None,
                     range: naming.range,
                     styles: [0, styles],
                 };
@@ -414,6 +415,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             label: preset.label.to_owned(),
             group: preset.group.to_owned(),
             kind: kind(preset.component),
+            motion: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
             styles: preset.styles,
         });
@@ -422,6 +424,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
         label: format!("Component {component}"),
         group: "Explore".to_owned(),
         kind: kind(component),
+        motion: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],
         styles: [0, styles],
     });

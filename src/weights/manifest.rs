@@ -93,6 +93,10 @@ pub struct Direction {
     /// How the edit is computed.
     #[serde(flatten)]
     pub kind: DirectionKind,
+    /// Tensor `[2, inject_size, inject_size]` of how strength 1 moves an aligned face: how far to the right and down of each
+    /// cell of the injection layer its compensation is read, in sides of the picture. Nothing moves without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<String>,
     /// Smallest and largest strength offered.
     pub range: [f32; 2],
     /// Styles that change, first and one past the last.
@@ -226,11 +230,15 @@ impl Manifest {
     pub fn direction_tensors(&self) -> HashSet<String> {
         self.directions
             .iter()
-            .flat_map(|direction| match &direction.kind {
-                DirectionKind::Linear { tensor } => vec![tensor.clone()],
-                DirectionKind::Ganspace { basis, .. } => ["comp", "mean", "std"]
-                    .map(|part| format!("{basis}.{part}"))
-                    .to_vec(),
+            .flat_map(|direction| {
+                let mut names = match &direction.kind {
+                    DirectionKind::Linear { tensor } => vec![tensor.clone()],
+                    DirectionKind::Ganspace { basis, .. } => ["comp", "mean", "std"]
+                        .map(|part| format!("{basis}.{part}"))
+                        .to_vec(),
+                };
+                names.extend(direction.motion.clone());
+                names
             })
             .collect()
     }
@@ -474,6 +482,14 @@ impl Manifest {
                     .copied()
                     .ok_or_else(|| error(format!("its tensor {name:?} is not in the tensor table")))
             };
+            if let Some(motion) = &direction.motion {
+                let (shape, side) = (shape_of(motion)?, self.config.inject_size);
+                if shape != [2, side, side] {
+                    return Err(error(format!(
+                        "tensor {motion:?} has shape {shape:?} instead of [2, {side}, {side}]"
+                    )));
+                }
+            }
             match &direction.kind {
                 DirectionKind::Linear { tensor } => {
                     let shape = shape_of(tensor)?;

@@ -27,14 +27,15 @@ def main():
     torch.set_num_threads(1)
     model, manifest, tensors = weights.load_model(ROOT / "weights")
     smile = next(d for d in manifest["directions"] if d["name"] == "smile")
-    delta = weights.shift(manifest, tensors, "smile", smile["range"][1] / 2)
+    half = smile["range"][1] / 2
+    delta, motion = (part(manifest, tensors, "smile", half) for part in (weights.shift, weights.motion))
     trace = {}
     for name in ("01", "02", "03"):
         pixels = np.array(Image.open(ROOT / "weights" / "samples" / f"{name}.png").convert("RGB"))
         photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.no_grad():
             done = model.invert(photo)
-            edited = model.edit(done, delta)
+            edited = model.edit(done, delta, motion)
         trace |= {f"{name}.codes": done.codes, f"{name}.wp": done.wp}
         pictures = {"discrepancy": done.discrepancy, "reconstruction": done.reconstruction, "edit.smile": edited}
         trace |= {f"{name}.{key}": value.half() for key, value in pictures.items()}

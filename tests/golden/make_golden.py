@@ -91,6 +91,7 @@ def tiny_model():
     model = fill(Sdic(TINY), "tiny.")
     extra = {
         "directions.tilt": random("tilt", 1, TINY.style_dim),
+        "directions.tilt.motion": 0.03 * random("motion", 2, TINY.inject_size, TINY.inject_size),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
@@ -98,7 +99,7 @@ def tiny_model():
     }
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
-         "range": [-3, 3], "styles": [0, TINY.styles]},
+         "motion": "directions.tilt.motion", "range": [-3, 3], "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
          "range": [-2, 2], "styles": [1, 4]},
         {"name": "third", "label": "Third component", "group": "Explore", "kind": "ganspace", "basis": "basis",
@@ -162,9 +163,10 @@ def tiny_model():
         return delta
 
     edits = {"tilt": 1.5, "bend": -1.0, "third": 2.0}
+    motion = 1.5 * extra["directions.tilt.motion"]
     for name, strength in edits.items():
-        trace[f"edit.{name}"] = model.edit(inversion, shifted(name, strength))
-    trace["edit.tilt+bend"] = model.edit(inversion, shifted("tilt", 1.5) + shifted("bend", -1.0))
+        trace[f"edit.{name}"] = model.edit(inversion, shifted(name, strength), motion if name == "tilt" else None)
+    trace["edit.tilt+bend"] = model.edit(inversion, shifted("tilt", 1.5) + shifted("bend", -1.0), motion)
     trace["edit.none"] = model.edit(inversion, torch.zeros_like(inversion.wp))
     # The published rule for one direction: the residual itself on top of the edited G_R.
     codes = inversion.wp + shifted("tilt", 1.5)
@@ -221,6 +223,7 @@ def layer_cases():
     case("squeeze_excite", layers.SqueezeExcite(20), random("se", 2, 20, 5, 5))
     case("style_head", StyleHead(6, 5, 10, 8), x)
     plain("upsample_add", upsample_add, random("coarse", 2, 6, 4, 4), x)
+    plain("warp", layers.warp, random("warped", 1, 3, 6, 9), 0.3 * random("motion", 1, 2, 6, 9))
     plain("resize_down", lambda t: layers.resize(t, 5), x)
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)

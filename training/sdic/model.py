@@ -12,7 +12,7 @@ from .dicn import Dicn
 from .dipn import Dipn
 from .encoder import Encoder
 from .generator import Generator
-from .layers import resize
+from .layers import resize, warp
 
 
 @dataclasses.dataclass
@@ -70,8 +70,10 @@ class Sdic(nn.Module):
         reconstruction = self.decoder.tail(compensated, skip, wp)
         return Inversion(codes, initial, features, discrepancy, compensated, wp, compensated - at_wp, reconstruction)
 
-    def edit(self, inversion: Inversion, delta):
-        """Image for codes w' + delta; a delta of zero is exactly the reconstruction."""
+    def edit(self, inversion: Inversion, delta, motion=None):
+        """Image for codes w' + delta, with what was put back moved along `motion` [2,R,R]; nothing of both is exactly the
+        reconstruction."""
         codes = inversion.wp + delta
         features, skip = self.decoder.head(codes)
-        return self.decoder.tail(features + inversion.shift, skip, codes)
+        shift = inversion.shift if motion is None else warp(inversion.shift, motion.expand(len(codes), -1, -1, -1))
+        return self.decoder.tail(features + shift, skip, codes)

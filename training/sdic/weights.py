@@ -118,10 +118,20 @@ def load_model(folder: pathlib.Path) -> tuple[Sdic, dict, dict[str, torch.Tensor
     return model, manifest, tensors
 
 
+def direction(manifest: dict, name: str) -> dict:
+    return next(d for d in manifest["directions"] if d["name"] == name)
+
+
 def shift(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength: float) -> torch.Tensor:
     """What a linear direction adds to the codes, [styles,D]."""
-    entry = next(d for d in manifest["directions"] if d["name"] == name)
+    entry = direction(manifest, name)
     start, end = entry["styles"]
     delta = torch.zeros_like(tensors["latent_avg"])
     delta[start:end] = strength * tensors[entry["tensor"]].expand_as(delta)[start:end]
     return delta
+
+
+def motion(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength: float) -> torch.Tensor | None:
+    """How the compensation moves with a direction, [2,R,R] in picture sides, if it does."""
+    tensor = direction(manifest, name).get("motion")
+    return None if tensor is None else strength * tensors[tensor]
