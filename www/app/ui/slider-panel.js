@@ -4,7 +4,7 @@ import { t, translated } from "../../shared/strings.js";
 /** @import { OwnFile } from "../session.js" */
 /** @import { Direction, Strengths } from "../../shared/types.js" */
 
-/** Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is. */
+/** Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is, or end at 0 where it does. */
 const POSITIONS = 100;
 /** Groups that start folded: many directions without a name of their own. */
 const FOLDED = new Set(["Explore"]);
@@ -77,7 +77,7 @@ export class SliderPanel extends HTMLElement {
   #row(direction, own) {
     const { name, label } = direction;
     const id = `slider-${name}`;
-    const input = h("input", { id, type: "range", min: String(-POSITIONS), max: String(POSITIONS), step: "1", value: "0", disabled: true });
+    const input = h("input", { id, type: "range", ...ends(direction), step: "1", value: "0", disabled: true });
     const output = h("output", { htmlFor: id });
     const reset = h("button", { type: "button", className: "reset", title: t("slider.reset", { label }), "aria-label": t("slider.reset", { label }) }, icon("undo"));
     this.#rows.set(name, { direction, input, output, reset });
@@ -122,10 +122,19 @@ export class SliderPanel extends HTMLElement {
     reset.disabled = position === 0;
     const value = position === 0 ? t("slider.neutral") : signed;
     input.setAttribute("aria-valuetext", t("slider.value", { label: direction.label, value }));
-    const share = (position + POSITIONS) / (2 * POSITIONS);
-    input.style.setProperty("--from", String(Math.min(0.5, share)));
-    input.style.setProperty("--to", String(Math.max(0.5, share)));
+    const { min, max } = ends(direction);
+    const [from, to] = [Math.min(0, position), Math.max(0, position)].map((at) => (at - Number(min)) / (Number(max) - Number(min)));
+    input.style.setProperty("--from", String(from));
+    input.style.setProperty("--to", String(to));
   }
+}
+
+/**
+ * The first and last slider position.
+ * @param {Direction} direction
+ */
+function ends({ range: [min, max] }) {
+  return { min: String(min < 0 ? -POSITIONS : 0), max: String(max > 0 ? POSITIONS : 0) };
 }
 
 /**
@@ -141,7 +150,8 @@ function toStrength({ range: [min, max] }, position) {
  * @param {number} strength
  */
 function toPosition({ range: [min, max] }, strength) {
-  return Math.round(POSITIONS * (strength >= 0 ? strength / max : -strength / min));
+  const end = strength >= 0 ? max : -min;
+  return end === 0 ? 0 : Math.round((POSITIONS * strength) / end);
 }
 
 customElements.define("sdic-sliders", SliderPanel);
