@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sdic import Sdic, run, weights
+from sdic import Sdic, run
 from sdic.data import Sampler
 from sdic.losses import face_weight, reconstruction_loss
 
@@ -80,11 +80,8 @@ def crop_losses(setup, model: Sdic, cache, rng):
 
 
 def main():
-    setup = run.Setup(__doc__, stage="crops", needs=("autoencoder",), from_weights=True)
+    setup = run.Setup(__doc__, stage="crops", needs=("autoencoder",))
     model = Sdic(setup.budget.model)
-    if setup.start:
-        trained = weights.read(setup.start)[1]
-        run.take(model, {n: t for n, t in trained.items() if n.startswith(("DIP.", "SAF."))})
     run.take(model, run.load(setup.inputs[0])["average"])
     for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
         nn.init.zeros_(branch[3].weight)  # w' = w to begin with

@@ -16,6 +16,7 @@ from PIL import Image
 
 from budgets import BUDGETS
 from sdic import Sdic, run, weights
+from sdic.appearance import REACH
 from sdic.data import LABELS
 
 TITLES = {
@@ -65,21 +66,21 @@ def main():
 
     tensors, directions = weights.model_tensors(model), []
 
-    def add(name, label, group, tensor, spec):
-        start, end = spec.get("styles", [0, model.config.styles])
-        shift = torch.zeros_like(tensor)
-        shift[start:end] = spec.get("sign", 1) * tensor[start:end]
-        tensors[f"directions.{name}"] = shift
-        directions.append(
-            {"name": name, "label": label, "group": group, "kind": "linear", "tensor": f"directions.{name}",
-             "range": spec["range"], "styles": [start, end]}
-        )
+    def add(name, label, group, tensor, span, motion=None):
+        entry = {"name": name, "label": label, "group": group, "kind": "linear", "tensor": f"directions.{name}",
+                 "range": span, "styles": [0, model.config.styles]}
+        tensors[entry["tensor"]] = tensor
+        if motion is not None and motion.any():
+            entry["motion"] = f"directions.{name}.motion"
+            tensors[entry["motion"]] = motion
+        directions.append(entry)
 
-    for name, spec in about.pop("labelled").items():
+    for name in about.pop("labelled"):
         label, group = TITLES[name]
-        add(name, label, group, fitted["rows"][LABELS.index(name)] * spec["scale"], spec)
+        row = LABELS.index(name)
+        add(name, label, group, fitted["rows"][row], REACH[name], fitted["motions"][row])
     for spec in about.pop("components"):
-        add(spec["name"], spec["label"], "Explore", fitted["components"][spec["component"]], spec)
+        add(spec["name"], spec["label"], "Explore", spec.get("sign", 1) * fitted["components"][spec["component"]], spec["range"])
 
     samples = about.pop("samples")
     images = portraits(model, fitted, samples["count"], samples["spread"], samples["seed"])

@@ -20,6 +20,7 @@ from export import drawn_codes, picture
 from sdic import run, weights
 from sdic.classifier import Classifier
 from sdic.data import LABELS, Faces
+from sdic.edits import Editor
 from sdic.identity import SAME_PERSON, Recogniser, distances
 from sdic.losses import outside_face, psnr
 from sdic.perceptual import Features
@@ -98,9 +99,16 @@ def main():
     model, manifest, tensors = weights.load_model(args.weights)
     size = model.config.image_size
     faces = Faces(args.work / f"faces{size}.npy", args.index)
-    recogniser, features = Recogniser(), Features()
+    recogniser, features, editor = Recogniser(), Features(), Editor.load(args.work / "appearance.pt", faces)
     judge = Classifier().eval().requires_grad_(False)
     judge.load_state_dict(run.load(args.work / "classifier.pt")["average"])
+
+    def moved(done, entry, share):
+        """The picture edited to a share of the end of the slider's range."""
+        amount = share * abs(entry["range"][share > 0])
+        parts = (part(manifest, tensors, entry["name"], amount) for part in (weights.shift, weights.motion))
+        return model.edit(done, *parts)
+
     lines = [f"# Measurements of `{manifest['name']}`", "", "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`.", ""]
 
     lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 | identity distance |", "|---|---|---|---|---|---|---|"]
@@ -123,9 +131,11 @@ def main():
                   "Mean label read by the classifier on the 100 real val pictures, compensated and edited, in standard deviations of",
                   "the training labels, at seven strengths across the range; then the label that moves most besides (difference",
                   "between the ends); the mean change outside an ellipse around the face at the upper end (L1, of 255); and the identity",
-                  "distance to the photo at the lower end, half the range either side, and the upper end.", "",
-                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 |",
-                  "|---|---|---|---|---|---|"]
+                  "distance to the photo at the lower end, half the range either side, and the upper end. Change made: how much of",
+                  "the change that the appearance model makes to the photo the edit makes at the upper end (projection), and what",
+                  "is left between the two changes (energy, of the wanted change's; 1 for no edit).", "",
+                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 | change made, left |",
+                  "|---|---|---|---|---|---|---|"]
         people = recogniser.describe(torch.cat([t for t, _ in kept[True]])[:IDENTITY_FACES])
         outside = outside_face(size)
         for entry in manifest["directions"]:
@@ -133,13 +143,18 @@ def main():
                 continue
             own, (low, high) = LABELS.index(entry["name"]), entry["range"]
             read, change, far = [], [], []
+            photos = torch.cat([target for target, _ in kept[True]])
+            full = torch.full((len(photos),), float(high))
+            still = torch.zeros(len(photos), dtype=torch.bool)
+            wanted = editor.edited(photos, faces.split(val=True, real=True), still, torch.full((len(photos),), own), full) - photos
+            made = torch.cat([moved(done, entry, 1) - done.reconstruction for _, done in kept[True]])
+            energy = wanted.square().sum()
+            share, left = (made * wanted).sum() / energy, (made - wanted).square().sum() / energy
             for strength in (-1, -0.5, 0.5, 1):
-                delta = weights.shift(manifest, tensors, entry["name"], strength * (high if strength > 0 else -low))
-                edits = torch.cat([model.edit(done, delta) for _, done in kept[True]])[:IDENTITY_FACES]
+                edits = torch.cat([moved(done, entry, strength) for _, done in kept[True]])[:IDENTITY_FACES]
                 far.append(f"{distances(people, recogniser.describe(edits)).mean():.2f}")
             for strength in STRENGTHS:
-                delta = weights.shift(manifest, tensors, entry["name"], strength * (high if strength > 0 else -low))
-                edits = [model.edit(done, delta).clamp(-1, 1) for _, done in kept[True]]
+                edits = [moved(done, entry, strength).clamp(-1, 1) for _, done in kept[True]]
                 read.append(torch.cat([judge(e) for e in edits]).mean(0))
                 if strength == 1:
                     pairs = zip(edits, (done.reconstruction.clamp(-1, 1) for _, done in kept[True]))
@@ -149,7 +164,7 @@ def main():
             other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(moved[i])))
             values = ", ".join(f"{float(v):+.2f}" for v in read[:, own])
             lines.append(
-                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} |"
+                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"
             )
 
         codes = torch.cat([done.codes for real in (True, False) for _, done in kept[real]])
@@ -173,8 +188,7 @@ def main():
         for i in range(len(photos)):
             single = type(done)(*(getattr(done, f)[i : i + 1] for f in done.__dataclass_fields__))
             for entry in manifest["directions"][:3]:
-                ends = (weights.shift(manifest, tensors, entry["name"], s * (entry["range"][1] if s > 0 else -entry["range"][0])) for s in STRENGTHS)
-                rows.append(torch.cat([model.edit(single, d)[0] for d in ends], 2))
+                rows.append(torch.cat([moved(single, entry, s)[0] for s in STRENGTHS], 2))
         picture(torch.cat(rows, 1)).save(args.out.with_name("report-edits.png"), optimize=True)
     names = ", ".join(e["label"].lower() for e in manifest["directions"][:3])
     lines += ["", "## Edits of generated faces", "", f"Four sample portraits; a row each for {names}, at the seven strengths.", "", "![edits](report-edits.png)", ""]

@@ -3,7 +3,7 @@
 # when run again, and is skipped once its minutes are used up.
 # usage: training/train.sh --budget cpu|gpu|tiny DATA WORK OUT [--from-weights DIR]
 #   DATA  folder with index.csv and faces256-*.tar      WORK  folder for checkpoints      OUT  weights directory
-#   DIR   weights directory to begin from instead of noise (cpu)
+#   DIR   finished weights directory: only the last stage of training, compensation, goes on from it
 set -euo pipefail
 [ $# -ge 5 ] && [ "$1" = --budget ] || { sed -n 2,6p "$0"; exit 2; }
 budget=$2 data=$3 work=$4 out=$5
@@ -13,6 +13,7 @@ mkdir -p "$work"
 
 size=$(PYTHONPATH=$here python -c "from budgets import BUDGETS; print(BUDGETS['$budget'].model.image_size)")
 [ -f "$work/faces$size.npy" ] || python "$here/pack.py" --data "$data" --size "$size" --out "$work/faces$size.npy"
+[ -f "$work/appearance.pt" ] || python "$here/appearance.py" --budget "$budget" --index "$data/index.csv" --work "$work"
 
 stage() { # one process per core on a CPU, where processes of one thread share cores best
   local script=$here/$1
@@ -24,13 +25,15 @@ stage() { # one process per core on a CPU, where processes of one thread share c
   fi
 }
 
-if [ "$budget" = cpu ]; then
-  stage autoencoder.py "${start[@]}"
-  stage crops.py "${start[@]}"
-else
-  stage generator.py
-  stage encoder.py
+if [ ${#start[@]} = 0 ]; then
+  if [ "$budget" = cpu ]; then
+    stage autoencoder.py
+    stage crops.py
+  else
+    stage generator.py
+    stage encoder.py
+  fi
 fi
-stage compensation.py
+stage compensation.py "${start[@]}"
 python "$here/directions.py" --budget "$budget" --index "$data/index.csv" --work "$work"
 python "$here/export.py" --budget "$budget" --work "$work" --about "$here/about-$budget.json" --out "$out"

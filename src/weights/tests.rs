@@ -301,6 +301,7 @@ fn tiny_with_directions() -> (Manifest, WeightsFile) {
     let mut packer = ShardPacker::extending("directions", manifest.shards.len());
     for (name, shape) in [
         ("directions.smile", vec![1, 4]),
+        ("directions.smile.motion", vec![2, 8, 8]),
         ("ganspace.comp", vec![3, 1, 4]),
         ("ganspace.mean", vec![1, 4]),
         ("ganspace.std", vec![3]),
@@ -314,7 +315,7 @@ fn tiny_with_directions() -> (Manifest, WeightsFile) {
     manifest.shards.extend(packed.shards);
     manifest.directions = serde_json::from_value(json!([
         {"name": "smile", "label": "Smile", "group": "Expression", "kind": "linear", "tensor": "directions.smile",
-         "range": [-3, 3], "styles": [0, 6]},
+         "motion": "directions.smile.motion", "range": [-3, 3], "styles": [0, 6]},
         {"name": "beard", "label": "Beard", "group": "Face", "kind": "ganspace", "basis": "ganspace", "component": 2,
          "range": [-20, 20], "styles": [2, 4]},
     ]))
@@ -328,9 +329,9 @@ fn directions_are_checked() {
     let parsed = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
     assert_eq!(parsed, manifest);
     let tensors: Vec<_> = manifest.decode_shard(1, &shard.bytes).unwrap().collect();
-    assert_eq!(tensors.len(), 4);
+    assert_eq!(tensors.len(), 5);
 
-    let cases: [Case<Value>; 10] = [
+    let cases: [Case<Value>; 12] = [
         (
             |d| d[0]["name"] = json!("a b"),
             "directions[0] \"a b\": names",
@@ -346,6 +347,14 @@ fn directions_are_checked() {
         (
             |d| d[0]["tensor"] = json!("ganspace.std"),
             "has shape [3] instead of [1, 4] or [6, 4]",
+        ),
+        (
+            |d| d[0]["motion"] = json!("directions.frown"),
+            "\"directions.frown\" is not in the tensor table",
+        ),
+        (
+            |d| d[0]["motion"] = json!("ganspace.std"),
+            "has shape [3] instead of [2, 8, 8]",
         ),
         (|d| d[0]["range"] = json!([1, 3]), "range [1, 3]"),
         (|d| d[0]["range"] = json!([-1e39, 3]), "range"),

@@ -54,6 +54,19 @@ class Sampler:
 
     def __call__(self):
         """Images [n,3,S,S], mirrored and jittered, and standard labels [n,6]."""
+        _, _, images, labels = self.drawn()
+        return (self.jitter(images) if self.jittered else images), labels
+
+    def edits(self, editor):
+        """Images [n,3,S,S], mirrored and jittered; the same ones edited by the Editor; which label was moved, and how far."""
+        ids, flip, images, labels = self.drawn()
+        which, steps, moved = editor.drawn(labels, self.rng)
+        edited = editor.edited(images, ids, flip, which, moved)
+        images, edited = self.jitter(torch.cat([images, edited], 1)).split(3, 1)
+        return *(t.contiguous(memory_format=torch.channels_last) for t in (images, edited)), which, steps
+
+    def drawn(self):
+        """Ids, which of them are mirrored, images and standard labels."""
         real = self.rng.random(self.batch) < self.real_share
         ids = np.where(real, self.rng.choice(self.pools[True], self.batch), self.rng.choice(self.pools[False], self.batch))
         labels = self.faces.standard_labels(ids)
@@ -63,12 +76,11 @@ class Sampler:
         yaw = LABELS.index("yaw")
         mirrored = -labels[:, yaw] - 2 * float(self.faces.mean[yaw] / self.faces.std[yaw])
         labels[:, yaw] = torch.where(flip, mirrored, labels[:, yaw])
-        labels = labels.to(images.device)
-        return (self.jitter(images) if self.jittered else images), labels
+        return ids, flip.to(images.device), images, labels.to(images.device)
 
     def jitter(self, images):
-        """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring."""
-        n = len(images)
+        """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring; images [n,3k,S,S]."""
+        n, repeats = len(images), images.shape[1] // 3
         draw = lambda spread: torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32)).to(images.device)
         zoom, turn = torch.exp(draw(0.02)), draw(math.radians(1.5))
         rows = [zoom * turn.cos(), -zoom * turn.sin(), draw(0.015), zoom * turn.sin(), zoom * turn.cos(), draw(0.015)]
@@ -77,6 +89,6 @@ class Sampler:
         images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         unit = (images * 0.5 + 0.5).clamp(1e-3, 1)
         unit = unit ** torch.exp(draw(0.1)).view(n, 1, 1, 1)
-        tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1)
+        tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1).repeat(1, repeats, 1, 1)
         unit = unit * tint * torch.exp(draw(0.05)).view(n, 1, 1, 1)
         return (unit.clamp(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last)

@@ -19,12 +19,6 @@ def outside_face(size: int, device=None):
     return (((at[:, None] - 0.55) / 0.42) ** 2 + ((at[None] - 0.5) / 0.33) ** 2 > 1).float()[None, None]
 
 
-def colour_change(a, b):
-    """Mean absolute difference of colour, brightness aside, on an 8x8 grid; [n]."""
-    change = F.adaptive_avg_pool2d(a - b, 8)
-    return (change - change.mean(1, keepdim=True)).abs().mean((1, 2, 3))
-
-
 def ssim_map(a, b):
     """Structural similarity with an 8-tap box window and data range 2."""
     pool = lambda x: F.avg_pool2d(x, min(8, x.shape[-1]), 2)

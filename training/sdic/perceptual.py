@@ -11,8 +11,6 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn.utils import fusion, parametrizations
 
-from .data import LABELS
-
 SIZE = 128  # pictures smaller than this are enlarged to it
 TAPS = (0, 2, 4, 10)  # blocks whose outputs are compared: 1/2, 1/4, 1/8 and 1/16 of the size
 WIDTHS = (16, 24, 40, 112)
@@ -79,7 +77,7 @@ def perceptual_loss(ours, theirs):
 
 
 class Judge(nn.Module):
-    """Heads on the features: patch logits (real or drawn) and a reading of the labels."""
+    """Heads on the features: patch logits, real or drawn."""
 
     def __init__(self, width: int = 64):
         super().__init__()
@@ -93,24 +91,15 @@ class Judge(nn.Module):
             return nn.Sequential(*layers, norm(nn.Conv2d(inputs, width, 3, 1, 1)), nn.LeakyReLU(0.2), norm(nn.Conv2d(width, 1, 3, 1, 1)))
 
         self.heads = nn.ModuleList(head(w, max(0, 2 - i)) for i, w in enumerate(WIDTHS))
-        self.reader = nn.Sequential(
-            nn.Conv2d(WIDTHS[-1], 96, 3, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(16 * 96, 96), nn.LeakyReLU(0.2),
-            nn.Linear(96, len(LABELS)),
-        )
 
     def logits(self, taps):
         """Logits of the patches of every map, [n,1,h,w] each; above 0 is real."""
         return [head(tap) for head, tap in zip(self.heads, taps)]
 
-    def read(self, taps):
-        """Standard labels [n,6]."""
-        return self.reader(taps[-1])
-
-    def loss(self, real_taps, taps, labels):
-        """What the heads learn from: hinge loss of real against drawn pictures, and the labels of the real ones."""
+    def loss(self, real_taps, taps):
+        """What the heads learn from: hinge loss of real against drawn pictures."""
         real, drawn = self.logits(real_taps), self.logits([tap.detach() for tap in taps])
-        told_apart = sum(F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(real, drawn)) / len(real)
-        return told_apart, F.mse_loss(self.read(real_taps), labels)
+        return sum(F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(real, drawn)) / len(real)
 
     def fooled(self, taps):
         """What drawn pictures are trained to lower."""

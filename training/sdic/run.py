@@ -159,12 +159,11 @@ class Setup:
         self.batch = self.budget.batch[stage]
         self.seed = args.seed + 1000 * self.workers.rank
         torch.manual_seed(args.seed)
-        self.state = args.work / f"{stage}.pt"
-        found = [path for name in needs if (path := args.work / f"{name}.pt").exists()]
-        if needs and not found:
-            sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
-        self.inputs = found
+        self.work, self.state = args.work, args.work / f"{stage}.pt"
+        self.inputs = [path for name in needs if (path := args.work / f"{name}.pt").exists()]
         self.start = args.from_weights if from_weights else None
+        if needs and not (self.inputs or self.start):
+            sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
         self.faces = Faces(args.work / f"faces{self.budget.model.image_size}.npy", args.index, self.device)
         self.minutes = args.minutes or self.budget.minutes[stage]
         self.clock = Clock(self.workers, self.minutes)
