@@ -54,17 +54,17 @@ TINY_MODEL = ModelConfig(
 BUDGETS = {
     "cpu": Budget(
         CPU_MODEL, "cpu",
-        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "classifier": 5},
-        batch={"autoencoder": 8, "crops": 4, "whole": 4, "classifier": 32},
+        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "edits": 10, "classifier": 5},
+        batch={"autoencoder": 8, "crops": 4, "whole": 4, "edits": 4, "classifier": 32},
     ),
     "gpu": Budget(
         GPU_MODEL, "cuda",
-        minutes={"generator": 13, "encoder": 5, "whole": 5, "classifier": 1},
-        batch={"generator": 64, "encoder": 48, "whole": 32, "classifier": 64},
+        minutes={"generator": 13, "encoder": 5, "whole": 4, "edits": 1, "classifier": 1},
+        batch={"generator": 64, "encoder": 48, "whole": 32, "edits": 32, "classifier": 64},
     ),
     "tiny": Budget(
         TINY_MODEL, "cpu",
-        minutes={"generator": 0.2, "encoder": 0.2, "autoencoder": 0.2, "crops": 0.2, "whole": 0.2, "classifier": 0.2},
-        batch={"generator": 4, "encoder": 4, "autoencoder": 4, "crops": 4, "whole": 4, "classifier": 8},
+        minutes={"generator": 0.2, "encoder": 0.2, "autoencoder": 0.2, "crops": 0.2, "whole": 0.2, "edits": 0.2, "classifier": 0.2},
+        batch={"generator": 4, "encoder": 4, "autoencoder": 4, "crops": 4, "whole": 4, "edits": 4, "classifier": 8},
     ),
 }

@@ -55,22 +55,19 @@ class Editable(Sdic):
 
 
 def main():
-    setup = run.Setup(__doc__, stage="whole", needs=("encoder", "autoencoder", "crops"), from_weights=True)
+    setup = run.Setup(__doc__, stage="whole", needs=("encoder", "autoencoder", "crops"))
     config, device = setup.budget.model, setup.device
     model, features, judge = Editable(config).to(device), Features().to(device), Judge().to(device)
     editor = Editor.load(setup.work / "appearance.pt", setup.faces)
     with torch.no_grad():
         model.motions.copy_(editor.appearance.motions(config.inject_size))
-    if setup.start:
-        model.start_from(setup.start)
-    else:
-        for path in setup.inputs:
-            found = run.load(path)
-            run.take(model, found["average"])
-            if "judge" in found:
-                judge.load_state_dict(found["judge"])
-        for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
-            nn.init.zeros_(branch[3].weight)  # w' = w to begin with
+    for path in setup.inputs:
+        found = run.load(path)
+        run.take(model, found["average"])
+        if "judge" in found:
+            judge.load_state_dict(found["judge"])
+    for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
+        nn.init.zeros_(branch[3].weight)  # w' = w to begin with
     average = run.Average(model, 0.998)
     model.requires_grad_(False)
     learned = model.learned()

@@ -50,7 +50,7 @@ def main():
     args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
     args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
-    args.add_argument("--state", default="whole.pt", help="checkpoint in that folder")
+    args.add_argument("--state", default="edits.pt", help="checkpoint in that folder")
     args = args.parse_args()
     torch.manual_seed(3)
     config, device = BUDGETS[args.budget].model, BUDGETS[args.budget].device

@@ -54,7 +54,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--work", type=pathlib.Path, required=True, help="folder of checkpoints and directions.pt")
-    args.add_argument("--state", default="whole.pt", help="checkpoint in that folder")
+    args.add_argument("--state", default="edits.pt", help="checkpoint in that folder")
     args.add_argument("--about", type=pathlib.Path, required=True, help="JSON: manifest texts, ranges, components, samples")
     args.add_argument("--out", type=pathlib.Path, required=True)
     args.add_argument("--dtype", choices=("f16", "f32", "q8"), default="f16")

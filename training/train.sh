@@ -3,7 +3,7 @@
 # when run again, and is skipped once its minutes are used up.
 # usage: training/train.sh --budget cpu|gpu|tiny DATA WORK OUT [--from-weights DIR]
 #   DATA  folder with index.csv and faces256-*.tar      WORK  folder for checkpoints      OUT  weights directory
-#   DIR   finished weights directory: only the last stage of training, compensation, goes on from it
+#   DIR   finished weights directory: its networks stay, only the edits are learned anew
 set -euo pipefail
 [ $# -ge 5 ] && [ "$1" = --budget ] || { sed -n 2,6p "$0"; exit 2; }
 budget=$2 data=$3 work=$4 out=$5
@@ -33,7 +33,8 @@ if [ ${#start[@]} = 0 ]; then
     stage generator.py
     stage encoder.py
   fi
+  stage compensation.py
 fi
-stage compensation.py "${start[@]}"
+stage edits.py "${start[@]}"
 python "$here/directions.py" --budget "$budget" --index "$data/index.csv" --work "$work"
 python "$here/export.py" --budget "$budget" --work "$work" --about "$here/about-$budget.json" --out "$out"

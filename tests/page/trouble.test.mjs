@@ -16,7 +16,10 @@ let site;
 before(async () => {
   weights = await weightsLike("tests/golden/tiny", {
     files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => (manifest.samples = [{ file: "samples/one.png", label: "one" }]),
+    change: (manifest) => {
+      manifest.samples = [{ file: "samples/one.png", label: "one" }];
+      manifest.directions.find((/** @type {any} */ { name }) => name === "third").range = [0, 4];
+    },
   });
   [browser, site] = await Promise.all([launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]), host(weights)]);
 });
@@ -66,6 +69,17 @@ test("files that are no usable picture get a sentence each, and a good one still
 
   await page.locator("#sample-list button").click();
   await inverted(page);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a slider ends at 0 where its range does", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  for (const [name, min] of [["tilt", "-100"], ["third", "0"]]) {
+    const slider = page.locator(`[id="slider-${name}"]`);
+    assert.deepEqual([await slider.getAttribute("min"), await slider.getAttribute("max"), await slider.inputValue()], [min, "100", "0"], name);
+  }
   assert.deepEqual(problems, []);
   await context.close();
 });

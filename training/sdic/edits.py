@@ -31,11 +31,11 @@ class Editor:
         state = torch.load(path, map_location=faces.device, weights_only=True)
         return cls(faces, Appearance(*state["model"]), state["points"])
 
-    def drawn(self, now, rng):
-        """For pictures with standard labels `now` [n,6]: a label each, how far its slider goes, and how far the picture
-        moves, which is less where the slider leads out of the range of the labels."""
+    def drawn(self, now, rng, label: int | None = None):
+        """For pictures with standard labels `now` [n,6]: a label each, or the given one, how far its slider goes, and how far
+        the picture moves, which is less where the slider leads out of the range of the labels."""
         n, at = len(now), torch.arange(len(now), device=now.device)
-        which = rng.integers(len(LABELS), size=n)
+        which = rng.integers(len(LABELS), size=n) if label is None else np.full(n, label)
         steps = rng.uniform(self.low[which], self.high[which]).astype(np.float32)
         which, steps = (torch.from_numpy(a).to(now.device) for a in (which, steps))
         low, high = self.bounds[:, which]
