@@ -160,11 +160,11 @@ def main():
                     pairs = zip(edits, (done.reconstruction.clamp(-1, 1) for _, done in kept[True]))
                     change = torch.cat([((a - b).abs() * outside).sum((1, 2, 3)) / (3 * outside.sum()) for a, b in pairs])
             read = torch.stack(read)
-            moved = read[-1] - read[0]
-            other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(moved[i])))
+            gained = read[-1] - read[0]
+            other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(gained[i])))
             values = ", ".join(f"{float(v):+.2f}" for v in read[:, own])
             lines.append(
-                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(moved[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"
+                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(gained[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"
             )
 
         codes = torch.cat([done.codes for real in (True, False) for _, done in kept[real]])
