@@ -564,12 +564,14 @@ pub fn warp(x: Tensor<4>, motion: Tensor<3>) -> Tensor<4> {
         let places = Tensor::<1, Int>::arange(0..count as i64, &x.device()).float();
         (places * 2.0 + 1.0) / count as f64 - 1.0
     };
-    let columns = centres(width).reshape([1, 1, width]).repeat_dim(1, height);
-    let rows = centres(height).reshape([1, height, 1]).repeat_dim(2, width);
-    let spots = Tensor::cat(vec![columns, rows], 0) + motion * 2.0;
+    let columns = centres(width).reshape([1, width]);
+    let rows = centres(height).reshape([height, 1]);
+    let along = |axis| motion.clone().narrow(0, axis, 1).squeeze_dim::<2>(0) * 2.0;
+    // Stacked anew: the wgpu backend takes the two coordinates of a spot for neighbours in memory.
+    let spots: Tensor<3> = Tensor::stack(vec![along(0) + columns, along(1) + rows], 2);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear)
         .with_padding_mode(GridSamplePaddingMode::Border);
-    x.grid_sample_2d(spots.permute([1, 2, 0]).unsqueeze(), options)
+    x.grid_sample_2d(spots.unsqueeze(), options)
 }
 
 /// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
