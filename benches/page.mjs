@@ -101,6 +101,7 @@ async function work(browser, url, backend) {
   await page.goto(url);
   const result = await page.evaluate(async (rounds) => {
     const { Engine } = await import(new URL("app/engine.js", location.href).href);
+    const { RemoteWorker } = await import(new URL("shared/rpc.js", location.href).href);
     const engine = new Engine();
     const { inputSize, imageSize, injectSize, samples, directions } = await engine.start();
     const faces = [];
@@ -123,11 +124,18 @@ async function work(browser, url, backend) {
     };
     const face = (/** @type {number} */ i) => ({ width: inputSize, height: inputSize, data: faces[i % faces.length] });
     /** @type {Record<string, number[]>} */
-    const seconds = { inversion: await times((round) => engine.invert(face(round))) };
+    const quad = [[0, 0], [0, inputSize], [inputSize, inputSize], [inputSize, 0]];
+    const seconds = { inversion: await times((round) => engine.invert(face(round), quad)) };
     for (let size = imageSize; size >= injectSize; size /= 2) {
       const preview = size === imageSize ? undefined : size;
       const strengths = (/** @type {number} */ round) => ({ [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) });
       seconds[`edit, ${size} px`] = await times((round) => engine.edit(strengths(round), preview));
+    }
+    const photo = new RemoteWorker(new URL("workers/photo.js", location.href));
+    await photo.call("open", await (await fetch(`weights/${samples[0].file}`)).blob());
+    const edited = await engine.edit({ [directions[0].name]: directions[0].range[1] });
+    for (const side of [512, 1024]) {
+      seconds[`onto ${side} px of a photo`] = await times(() => photo.call("retouch", quad, edited, side));
     }
     return { seconds, adapter: engine.status.info.adapter };
   }, ROUNDS);

@@ -6,14 +6,17 @@
 //! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
 //! coordinate *to* the strength; [`ganspace_shift`] computes that.
 //!
-//! A direction that changes the shape of a face may bring a motion besides, along which the compensation moves with the
-//! edit; without it, what was put back stays in place under the edited face.
+//! A direction may bring two things besides: a motion, by which the points of the face go along with the edit, and a change
+//! of the features at the injection layer, laid out on a face of average shape and carried from there to any face.
 
 use std::{collections::HashMap, ops::Range};
 
 use thiserror::Error;
 
-use crate::weights::{Direction, DirectionKind, Manifest, Tensor};
+use crate::{
+    motion::FacePoints,
+    weights::{Direction, DirectionKind, Manifest, Tensor},
+};
 
 /// Why a set of strengths cannot be applied.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -40,8 +43,10 @@ struct Slider {
     styles: Range<usize>,
     /// One vector for all styles, or one per style of the model: rows of `style_dim` values.
     rows: Vec<f32>,
-    /// `[2, inject_size, inject_size]`, see [`Direction::motion`].
+    /// `[68, 2]`, see [`Direction::motion`].
     motion: Option<Vec<f32>>,
+    /// `[channels, inject_size, inject_size]`, see [`Direction::change`].
+    change: Option<Vec<f32>>,
 }
 
 /// All edits of a model.
@@ -50,6 +55,7 @@ pub struct Directions {
     names: Vec<String>,
     sliders: HashMap<String, Slider>,
     style_dim: usize,
+    face_shape: Option<FacePoints>,
 }
 
 impl Directions {
@@ -60,6 +66,9 @@ impl Directions {
     pub fn new(manifest: &Manifest, tensors: &HashMap<String, Tensor>) -> Result<Self, EditError> {
         let mut directions = Self {
             style_dim: manifest.config.style_dim,
+            face_shape: values_of(manifest.face_shape.as_ref(), tensors)?
+                .as_deref()
+                .map(points),
             ..Self::default()
         };
         for direction in &manifest.directions {
@@ -78,15 +87,12 @@ impl Directions {
         tensors: &HashMap<String, Tensor>,
     ) -> Result<(), EditError> {
         let rows = slider_rows(direction, tensors, self.style_dim)?;
-        let motion = direction.motion.as_ref().map(|name| {
-            let tensor = tensors.get(name).map(|tensor| tensor.values.clone());
-            tensor.ok_or_else(|| EditError::Tensor(name.clone()))
-        });
         let [first, end] = direction.styles;
         let slider = Slider {
             styles: first..end,
             rows,
-            motion: motion.transpose()?,
+            motion: values_of(direction.motion.as_ref(), tensors)?,
+            change: values_of(direction.change.as_ref(), tensors)?,
         };
         let name = direction.name.clone();
         if self.sliders.insert(name.clone(), slider).is_none() {
@@ -124,23 +130,49 @@ impl Directions {
         Ok(codes)
     }
 
-    /// How the compensation moves with the given edits: their motions together, `[2, inject_size, inject_size]` as in
-    /// [`Direction::motion`]. `None` if nothing moves.
+    /// The face on which changes are laid out, if this model has any.
+    pub fn face_shape(&self) -> Option<&FacePoints> {
+        self.face_shape.as_ref()
+    }
+
+    /// How far the given edits move the points of a face together. `None` if nothing moves.
     ///
     /// # Errors
     /// [`EditError`] names the edit.
     pub fn motion<'a>(
         &self,
         strengths: impl IntoIterator<Item = (&'a str, f32)>,
+    ) -> Result<Option<FacePoints>, EditError> {
+        let total = self.total(strengths, |slider| slider.motion.as_deref())?;
+        Ok(total.as_deref().map(points))
+    }
+
+    /// What the given edits add together to the features of the face of [`Self::face_shape`],
+    /// `[channels, inject_size, inject_size]`. `None` for nothing.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn change<'a>(
+        &self,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+    ) -> Result<Option<Vec<f32>>, EditError> {
+        self.total(strengths, |slider| slider.change.as_deref())
+    }
+
+    /// The sum of what the sliders bring of one kind, by strength.
+    fn total<'a>(
+        &self,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+        part: impl Fn(&Slider) -> Option<&[f32]>,
     ) -> Result<Option<Vec<f32>>, EditError> {
         let mut total: Option<Vec<f32>> = None;
         for (name, strength) in strengths {
             let slider = self.slider(name, strength)?;
-            let Some(motion) = slider.motion.as_ref().filter(|_| strength != 0.0) else {
+            let Some(part) = part(slider).filter(|_| strength != 0.0) else {
                 continue;
             };
-            let total = total.get_or_insert_with(|| vec![0.0; motion.len()]);
-            for (sum, value) in total.iter_mut().zip(motion) {
+            let total = total.get_or_insert_with(|| vec![0.0; part.len()]);
+            for (sum, value) in total.iter_mut().zip(part) {
                 *sum += strength * value;
             }
         }
@@ -157,6 +189,22 @@ impl Directions {
         }
         Ok(slider)
     }
+}
+
+/// The values of a tensor that a manifest names.
+fn values_of(
+    name: Option<&String>,
+    tensors: &HashMap<String, Tensor>,
+) -> Result<Option<Vec<f32>>, EditError> {
+    let values = |name: &String| tensors.get(name).map(|tensor| tensor.values.clone());
+    name.map(|name| values(name).ok_or_else(|| EditError::Tensor(name.clone())))
+        .transpose()
+}
+
+/// Rows of a `[68, 2]` tensor; the manifest's checks have seen to its shape.
+fn points(values: &[f32]) -> FacePoints {
+    let mut rows = values.as_chunks::<2>().0.iter().copied();
+    std::array::from_fn(|_| rows.next().unwrap_or_default())
 }
 
 /// What strength 1 of a direction adds.
@@ -238,7 +286,8 @@ mod tests {
         let slider = |styles, rows: &[f32], motion: Option<&[f32]>| Slider {
             styles,
             rows: rows.to_vec(),
-            motion: motion.map(<[f32]>::to_vec),
+            motion: motion.map(|shift| shift.repeat(68)),
+            change: motion.map(<[f32]>::to_vec),
         };
         Directions {
             names: vec!["smile".into(), "age".into()],
@@ -253,6 +302,7 @@ mod tests {
                 ),
             ]),
             style_dim: 2,
+            face_shape: None,
         }
     }
 
@@ -271,17 +321,22 @@ mod tests {
     }
 
     #[test]
-    fn motions_add_up_and_rest_without_strength() {
-        let motion = |strengths: &[(&'static str, f32)]| {
-            directions().motion(strengths.iter().copied()).unwrap()
+    fn motions_and_changes_add_up_and_rest_without_strength() {
+        let total = |strengths: &[(&'static str, f32)]| {
+            let directions = directions();
+            let motion = directions.motion(strengths.iter().copied()).unwrap();
+            (
+                motion,
+                directions.change(strengths.iter().copied()).unwrap(),
+            )
         };
-        assert_eq!(motion(&[]), None);
-        assert_eq!(motion(&[("age", 1.0), ("smile", 0.0)]), None);
+        assert_eq!(total(&[]), (None, None));
+        assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));
         assert_eq!(
-            motion(&[("smile", 3.0), ("smile", -1.0)]),
-            Some(vec![1.0, -2.0])
+            total(&[("smile", 3.0), ("smile", -1.0)]),
+            (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
         );
-        assert!(directions().motion([("simle", 1.0)]).is_err());
+        assert!(directions().change([("simle", 1.0)]).is_err());
     }
 
     #[test]

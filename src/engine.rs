@@ -17,8 +17,9 @@ use crate::{
     import::{DirectionFile, ImportError, Naming},
     layers::warp,
     model::{LoadError, Loader},
+    motion::{self, FacePoints, Field, Fields},
     picture::{self, PictureError},
-    pipeline::{Edit, Inversion, Sdic},
+    pipeline::{Edit, Injection, Inversion, Sdic},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
 
@@ -46,6 +47,9 @@ pub enum EngineError {
     /// Shards that were never given.
     #[error("shard {0} was not loaded")]
     MissingShard(usize),
+    /// Points of a face that cannot be.
+    #[error("the points of the face are no numbers or coincide; set eyes and mouth by hand")]
+    Points,
     /// A preview size that the generator does not pass through.
     #[error("preview size {size} must be a power of two from {least} to {most}")]
     PreviewSize {
@@ -244,39 +248,43 @@ impl Engine {
         Tensor::from_data(TensorData::new(codes, shape), &self.sdic.device())
     }
 
-    /// Renders `codes` (from [`Self::codes`]) with the given edits, in one generator pass.
+    /// Renders `codes` (from [`Self::codes`]) with the given edits, in one generator pass, and half a pass more where the
+    /// face moves.
     ///
+    /// `points` are those of the face in sides of the aligned picture; without them it moves as an average one would.
     /// `size` below the model's `image_size` gives a preview at that resolution.
     ///
     /// # Errors
-    /// [`EngineError`] for an unknown edit, an impossible size or a failing device.
+    /// [`EngineError`] for an unknown edit, unusable points, an impossible size or a failing device.
     pub async fn edit<'a>(
         &self,
         inversion: &Inversion,
         codes: &[f32],
+        points: Option<&FacePoints>,
         strengths: impl IntoIterator<Item = (&'a str, f32)>,
         size: Option<usize>,
-    ) -> Result<RgbImage, EngineError> {
-        let mut edit = self.begin_edit(inversion, codes, strengths, size)?;
+    ) -> Result<Edited<RgbImage>, EngineError> {
+        let mut edit = self.begin_edit(inversion, codes, points, strengths, size)?;
         loop {
             match edit.advance() {
                 ControlFlow::Continue(further) => edit = further,
-                ControlFlow::Break(image) => return self.render(image).await,
+                ControlFlow::Break(edited) => return self.render_edited(edited).await,
             }
         }
     }
 
-    /// [`Self::edit`] in steps; what they arrive at is for [`Self::render`].
+    /// [`Self::edit`] in steps; what they arrive at is for [`Self::render_edited`].
     ///
     /// # Errors
-    /// [`EngineError`] for an unknown edit or an impossible size.
+    /// [`EngineError`] for an unknown edit, unusable points or an impossible size.
     pub fn begin_edit<'a>(
         &self,
         inversion: &Inversion,
         codes: &[f32],
+        points: Option<&FacePoints>,
         strengths: impl IntoIterator<Item = (&'a str, f32)>,
         size: Option<usize>,
-    ) -> Result<Edit<'_>, EngineError> {
+    ) -> Result<EditRun<'_>, EngineError> {
         let config = self.config();
         let (least, most) = (config.inject_size, config.image_size);
         let size = size.unwrap_or(most);
@@ -285,28 +293,65 @@ impl Engine {
         }
         let strengths: Vec<_> = strengths.into_iter().collect();
         let edited = self.codes_tensor(self.directions.apply(codes, strengths.iter().copied())?);
-        let residual = self.moved(inversion.residual.clone(), strengths)?;
-        Ok(self.sdic.begin_edit(edited, residual, size))
+        let shifts = self.directions.motion(strengths.iter().copied())?;
+        let change = self.directions.change(strengths)?;
+        let fields = match self.directions.face_shape() {
+            Some(shape) if shifts.is_some() || change.is_some() => {
+                let points = points.unwrap_or(shape);
+                let still = [[0.0; 2]; motion::POINTS];
+                let fields = Fields::new(points, shifts.as_ref().unwrap_or(&still), shape);
+                Some(fields.ok_or(EngineError::Points)?)
+            }
+            _ => None,
+        };
+
+        let mut injection = Injection {
+            feature: inversion.residual.clone(),
+            skip: None,
+        };
+        let (motion, place) = match fields {
+            Some(Fields { motion, place }) => (shifts.map(|_| motion), Some(place)),
+            None => (None, None),
+        };
+        let mut unedited = inversion.compensated();
+        if let Some(motion) = &motion {
+            unedited = inversion.moved(motion);
+            injection = Injection {
+                feature: unedited.feature.clone() - inversion.lower.feature.clone(),
+                skip: Some(unedited.skip.clone() - inversion.lower.skip.clone()),
+            };
+        }
+        if let (Some(change), Some(place)) = (change, &place) {
+            let shape = inversion.residual.dims();
+            let change = Tensor::from_data(TensorData::new(change, shape), &self.sdic.device());
+            injection.feature = injection.feature + warp(change, place);
+        }
+        let unedited = if motion.is_none() && size == most {
+            Unedited::Known(inversion.reconstruction.clone())
+        } else {
+            let codes = inversion.codes.clone();
+            Unedited::Running(Box::new(self.sdic.resume(codes, unedited, size)))
+        };
+        Ok(EditRun {
+            edit: self.sdic.begin_edit(edited, injection, size),
+            unedited,
+            motion,
+        })
     }
 
-    /// An inversion's residual, moved with the edits that move the face.
+    /// Both pictures of an edit as a person sees them.
     ///
     /// # Errors
-    /// [`EngineError::Edit`] for an unknown edit.
-    pub fn moved<'a>(
+    /// [`EngineError::Device`].
+    pub async fn render_edited(
         &self,
-        residual: Tensor<4>,
-        strengths: impl IntoIterator<Item = (&'a str, f32)>,
-    ) -> Result<Tensor<4>, EngineError> {
-        let Some(motion) = self.directions.motion(strengths)? else {
-            return Ok(residual);
-        };
-        let side = self.config().inject_size;
-        let motion = TensorData::new(motion, [2, side, side]);
-        Ok(warp(
-            residual,
-            Tensor::from_data(motion, &self.sdic.device()),
-        ))
+        edited: Edited<Tensor<4>>,
+    ) -> Result<Edited<RgbImage>, EngineError> {
+        Ok(Edited {
+            picture: self.render(edited.picture).await?,
+            unedited: self.render(edited.unedited).await?,
+            motion: edited.motion,
+        })
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.
@@ -316,6 +361,64 @@ impl Engine {
     pub async fn render(&self, image: Tensor<4>) -> Result<RgbImage, EngineError> {
         let data = self.sdic.crop(image).into_data_async().await?;
         Ok(picture::from_data(data)?)
+    }
+}
+
+/// What comes of an edit.
+#[derive(Clone, Debug)]
+pub struct Edited<P> {
+    /// The edited face.
+    pub picture: P,
+    /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
+    pub unedited: P,
+    /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
+    pub motion: Option<Field>,
+}
+
+/// An edit under way.
+pub struct EditRun<'a> {
+    edit: Edit<'a>,
+    unedited: Unedited<'a>,
+    motion: Option<Field>,
+}
+
+enum Unedited<'a> {
+    Running(Box<Edit<'a>>),
+    Known(Tensor<4>),
+}
+
+impl EditRun<'_> {
+    /// Goes on by one convolution; breaks with both pictures, not clamped.
+    pub fn advance(self) -> ControlFlow<Edited<Tensor<4>>, Self> {
+        let Self {
+            edit,
+            unedited,
+            motion,
+        } = self;
+        let (edit, unedited) = match unedited {
+            Unedited::Running(run) => (
+                edit,
+                match run.advance() {
+                    ControlFlow::Continue(run) => Unedited::Running(Box::new(run)),
+                    ControlFlow::Break(picture) => Unedited::Known(picture),
+                },
+            ),
+            Unedited::Known(unedited) => match edit.advance() {
+                ControlFlow::Continue(edit) => (edit, Unedited::Known(unedited)),
+                ControlFlow::Break(picture) => {
+                    return ControlFlow::Break(Edited {
+                        picture,
+                        unedited,
+                        motion,
+                    });
+                }
+            },
+        };
+        ControlFlow::Continue(Self {
+            edit,
+            unedited,
+            motion,
+        })
     }
 }
 

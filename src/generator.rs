@@ -342,7 +342,7 @@ pub struct Synthesis {
     /// injection block's upsampling convolution: G in the paper.
     pub feature: Tensor<4>,
     /// Picture so far, `[batch, 3, side, side]`, or half the side in the middle of a block.
-    skip: Tensor<4>,
+    pub skip: Tensor<4>,
     /// Convolutions done after the first one.
     done: usize,
 }

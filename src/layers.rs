@@ -13,7 +13,7 @@ use std::sync::Arc;
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{
-        Device, Int, Tensor, TensorData, activation,
+        Device, Tensor, TensorData, activation,
         module::{
             conv_transpose2d, conv_transpose3d, conv2d as backend_conv2d, conv3d as backend_conv3d,
             interpolate,
@@ -25,7 +25,10 @@ use burn::{
     },
 };
 
-use crate::kernels::{self, ConvLayer, Epilogue, Kind, Prologue};
+use crate::{
+    kernels::{self, ConvLayer, Epilogue, Kind, Prologue},
+    motion::Field,
+};
 
 /// Negative slope of the leaky ReLUs in the encoder, DIPN and DICN (PyTorch's default).
 pub const LEAKY_SLOPE: f64 = 0.01;
@@ -553,25 +556,25 @@ pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> T
     )
 }
 
-/// Reads `x`, bilinearly, where `motion` points to from every cell: so far to the right and down, in sides of the picture.
-/// The border goes on outside.
+/// Reads `x`, bilinearly, along the arrows of `field`. The border goes on outside.
 ///
 /// # Shapes
-/// `[1, channels, height, width]` and `[2, height, width]` to `[1, channels, height, width]`.
-pub fn warp(x: Tensor<4>, motion: Tensor<3>) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    let centres = |count: usize| {
-        let places = Tensor::<1, Int>::arange(0..count as i64, &x.device()).float();
-        (places * 2.0 + 1.0) / count as f64 - 1.0
-    };
-    let columns = centres(width).reshape([1, width]);
-    let rows = centres(height).reshape([height, 1]);
-    let along = |axis| motion.clone().narrow(0, axis, 1).squeeze_dim::<2>(0) * 2.0;
-    // Stacked anew: the wgpu backend takes the two coordinates of a spot for neighbours in memory.
-    let spots: Tensor<3> = Tensor::stack(vec![along(0) + columns, along(1) + rows], 2);
+/// `[1, channels, side, side]` to the same.
+pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
+    let [_, _, side, _] = x.dims();
+    let device = x.device();
+    let middles = |i: usize| [i % side, i / side].map(|i| (2 * i + 1) as f32 / side as f32 - 1.0);
+    let planes = field.planes(side);
+    let (right, down) = planes.split_at(side * side);
+    let arrows = right.iter().zip(down);
+    let spots = arrows.enumerate().flat_map(|(i, (right, down))| {
+        let [x, y] = middles(i);
+        [x + 2.0 * right, y + 2.0 * down]
+    });
+    let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear)
         .with_padding_mode(GridSamplePaddingMode::Border);
-    x.grid_sample_2d(spots.unsqueeze(), options)
+    x.grid_sample_2d(Tensor::from_data(spots, &device), options)
 }
 
 /// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
@@ -616,7 +619,7 @@ impl EqualLinear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::Case;
+    use crate::{golden::Case, motion::GRID};
 
     /// Checks a layer as loaded and with its normalisation folded in.
     fn check<const D: usize>(name: &'static str, conv: Conv<D>, channels: usize) {
@@ -659,8 +662,10 @@ mod tests {
     #[test]
     fn warping_matches_pytorch() {
         let case = Case::open("warp");
-        let motion: Tensor<4> = case.input(1);
-        case.check(warp(case.input(0), motion.squeeze_dim(0)));
+        let planes = cpu_values(case.input::<4>(1));
+        let (right, down) = planes.split_at(GRID * GRID);
+        let arrows = right.iter().zip(down).map(|(&x, &y)| [x, y]);
+        case.check(warp(case.input(0), &Field::new(arrows.collect()).unwrap()));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! | first picture | [`generator`] | w | picture, feature G(w) |
 //! | discrepancy | [`dipn`] | face, first picture | what was lost |
 //! | compensation | [`dicn`] | discrepancy, G(w), w | feature F, codes w' |
-//! | edit | [`directions`], [`generator`] | w', strengths | edited face |
+//! | edit | [`directions`], [`motion`], [`generator`] | w', strengths | edited face, and how it moved |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
 //! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits;
@@ -32,6 +32,7 @@ pub mod import;
 pub mod kernels;
 pub mod layers;
 pub mod model;
+pub mod motion;
 pub mod picture;
 pub mod pipeline;
 pub mod selftest;

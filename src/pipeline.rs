@@ -6,6 +6,9 @@
 //! exactly the reconstruction. (The reference adds F - G(w) instead, w being the codes before
 //! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::reference_residual`]
 //! has that value.)
+//!
+//! Where an edit moves the face, F moves with it: with M the motion, M(F) - G(w') is added to G(e). What then differs from
+//! the picture of M(F) and w' is what the edit changed besides.
 
 use std::ops::ControlFlow;
 
@@ -14,8 +17,9 @@ use burn::tensor::{Device, Tensor};
 use crate::{
     config::ModelConfig,
     generator::{Generator, Synthesis},
-    layers::resize_bilinear,
+    layers::{resize_bilinear, warp},
     model::Networks,
+    motion::Field,
 };
 
 /// Steps of an inversion, in order.
@@ -84,13 +88,40 @@ pub struct Inversion {
     pub discrepancy: Tensor<4>,
     /// w', the compensated codes that edits start from, `[1, styles, style_dim]`.
     pub codes: Tensor<3>,
-    /// F - G(w'), what every edit adds at the injection layer, moved where the edit moves the face;
-    /// `[1, channels, inject, inject]`.
+    /// The generator on w' at the injection layer, with G(w').
+    pub lower: Synthesis,
+    /// F - G(w'), what an edit adds at the injection layer, `[1, channels, inject, inject]`.
     pub residual: Tensor<4>,
     /// F - G(w), what the reference implementation adds instead, shaped like `residual`.
     pub reference_residual: Tensor<4>,
     /// The compensated picture, `[1, 3, image_size, image_size]`, not clamped.
     pub reconstruction: Tensor<4>,
+}
+
+impl Inversion {
+    /// The generator on w' at the injection layer, compensated: F.
+    pub fn compensated(&self) -> Synthesis {
+        let mut synthesis = self.lower.clone();
+        synthesis.feature = synthesis.feature + self.residual.clone();
+        synthesis
+    }
+
+    /// [`Self::compensated`], moved along a field.
+    pub fn moved(&self, motion: &Field) -> Synthesis {
+        let mut synthesis = self.compensated();
+        synthesis.feature = warp(synthesis.feature, motion);
+        synthesis.skip = warp(synthesis.skip, motion);
+        synthesis
+    }
+}
+
+/// What an edit adds at the injection layer to what the generator makes of the edited codes.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// To the feature, `[1, channels, inject, inject]`.
+    pub feature: Tensor<4>,
+    /// To the picture so far, where the face moves; shaped like [`Synthesis::skip`].
+    pub skip: Option<Tensor<4>>,
 }
 
 /// A loaded SDIC model.
@@ -169,17 +200,19 @@ impl Sdic {
         compensation: Compensation,
     ) -> Inversion {
         let Compensation { codes, residual } = compensation;
-        let mut lower = self.networks.generator.lower(&codes);
+        let lower = self.networks.generator.lower(&codes);
         let from_compensated = initial.feature + residual.clone() - lower.feature.clone();
         // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
-        lower.feature = lower.feature + from_compensated.clone();
+        let mut upper = lower.clone();
+        upper.feature = upper.feature + from_compensated.clone();
         let size = self.config.image_size;
-        let reconstruction = self.networks.generator.upper(lower, &codes, size);
+        let reconstruction = self.networks.generator.upper(upper, &codes, size);
         Inversion {
             initial_codes,
             initial: initial.image,
             discrepancy,
             codes,
+            lower,
             residual: from_compensated,
             reference_residual: residual,
             reconstruction,
@@ -215,7 +248,11 @@ impl Sdic {
     /// # Shapes
     /// `[1, styles, style_dim]` to `[1, 3, size, size]`, not clamped.
     pub fn edit(&self, codes: &Tensor<3>, residual: Tensor<4>, size: usize) -> Tensor<4> {
-        let mut edit = self.begin_edit(codes.clone(), residual, size);
+        let injection = Injection {
+            feature: residual,
+            skip: None,
+        };
+        let mut edit = self.begin_edit(codes.clone(), injection, size);
         loop {
             match edit.advance() {
                 ControlFlow::Continue(further) => edit = further,
@@ -225,13 +262,24 @@ impl Sdic {
     }
 
     /// [`Self::edit`] in steps, for a caller that has other things to do in between, or may lose interest.
-    pub fn begin_edit(&self, codes: Tensor<3>, residual: Tensor<4>, size: usize) -> Edit<'_> {
+    pub fn begin_edit(&self, codes: Tensor<3>, injection: Injection, size: usize) -> Edit<'_> {
         let generator = &self.networks.generator;
         Edit {
             synthesis: generator.begin(&codes),
             generator,
             codes,
-            residual,
+            injection: Some(injection),
+            size,
+        }
+    }
+
+    /// The generator from the injection layer on, in steps; `synthesis` is compensated already.
+    pub fn resume(&self, codes: Tensor<3>, synthesis: Synthesis, size: usize) -> Edit<'_> {
+        Edit {
+            synthesis,
+            generator: &self.networks.generator,
+            codes,
+            injection: None,
             size,
         }
     }
@@ -256,7 +304,7 @@ impl Sdic {
 pub struct Edit<'a> {
     generator: &'a Generator,
     codes: Tensor<3>,
-    residual: Tensor<4>,
+    injection: Option<Injection>,
     size: usize,
     synthesis: Synthesis,
 }
@@ -267,8 +315,13 @@ impl Edit<'_> {
         if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
             return ControlFlow::Break(picture);
         }
-        if self.generator.at_injection(&self.synthesis) {
-            self.synthesis.feature = self.synthesis.feature + self.residual.clone();
+        if self.generator.at_injection(&self.synthesis)
+            && let Some(Injection { feature, skip }) = self.injection.take()
+        {
+            self.synthesis.feature = self.synthesis.feature + feature;
+            if let Some(skip) = skip {
+                self.synthesis.skip = self.synthesis.skip + skip;
+            }
         }
         self.synthesis = self.generator.advance(self.synthesis, &self.codes);
         ControlFlow::Continue(self)

@@ -19,10 +19,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    engine::{self, EngineError, EngineLoader},
-    face::{self, FaceError, Landmarks, PasteMode, Point, Quad},
+    engine::{self, Edited, EngineError, EngineLoader},
+    face::{self, FaceError, Landmarks, PasteMode, Point, Quad, Rendered},
     import::{Checkpoint, Conversion, ImportError},
     kernels::{self, Answer, Crew, Errand},
+    motion::{FacePoints, Field},
     pipeline::{Inversion, Stage},
     selftest,
     weights::{Direction, Dtype, Manifest},
@@ -44,6 +45,8 @@ export interface SampleInfo { file: string; label: string; }
 export interface ModelInfo {
   name: string; title: string; provenance: string; licence: string; modelCard: string | null;
   imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+  /** How edits of this model are best put into a photo. */
+  pasteMode: PasteMode;
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
 }
 /** A point in a picture: x, y in pixels. */
@@ -58,8 +61,11 @@ export interface Face {
   box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
   warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
+/** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
+export interface Edited { edited: Picture; unedited: Picture; motion: Float32Array<ArrayBuffer> | undefined; }
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
+/** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */
 export type PasteMode = "face" | "difference";
 export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
 export type ViewName = "initial" | "reconstruction" | "discrepancy";
@@ -137,8 +143,8 @@ extern "C" {
     pub type PointsJs;
     #[wasm_bindgen(typescript_type = "PasteMode")]
     pub type PasteModeJs;
-    #[wasm_bindgen(typescript_type = "Picture | undefined")]
-    pub type OptionalPictureJs;
+    #[wasm_bindgen(typescript_type = "Edited")]
+    pub type EditedJs;
 }
 
 /// Sends panics to the console, readable.
@@ -176,7 +182,7 @@ impl From<EngineError> for JsValue {
         let code = match &error {
             EngineError::Weights(_) | EngineError::MissingShard(_) => "weights",
             EngineError::Load(_) => "load",
-            EngineError::Edit(_) | EngineError::PreviewSize { .. } => "edit",
+            EngineError::Edit(_) | EngineError::Points | EngineError::PreviewSize { .. } => "edit",
             EngineError::Picture(_) => "picture",
             EngineError::Device(_) => "device",
         };
@@ -198,6 +204,7 @@ struct ModelInfo<'a> {
     input_size: usize,
     inject_size: usize,
     styles: usize,
+    paste_mode: PasteMode,
     directions: Vec<DirectionInfo<'a>>,
     shards: &'a [crate::weights::ShardEntry],
     samples: &'a [crate::weights::Sample],
@@ -237,6 +244,7 @@ fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         input_size: config.encoder.input_size,
         inject_size: config.inject_size,
         styles: config.styles(),
+        paste_mode: manifest.paste_mode(),
         directions: manifest.directions.iter().map(Into::into).collect(),
         shards: &manifest.shards,
         samples: &manifest.samples,
@@ -279,6 +287,34 @@ fn picture_from_js(picture: &JsValue) -> Result<face::Picture<'static>, JsValue>
     face::Picture::new(width, height, data.to_vec()).map_err(face_error)
 }
 
+/// Both pictures of an edit and its motion as an `Edited`.
+fn edited_to_js(edited: &Edited<RgbImage>) -> Result<EditedJs, JsValue> {
+    let object = Object::new();
+    let pictures = [("edited", &edited.picture), ("unedited", &edited.unedited)];
+    for (name, picture) in pictures {
+        Reflect::set(&object, &name.into(), &picture_to_js(picture)?.into())?;
+    }
+    if let Some(motion) = &edited.motion {
+        let arrows = Float32Array::from(motion.arrows().as_flattened());
+        Reflect::set(&object, &"motion".into(), &arrows)?;
+    }
+    Ok(object.unchecked_into())
+}
+
+/// The motion of an `Edited`.
+fn motion_from_js(edited: &JsValue) -> Result<Option<Field>, JsValue> {
+    let motion = Reflect::get(edited, &"motion".into())?;
+    if motion.is_undefined() {
+        return Ok(None);
+    }
+    let arrows = motion.dyn_into::<Float32Array>().ok();
+    let arrows = arrows.map(|arrows| arrows.to_vec().as_chunks::<2>().0.to_vec());
+    let field = arrows.and_then(Field::new);
+    field
+        .map(Some)
+        .ok_or_else(|| thrown("argument", "the motion is not that of an edit"))
+}
+
 fn face_error(error: FaceError) -> JsValue {
     thrown("face", &error.to_string())
 }
@@ -304,6 +340,7 @@ async fn answered(returned: Result<JsValue, JsValue>) -> Result<(), JsValue> {
 struct Session {
     inversion: Inversion,
     codes: Vec<f32>,
+    points: Option<FacePoints>,
 }
 
 /// A device with, once loaded, a model and the face being edited.
@@ -409,16 +446,23 @@ impl Engine {
         Ok(difference)
     }
 
-    /// Inverts an aligned square face (RGBA bytes of any size); `onStage` hears of each stage as it begins, and can
-    /// stop the inversion. The face inverted before is forgotten in any case.
+    /// Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which its
+    /// mesh has the given points, if it was found there; `onStage` hears of each stage as it begins, and can stop the
+    /// inversion. The face inverted before is forgotten in any case.
     pub async fn invert(
         &mut self,
         rgba: &[u8],
         width: u32,
         height: u32,
+        quad: &QuadJs,
+        points: &PointsJs,
         on_stage: &StageCallbackJs,
     ) -> Result<(), JsValue> {
         self.session = None;
+        let quad = read_quad(quad)?;
+        let points: Option<Vec<Point>> = argument(points)?;
+        let points = points.map(|points| face::face_points(&points, &quad));
+        let points = points.transpose().map_err(face_error)?;
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         let sdic = engine.sdic();
         let on_stage: &Function = on_stage.unchecked_ref();
@@ -448,7 +492,11 @@ impl Engine {
         let inversion = sdic.reconstruct(initial_codes, initial, discrepancy, compensation);
         settle(&inversion.reconstruction).await?;
         let codes = engine.codes(&inversion).await?;
-        self.session = Some(Session { inversion, codes });
+        self.session = Some(Session {
+            inversion,
+            codes,
+            points,
+        });
         Ok(())
     }
 
@@ -469,7 +517,7 @@ impl Engine {
         picture_to_js(&engine.render(image).await?)
     }
 
-    /// Renders the inverted face with the given strengths by edit name, in one generator pass;
+    /// Renders the inverted face with the given strengths by edit name;
     /// `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
     /// generator's convolutions, and can stop the edit.
     pub async fn edit(
@@ -477,23 +525,24 @@ impl Engine {
         strengths: &StrengthsJs,
         preview_size: Option<usize>,
         pause: &PauseCallbackJs,
-    ) -> Result<PictureJs, JsValue> {
+    ) -> Result<EditedJs, JsValue> {
         let (engine, session) = self.session()?;
         let strengths: BTreeMap<String, f32> = argument(strengths)?;
         let strengths = strengths
             .iter()
             .map(|(name, &value)| (name.as_str(), value));
         let pause: &Function = pause.unchecked_ref();
-        let inversion = &session.inversion;
-        let mut edit = engine.begin_edit(inversion, &session.codes, strengths, preview_size)?;
-        let image = loop {
+        let (inversion, points) = (&session.inversion, session.points.as_ref());
+        let mut edit =
+            engine.begin_edit(inversion, &session.codes, points, strengths, preview_size)?;
+        let edited = loop {
             answered(pause.call0(&JsValue::NULL)).await?;
             match edit.advance() {
                 ControlFlow::Continue(further) => edit = further,
-                ControlFlow::Break(image) => break image,
+                ControlFlow::Break(edited) => break edited,
             }
         };
-        picture_to_js(&engine.render(image).await?)
+        edited_to_js(&engine.render_edited(edited).await?)
     }
 }
 
@@ -618,8 +667,7 @@ pub fn quad_from_points(landmarks: &LandmarksJs) -> Result<QuadJs, JsValue> {
     Ok(plain(&quad.corners())?.unchecked_into())
 }
 
-/// Puts an edited face back into its photo (RGBA bytes). `points` are those of the detected face, if there is
-/// one; `unedited` is the reconstruction before the edit, needed for "difference".
+/// Puts an edited face back into its photo (RGBA bytes). `points` are those of the detected face, if there is one.
 #[wasm_bindgen(js_name = pasteBack)]
 #[allow(clippy::too_many_arguments)]
 pub fn paste_back(
@@ -628,27 +676,21 @@ pub fn paste_back(
     height: usize,
     quad: &QuadJs,
     points: &PointsJs,
-    edited: &PictureJs,
-    unedited: &OptionalPictureJs,
+    edited: &EditedJs,
     mode: &PasteModeJs,
 ) -> Result<PictureJs, JsValue> {
     let photo = face::Picture::new(width, height, rgba).map_err(face_error)?;
     let points: Option<Vec<Point>> = argument(points)?;
-    let edited = picture_from_js(edited)?;
-    let unedited = match unedited.is_undefined() {
-        true => None,
-        false => Some(picture_from_js(unedited)?),
+    let picture = |name: &str| picture_from_js(&Reflect::get(edited, &name.into())?);
+    let motion = motion_from_js(edited)?;
+    let rendered = Rendered {
+        edited: &picture("edited")?,
+        unedited: &picture("unedited")?,
+        motion: motion.as_ref(),
     };
-    let mode: PasteMode = argument(mode)?;
-    let finished = face::paste_back(
-        &photo,
-        &read_quad(quad)?,
-        points.as_deref(),
-        &edited,
-        unedited.as_ref(),
-        mode,
-    )
-    .map_err(face_error)?;
+    let (quad, mode) = (read_quad(quad)?, argument(mode)?);
+    let finished = face::paste_back(&photo, &quad, points.as_deref(), rendered, mode);
+    let finished = finished.map_err(face_error)?;
     rgba_to_js(finished.rgba(), width, height)
 }
 

@@ -10,9 +10,10 @@ use std::{collections::BTreeMap, f32::consts::TAU};
 use common::{Random, corner_error, finder, pasted, quantile, read, render, square, weights};
 use drawing::{Look, placed, portrait};
 use sdic::face::{
-    Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Warning, align,
-    paste_back,
+    Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Rendered, Warning,
+    align, face_points, paste_back,
 };
+use sdic::motion::{Field, GRID};
 
 /// Middle of the pixel with the given number.
 fn middle(picture: &Picture, index: usize) -> Point {
@@ -497,6 +498,15 @@ fn alignment_of_hardly_any_pixels_still_gives_a_picture() {
     ));
 }
 
+/// A face that does not move.
+fn still<'a>(edited: &'a Picture<'a>, unedited: &'a Picture<'a>) -> Rendered<'a> {
+    Rendered {
+        edited,
+        unedited,
+        motion: None,
+    }
+}
+
 #[test]
 fn pasting_an_unchanged_face_keeps_the_photo() {
     let photo = grainy(520, 430);
@@ -507,7 +517,7 @@ fn pasting_an_unchanged_face_keeps_the_photo() {
     ] {
         let quad = square([250.0, 210.0], side, tilt);
         let face = align(&photo, &quad, size).unwrap();
-        let pasted = paste_back(&photo, &quad, None, &face, None, PasteMode::Face).unwrap();
+        let pasted = paste_back(&photo, &quad, None, still(&face, &face), PasteMode::Face).unwrap();
         let quality = psnr(&photo, &pasted, |point| inside(&quad, point));
         assert!(quality >= 37.0, "side {side} through {size}: {quality} dB");
         for (index, (before, after)) in photo
@@ -535,8 +545,7 @@ fn pasting_with_points_leaves_everything_but_face_and_hair() {
         &photo,
         &face.quad,
         Some(&face.points),
-        &edited,
-        Some(&unedited),
+        still(&edited, &unedited),
         PasteMode::Face,
     )
     .unwrap();
@@ -584,7 +593,8 @@ fn a_drift_of_colours_is_matched_and_an_edit_of_colours_is_kept() {
     let drift =
         |[u, v]: Point, [r, g, b]: [f32; 3]| [r + 12.0 + 14.0 * u, g - 9.0, b + 10.0 - 22.0 * v];
     let drifted = mapped(&face, drift);
-    let pasted = paste_back(&photo, &quad, None, &drifted, None, PasteMode::Face).unwrap();
+    let unedited = still(&drifted, &drifted);
+    let pasted = paste_back(&photo, &quad, None, unedited, PasteMode::Face).unwrap();
     let quality = psnr(&photo, &pasted, |point| inside(&quad, point));
     assert!(quality >= 34.0, "{quality} dB");
     // The same drift under an edit that makes everything redder: with the unedited face the edit stays whole.
@@ -593,8 +603,7 @@ fn a_drift_of_colours_is_matched_and_an_edit_of_colours_is_kept() {
         &photo,
         &quad,
         None,
-        &edited,
-        Some(&drifted),
+        still(&edited, &drifted),
         PasteMode::Face,
     )
     .unwrap();
@@ -614,8 +623,7 @@ fn the_difference_mode_adds_only_what_the_edit_changed() {
         &photo,
         &quad,
         None,
-        &unedited,
-        Some(&unedited),
+        still(&unedited, &unedited),
         PasteMode::Difference,
     )
     .unwrap();
@@ -625,8 +633,7 @@ fn the_difference_mode_adds_only_what_the_edit_changed() {
         &photo,
         &quad,
         None,
-        &edited,
-        Some(&unedited),
+        still(&edited, &unedited),
         PasteMode::Difference,
     )
     .unwrap();
@@ -649,6 +656,91 @@ fn the_difference_mode_adds_only_what_the_edit_changed() {
 }
 
 #[test]
+fn the_difference_mode_moves_the_photos_own_pixels() {
+    let photo = render(400, 400, waves);
+    let quad = square([190.0, 205.0], 240.0, 15.0);
+    let face = render(64, 64, waves);
+    // To the right and up, by less and less towards the border.
+    let arrow = |i: usize| {
+        let [u, v] = [i % GRID, i / GRID].map(|i| (i as f32 + 0.5) / GRID as f32);
+        let share = 16.0 * u * (1.0 - u) * v * (1.0 - v);
+        [-0.06 * share, 0.04 * share]
+    };
+    let motion = Field::new((0..GRID * GRID).map(arrow).collect()).unwrap();
+    let rendered = Rendered {
+        motion: Some(&motion),
+        ..still(&face, &face)
+    };
+    let pasted = paste_back(&photo, &quad, None, rendered, PasteMode::Difference).unwrap();
+    let moved = render(400, 400, |point| {
+        let [u, v] = quad.locate(point);
+        let [right, down] = motion.at([u, v]);
+        if inside(&quad, point) {
+            waves(quad.at([u + right, v + down]))
+        } else {
+            waves(point)
+        }
+    });
+    let deep = |point: Point| quad.locate(point).iter().all(|t| (0.1..0.9).contains(t));
+    assert!(psnr(&photo, &pasted, deep) < 20.0);
+    let quality = psnr(&moved, &pasted, deep);
+    assert!(quality >= 30.0, "{quality} dB");
+    for (index, (before, after)) in photo
+        .rgba()
+        .chunks_exact(4)
+        .zip(pasted.rgba().chunks_exact(4))
+        .enumerate()
+    {
+        if !inside(&quad, middle(&photo, index)) {
+            assert_eq!(before, after, "pixel {index} outside the quad");
+        }
+    }
+    // The rebuilt face has moved already.
+    let [face_mode, without] = [rendered, still(&face, &face)]
+        .map(|rendered| paste_back(&photo, &quad, None, rendered, PasteMode::Face).unwrap());
+    assert!(face_mode == without);
+}
+
+#[test]
+fn the_68_points_lie_on_the_features() {
+    let look = Look::random(&mut Random(4));
+    let photo = portrait(&look, &square([200.0, 210.0], 260.0, -14.0), 400, 400);
+    let face = &finder().detect(&photo)[0];
+    let points = face_points(&face.points, &face.quad).unwrap();
+    let mean = |range: std::ops::Range<usize>| {
+        let count = range.len() as f32;
+        let sum = points[range]
+            .iter()
+            .fold([0.0; 2], |s, p| [s[0] + p[0], s[1] + p[1]]);
+        sum.map(|v| v / count)
+    };
+    let Landmarks {
+        left_eye,
+        right_eye,
+        left_mouth,
+        right_mouth,
+    } = face.landmarks;
+    for (found, expected) in [
+        (mean(36..42), left_eye),
+        (mean(42..48), right_eye),
+        (points[48], left_mouth),
+        (points[54], right_mouth),
+    ] {
+        let expected = face.quad.locate(expected);
+        let distance = (found[0] - expected[0]).hypot(found[1] - expected[1]);
+        assert!(distance < 0.01, "{found:?} instead of {expected:?}");
+    }
+    // Brows above the eyes, the nose between them, the chin at the bottom, the jaw from side to side.
+    assert!(mean(17..27)[1] < mean(36..48)[1] && mean(36..48)[1] < points[33][1]);
+    assert!(points.iter().all(|p| p[1] <= points[8][1] + 0.02));
+    assert!(
+        points
+            .iter()
+            .all(|p| p[0] >= points[0][0] - 0.05 && p[0] <= points[16][0] + 0.05)
+    );
+}
+
+#[test]
 fn paste_back_refuses_what_does_not_fit() {
     let photo = grainy(40, 40);
     let quad = square([20.0, 20.0], 20.0, 0.0);
@@ -657,28 +749,38 @@ fn paste_back_refuses_what_does_not_fit() {
         render(32, 32, waves),
         render(0, 0, waves),
     );
-    let paste = |points: Option<&[Point]>, edited: &Picture, unedited: Option<&Picture>, mode| {
-        paste_back(&photo, &quad, points, edited, unedited, mode).unwrap_err()
+    let paste = |points: Option<&[Point]>, edited: &Picture, unedited: &Picture| {
+        paste_back(
+            &photo,
+            &quad,
+            points,
+            still(edited, unedited),
+            PasteMode::Face,
+        )
+        .unwrap_err()
     };
     assert!(matches!(
-        paste(None, &empty, None, PasteMode::Face),
+        paste(None, &empty, &empty),
         FaceError::Empty { .. }
     ));
     assert!(matches!(
-        paste(None, &face, None, PasteMode::Difference),
-        FaceError::NoReference
-    ));
-    assert!(matches!(
-        paste(None, &face, Some(&other), PasteMode::Face),
+        paste(None, &face, &other),
         FaceError::Sizes { .. }
     ));
     assert!(matches!(
-        paste(Some(&[[0.0, 0.0]]), &face, None, PasteMode::Face),
+        paste(Some(&[[0.0, 0.0]]), &face, &face),
         FaceError::Points { found: 1 }
+    ));
+    assert!(matches!(
+        face_points(&[[0.0, 0.0]], &quad),
+        Err(FaceError::Points { found: 1 })
     ));
     // A quad that misses the photo changes nothing.
     let aside = square([500.0, 500.0], 20.0, 0.0);
-    assert!(paste_back(&photo, &aside, None, &face, None, PasteMode::Face).unwrap() == photo);
+    for mode in [PasteMode::Face, PasteMode::Difference] {
+        let pasted = paste_back(&photo, &aside, None, still(&face, &face), mode);
+        assert!(pasted.unwrap() == photo);
+    }
 }
 
 #[test]

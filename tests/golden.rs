@@ -1,13 +1,14 @@
 //! The whole pipeline against PyTorch, on the tiny model in `tests/golden` (made by `make_golden.py` there).
 
-use std::{fs, path::PathBuf};
+use std::{fs, ops::ControlFlow, path::PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 use sdic::{
     directions::ganspace_shift,
-    engine::{Engine, EngineLoader, read},
+    engine::{EditRun, Edited, Engine, EngineLoader, read},
+    motion::{FacePoints, GRID},
     picture,
     weights::WeightsDir,
 };
@@ -85,6 +86,15 @@ fn open_weights(path: PathBuf, device: &Device) -> Engine {
     loader.finish().unwrap()
 }
 
+fn finished(mut edit: EditRun) -> Edited<Tensor<4>> {
+    loop {
+        match edit.advance() {
+            ControlFlow::Continue(further) => edit = further,
+            ControlFlow::Break(edited) => return edited,
+        }
+    }
+}
+
 fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let engine = open_engine(device);
     let sdic = engine.sdic();
@@ -105,20 +115,30 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
 
     let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
     let size = engine.config().image_size;
-    let shifted = |strengths: &[(&str, f32)]| {
-        let shifted = engine.directions().apply(&codes, strengths.iter().copied());
-        engine.codes_tensor(shifted.unwrap())
+    let (_, points) = golden_values.values("points");
+    let points: FacePoints = std::array::from_fn(|i| [points[2 * i], points[2 * i + 1]]);
+    let edit = |points: Option<&FacePoints>, strengths: &[(&str, f32)]| {
+        let strengths = strengths.iter().copied();
+        let edit = engine.begin_edit(&inversion, &codes, points, strengths, None);
+        finished(edit.unwrap())
     };
-    let edit = |strengths: &[(&str, f32)]| {
-        let residual = engine.moved(inversion.residual.clone(), strengths.iter().copied());
-        sdic.edit(&shifted(strengths), residual.unwrap(), size)
-    };
-    check4("edit.tilt", edit(&[("tilt", TILT)]));
-    check4("edit.bend", edit(&[("bend", BEND)]));
-    check4("edit.tilt+bend", edit(&[("tilt", TILT), ("bend", BEND)]));
-    check4("edit.none", edit(&[]));
+    let tilted = edit(Some(&points), &[("tilt", TILT)]);
+    check4("edit.tilt", tilted.picture);
+    check4("unedited.tilt", tilted.unedited);
+    let motion = tilted.motion.unwrap().planes(GRID);
+    let motion = Tensor::from_data(TensorData::new(motion, [1, 2, GRID, GRID]), device);
+    check4("motion.tilt", motion);
+    let bent = edit(Some(&points), &[("bend", BEND)]);
+    check4("edit.bend", bent.picture);
+    check4("reconstruction", bent.unedited);
+    assert_eq!(bent.motion, None);
+    let both = edit(None, &[("tilt", TILT), ("bend", BEND)]);
+    check4("edit.tilt+bend", both.picture);
+    check4("unedited.tilt+bend", both.unedited);
+    check4("edit.none", edit(None, &[]).picture);
+    let shifted = engine.directions().apply(&codes, [("tilt", TILT)]);
     let published = sdic.edit(
-        &shifted(&[("tilt", TILT)]),
+        &engine.codes_tensor(shifted.unwrap()),
         inversion.reference_residual.clone(),
         size,
     );
@@ -166,12 +186,10 @@ fn bundled_model_matches_pytorch(device: &Device) {
         check3("wp", inversion.codes.clone());
         check4("reconstruction", inversion.reconstruction.clone());
         let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
-        let strengths = [("smile", half)];
-        let edited = engine.directions().apply(&codes, strengths).unwrap();
-        let residual = engine.moved(inversion.residual, strengths).unwrap();
-        let size = engine.config().image_size;
-        let edited = engine.codes_tensor(edited);
-        check4("edit.smile", engine.sdic().edit(&edited, residual, size));
+        let edit = engine.begin_edit(&inversion, &codes, None, [("smile", half)], None);
+        let edited = finished(edit.unwrap());
+        check4("edit.smile", edited.picture);
+        check4("unedited.smile", edited.unedited);
     }
 }
 
@@ -187,14 +205,8 @@ fn edits_start_at_the_reconstruction(device: &Device) {
     let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
     let change = |strength: f32| {
         let strengths = [("tilt", strength), ("bend", -strength), ("third", strength)];
-        let edited = engine.directions().apply(&codes, strengths).unwrap();
-        let residual = inversion.residual.clone();
-        let size = engine.config().image_size;
-        let edited = picture(
-            engine
-                .sdic()
-                .edit(&engine.codes_tensor(edited), residual, size),
-        );
+        let edit = engine.begin_edit(&inversion, &codes, None, strengths, None);
+        let edited = picture(finished(edit.unwrap()).picture);
         let pairs = edited.iter().zip(&reconstruction);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)
     };
@@ -211,11 +223,21 @@ fn previews_stop_early(device: &Device) {
         .sdic()
         .invert(golden_values.tensor("image", device), |_| {});
     let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
-    let edit = |size| pollster::block_on(engine.edit(&inversion, &codes, [], Some(size)));
-    assert_eq!(edit(16).unwrap().dimensions(), (16, 16));
-    assert_eq!(edit(32).unwrap().dimensions(), (32, 32));
+    let edit = |strength, size| {
+        let strengths = [("tilt", strength)];
+        pollster::block_on(engine.edit(&inversion, &codes, None, strengths, Some(size)))
+    };
+    for strength in [0.0, 1.0] {
+        for size in [16, 32] {
+            let edited = edit(strength, size).unwrap();
+            for picture in [&edited.picture, &edited.unedited] {
+                assert_eq!(picture.dimensions(), (size as u32, size as u32));
+            }
+            assert_eq!(edited.picture == edited.unedited, strength == 0.0);
+        }
+    }
     for size in [8, 24, 64] {
-        let error = edit(size).unwrap_err().to_string();
+        let error = edit(1.0, size).unwrap_err().to_string();
         assert!(error.contains("power of two from 16 to 32"), "{error}");
     }
 }

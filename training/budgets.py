@@ -54,7 +54,7 @@ TINY_MODEL = ModelConfig(
 BUDGETS = {
     "cpu": Budget(
         CPU_MODEL, "cpu",
-        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "edits": 10, "classifier": 5},
+        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "edits": 30, "classifier": 5},
         batch={"autoencoder": 8, "crops": 4, "whole": 4, "edits": 4, "classifier": 32},
     ),
     "gpu": Budget(

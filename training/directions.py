@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Stage 4: edit directions in W+, from the codes of the training pictures.
 
-Labelled directions and their motions were learned in the stage before, one standard deviation of the label each. What the labels do
-not explain of the codes, by one ridge regression on all of them, is split into principal components, kept as the
-unsupervised directions. Writes `mean` [styles,D], labelled `rows` [6,styles,D] and `motions` [6,2,R,R], `components` [n,styles,D] (each
-times its standard deviation) and `codes` for sampling, as directions.pt in the work folder.
+What the labels do not explain of the codes, by one ridge regression on all of them, is split into principal components, kept
+as the unsupervised directions; the labelled ones were learned in the stage before. Writes `mean` [styles,D], `components`
+[n,styles,D] (each times its standard deviation) and `codes` for sampling, as directions.pt in the work folder.
 """
 
 from __future__ import annotations
@@ -56,8 +55,6 @@ def main():
     config, device = BUDGETS[args.budget].model, BUDGETS[args.budget].device
     faces = Faces(args.work / f"faces{config.image_size}.npy", args.index, device)
     model = run.trained_model(args.work / args.state, config).to(device).eval()
-    trained = run.load(args.work / args.state)["average"]
-    rows, motions = trained["directions"], trained["motions"]
 
     ids = np.concatenate([faces.split(val=False, real=real)[:PER_SOURCE] for real in (True, False)])
     labels = faces.standard_labels(ids)
@@ -76,13 +73,11 @@ def main():
     shape = codes.shape[1:]
     torch.save(
         {
-            "mean": mean.view(shape), "rows": rows, "motions": motions,
-            "components": components.T.contiguous().view(-1, *shape), "codes": codes[: len(ids)].half(),
+            "mean": mean.view(shape), "components": components.T.contiguous().view(-1, *shape),
+            "codes": codes[: len(ids)].half(),
         },
         args.work / "directions.pt",
     )
-    for name, row in zip(LABELS, rows):
-        print(f"{name:8} length {row.norm():.2f}")
     print("component lengths", [round(float(s), 2) for s in components.norm(dim=0)])
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Stage 3c: label directions and their motions on the finished networks, which stay as they are.
+"""Stage 3c: the sliders on the finished networks, which stay as they are.
 
-Photos are inverted, edited along every label, and compared with what an appearance model makes of them: what an edit
-changes must be what the appearance model changes.
+Photos are inverted, edited by every slider as the page does it, and compared with what an appearance model makes of
+them. The motion is the appearance model's own; what the edit changes in codes and features is learned.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from compensation import Editable
-from sdic import run
-from sdic.data import LABELS, Sampler
-from sdic.edits import Editor, edit_weight
-from sdic.layers import warp
+from sdic import run, weights
+from sdic.appearance import SLIDERS
+from sdic.data import Sampler
+from sdic.edits import Editable, Editor, edit_weight, in_photo, noisy
 from sdic.losses import face_weight, reconstruction_loss
+from sdic.perceptual import Features, perceptual_loss
 
-RATES = {"directions": 4e-3, "motions": 1e-4}
+RATES = {"directions": 1e-3, "changes": 3e-3}
 REAL_SHARE = 0.6
 
 
@@ -26,13 +26,11 @@ def main():
     config = setup.budget.model
     editor = Editor.load(setup.work / "appearance.pt", setup.faces)
     model = Editable(config).to(setup.device).eval().requires_grad_(False)
-    model.motions.copy_(editor.appearance.motions(config.inject_size))
-    if setup.start:
-        model.start_from(setup.start)
-    else:
-        run.take(model, run.load(setup.inputs[0])["average"])
+    run.take(model, weights.read(setup.start)[1] if setup.start else run.load(setup.inputs[0])["average"])
+    model.edits.follow(editor.appearance)
+    features = Features().to(setup.device)
     average = run.Average(model, 0.98)
-    groups = [{"params": [getattr(model, name).requires_grad_(True)], "lr": rate} for name, rate in RATES.items()]
+    groups = [{"params": [getattr(model.edits, name).requires_grad_(True)], "lr": rate} for name, rate in RATES.items()]
     optimiser = torch.optim.Adam(groups, betas=(0.8, 0.99))
     step, parts = 0, {"net": model, "average": average.module, "optimiser": optimiser}
     if state := setup.resume(parts):
@@ -44,26 +42,27 @@ def main():
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):
             group["lr"] = rate * setup.clock.rate()
-        ids, flip, images, labels = sampler.drawn()
+        images, points, labels = sampler.drawn(editor)
         with setup.autocast():
-            done = model.invert(images.contiguous(memory_format=torch.channels_last))
-        shift, wp, still = (t.detach().float() for t in (done.shift, done.wp, done.reconstruction))
+            done = model.invert(images)
         optimiser.zero_grad()
         total = 0.0
-        for label in range(len(LABELS)):
-            which, moves, moved = editor.drawn(labels, rng, label)
-            wanted = editor.edited(images, ids, flip, which, moved)
+        for slider in range(len(SLIDERS)):
+            which, steps = editor.drawn(len(images), rng, slider)
+            move, _, wanted = editor.wanted(images, points, which, steps, labels)
+            seen = editor.appearance.fields(noisy(points), which, steps)
             with setup.autocast():
-                codes = wp + moves[:, None, None] * model.directions[label]
-                features, skip = model.decoder.head(codes)
-                out = model.decoder.tail(features + warp(shift, moves[:, None, None, None] * model.motions[label]), skip, codes)
-            loss = reconstruction_loss(out.float() - still, wanted - images, edit_weight(face, images, wanted))
+                edited, unedited = model.edits.edited(model, done, *seen, which, steps)
+            out = in_photo(images, move, edited.float(), unedited.float())
+            with torch.no_grad():
+                taps = features(wanted)
+            loss = reconstruction_loss(out, wanted, edit_weight(face, images, wanted)) + 0.3 * perceptual_loss(features(out), taps)
             loss.backward()
-            total += loss.detach() / len(LABELS)
+            total += loss.detach() / len(SLIDERS)
         optimiser.step()
         step += 1
         setup.settle(model, average, step)
-        setup.report(step, {"change": total}, every=10)
+        setup.report(step, {"loss": total}, every=10)
         setup.checkpoint(parts, {"step": step})
     setup.checkpoint(parts, {"step": step}, last=True)
 

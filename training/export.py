@@ -16,8 +16,8 @@ from PIL import Image
 
 from budgets import BUDGETS
 from sdic import Sdic, run, weights
-from sdic.appearance import REACH
-from sdic.data import LABELS
+from sdic.appearance import REACH, SLIDERS
+from sdic.edits import Editable
 
 TITLES = {
     "smile": ("Smile", "Expression"),
@@ -25,7 +25,11 @@ TITLES = {
     "gender": ("Feminine", "Age & identity"),
     "yaw": ("Turn", "Pose"),
     "pitch": ("Nod", "Pose"),
-    "glasses": ("Glasses", "Age & identity"),
+    "glasses": ("Glasses", "Accessories"),
+    "mouth": ("Open mouth", "Expression"),
+    "eyes": ("Open eyes", "Expression"),
+    "brows": ("Raise brows", "Expression"),
+    "slim": ("Slim face", "Shape"),
 }
 
 
@@ -61,24 +65,27 @@ def main():
     args = args.parse_args()
     about = json.loads(args.about.read_text(encoding="utf-8"))
     fitted = run.load(args.work / "directions.pt")
-    model = run.trained_model(args.work / args.state, BUDGETS[args.budget].model).eval().requires_grad_(False)
+    model = Editable(BUDGETS[args.budget].model).eval().requires_grad_(False)
+    run.take(model, run.load(args.work / args.state)["average"])
     model.move_average(fitted["mean"])
 
     tensors, directions = weights.model_tensors(model), []
 
-    def add(name, label, group, tensor, span, motion=None):
+    def add(name, label, group, tensor, span, **parts):
         entry = {"name": name, "label": label, "group": group, "kind": "linear", "tensor": f"directions.{name}",
                  "range": span, "styles": [0, model.config.styles]}
         tensors[entry["tensor"]] = tensor
-        if motion is not None and motion.any():
-            entry["motion"] = f"directions.{name}.motion"
-            tensors[entry["motion"]] = motion
+        for part, values in parts.items():
+            if values.any():
+                entry[part] = f"directions.{name}.{part}"
+                tensors[entry[part]] = values
         directions.append(entry)
 
-    for name in about.pop("labelled"):
+    tensors["face.shape"], about["face_shape"] = model.edits.shape, "face.shape"
+    for name in about.pop("sliders"):
         label, group = TITLES[name]
-        row = LABELS.index(name)
-        add(name, label, group, fitted["rows"][row], REACH[name], fitted["motions"][row])
+        row = SLIDERS.index(name)
+        add(name, label, group, model.edits.directions[row], REACH[name], motion=model.edits.shifts[row], change=model.edits.changes[row])
     for spec in about.pop("components"):
         add(spec["name"], spec["label"], "Explore", spec.get("sign", 1) * fitted["components"][spec["component"]], spec["range"])
 

@@ -16,16 +16,19 @@ import torch.nn.functional as F
 from PIL import Image
 
 from budgets import BUDGETS
+from appearance import landmarks
 from export import drawn_codes, picture
 from sdic import run, weights
+from sdic.appearance import SLIDERS, measured
 from sdic.classifier import Classifier
 from sdic.data import LABELS, Faces
-from sdic.edits import Editor
+from sdic.edits import Editor, in_photo
 from sdic.identity import SAME_PERSON, Recogniser, distances
 from sdic.losses import outside_face, psnr
 from sdic.perceptual import Features
 
 IDENTITY_FACES = 40  # of the val portraits, for the identity kept by each direction
+SHOWN = 4  # directions on the sheet
 STRENGTHS = (-1.0, -2 / 3, -1 / 3, 0.0, 1 / 3, 2 / 3, 1.0)  # of the range's ends
 
 
@@ -87,6 +90,19 @@ def inverted(model, faces, ids, batch: int = 20):
         yield target, model.invert(target)
 
 
+class Retoucher:
+    """Edits of photos as the page shows them."""
+
+    def __init__(self, model, manifest, tensors):
+        self.known = model, manifest, tensors
+
+    def __call__(self, photo, done, points, entry, share):
+        """The photos edited to a share of the end of the slider's range."""
+        amount = share * abs(entry["range"][share > 0])
+        edited, unedited, move = weights.edit(*self.known, done, {entry["name"]: amount}, points)
+        return in_photo(photo, move, edited, unedited)
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--budget", choices=BUDGETS, required=True)
@@ -103,12 +119,7 @@ def main():
     judge = Classifier().eval().requires_grad_(False)
     judge.load_state_dict(run.load(args.work / "classifier.pt")["average"])
 
-    def moved(done, entry, share):
-        """The picture edited to a share of the end of the slider's range."""
-        amount = share * abs(entry["range"][share > 0])
-        parts = (part(manifest, tensors, entry["name"], amount) for part in (weights.shift, weights.motion))
-        return model.edit(done, *parts)
-
+    retouched = Retoucher(model, manifest, tensors)
     lines = [f"# Measurements of `{manifest['name']}`", "", "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`.", ""]
 
     lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 | identity distance |", "|---|---|---|---|---|---|---|"]
@@ -127,42 +138,51 @@ def main():
         lines += ["", f"Identity distance: between photo and picture by dlib's face recognition; below {SAME_PERSON} it takes them for one person.",
                   f"Two different people of these pictures are {strangers(recogniser, kept[True]):.2f} apart."]
 
-        lines += ["", "## Directions", "",
-                  "Mean label read by the classifier on the 100 real val pictures, compensated and edited, in standard deviations of",
-                  "the training labels, at seven strengths across the range; then the label that moves most besides (difference",
-                  "between the ends); the mean change outside an ellipse around the face at the upper end (L1, of 255); and the identity",
-                  "distance to the photo at the lower end, half the range either side, and the upper end. Change made: how much of",
-                  "the change that the appearance model makes to the photo the edit makes at the upper end (projection), and what",
-                  "is left between the two changes (energy, of the wanted change's; 1 for no edit).", "",
-                  "| direction | range | label read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 | change made, left |",
+        lines += ["", "## Sliders", "",
+                  "Edits as the page shows them, on the photo's own pixels, of the 100 real val pictures with dlib's points. Mean label",
+                  "read by the classifier, or for the sliders of shape the measure of the points that dlib finds then, in standard",
+                  "deviations of the training pictures, at seven strengths across the range; then the label that the classifier sees move",
+                  "most besides (difference between the ends); the mean change outside an ellipse around the face at the",
+                  "upper end (L1, of 255); and the identity distance to the photo at the lower end, half the range either side, and the",
+                  "upper end. Change made: how much of the change that the appearance model makes to the photo the edit makes at the",
+                  "upper end (projection), and what is left between the two changes (energy, of the wanted change's; 1 for no edit).", "",
+                  "| slider | range | read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 | change made, left |",
                   "|---|---|---|---|---|---|---|"]
-        people = recogniser.describe(torch.cat([t for t, _ in kept[True]])[:IDENTITY_FACES])
+        photos, ids = torch.cat([target for target, _ in kept[True]]), faces.split(val=True, real=True)
+        people, points = recogniser.describe(photos[:IDENTITY_FACES]), editor.points_of(ids)
         outside = outside_face(size)
+        usual = measured(editor.points_of(faces.split(val=False)))
+
+        def measures(pictures):
+            pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+            return (measured(landmarks(pixels)) - usual.mean(0)) / usual.std(0)
+
+        def edited(entry, share):
+            parts = zip(kept[True], points.split([len(target) for target, _ in kept[True]]))
+            return torch.cat([retouched(*pair, part, entry, share) for pair, part in parts])
+
         for entry in manifest["directions"]:
-            if entry["name"] not in LABELS:
+            if entry["name"] not in SLIDERS:
                 continue
-            own, (low, high) = LABELS.index(entry["name"]), entry["range"]
-            read, change, far = [], [], []
-            photos = torch.cat([target for target, _ in kept[True]])
-            full = torch.full((len(photos),), float(high))
-            still = torch.zeros(len(photos), dtype=torch.bool)
-            wanted = editor.edited(photos, faces.split(val=True, real=True), still, torch.full((len(photos),), own), full) - photos
-            made = torch.cat([moved(done, entry, 1) - done.reconstruction for _, done in kept[True]])
+            own, (low, high) = SLIDERS.index(entry["name"]), entry["range"]
+            pictures = {share: edited(entry, share) for share in (*STRENGTHS, -0.5, 0.5)}
+            which, steps = torch.full((len(ids),), own), torch.full((len(ids),), float(high))
+            wanted = editor.wanted(photos, points, which, steps)[2] - photos
+            made = pictures[1.0] - photos
             energy = wanted.square().sum()
             share, left = (made * wanted).sum() / energy, (made - wanted).square().sum() / energy
-            for strength in (-1, -0.5, 0.5, 1):
-                edits = torch.cat([moved(done, entry, strength) for _, done in kept[True]])[:IDENTITY_FACES]
-                far.append(f"{distances(people, recogniser.describe(edits)).mean():.2f}")
-            for strength in STRENGTHS:
-                edits = [moved(done, entry, strength).clamp(-1, 1) for _, done in kept[True]]
-                read.append(torch.cat([judge(e) for e in edits]).mean(0))
-                if strength == 1:
-                    pairs = zip(edits, (done.reconstruction.clamp(-1, 1) for _, done in kept[True]))
-                    change = torch.cat([((a - b).abs() * outside).sum((1, 2, 3)) / (3 * outside.sum()) for a, b in pairs])
+            change = (made.abs() * outside).sum((1, 2, 3)) / (3 * outside.sum())
+            far = [distances(people, recogniser.describe(pictures[share][:IDENTITY_FACES])).mean() for share in (-1.0, -0.5, 0.5, 1.0)]
+            far = [f"{distance:.2f}" for distance in far]
+            read = [torch.cat([judge(part) for part in pictures[share].split(20)]).mean(0) for share in STRENGTHS]
             read = torch.stack(read)
             gained = read[-1] - read[0]
             other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(gained[i])))
-            values = ", ".join(f"{float(v):+.2f}" for v in read[:, own])
+            if own < len(LABELS):
+                values = read[:, own]
+            else:
+                values = torch.stack([measures(pictures[share]).mean(0)[own - len(LABELS)] for share in STRENGTHS])
+            values = ", ".join(f"{float(v):+.2f}" for v in values)
             lines.append(
                 f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(gained[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"
             )
@@ -183,14 +203,13 @@ def main():
 
         samples = [np.array(Image.open(args.weights / s["file"]).convert("RGB")) for s in manifest["samples"][:4]]
         photos = torch.from_numpy(np.stack(samples)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        done = model.invert(photos)
-        rows = []
-        for i in range(len(photos)):
-            single = type(done)(*(getattr(done, f)[i : i + 1] for f in done.__dataclass_fields__))
-            for entry in manifest["directions"][:3]:
-                rows.append(torch.cat([moved(single, entry, s)[0] for s in STRENGTHS], 2))
-        picture(torch.cat(rows, 1)).save(args.out.with_name("report-edits.png"), optimize=True)
-    names = ", ".join(e["label"].lower() for e in manifest["directions"][:3])
+        done, points = model.invert(photos), landmarks(np.stack(samples))
+        columns = []
+        for share in STRENGTHS:
+            rows = [retouched(photos, done, points, entry, share) for entry in manifest["directions"][:SHOWN]]
+            columns.append(torch.cat(list(torch.stack(rows, 1).flatten(0, 1)), 1))
+        picture(torch.cat(columns, 2)).save(args.out.with_name("report-edits.png"), optimize=True)
+    names = ", ".join(e["label"].lower() for e in manifest["directions"][:SHOWN])
     lines += ["", "## Edits of generated faces", "", f"Four sample portraits; a row each for {names}, at the seven strengths.", "", "![edits](report-edits.png)", ""]
     args.out.write_text("\n".join(lines), encoding="utf-8")
 

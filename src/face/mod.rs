@@ -19,8 +19,8 @@ mod quad;
 
 pub use align::align;
 pub use finder::{Face, FaceFinder, Warning};
-pub use mesh::POINTS;
-pub use paste::{PasteMode, paste_back};
+pub use mesh::{POINTS, face_points};
+pub use paste::{PasteMode, Rendered, paste_back};
 pub use picture::Picture;
 pub use quad::{Landmarks, Point, Quad};
 
@@ -101,13 +101,8 @@ pub enum FaceError {
         /// Width and height.
         unedited: [usize; 2],
     },
-    /// Only the difference was asked for, without the picture to take it from.
-    #[error(
-        "paste-back: the difference mode needs the unedited face too; pass the reconstruction before the edit"
-    )]
-    NoReference,
     /// A mesh with a wrong number of points.
-    #[error("paste-back: {found} mesh points where {expected} are expected; pass those of the detected face", expected = POINTS)]
+    #[error("face: {found} mesh points where {expected} are expected; pass those of the detected face", expected = POINTS)]
     Points {
         /// Number of points passed.
         found: usize,

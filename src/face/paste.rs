@@ -8,6 +8,7 @@ use super::mesh::OVAL;
 use super::picture::{Picture, Pyramid, to_byte};
 use super::quad::{Point, Quad};
 use super::{FaceError, POINTS};
+use crate::motion::Field;
 
 /// Width of the soft border along the sides of the quad, in sides.
 const FEATHER: f32 = 0.1;
@@ -27,29 +28,42 @@ const DRIFT: f32 = 24.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasteMode {
-    /// The edited face itself, matched in colour along its border. For edits of shape and pose.
+    /// The edited face itself, matched in colour along its border. For edits of shape and pose whose motion is not known.
     Face,
-    /// What the edit changed, added to the photo: keeps pores and grain. For edits of colour and texture.
+    /// The photo's own pixels, moved as the edit moves the face, and what it changed besides added: keeps pores and grain.
     Difference,
+}
+
+/// A rendered face.
+#[derive(Clone, Copy, Debug)]
+pub struct Rendered<'a> {
+    /// The edited face, a square picture of the quad of any size.
+    pub edited: &'a Picture<'a>,
+    /// The same face, unedited but for its motion, in the same size.
+    pub unedited: &'a Picture<'a>,
+    /// From a spot of both to where it is in the quad; `None` if nothing moves.
+    pub motion: Option<&'a Field>,
 }
 
 /// The photo with the edited face in the place of `quad`.
 ///
-/// Both `edited` and `unedited`, the reconstruction before the edit, are square pictures of the quad of any size.
-/// `points`, those of the mesh, narrow the pasted region to face and hair; without them it is the whole quad but for a
-/// soft border. With `unedited`, colours are matched by how the reconstruction differs from the photo, so that an edit
-/// of the colours themselves is kept. Pixels outside the region stay as they are, and so does all alpha.
+/// In [`PasteMode::Face`], `points`, those of the mesh, narrow the pasted region to face and hair; without them, and for a
+/// difference, it is the whole quad but for a soft border. A rebuilt face is matched in colour by how the unedited one
+/// differs from the photo, so that an edit of the colours themselves is kept. Pixels outside the quad stay as they are,
+/// and so does all alpha.
 ///
 /// # Errors
-/// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Points`] for a wrong number of points,
-/// [`FaceError::Sizes`] if the two faces differ in size, and [`FaceError::NoReference`] if [`PasteMode::Difference`] has
-/// no `unedited`.
+/// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Points`] for a wrong number of points, and
+/// [`FaceError::Sizes`] if the two faces differ in size.
 pub fn paste_back(
     photo: &Picture,
     quad: &Quad,
     points: Option<&[Point]>,
-    edited: &Picture,
-    unedited: Option<&Picture>,
+    Rendered {
+        edited,
+        unedited,
+        motion,
+    }: Rendered,
     mode: PasteMode,
 ) -> Result<Picture<'static>, FaceError> {
     if photo.is_empty() || edited.is_empty() {
@@ -60,32 +74,28 @@ pub fn paste_back(
             found: points.len(),
         });
     }
-    if let Some(unedited) = unedited {
-        let sizes = [edited, unedited].map(|p| [p.width(), p.height()]);
-        if sizes[0] != sizes[1] {
-            return Err(FaceError::Sizes {
-                edited: sizes[0],
-                unedited: sizes[1],
-            });
-        }
+    let sizes = [edited, unedited].map(|p| [p.width(), p.height()]);
+    if sizes[0] != sizes[1] {
+        return Err(FaceError::Sizes {
+            edited: sizes[0],
+            unedited: sizes[1],
+        });
     }
-    let mask = Mask::new(quad, points);
+    let mask = Mask::new(quad, points.filter(|_| mode == PasteMode::Face));
     let source = match mode {
         PasteMode::Face => {
-            let drift = Field::drift(photo, quad, unedited.unwrap_or(edited), &mask)?;
+            let drift = drift(photo, quad, unedited, &mask)?;
             Source::Face {
                 face: for_place(edited, quad),
                 drift,
             }
         }
-        PasteMode::Difference => {
-            let unedited = unedited.ok_or(FaceError::NoReference)?;
-            Source::Difference {
-                edited: for_place(edited, quad),
-                unedited: for_place(unedited, quad),
-            }
-        }
+        PasteMode::Difference => Source::Difference {
+            edited: for_place(edited, quad),
+            unedited: for_place(unedited, quad),
+        },
     };
+    let motion = motion.filter(|_| mode == PasteMode::Difference);
     let (width, height) = (photo.width(), photo.height());
     let [left, top, right, bottom] = quad.bounds();
     let range = |low: f32, high: f32, length: usize| {
@@ -96,13 +106,22 @@ pub fn paste_back(
     for y in range(top, bottom, height) {
         for x in range(left, right, width) {
             let uv = quad.locate([x as f32 + 0.5, y as f32 + 0.5]);
-            let alpha = mask.at(uv);
-            if alpha > 0.0 {
-                let pixel = &mut rgba[4 * (y * width + x)..][..3];
-                let change = source.change(uv, pixel);
-                for (value, change) in pixel.iter_mut().zip(change) {
-                    *value = to_byte(f32::from(*value) + alpha * change);
+            let inside = feather(uv);
+            if inside <= 0.0 {
+                continue;
+            }
+            let pixel = &mut rgba[4 * (y * width + x)..][..3];
+            let own = match motion.map(|motion| motion.at(uv)) {
+                None => [pixel[0], pixel[1], pixel[2]].map(f32::from),
+                Some([right, down]) => {
+                    let from = [uv[0] + inside * right, uv[1] + inside * down];
+                    photo.bilinear(quad.at(from))
                 }
+            };
+            let alpha = inside * mask.at(uv);
+            let change = source.change(uv, own);
+            for ((value, own), change) in pixel.iter_mut().zip(own).zip(change) {
+                *value = to_byte(own + alpha * change);
             }
         }
     }
@@ -127,7 +146,7 @@ fn colour(picture: &Picture, [u, v]: Point) -> [f32; 3] {
 enum Source<'a> {
     Face {
         face: Picture<'a>,
-        drift: Field,
+        drift: Grid<3>,
     },
     Difference {
         edited: Picture<'a>,
@@ -136,12 +155,12 @@ enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// What is to be added to `pixel` of the photo, at `uv` in the quad, where the mask is full.
-    fn change(&self, uv: Point, pixel: &[u8]) -> [f32; 3] {
+    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full.
+    fn change(&self, uv: Point, own: [f32; 3]) -> [f32; 3] {
         match self {
             Source::Face { face, drift } => {
                 let (face, drift) = (colour(face, uv), drift.at(uv));
-                std::array::from_fn(|i| face[i] + drift[i] - f32::from(pixel[i]))
+                std::array::from_fn(|i| face[i] + drift[i] - own[i])
             }
             Source::Difference { edited, unedited } => {
                 let (edited, unedited) = (colour(edited, uv), colour(unedited, uv));
@@ -182,7 +201,14 @@ fn cells() -> impl Iterator<Item = Point> {
     (0..GRID * GRID).map(|i| [i % GRID, i / GRID].map(|i| (i as f32 + 0.5) / GRID as f32))
 }
 
-/// How much of a pasted picture shows, 0..=1.
+/// How far from the sides of the quad: 0 outside it and on them, 1 beyond the soft border.
+fn feather([u, v]: Point) -> f32 {
+    let depth = u.min(1.0 - u).min(v).min(1.0 - v);
+    let t = (depth / FEATHER).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// The region of a face within its quad.
 struct Mask {
     region: Option<Grid<1>>,
 }
@@ -200,19 +226,9 @@ impl Mask {
         Mask { region }
     }
 
-    /// Value at `[u, v]` in the quad, 0 outside it.
-    fn at(&self, [u, v]: Point) -> f32 {
-        let depth = u.min(1.0 - u).min(v).min(1.0 - v);
-        if depth <= 0.0 {
-            return 0.0;
-        }
-        let t = (depth / FEATHER).min(1.0);
-        t * t
-            * (3.0 - 2.0 * t)
-            * self
-                .region
-                .as_ref()
-                .map_or(1.0, |region| region.at([u, v])[0])
+    /// 1 in the region, falling to 0 around it; 1 everywhere if no region is known.
+    fn at(&self, uv: Point) -> f32 {
+        self.region.as_ref().map_or(1.0, |region| region.at(uv)[0])
     }
 }
 
@@ -241,66 +257,56 @@ fn contains(polygon: &[Point], [x, y]: Point) -> bool {
     crossed.count() % 2 == 1
 }
 
-/// A smooth colour offset.
-struct Field(Grid<3>);
-
-impl Field {
-    /// How the photo differs from `reference` along the border of the mask, carried smoothly over the whole quad. What
-    /// differs in content rather than in tint hardly counts.
-    fn drift(
-        photo: &Picture,
-        quad: &Quad,
-        reference: &Picture,
-        mask: &Mask,
-    ) -> Result<Field, FaceError> {
-        let place = align(photo, quad, GRID)?;
-        let side = reference.width().max(reference.height()) as f32;
-        let pyramid = Pyramid::new(reference.view());
-        let square = Quad::new([side / 2.0, side / 2.0], [side / 2.0, 0.0]);
-        let samples: Vec<_> = square
+/// How the photo differs from `reference` along the border of the mask, carried smoothly over the whole quad. What
+/// differs in content rather than in tint hardly counts.
+fn drift(
+    photo: &Picture,
+    quad: &Quad,
+    reference: &Picture,
+    mask: &Mask,
+) -> Result<Grid<3>, FaceError> {
+    let place = align(photo, quad, GRID)?;
+    let side = reference.width().max(reference.height()) as f32;
+    let pyramid = Pyramid::new(reference.view());
+    let square = Quad::new([side / 2.0, side / 2.0], [side / 2.0, 0.0]);
+    let samples: Vec<_> = square
+        .iter()
+        .flat_map(|square| pyramid.sample(square, GRID))
+        .collect();
+    let [width, height] = [photo.width() as f32, photo.height() as f32];
+    let mut differences = Vec::with_capacity(GRID * GRID);
+    let mut weights = Vec::with_capacity(GRID * GRID);
+    for ((cell, sample), pixel) in cells().zip(samples).zip(place.rgba().chunks_exact(4)) {
+        let [x, y] = quad.at(cell);
+        let inside = (0.0..width).contains(&x) && (0.0..height).contains(&y);
+        let alpha = feather(cell) * mask.at(cell);
+        let on_ring = inside && alpha > 0.05 && alpha < 0.95;
+        let sample = sample.unwrap_or_default();
+        differences.push(std::array::from_fn::<f32, 3, _>(|i| {
+            f32::from(pixel[i]) - sample[i]
+        }));
+        weights.push(if on_ring { 1.0 } else { 0.0 });
+    }
+    let typical: [f32; 3] = std::array::from_fn(|i| median(differences.iter().zip(&weights), i));
+    for (weight, difference) in weights.iter_mut().zip(&differences) {
+        let distance: f32 = (0..3).map(|i| (difference[i] - typical[i]).powi(2)).sum();
+        *weight *= (-distance / (2.0 * DRIFT * DRIFT)).exp();
+    }
+    let sigma = MATCH_RADIUS * GRID as f32;
+    let mut planes: [Vec<f32>; 3] = std::array::from_fn(|i| {
+        differences
             .iter()
-            .flat_map(|square| pyramid.sample(square, GRID))
-            .collect();
-        let [width, height] = [photo.width() as f32, photo.height() as f32];
-        let mut differences = Vec::with_capacity(GRID * GRID);
-        let mut weights = Vec::with_capacity(GRID * GRID);
-        for ((cell, sample), pixel) in cells().zip(samples).zip(place.rgba().chunks_exact(4)) {
-            let [x, y] = quad.at(cell);
-            let inside = (0.0..width).contains(&x) && (0.0..height).contains(&y);
-            let alpha = mask.at(cell);
-            let on_ring = inside && alpha > 0.05 && alpha < 0.95;
-            let sample = sample.unwrap_or_default();
-            differences.push(std::array::from_fn::<f32, 3, _>(|i| {
-                f32::from(pixel[i]) - sample[i]
-            }));
-            weights.push(if on_ring { 1.0 } else { 0.0 });
-        }
-        let typical: [f32; 3] =
-            std::array::from_fn(|i| median(differences.iter().zip(&weights), i));
-        for (weight, difference) in weights.iter_mut().zip(&differences) {
-            let distance: f32 = (0..3).map(|i| (difference[i] - typical[i]).powi(2)).sum();
-            *weight *= (-distance / (2.0 * DRIFT * DRIFT)).exp();
-        }
-        let sigma = MATCH_RADIUS * GRID as f32;
-        let mut planes: [Vec<f32>; 3] = std::array::from_fn(|i| {
-            differences
-                .iter()
-                .zip(&weights)
-                .map(|(difference, weight)| weight * (difference[i] - typical[i]))
-                .collect()
-        });
-        for plane in planes.iter_mut().chain([&mut weights]) {
-            blur(plane, GRID, sigma);
-        }
-        // Where no border is near, the typical difference holds.
-        let cell =
-            |at: usize| std::array::from_fn(|i| typical[i] + planes[i][at] / (weights[at] + 0.02));
-        Ok(Field(Grid((0..GRID * GRID).map(cell).collect())))
+            .zip(&weights)
+            .map(|(difference, weight)| weight * (difference[i] - typical[i]))
+            .collect()
+    });
+    for plane in planes.iter_mut().chain([&mut weights]) {
+        blur(plane, GRID, sigma);
     }
-
-    fn at(&self, uv: Point) -> [f32; 3] {
-        self.0.at(uv)
-    }
+    // Where no border is near, the typical difference holds.
+    let cell =
+        |at: usize| std::array::from_fn(|i| typical[i] + planes[i][at] / (weights[at] + 0.02));
+    Ok(Grid((0..GRID * GRID).map(cell).collect()))
 }
 
 /// Median of one channel of the differences with a weight; 0 if there are none.

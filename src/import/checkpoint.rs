@@ -401,6 +401,7 @@ impl<R: Read + Seek> Conversion<R> {
             tensors: packed.tensors,
             shards: packed.shards,
             directions,
+            face_shape: None,
             provenance: "Imported from a checkpoint supplied by the user".to_owned(),
             licence: "Not stated in the checkpoint; the terms of its authors apply".to_owned(),
             model_card: None,
@@ -477,6 +478,7 @@ impl Explorer {
                     tensor: tensor.name.clone(),
                 },
                 motion: None,
+                change: None,
                 range: Self::RANGE,
                 styles: self.styles,
             };

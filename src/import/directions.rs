@@ -97,6 +97,7 @@ impl DirectionFile {
                         tensor: tensor.name.clone(),
                     },
                     motion: None,
+                    change: None,
                     range: naming.range,
                     styles: [0, styles],
                 };
@@ -416,6 +417,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             group: preset.group.to_owned(),
             kind: kind(preset.component),
             motion: None,
+            change: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
             styles: preset.styles,
         });
@@ -425,6 +427,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
         group: "Explore".to_owned(),
         kind: kind(component),
         motion: None,
+        change: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],
         styles: [0, styles],
     });

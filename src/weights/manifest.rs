@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::codec::{Dtype, Tensor, channels, decode};
 use super::error::WeightsError;
 use super::layout::expected_tensors;
-use crate::config::ModelConfig;
+use crate::{config::ModelConfig, face::PasteMode, motion::POINTS};
 
 /// Version of the format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -42,6 +42,10 @@ pub struct Manifest {
     pub shards: Vec<ShardEntry>,
     /// Edits that the model offers.
     pub directions: Vec<Direction>,
+    /// Tensor `[68, 2]`: the face on which motions and changes of directions are laid out, as its points in sides of the
+    /// picture (see [`crate::motion`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face_shape: Option<String>,
     /// Where the weights come from.
     pub provenance: String,
     /// Terms under which they may be used.
@@ -93,10 +97,13 @@ pub struct Direction {
     /// How the edit is computed.
     #[serde(flatten)]
     pub kind: DirectionKind,
-    /// Tensor `[2, inject_size, inject_size]` of how strength 1 moves an aligned face: how far to the right and down of each
-    /// cell of the injection layer its compensation is read, in sides of the picture. Nothing moves without it.
+    /// Tensor `[68, 2]`: how far strength 1 moves the points of a face, in sides of the picture. Nothing moves without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<String>,
+    /// Tensor `[channels, inject_size, inject_size]`: what strength 1 adds to the features at the injection layer, on the
+    /// face of [`Manifest::face_shape`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// Smallest and largest strength offered.
     pub range: [f32; 2],
     /// Styles that change, first and one past the last.
@@ -142,6 +149,7 @@ struct RawManifest {
     shards: Vec<ShardEntry>,
     #[serde(default)]
     directions: Vec<Direction>,
+    face_shape: Option<String>,
     provenance: String,
     licence: String,
     model_card: Option<String>,
@@ -205,6 +213,7 @@ impl Manifest {
             tensors: raw.tensors,
             shards: raw.shards,
             directions: raw.directions,
+            face_shape: raw.face_shape,
             provenance: raw.provenance,
             licence: raw.licence,
             model_card: raw.model_card,
@@ -226,6 +235,14 @@ impl Manifest {
         Ok(json)
     }
 
+    /// How edits of this model are best put into a photo: as a difference where it is known how they move a face.
+    pub fn paste_mode(&self) -> PasteMode {
+        match self.face_shape {
+            Some(_) => PasteMode::Difference,
+            None => PasteMode::Face,
+        }
+    }
+
     /// Tensors that the directions use, by name.
     pub fn direction_tensors(&self) -> HashSet<String> {
         self.directions
@@ -238,8 +255,10 @@ impl Manifest {
                         .to_vec(),
                 };
                 names.extend(direction.motion.clone());
+                names.extend(direction.change.clone());
                 names
             })
+            .chain(self.face_shape.clone())
             .collect()
     }
 
@@ -450,6 +469,17 @@ impl Manifest {
                 format!("more than {MAX_DIRECTIONS}"),
             ));
         }
+        if let Some(name) = &self.face_shape {
+            let error = |problem: String| WeightsError::manifest("face_shape", problem);
+            let shape = tensors.get(name.as_str()).copied();
+            let shape =
+                shape.ok_or_else(|| error(format!("{name:?} is not in the tensor table")))?;
+            if shape != [POINTS, 2] {
+                return Err(error(format!(
+                    "tensor {name:?} has shape {shape:?} instead of [{POINTS}, 2]"
+                )));
+            }
+        }
         let (width, styles) = (self.config.style_dim, self.config.styles());
         let mut names = HashSet::new();
         for (index, direction) in self.directions.iter().enumerate() {
@@ -482,11 +512,22 @@ impl Manifest {
                     .copied()
                     .ok_or_else(|| error(format!("its tensor {name:?} is not in the tensor table")))
             };
-            if let Some(motion) = &direction.motion {
-                let (shape, side) = (shape_of(motion)?, self.config.inject_size);
-                if shape != [2, side, side] {
+            let side = self.config.inject_size;
+            let channels = self.config.channels_at(side);
+            for (name, expected) in [
+                (&direction.motion, vec![POINTS, 2]),
+                (&direction.change, vec![channels, side, side]),
+            ] {
+                let Some(name) = name else { continue };
+                let shape = shape_of(name)?;
+                if shape != expected {
                     return Err(error(format!(
-                        "tensor {motion:?} has shape {shape:?} instead of [2, {side}, {side}]"
+                        "tensor {name:?} has shape {shape:?} instead of {expected:?}"
+                    )));
+                }
+                if self.face_shape.is_none() {
+                    return Err(error(format!(
+                        "{name:?} needs the manifest's \"face_shape\""
                     )));
                 }
             }

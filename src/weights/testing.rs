@@ -59,6 +59,7 @@ pub(crate) fn tiny_model(dtype: Dtype) -> (Manifest, Vec<WeightsFile>) {
         tensors: packed.tensors,
         shards: packed.shards,
         directions: Vec::new(),
+        face_shape: None,
         provenance: "test values".to_owned(),
         licence: "none needed".to_owned(),
         model_card: None,

@@ -301,7 +301,9 @@ fn tiny_with_directions() -> (Manifest, WeightsFile) {
     let mut packer = ShardPacker::extending("directions", manifest.shards.len());
     for (name, shape) in [
         ("directions.smile", vec![1, 4]),
-        ("directions.smile.motion", vec![2, 8, 8]),
+        ("directions.smile.motion", vec![68, 2]),
+        ("directions.smile.change", vec![4, 8, 8]),
+        ("face.shape", vec![68, 2]),
         ("ganspace.comp", vec![3, 1, 4]),
         ("ganspace.mean", vec![1, 4]),
         ("ganspace.std", vec![3]),
@@ -315,11 +317,12 @@ fn tiny_with_directions() -> (Manifest, WeightsFile) {
     manifest.shards.extend(packed.shards);
     manifest.directions = serde_json::from_value(json!([
         {"name": "smile", "label": "Smile", "group": "Expression", "kind": "linear", "tensor": "directions.smile",
-         "motion": "directions.smile.motion", "range": [-3, 3], "styles": [0, 6]},
+         "motion": "directions.smile.motion", "change": "directions.smile.change", "range": [-3, 3], "styles": [0, 6]},
         {"name": "beard", "label": "Beard", "group": "Face", "kind": "ganspace", "basis": "ganspace", "component": 2,
          "range": [-20, 20], "styles": [2, 4]},
     ]))
     .unwrap();
+    manifest.face_shape = Some("face.shape".to_owned());
     (manifest, packed.last_shard.unwrap())
 }
 
@@ -329,9 +332,9 @@ fn directions_are_checked() {
     let parsed = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
     assert_eq!(parsed, manifest);
     let tensors: Vec<_> = manifest.decode_shard(1, &shard.bytes).unwrap().collect();
-    assert_eq!(tensors.len(), 5);
+    assert_eq!(tensors.len(), 7);
 
-    let cases: [Case<Value>; 12] = [
+    let cases: [Case<Value>; 13] = [
         (
             |d| d[0]["name"] = json!("a b"),
             "directions[0] \"a b\": names",
@@ -354,7 +357,11 @@ fn directions_are_checked() {
         ),
         (
             |d| d[0]["motion"] = json!("ganspace.std"),
-            "has shape [3] instead of [2, 8, 8]",
+            "has shape [3] instead of [68, 2]",
+        ),
+        (
+            |d| d[0]["change"] = json!("directions.smile.motion"),
+            "has shape [68, 2] instead of [4, 8, 8]",
         ),
         (|d| d[0]["range"] = json!([1, 3]), "range [1, 3]"),
         (|d| d[0]["range"] = json!([-1e39, 3]), "range"),
@@ -377,6 +384,19 @@ fn directions_are_checked() {
         change(&mut json["directions"]);
         let error = Manifest::parse(&serde_json::to_vec(&json).unwrap()).expect_err(part);
         assert!(error.to_string().contains(part), "{error}");
+    }
+    for (shape, part) in [
+        (None, "needs the manifest's \"face_shape\""),
+        (
+            Some("nowhere"),
+            "face_shape: \"nowhere\" is not in the tensor table",
+        ),
+        (Some("ganspace.std"), "has shape [3] instead of [68, 2]"),
+    ] {
+        let mut changed = manifest.clone();
+        changed.face_shape = shape.map(str::to_owned);
+        let error = changed.to_json().expect_err(part).to_string();
+        assert!(error.contains(part), "{error}");
     }
 }
 
@@ -551,7 +571,7 @@ fn extending_a_directory_keeps_the_old_one_on_failure() {
     );
     let dir = WeightsDir::open(&scratch.0).unwrap();
     assert_eq!(dir.manifest(), &extended);
-    assert_eq!(dir.read_shard(1).unwrap().len(), 5);
+    assert_eq!(dir.read_shard(1).unwrap().len(), 7);
 }
 
 /// SHA-256 over the lines `name<tab>1x2x3` in order of name.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes final_trace.safetensors: the bundled weights on three of their own sample portraits, in PyTorch f32.
 
-`<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction` and `<n>.edit.smile` (half of the
-range's upper end) as f16 pictures [3,S,S] in [-1,1], not clamped; n is 01, 02, 03, the picture weights/samples/<n>.png.
+`<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and `<n>.unedited.smile`
+(half of the range's upper end, on an average face) as f16 pictures [3,S,S] in [-1,1], not clamped; n is 01, 02, 03, the picture weights/samples/<n>.png.
 usage: make_final.py      (needs training/requirements.txt)
 """
 
@@ -28,16 +28,16 @@ def main():
     model, manifest, tensors = weights.load_model(ROOT / "weights")
     smile = next(d for d in manifest["directions"] if d["name"] == "smile")
     half = smile["range"][1] / 2
-    delta, motion = (part(manifest, tensors, "smile", half) for part in (weights.shift, weights.motion))
     trace = {}
     for name in ("01", "02", "03"):
         pixels = np.array(Image.open(ROOT / "weights" / "samples" / f"{name}.png").convert("RGB"))
         photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.no_grad():
             done = model.invert(photo)
-            edited = model.edit(done, delta, motion)
+            edited, unedited, _ = weights.edit(model, manifest, tensors, done, {"smile": half})
         trace |= {f"{name}.codes": done.codes, f"{name}.wp": done.wp}
-        pictures = {"discrepancy": done.discrepancy, "reconstruction": done.reconstruction, "edit.smile": edited}
+        pictures = {"discrepancy": done.discrepancy, "reconstruction": done.reconstruction, "edit.smile": edited,
+                    "unedited.smile": unedited}
         trace |= {f"{name}.{key}": value.half() for key, value in pictures.items()}
     save_file({k: v.squeeze(0).contiguous() for k, v in trace.items()}, HERE / "final_trace.safetensors")
 

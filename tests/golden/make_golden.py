@@ -20,7 +20,7 @@ from torch import nn
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "training"))
 
-from sdic import ModelConfig, Sdic, layers, weights  # noqa: E402
+from sdic import ModelConfig, Sdic, layers, motion, weights  # noqa: E402
 from sdic.config import DicnConfig, DipnConfig, EncoderConfig  # noqa: E402
 from sdic.dicn import LatentFusion  # noqa: E402
 from sdic.dipn import ContextFusion  # noqa: E402
@@ -91,22 +91,24 @@ def tiny_model():
     model = fill(Sdic(TINY), "tiny.")
     extra = {
         "directions.tilt": random("tilt", 1, TINY.style_dim),
-        "directions.tilt.motion": 0.03 * random("motion", 2, TINY.inject_size, TINY.inject_size),
+        "directions.tilt.motion": 0.02 * random("motion", motion.POINTS, 2),
+        "directions.tilt.change": random("change", TINY.inject_channels, TINY.inject_size, TINY.inject_size),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
         "basis.std": 1 + 0.2 * random("std", 4).abs(),
+        "face.shape": 0.5 + 0.15 * random("shape", motion.POINTS, 2),
     }
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
-         "motion": "directions.tilt.motion", "range": [-3, 3], "styles": [0, TINY.styles]},
+         "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3], "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
-         "range": [-2, 2], "styles": [1, 4]},
+         "change": "directions.tilt.change", "range": [-2, 2], "styles": [1, 4]},
         {"name": "third", "label": "Third component", "group": "Explore", "kind": "ganspace", "basis": "basis",
          "component": 2, "styles": [2, 5], "range": [-4, 4]},
     ]
     about = {
-        "name": "golden-tiny", "title": "Tiny random model for tests",
+        "name": "golden-tiny", "face_shape": "face.shape", "title": "Tiny random model for tests",
         "provenance": "Random values from tests/golden/make_golden.py; not trained.", "licence": "MIT OR Apache-2.0",
     }
     tensors = weights.model_tensors(model) | extra
@@ -163,11 +165,18 @@ def tiny_model():
         return delta
 
     edits = {"tilt": 1.5, "bend": -1.0, "third": 2.0}
-    motion = 1.5 * extra["directions.tilt.motion"]
-    for name, strength in edits.items():
-        trace[f"edit.{name}"] = model.edit(inversion, shifted(name, strength), motion if name == "tilt" else None)
-    trace["edit.tilt+bend"] = model.edit(inversion, shifted("tilt", 1.5) + shifted("bend", -1.0), motion)
-    trace["edit.none"] = model.edit(inversion, torch.zeros_like(inversion.wp))
+    points = extra["face.shape"][None] + 0.02 * random("points", 1, motion.POINTS, 2)
+    about["directions"] = directions
+
+    def edit(points=None, **strengths):
+        return weights.edit(model, about, tensors, inversion, strengths, points)
+
+    trace["points"] = points
+    trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"] = edit(points, tilt=1.5)
+    trace["edit.bend"], _, _ = edit(points, bend=-1.0)
+    trace["edit.tilt+bend"], trace["unedited.tilt+bend"], _ = edit(tilt=1.5, bend=-1.0)
+    trace["edit.third"], _ = model.edit(inversion, shifted("third", edits["third"]))
+    trace["edit.none"], _ = model.edit(inversion, torch.zeros_like(inversion.wp))
     # The published rule for one direction: the residual itself on top of the edited G_R.
     codes = inversion.wp + shifted("tilt", 1.5)
     features, skip = model.decoder.head(codes)
@@ -223,7 +232,11 @@ def layer_cases():
     case("squeeze_excite", layers.SqueezeExcite(20), random("se", 2, 20, 5, 5))
     case("style_head", StyleHead(6, 5, 10, 8), x)
     plain("upsample_add", upsample_add, random("coarse", 2, 6, 4, 4), x)
-    plain("warp", layers.warp, random("warped", 1, 3, 6, 9), 0.3 * random("motion", 1, 2, 6, 9))
+    plain("warp", layers.warp, random("warped", 1, 3, 6, 6), 0.3 * random("motion", 1, 2, motion.GRID, motion.GRID))
+    shape = 0.5 + 0.15 * random("shape", 1, motion.POINTS, 2)
+    points = shape + 0.03 * random("points", 1, motion.POINTS, 2)
+    shifts = 0.03 * random("shifts", 1, motion.POINTS, 2)
+    plain("fields", lambda p, s, t: torch.cat(motion.fields(p, s, t[0]), 1), points, shifts, shape)
     plain("resize_down", lambda t: layers.resize(t, 5), x)
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)

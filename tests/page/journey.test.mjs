@@ -83,17 +83,45 @@ test("a photo is aligned, inverted and shown, stage by stage", async () => {
   console.log(`bundled model, CPU: ${timing}`);
 });
 
-test("compensation brings the reconstruction closer to the original", async () => {
-  const { page } = visitor;
+/**
+ * Every view, by the keys that show them.
+ * @param {import("playwright-core").Page} page
+ */
+async function allViews(page) {
   /** @type {Record<string, Awaited<ReturnType<typeof pixels>>>} */
   const shown = {};
-  for (const [key, name] of [["2", "compensated"], ["3", "plain"], ["4", "discrepancy"], ["5", "original"]]) {
+  for (const [key, name] of [["1", "edited"], ["2", "compensated"], ["3", "plain"], ["4", "discrepancy"], ["5", "original"]]) {
     await page.keyboard.press(key);
     shown[name] = await pixels(page);
   }
   await page.keyboard.press("1");
-  const { width, height } = shown.compensated;
-  assert.deepEqual([shown.original.width, shown.original.height], [width, height]);
+  return shown;
+}
+
+test("edits go onto the photo's own pixels, or onto the rebuilt face", async () => {
+  const { page } = visitor;
+  const onPhoto = await allViews(page);
+  assert.ok(onPhoto.original.width > 2 * onPhoto.compensated.width, "the face in all its detail");
+  assert.equal(difference(onPhoto.edited, onPhoto.original), 0, "nothing is lost while no slider is moved");
+  await page.selectOption("#paste-mode", "face");
+  const shows = (/** @type {number} */ width) => {
+    return page.waitForFunction((width) => /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after")).width === width, width);
+  };
+  await shows(onPhoto.compensated.width);
+  const rebuilt = await allViews(page);
+  assert.equal(difference(rebuilt.edited, rebuilt.compensated), 0, "the reconstruction while no slider is moved");
+  await page.selectOption("#paste-mode", "difference");
+  await shows(onPhoto.original.width);
+  assert.equal(difference((await allViews(page)).edited, onPhoto.edited), 0, "back again");
+});
+
+test("compensation brings the reconstruction closer to the original", async () => {
+  const { page } = visitor;
+  await page.selectOption("#paste-mode", "face"); // the original at the model's size
+  await page.waitForTimeout(500);
+  const shown = await allViews(page);
+  await page.selectOption("#paste-mode", "difference");
+  await page.waitForTimeout(500);
   const [plain, compensated] = [shown.plain, shown.compensated].map((picture) => difference(picture, shown.original));
   console.log(`mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
   assert.ok(compensated < plain, `compensated ${compensated} against plain ${plain}`);

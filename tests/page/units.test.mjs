@@ -50,14 +50,17 @@ function scheduler(cost) {
   const calls = [];
   /** @type {{ strength: number, full: boolean }[]} */
   const shown = [];
-  let [idle, callOff] = [() => {}, () => {}];
+  let [idle, callOff, strength] = [() => {}, () => {}, 0];
   const subject = new EditScheduler({
     imageSize: 256,
     smallestPreview: 64,
     edit({ smile }, size = 256) {
       calls.push({ strength: smile, size });
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(resolve, cost(size, smile), { strength: smile });
+        const timer = setTimeout(() => {
+          strength = smile;
+          resolve();
+        }, cost(size, smile));
         callOff = () => {
           clearTimeout(timer);
           reject(new Failure({ code: "superseded", message: "called off" }));
@@ -65,7 +68,7 @@ function scheduler(cost) {
       });
     },
     callOff: () => callOff(),
-    onPicture: (picture, full) => shown.push({ strength: /** @type {any} */ (picture).strength, full }),
+    onPicture: (full) => shown.push({ strength, full }),
     onFailure: (failure) => assert.fail(String(failure)),
     onBusy: (busy) => !busy && idle(),
   });

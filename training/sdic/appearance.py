@@ -3,6 +3,7 @@
 Shape (dlib's 68 points) and texture (the picture warped to the mean shape) depend linearly on the labels; the
 amplitude of fine detail depends on them exponentially, as in Tiddeman, Burt, Perrett 2001. A photo is edited by warping
 it by the change of shape and adding the change of texture. Glasses, which differ too much for a mean, are drawn.
+Measures of the shape itself, such as how far the mouth is open, serve as labels too.
 """
 
 from __future__ import annotations
@@ -12,79 +13,39 @@ import torch
 import torch.nn.functional as F
 
 from .data import LABELS, Faces
+from .motion import controls, fields, grid, mirrored, sample, spline
 
-COARSE = 32  # warps are computed on a grid of this many points a side, then enlarged
-SMOOTHING = 1e-3  # of the thin-plate spline, against the jitter of single points
 RIDGE = 0.02
 INK = -0.85  # shade of the glasses
 DETAIL = 0.02  # width of the blur that parts detail from the rest, in picture sides
 
-# The index of every point's mirror image among dlib's 68.
-MIRROR = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
-     41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-)
+
+def distance(points, a, b):
+    """Mean distance [n] between the points numbered `a` and those numbered `b`."""
+    return (points[:, a] - points[:, b]).norm(dim=2).mean(1)
+
+
+# Measures of points [n,68,2], in distances between the eyes.
+MEASURES = {
+    "mouth": lambda p: distance(p, [61, 62, 63], [67, 66, 65]),
+    "eyes": lambda p: distance(p, [37, 38, 43, 44], [41, 40, 47, 46]),
+    "brows": lambda p: (p[:, 36:48].mean(1) - p[:, 17:27].mean(1))[:, 1],
+    "slim": lambda p: -distance(p, [3, 4, 5], [13, 12, 11]),
+}
+SLIDERS = (*LABELS, *MEASURES)
+
 # How much more than the fit a standard deviation moves: noise in the labels flattens the fit.
 EMPHASIS = {"age": 1.6, "pitch": 2.0}
 # Lower and upper end of every label's edits, in standard deviations: what the sliders offer.
-REACH = {"smile": (-2.5, 2.5), "age": (-2.5, 2.5), "gender": (-2.2, 2.2), "yaw": (-1.5, 1.5), "pitch": (-2.5, 2.5), "glasses": (0.0, 1.0)}
+REACH = {"smile": (-1.5, 2.0), "age": (-2.5, 2.5), "gender": (-2.2, 2.2), "yaw": (-1.5, 1.5), "pitch": (-2.5, 2.5), "glasses": (0.0, 1.0),
+         "mouth": (-1.2, 1.6), "eyes": (-2.0, 2.0), "brows": (-2.0, 2.0), "slim": (-2.0, 2.0)}
 STEADY = [*range(27, 31), *range(36, 48)]  # bridge of the nose and eyes: what an expression leaves in place
 
 
-def mirrored(points):
-    """The points [...,68,2] of the mirrored picture."""
-    flipped = points[..., MIRROR, :].clone()
-    flipped[..., 0] = 1 - flipped[..., 0]
-    return flipped
-
-
-def border(device):
-    """Points on the picture's border, which warps keep in place, [16,2]."""
-    side = torch.linspace(0, 1, 5, device=device)[:-1]
-    zero, one = torch.zeros_like(side), torch.ones_like(side)
-    return torch.stack([torch.cat([side, one, 1 - side, zero]), torch.cat([zero, side, one, 1 - side])], 1)
-
-
-def controls(points):
-    """The 68 points, four on the forehead, and the border, [n,88,2]."""
-    up = points[:, 17:27].mean(1, keepdim=True) - points[:, 33:34]
-    forehead = points[:, [18, 20, 23, 25]] + 0.8 * up
-    return torch.cat([points, forehead, border(points.device).expand(len(points), -1, -1)], 1)
-
-
-def grid(size: int, device):
-    """Pixel centres [size,size,2] of the unit square, x first."""
-    at = (torch.arange(size, device=device) + 0.5) / size
-    y, x = torch.meshgrid(at, at, indexing="ij")
-    return torch.stack([x, y], -1)
-
-
-def spline(at, values, size: int):
-    """Thin-plate spline through `values` [n,P,k] at points [n,P,2], on a size x size grid, [n,k,size,size]."""
-
-    def kernel(a, b):
-        square = (a[:, :, None] - b[:, None]).square().sum(-1)
-        return square * (square + 1e-9).log()
-
-    def affine(a):
-        return F.pad(a, (1, 0), value=1.0)
-
-    n, count, _ = at.shape
-    spots = grid(COARSE, at.device).view(1, -1, 2).expand(n, -1, -1)
-    system = torch.zeros(n, count + 3, count + 3, device=at.device)
-    system[:, :count, :count] = kernel(at, at) + SMOOTHING * torch.eye(count, device=at.device)
-    system[:, :count, count:] = affine(at)
-    system[:, count:, :count] = affine(at).mT
-    weights = torch.linalg.solve(system, F.pad(values, (0, 0, 0, 3)))
-    found = torch.cat([kernel(spots, at), affine(spots)], 2) @ weights
-    coarse = found.mT.reshape(n, -1, COARSE, COARSE)
-    return F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=False)
-
-
-def sample(images, flow):
-    """Images [n,c,S,S] read where `flow` [n,2,S,S], in picture sides, points from every pixel."""
-    spots = grid(flow.shape[-1], flow.device) + flow.permute(0, 2, 3, 1)
-    return F.grid_sample(images, 2 * spots - 1, mode="bicubic", padding_mode="reflection", align_corners=False)
+def measured(points):
+    """MEASURES of points [n,68,2], [n,4]."""
+    apart = (points[:, 36:42].mean(1) - points[:, 42:48].mean(1)).norm(dim=1)
+    return torch.stack([measure(points) / apart for measure in MEASURES.values()], 1)
 
 
 def blur(images, sigma: float):
@@ -114,7 +75,7 @@ def without_motion(shifts, points):
 
 
 class Appearance:
-    """`shape` [68,2] is the mean; the change with each label is `shapes` [6,68,2] and `maps` [6,5,S,S], the latter on
+    """`shape` [68,2] is the mean; the change with each slider is `shapes` [10,68,2] and `maps` [10,5,S,S], the latter on
     the mean shape: colour added, logarithm of detail, and opacity of what is drawn over the face in black."""
 
     def __init__(self, shape, shapes, maps):
@@ -125,49 +86,52 @@ class Appearance:
 
     @classmethod
     def fit(cls, faces: Faces, points, batch: int = 64):
-        """From all training pictures and their mirror images, real ones weighted to half; `points` are of all pictures."""
+        """From all training pictures and their mirror images, real ones weighted to half; `points` are of all pictures.
+
+        Labels are fitted as if there were no measures, a smile opens the mouth; measures as they vary under equal labels.
+        """
         ids, yaw, size = faces.split(val=False), LABELS.index("yaw"), faces.pixels.shape[1]
         points, real = points[ids], torch.from_numpy(faces.real[ids]).float()
         labels = faces.standard_labels(ids)
         labels[:, yaw] += float(faces.mean[yaw] / faces.std[yaw])  # zero is frontal
+        measures = measured(points)
+        measures = ((measures - measures.mean(0)) / measures.std(0)).clamp(-3, 3)
         sides = []
         for turned in (labels, labels * torch.tensor([-1.0 if name == "yaw" else 1.0 for name in LABELS])):
-            sides.append(torch.cat([torch.ones(len(ids), 1), real[:, None] - real.mean(), turned], 1))
+            sides.append(torch.cat([torch.ones(len(ids), 1), real[:, None] - real.mean(), turned, measures], 1))
         weight = torch.where(real > 0, 0.5 / real.mean(), 0.5 / (1 - real.mean()))[:, None]
         gram = sum(side.T @ (weight * side) for side in sides) / (2 * len(ids))
-        solve = torch.linalg.inv(gram + RIDGE * torch.eye(len(gram))) / (2 * len(ids))
+        gram += RIDGE * torch.eye(len(gram))
+        plain = 2 + len(LABELS)
+        solve = torch.linalg.inv(gram)
+        solve[:plain] = F.pad(torch.linalg.inv(gram[:plain, :plain]), (0, len(MEASURES)))
+        solve /= 2 * len(ids)
         pair = [(weight * side).T for side in sides]
         shapes = (solve @ (pair[0] @ points.flatten(1) + pair[1] @ mirrored(points).flatten(1))).view(-1, 68, 2)
         mean = shapes[0]
         moments = torch.zeros(len(gram), 4, size, size)
         for part in torch.arange(len(ids)).split(batch):
             at = controls(mean[None]).expand(len(part), -1, -1)
-            flow = spline(at, controls(points[part]) - at, size)
-            texture = sample(faces.images(ids[part]), flow).clamp(-1, 1)
+            texture = sample(faces.images(ids[part]), spline(at, controls(points[part]) - at)).clamp(-1, 1)
             maps = torch.cat([texture, log_detail(texture)], 1)
             moments += torch.tensordot(pair[0][:, part], maps, 1) + torch.tensordot(pair[1][:, part], maps.flip(3), 1)
         maps = F.pad(torch.tensordot(solve, moments, 1)[2:] * face_mask(mean, size), (0, 0, 0, 0, 0, 1))
-        shapes = torch.stack([s if name in ("yaw", "pitch") else without_motion(s, mean) for name, s in zip(LABELS, shapes[2:])])
-        gain = torch.tensor([EMPHASIS.get(name, 1.0) for name in LABELS])
+        shapes = torch.stack([s if name in ("yaw", "pitch") else without_motion(s, mean) for name, s in zip(SLIDERS, shapes[2:])])
+        gain = torch.tensor([EMPHASIS.get(name, 1.0) for name in SLIDERS])
         shapes, maps = shapes * gain[:, None, None], maps * gain[:, None, None, None]
         glasses = LABELS.index("glasses")
         shapes[glasses], maps[glasses] = 0, F.pad(drawn_glasses(mean, size), (0, 0, 0, 0, 4, 0))
         return cls(mean, shapes, maps)
 
-    def motions(self, size: int):
-        """How a face of mean shape moves with each label, [6,2,size,size]: where to read from, in picture sides."""
-        at = controls(self.shape[None]).expand(len(LABELS), -1, -1)
-        return spline(at, at - controls(self.shape + self.shapes), size)
+    def fields(self, points, which, steps):
+        """motion.fields of faces with points [n,68,2] moved by `steps` [n] standard deviations of the sliders `which` [n]."""
+        return fields(points, steps[:, None, None] * self.shapes[which], self.shape)
 
-    def edited(self, images, points, which, steps):
-        """Images [n,3,S,S] with points [n,68,2], each moved by `steps` [n] standard deviations of the label `which` [n]."""
-        steps = steps[:, None, None]
-        moved = points + steps * self.shapes[which]
-        at, size = controls(moved), images.shape[-1]
-        mean = controls(self.shape[None]).expand(len(at), -1, -1)
-        flow = spline(at, torch.cat([controls(points) - at, mean - at], 2), size)
-        warped = sample(images, flow[:, :2])
-        colour, detail, cover = (sample(self.maps[which], flow[:, 2:]) * steps[..., None]).split([3, 1, 1], 1)
+    def edited(self, images, move, place, which, steps):
+        """Images [n,3,S,S], each moved by `steps` [n] standard deviations of the slider `which` [n]; `move` and `place` are the
+        fields of that."""
+        warped = sample(images, move)
+        colour, detail, cover = (sample(self.maps[which], place) * steps[:, None, None, None]).split([3, 1, 1], 1)
         smooth = blur(warped, DETAIL)
         out = (smooth + (warped - smooth) * detail.clamp(-1, 1).exp() + colour).clamp(-1, 1)
         return torch.lerp(out, torch.full_like(out, INK), cover.clamp(0, 1))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .motion import mirrored
+
 LABELS = ("smile", "age", "gender", "yaw", "pitch", "glasses")
 COLUMNS = ("smile_est", "age_est", "female_est", "yaw", "pitch", "glasses_est")
 
@@ -54,18 +56,17 @@ class Sampler:
 
     def __call__(self):
         """Images [n,3,S,S], mirrored and jittered, and standard labels [n,6]."""
-        _, _, images, labels = self.drawn()
-        return (self.jitter(images) if self.jittered else images), labels
+        _, _, images, labels = self.picked()
+        return (self.jitter(images)[0] if self.jittered else images), labels
 
-    def edits(self, editor):
-        """Images [n,3,S,S], mirrored and jittered; the same ones edited by the Editor; which label was moved, and how far."""
-        ids, flip, images, labels = self.drawn()
-        which, steps, moved = editor.drawn(labels, self.rng)
-        edited = editor.edited(images, ids, flip, which, moved)
-        images, edited = self.jitter(torch.cat([images, edited], 1)).split(3, 1)
-        return *(t.contiguous(memory_format=torch.channels_last) for t in (images, edited)), which, steps
+    def drawn(self, editor):
+        """As above, with the points [n,68,2] of the images, as the Editor knows them, in between."""
+        ids, flip, images, labels = self.picked()
+        points = editor.points_of(ids)
+        points = torch.where(flip[:, None, None], mirrored(points), points)
+        return *(self.jitter(images, points) if self.jittered else (images, points)), labels
 
-    def drawn(self):
+    def picked(self):
         """Ids, which of them are mirrored, images and standard labels."""
         real = self.rng.random(self.batch) < self.real_share
         ids = np.where(real, self.rng.choice(self.pools[True], self.batch), self.rng.choice(self.pools[False], self.batch))
@@ -74,13 +75,14 @@ class Sampler:
         flip = torch.from_numpy(self.rng.random(self.batch) < 0.5)
         images = torch.where(flip.to(images.device)[:, None, None, None], images.flip(3), images)
         yaw = LABELS.index("yaw")
-        mirrored = -labels[:, yaw] - 2 * float(self.faces.mean[yaw] / self.faces.std[yaw])
-        labels[:, yaw] = torch.where(flip, mirrored, labels[:, yaw])
+        turned = -labels[:, yaw] - 2 * float(self.faces.mean[yaw] / self.faces.std[yaw])
+        labels[:, yaw] = torch.where(flip, turned, labels[:, yaw])
+        images = images.contiguous(memory_format=torch.channels_last)
         return ids, flip.to(images.device), images, labels.to(images.device)
 
-    def jitter(self, images):
-        """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring; images [n,3k,S,S]."""
-        n, repeats = len(images), images.shape[1] // 3
+    def jitter(self, images, points=None):
+        """Mild misalignment (scale, turn, shift) and light (gain, gamma, tint), as real photos bring; the points go along."""
+        n = len(images)
         draw = lambda spread: torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32)).to(images.device)
         zoom, turn = torch.exp(draw(0.02)), draw(math.radians(1.5))
         rows = [zoom * turn.cos(), -zoom * turn.sin(), draw(0.015), zoom * turn.sin(), zoom * turn.cos(), draw(0.015)]
@@ -89,6 +91,8 @@ class Sampler:
         images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         unit = (images * 0.5 + 0.5).clamp(1e-3, 1)
         unit = unit ** torch.exp(draw(0.1)).view(n, 1, 1, 1)
-        tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1).repeat(1, repeats, 1, 1)
+        tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1)
         unit = unit * tint * torch.exp(draw(0.05)).view(n, 1, 1, 1)
-        return (unit.clamp(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last)
+        if points is not None:
+            points = 0.5 + 0.5 * torch.linalg.solve(theta[:, None, :, :2], (2 * points - 1 - theta[:, None, :, 2])[..., None])[..., 0]
+        return (unit.clamp(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last), points

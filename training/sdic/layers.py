@@ -54,11 +54,12 @@ def resize(x, size: int):
     return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def warp(x, flow):
-    """x [n,C,S,S] read, bilinearly, where `flow` [n,2,S,S], in picture sides, points from every cell; the border goes on outside."""
+def warp(x, field):
+    """x [n,C,H,W] read, bilinearly, along a field of arrows [n,2,*,*] in picture sides; the border goes on outside."""
+    field = F.interpolate(field, size=x.shape[2:], mode="bilinear", align_corners=False)
     steps = [torch.linspace(1 / side - 1, 1 - 1 / side, side, device=x.device) for side in x.shape[2:]]
     rows, columns = torch.meshgrid(*steps, indexing="ij")
-    spots = torch.stack([columns, rows], -1) + 2 * flow.permute(0, 2, 3, 1)
+    spots = torch.stack([columns, rows], -1) + 2 * field.permute(0, 2, 3, 1)
     out = F.grid_sample(x.contiguous(), spots, mode="bilinear", padding_mode="border", align_corners=False)
     return out.contiguous(memory_format=torch.channels_last)
 

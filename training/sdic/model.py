@@ -17,7 +17,7 @@ from .layers import resize, warp
 
 @dataclasses.dataclass
 class Inversion:
-    """Everything an inversion computes; `shift` is what an edit adds to its own G_R."""
+    """Everything an inversion computes; `at_wp` and `skip` are what the generator makes of w' up to the injection layer."""
 
     codes: torch.Tensor
     initial: torch.Tensor
@@ -25,13 +25,19 @@ class Inversion:
     discrepancy: torch.Tensor
     compensated: torch.Tensor
     wp: torch.Tensor
-    shift: torch.Tensor
+    at_wp: torch.Tensor
+    skip: torch.Tensor
     reconstruction: torch.Tensor
 
     @property
     def residual(self):
         """R = F - G_R(w), the compensation itself."""
         return self.compensated - self.initial_features
+
+    @property
+    def shift(self):
+        """F - G_R(w'), what an edit adds to its own G_R."""
+        return self.compensated - self.at_wp
 
 
 class Sdic(nn.Module):
@@ -68,12 +74,22 @@ class Sdic(nn.Module):
         discrepancy, compensated, wp = self.compensate(photo, codes, initial, features)
         at_wp, skip = self.decoder.head(wp)
         reconstruction = self.decoder.tail(compensated, skip, wp)
-        return Inversion(codes, initial, features, discrepancy, compensated, wp, compensated - at_wp, reconstruction)
+        return Inversion(codes, initial, features, discrepancy, compensated, wp, at_wp, skip, reconstruction)
 
-    def edit(self, inversion: Inversion, delta, motion=None):
-        """Image for codes w' + delta, with what was put back moved along `motion` [2,R,R]; nothing of both is exactly the
-        reconstruction."""
+    def edit(self, inversion: Inversion, delta, move=None, change=None, place=None):
+        """The picture for codes w' + delta, and the one to compare it with, which differs only in what the edit changed.
+
+        Along a field of arrows `move`, what was compensated moves with the face. `change` [n,C,R,R] is added to the features
+        where the field `place` says that it belongs. Nothing of all that is exactly the reconstruction.
+        """
         codes = inversion.wp + delta
         features, skip = self.decoder.head(codes)
-        shift = inversion.shift if motion is None else warp(inversion.shift, motion.expand(len(codes), -1, -1, -1))
-        return self.decoder.tail(features + shift, skip, codes)
+        compensated, unedited = inversion.compensated, inversion.reconstruction
+        added, added_skip = features - inversion.at_wp, skip - inversion.skip
+        skip = inversion.skip
+        if move is not None:
+            compensated, skip = warp(compensated, move), warp(skip, move)
+            unedited = self.decoder.tail(compensated, skip, inversion.wp)
+        if change is not None:
+            added = added + warp(change, place)
+        return self.decoder.tail(compensated + added, skip + added_skip, codes), unedited

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from .config import ModelConfig
-from .model import Sdic
+from .model import Inversion, Sdic
+from .motion import fields
 
 SHARD_BYTES = 16 * 2**20 - 2**16  # leaves room for the safetensors header
 NETWORKS = ("encoder.", "decoder.", "DIP.", "SAF.")
@@ -131,7 +132,22 @@ def shift(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength:
     return delta
 
 
-def motion(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength: float) -> torch.Tensor | None:
-    """How the compensation moves with a direction, [2,R,R] in picture sides, if it does."""
-    tensor = direction(manifest, name).get("motion")
-    return None if tensor is None else strength * tensors[tensor]
+def edit(model: Sdic, manifest: dict, tensors: dict[str, torch.Tensor], done: Inversion, strengths: dict[str, float], points=None):
+    """`Sdic.edit` by strengths of linear directions, on faces with the given points [n,68,2] or average ones; the field
+    along which the faces move comes third, None if they do not."""
+
+    def total(part):
+        known = [(direction(manifest, name).get(part), strength) for name, strength in strengths.items()]
+        found = [strength * tensors[tensor] for tensor, strength in known if tensor]
+        return sum(found) if found else None
+
+    delta = sum(shift(manifest, tensors, name, strength) for name, strength in strengths.items())
+    shifts, change = total("motion"), total("change")
+    if shifts is None and change is None:
+        return *model.edit(done, delta), None
+    shape = tensors[manifest["face_shape"]]
+    points = shape.expand(len(done.wp), -1, -1) if points is None else points
+    move, place = fields(points, torch.zeros_like(points) if shifts is None else shifts, shape)
+    move = None if shifts is None else move
+    change = None if change is None else change.expand(len(points), -1, -1, -1)
+    return *model.edit(done, delta, move, change, place), move

@@ -1,6 +1,6 @@
 import { Failure } from "../shared/failure.js";
 
-/** @import { Picture, Strengths } from "../shared/types.js" */
+/** @import { Strengths } from "../shared/types.js" */
 
 /** Full pictures slower than this are preceded by a smaller one while a slider moves. */
 const PREVIEW_ABOVE_MS = 150;
@@ -28,12 +28,12 @@ export class EditScheduler {
   /**
    * @param {{
    *   imageSize: number, smallestPreview: number,
-   *   edit: (strengths: Strengths, previewSize?: number) => Promise<Picture>,
+   *   edit: (strengths: Strengths, previewSize?: number) => Promise<void>,
    *   callOff: () => void,
-   *   onPicture: (picture: Picture, full: boolean, seconds: number) => void,
+   *   onPicture: (full: boolean, seconds: number) => void,
    *   onFailure: (failure: unknown) => void,
    *   onBusy: (busy: boolean) => void
-   * }} options `callOff` makes the edit under way fail as "superseded" if it still can
+   * }} options `edit` makes and shows a picture; `callOff` makes the edit under way fail as "superseded" if it still can
    */
   constructor(options) {
     this.options = options;
@@ -116,10 +116,10 @@ export class EditScheduler {
     const spent = () => performance.now() - start;
     this.#current = { strengths, moving, size, start, calledOff: false };
     try {
-      const picture = await this.options.edit(strengths, full ? undefined : size);
+      await this.options.edit(strengths, full ? undefined : size);
       this.#took.set(size, spent());
       if (this.#stopped) return false;
-      this.options.onPicture(picture, full, spent() / 1000);
+      this.options.onPicture(full, spent() / 1000);
       return true;
     } catch (thrown) {
       if (Failure.from(thrown).code !== "superseded") throw thrown;

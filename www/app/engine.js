@@ -5,7 +5,7 @@ import { RemoteWorker } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { Adapter, Backend, Direction, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Strengths } from "../shared/types.js" */
+/** @import { Adapter, Backend, Direction, Edited, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {{ state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure }} EngineStatus
@@ -132,12 +132,14 @@ export class Engine extends EventTarget {
   /**
    * Inverts an aligned face and remembers how long it took.
    * @param {Picture} face
+   * @param {Quad} quad where it was cut out
+   * @param {Point[] | undefined} points its mesh in the photo, when it was found and not placed by hand
    * @returns {Promise<number>} seconds
    */
-  async invert(face) {
+  async invert(face, quad, points) {
     await this.ready;
     const start = performance.now();
-    await this.#call("invert", face);
+    await this.#call("invert", face, quad, points);
     const inversion = (performance.now() - start) / 1000;
     this.#remember({ inversion });
     return inversion;
@@ -175,12 +177,12 @@ export class Engine extends EventTarget {
   /**
    * @param {Strengths} strengths
    * @param {number} [previewSize]
-   * @returns {Promise<Picture>}
+   * @returns {Promise<Edited>}
    */
   async edit(strengths, previewSize) {
     const start = performance.now();
-    const picture = await this.#call("edit", strengths, previewSize);
+    const edited = await this.#call("edit", strengths, previewSize);
     if (previewSize === undefined) this.#remember({ edit: (performance.now() - start) / 1000 });
-    return picture;
+    return edited;
   }
 }

@@ -9,7 +9,7 @@ import { forgetFile, keepFile, keptFiles } from "./own-directions.js";
 import { remember } from "./settings.js";
 
 /** @import { Engine } from "./engine.js" */
-/** @import { Direction, Face, Landmarks, Manifest, Picture, Quad, Strengths } from "../shared/types.js" */
+/** @import { Direction, Edited, Face, Landmarks, Manifest, PasteMode, Picture, Quad, Strengths } from "../shared/types.js" */
 
 /**
  * @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View
@@ -22,6 +22,9 @@ const SCRIPT = new URL("../workers/photo.js", import.meta.url);
 /** Restarts of the engine within `RESTART_WINDOW_MS` before it is left alone. */
 const MAX_RESTARTS = 2;
 const RESTART_WINDOW_MS = 120_000;
+/** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
+const FACE_SIDE = 1024;
+const PREVIEW_SIDE = 512;
 
 /**
  * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
@@ -58,8 +61,10 @@ export class Session extends EventTarget {
   pictures = {};
   /** @type {ImageBitmap | undefined} the whole photo with the edited face in it, when it is up to date */
   pasted;
-  /** @type {"face" | "difference"} */
-  pasteMode = "face";
+  /** @type {{ edited: Edited, full: boolean } | undefined} what the engine made of the sliders last; not `full` for a preview */
+  #made;
+  /** @type {PasteMode | undefined} what the visitor chose, instead of what suits the model */
+  #chosenMode;
   /** @type {Strengths} */
   strengths = {};
   /** @type {{ inversion?: number, edit?: number }} seconds */
@@ -109,6 +114,34 @@ export class Session extends EventTarget {
 
   get canRedo() {
     return this.#history.canRedo;
+  }
+
+  /**
+   * Whether edits go onto the photo's own pixels, or the rebuilt face is what is shown.
+   * @returns {PasteMode}
+   */
+  get pasteMode() {
+    return this.#chosenMode ?? this.engine.manifest?.pasteMode ?? "face";
+  }
+
+  /** @param {PasteMode} mode */
+  async choosePasteMode(mode) {
+    const turn = this.#turn;
+    this.#chosenMode = mode;
+    try {
+      await this.#showOriginal(turn);
+      if (this.#made) await this.#showEdited(turn, this.#made);
+    } catch (thrown) {
+      if (turn === this.#turn) this.#fail(thrown);
+    }
+  }
+
+  /** Side of the face as it is shown and saved on its own. */
+  get #faceSide() {
+    const { outputHeight } = /** @type {Manifest} */ (this.engine.manifest);
+    if (this.pasteMode === "face" || !this.quad) return outputHeight;
+    const [[x, y], , , [right, top]] = this.quad;
+    return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
   }
 
   /** Whether the face is only part of the photo, so that there is something to paste it back into. */
@@ -205,25 +238,27 @@ export class Session extends EventTarget {
   async #invert(turn) {
     const manifest = await this.engine.ready;
     await this.#equip(manifest);
-    const { inputSize, imageSize, injectSize, outputHeight } = manifest;
+    const { inputSize, imageSize, injectSize } = manifest;
     this.#keepKnown(manifest);
     this.#emit("step", { stage: "align" });
-    const original = await this.#inPhoto("align", this.quad, outputHeight);
-    const face = await this.#inPhoto("align", this.quad, inputSize);
+    await this.#showOriginal(turn);
+    const quad = /** @type {Quad} */ (this.quad);
+    const face = await this.#inPhoto("align", quad, inputSize);
     if (turn !== this.#turn) return;
-    this.#show("original", original);
-    const seconds = await this.engine.invert(face);
+    const seconds = await this.engine.invert(face, quad, this.face?.points);
     if (turn !== this.#turn) return;
     this.timing = { inversion: seconds };
     this.#scheduler = new EditScheduler({
       imageSize,
       smallestPreview: injectSize,
-      edit: (strengths, previewSize) => this.engine.edit(strengths, previewSize),
+      edit: async (strengths, previewSize) => {
+        const edited = await this.engine.edit(strengths, previewSize);
+        await this.#showEdited(turn, { edited, full: previewSize === undefined });
+      },
       callOff: () => this.engine.callOff(),
-      onPicture: (picture, full, spent) => {
+      onPicture: (full, spent) => {
         if (turn !== this.#turn) return;
         if (full) this.timing.edit = spent;
-        this.#show("edited", picture);
         this.#emit("edited", { full });
       },
       onFailure: (thrown) => turn === this.#turn && void this.#handle(thrown),
@@ -235,9 +270,36 @@ export class Session extends EventTarget {
       this.#show(kind, picture);
     }
     const reconstruction = /** @type {Picture} */ (this.pictures.reconstruction);
+    const still = { edited: reconstruction, unedited: reconstruction, motion: undefined };
+    await this.#showEdited(turn, { edited: still, full: true });
+    if (turn !== this.#turn) return;
     if (Object.values(this.strengths).some((strength) => strength !== 0)) this.#scheduler.request(this.strengths, false);
-    this.#show("edited", reconstruction);
     this.#emit("step", { stage: undefined, seconds });
+  }
+
+  /** @param {number} turn */
+  async #showOriginal(turn) {
+    if (!this.quad || !this.engine.manifest) return;
+    const original = await this.#inPhoto("align", this.quad, this.#faceSide);
+    if (turn === this.#turn) this.#show("original", original);
+  }
+
+  /**
+   * Shows what the engine made of the sliders: as it is, or on the photo's own pixels.
+   * @param {number} turn
+   * @param {{ edited: Edited, full: boolean }} made
+   */
+  async #showEdited(turn, made) {
+    if (turn !== this.#turn) return;
+    this.#made = made;
+    const mode = this.pasteMode;
+    let picture = made.edited.edited;
+    if (mode === "difference") {
+      const side = made.full ? this.#faceSide : Math.min(PREVIEW_SIDE, this.#faceSide);
+      picture = await this.#inPhoto("retouch", this.quad, made.edited, side);
+    }
+    // Else whoever came in between has shown what now holds.
+    if (made === this.#made && mode === this.pasteMode) this.#show("edited", picture);
   }
 
   /**
@@ -282,16 +344,16 @@ export class Session extends EventTarget {
    * @returns {Promise<ImageBitmap | undefined>} undefined when a newer edit or photo came in between
    */
   async paste() {
-    const [turn, edited, mode] = [this.#turn, this.pictures.edited, this.pasteMode];
-    const bitmap = await this.#inPhoto("paste", this.quad, this.face?.points, edited, this.pictures.reconstruction, mode);
-    if (turn !== this.#turn || edited !== this.pictures.edited || mode !== this.pasteMode) return undefined;
+    const [turn, made, mode] = [this.#turn, this.#made, this.pasteMode];
+    const bitmap = await this.#inPhoto("paste", this.quad, this.face?.points, made?.edited, mode);
+    if (turn !== this.#turn || made !== this.#made || mode !== this.pasteMode) return undefined;
     this.pasted = bitmap;
     return bitmap;
   }
 
   /** Whether the edited picture is there in full, not as a preview. */
   get settled() {
-    return this.inverted && this.pictures.edited?.width === this.pictures.reconstruction?.width;
+    return this.inverted && this.#made?.full === true;
   }
 
   /**
@@ -465,6 +527,7 @@ export class Session extends EventTarget {
   #clear() {
     this.pictures = {};
     this.pasted = undefined;
+    this.#made = undefined;
     this.#scheduler = undefined;
     this.timing = {};
   }

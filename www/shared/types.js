@@ -8,6 +8,8 @@
  * @typedef {import("../pkg/cpu/sdic.js").DirectionInfo} Direction
  * @typedef {import("../pkg/cpu/sdic.js").ShardInfo} Shard
  * @typedef {import("../pkg/cpu/sdic.js").ModelInfo} Manifest
+ * @typedef {import("../pkg/cpu/sdic.js").Edited} Edited
+ * @typedef {import("../pkg/cpu/sdic.js").PasteMode} PasteMode
  * @typedef {import("../pkg/cpu/sdic.js").ViewName} EngineView
  * @typedef {import("../pkg/cpu/sdic.js").StageName} Stage
  *

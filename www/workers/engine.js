@@ -7,7 +7,7 @@ import { probe, watchDevices } from "./adapter.js";
 import { Crew } from "./crew.js";
 import { ShardLoader } from "./weights.js";
 
-/** @import { Backend, Direction, EngineInfo, EngineView, Manifest, Picture, Strengths } from "../shared/types.js" */
+/** @import { Backend, Direction, Edited, EngineInfo, EngineView, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
 
 /** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
 let engine;
@@ -110,10 +110,12 @@ answerCalls({
   /**
    * Inverts an aligned face; `stage` events name what is being done. Can be called off between stages.
    * @param {Picture} face
+   * @param {Quad} quad where it was cut out
+   * @param {Point[] | undefined} points its mesh in the photo, when it was found and not placed by hand
    */
-  async invert({ width, height, data }) {
+  async invert({ width, height, data }, quad, points) {
     const rgba = new Uint8Array(data.buffer);
-    await running().invert(rgba, width, height, (stage, done, total) => {
+    await running().invert(rgba, width, height, quad, points, (stage, done, total) => {
       notify("stage", { stage, done, total });
       return breathe();
     });
@@ -137,7 +139,7 @@ answerCalls({
    * Can be called off between any two convolutions.
    * @param {Strengths} strengths
    * @param {number} [previewSize]
-   * @returns {Promise<Picture>}
+   * @returns {Promise<Edited>}
    */
   edit: (strengths, previewSize) => running().edit(strengths, previewSize, breathe),
 });

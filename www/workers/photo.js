@@ -1,11 +1,11 @@
 // The worker that holds the photo: opens it, finds faces, cuts them out aligned, and puts edited ones back.
 import init, { FaceFinder, align, pasteBack, quadFromPoints } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
-import { isWholePhoto } from "../shared/quad.js";
+import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { answerCalls } from "../shared/rpc.js";
 import { context2d, decode } from "./decode.js";
 
-/** @import { Face, Landmarks, Picture, Point, Quad } from "../shared/types.js" */
+/** @import { Edited, Face, Landmarks, PasteMode, Picture, Point, Quad } from "../shared/types.js" */
 
 /** Longest side on which faces are looked for: the detector works at 192 pixels and the landmarks on a crop. */
 const SEARCH_SIDE = 2048;
@@ -155,23 +155,35 @@ answerCalls({
    * The whole photo with the edited face in its place; kept for `savePhoto`.
    * @param {Quad} quad
    * @param {Point[] | undefined} points the face mesh, when the face was found and not placed by hand
-   * @param {Picture} edited
-   * @param {Picture} unedited the reconstruction without edits
-   * @param {"face" | "difference"} mode
+   * @param {Edited} edited
+   * @param {PasteMode} mode
    * @returns {Promise<ImageBitmap>}
    */
-  async paste(quad, points, edited, unedited, mode) {
+  async paste(quad, points, edited, mode) {
     await ready;
     const { left, top, pixels, quad: local } = surroundings(quad);
     const mesh = points?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
     const rgba = new Uint8Array(pixels.data.buffer);
     /** @type {Picture} */
-    const region = pasteBack(rgba, pixels.width, pixels.height, local, mesh, edited, unedited, mode);
+    const region = pasteBack(rgba, pixels.width, pixels.height, local, mesh, edited, mode);
     pasted = new OffscreenCanvas(current().width, current().height);
     const context = context2d(pasted);
     context.drawImage(current(), 0, 0);
     context.putImageData(new ImageData(region.data, region.width, region.height), left, top);
     return createImageBitmap(pasted);
+  },
+
+  /**
+   * The face in `quad`, upright and `size` pixels square, moved and changed as an edit does.
+   * @param {Quad} quad
+   * @param {Edited} edited
+   * @param {number} size
+   * @returns {Promise<Picture>}
+   */
+  async retouch(quad, edited, size) {
+    await ready;
+    const { data } = cutOut(quad, size);
+    return pasteBack(new Uint8Array(data.buffer), size, size, wholePhoto(size, size), undefined, edited, "difference");
   },
 
   /** The result of the last `paste` as a PNG file. */

@@ -5,9 +5,10 @@ use std::{error::Error, fs, io, path::Path, time::Instant};
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
 use sdic::{
-    engine::{Engine, EngineLoader},
-    face::{self, Face, FaceFinder, PasteMode},
+    engine::{Edited, Engine, EngineLoader},
+    face::{self, Face, FaceError, FaceFinder, PasteMode, Quad, Rendered},
     import::{Naming, import_checkpoint, import_directions},
+    motion::FacePoints,
     picture,
     pipeline::{Inversion, Stage},
     weights::WeightsDir,
@@ -146,26 +147,30 @@ impl Subject {
         }
     }
 
-    /// The finished picture: the face itself, or the photo with the face pasted back.
-    fn finish(
-        &self,
-        edited: RgbImage,
-        unedited: &RgbImage,
-        mode: PasteMode,
-    ) -> Result<RgbImage, Failure> {
-        let Some(face) = &self.face else {
-            return Ok(edited);
+    /// The points of the face, where it was found.
+    fn points(&self) -> Result<Option<FacePoints>, Failure> {
+        let points = |face: &Face| face::face_points(&face.points, &face.quad);
+        Ok(self.face.as_ref().map(points).transpose()?)
+    }
+
+    /// The finished picture: the photo with the face in it, or the face alone if the photo was one.
+    fn finish(&self, edited: &Edited<RgbImage>, mode: PasteMode) -> Result<RgbImage, Failure> {
+        let (quad, points) = match (&self.face, mode) {
+            (Some(face), _) => (face.quad, Some(face.points.as_slice())),
+            (None, PasteMode::Face) => return Ok(edited.picture.clone()),
+            (None, PasteMode::Difference) => {
+                let half = self.photo.width() as f32 / 2.0;
+                let quad = Quad::new([half, half], [half, 0.0]);
+                (quad.ok_or(FaceError::Landmarks)?, None)
+            }
         };
-        let (edited, unedited) = (rgba(&edited)?, rgba(unedited)?);
-        let points = Some(face.points.as_slice());
-        rgb(&face::paste_back(
-            &self.photo,
-            &face.quad,
-            points,
-            &edited,
-            Some(&unedited),
-            mode,
-        )?)
+        let rendered = Rendered {
+            edited: &rgba(&edited.picture)?,
+            unedited: &rgba(&edited.unedited)?,
+            motion: edited.motion.as_ref(),
+        };
+        let finished = face::paste_back(&self.photo, &quad, points, rendered, mode)?;
+        rgb(&finished)
     }
 }
 
@@ -305,25 +310,35 @@ pub fn invert(
     if let Some(path) = discrepancy {
         write_picture(path, &render(inversion.discrepancy)?)?;
     }
-    let finished = subject.finish(reconstruction.clone(), &reconstruction, PasteMode::Face)?;
-    write_picture(&job.out, &finished)
+    let still = Edited {
+        unedited: reconstruction.clone(),
+        picture: reconstruction,
+        motion: None,
+    };
+    write_picture(&job.out, &subject.finish(&still, PasteMode::Face)?)
 }
 
-/// `sdic edit`.
-pub fn edit(job: &Job, strengths: &[(String, f32)], paste: PasteMode) -> Result<(), Failure> {
+/// `sdic edit`. Without a mode, the photo's own pixels are kept where the model knows how its edits move a face.
+pub fn edit(
+    job: &Job,
+    strengths: &[(String, f32)],
+    paste: Option<PasteMode>,
+) -> Result<(), Failure> {
     let subject = Subject::open(job)?;
     let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
+    let points = subject.points()?;
     let inversion = invert_with_progress(&engine, &face);
     let edited = pollster::block_on(async {
         let codes = engine.codes(&inversion).await?;
         let strengths = strengths
             .iter()
             .map(|(name, value)| (name.as_str(), *value));
-        engine.edit(&inversion, &codes, strengths, None).await
+        let edit = engine.edit(&inversion, &codes, points.as_ref(), strengths, None);
+        edit.await
     })?;
-    let unedited = pollster::block_on(engine.render(inversion.reconstruction))?;
-    write_picture(&job.out, &subject.finish(edited, &unedited, paste)?)
+    let mode = paste.unwrap_or(engine.manifest().paste_mode());
+    write_picture(&job.out, &subject.finish(&edited, mode)?)
 }
 
 /// `sdic sample`.

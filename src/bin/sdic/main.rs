@@ -54,9 +54,9 @@ enum Command {
         /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
         #[arg(long, value_delimiter = ',', required = true, value_parser = commands::parse_strength, allow_hyphen_values = true)]
         edit: Vec<(String, f32)>,
-        /// What is put into the photo.
-        #[arg(long, value_enum, default_value_t = Paste::Face)]
-        paste: Paste,
+        /// What is put into the photo; unless given, what suits the model.
+        #[arg(long, value_enum)]
+        paste: Option<Paste>,
     },
     /// Render a made-up face; needs weights with a mapping network.
     Sample {
@@ -131,7 +131,7 @@ enum Backend {
 enum Paste {
     /// The edited face itself.
     Face,
-    /// Only what the edit changed: keeps pores and grain.
+    /// The photo's own pixels, moved, and what the edit changed besides: keeps pores and grain.
     Difference,
 }
 
@@ -154,7 +154,7 @@ fn main() -> ExitCode {
             initial,
             discrepancy,
         } => commands::invert(&job, initial.as_deref(), discrepancy.as_deref()),
-        Command::Edit { job, edit, paste } => commands::edit(&job, &edit, paste.into()),
+        Command::Edit { job, edit, paste } => commands::edit(&job, &edit, paste.map(Into::into)),
         Command::Sample {
             weights,
             out,

@@ -6,6 +6,7 @@ import { CompareView } from "./compare-view.js";
 import { announce, report } from "./notices.js";
 import { fillRadioGroup, selectRadio } from "./radio-group.js";
 
+/** @import { PasteMode } from "../../shared/types.js" */
 /** @import { Session, View } from "../session.js" */
 
 const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "discrepancy", "original"]);
@@ -43,7 +44,7 @@ export function startStage(session) {
 
   fillRadioGroup(views, VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) })), view, choose);
   withSelect.append(...BEFORE.map((value) => h("option", { value }, t(`view.${value}`))));
-  pasteMode.append(...(/** @type {const} */ (["face", "difference"])).map((value) => h("option", { value }, t(`paste.${value}`))));
+  pasteMode.append(...(/** @type {const} */ (["difference", "face"])).map((value) => h("option", { value }, t(`paste.${value}`))));
 
   const compareTo = (/** @type {boolean} */ on) => {
     compare.comparing = on;
@@ -70,13 +71,15 @@ export function startStage(session) {
       compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
       compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
       caption.dataset.view = session.inverted ? view : "original";
-      caption.textContent = t(`caption.${session.inverted ? view : "original"}`);
+      const mode = view === "edited" && session.pasteMode === "difference" ? "caption.retouched" : undefined;
+      caption.textContent = t(session.inverted ? (mode ?? `caption.${view}`) : "caption.original");
     }
     compare.classList.toggle("whole", whole);
     views.classList.toggle("off", whole);
     for (const input of views.querySelectorAll("input")) input.disabled = whole || !pictures[/** @type {View} */ (input.value)];
     withSelect.disabled = whole;
-    pasteLabel.hidden = !whole;
+    pasteLabel.hidden = !session.inverted;
+    pasteMode.value = session.pasteMode;
     scope.hidden = !session.hasSurroundings || !session.inverted;
     toggle.disabled = hold.disabled = !session.inverted;
   }
@@ -109,9 +112,7 @@ export function startStage(session) {
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
   pasteMode.addEventListener("change", () => {
-    session.pasteMode = /** @type {"face" | "difference"} */ (pasteMode.value);
-    session.pasted = undefined;
-    refresh();
+    void session.choosePasteMode(/** @type {PasteMode} */ (pasteMode.value));
   });
   for (const [type, on] of /** @type {const} */ ([["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])) {
     hold.addEventListener(type, () => (compare.held = on));

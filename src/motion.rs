@@ -1,0 +1,276 @@
+//! How an edit moves a face: shifts of 68 points, and a thin-plate spline for everything between them.
+//!
+//! The points are those of the iBUG 300-W scheme (Sagonas et al., ICCV-W 2013): jaw, brows, nose, eyes, lips. The spline
+//! is Bookstein's (PAMI 1989), lightly smoothed; four points on the forehead go with the brows, and sixteen on the
+//! picture's border stay in place. All positions are in sides of the aligned picture.
+
+use crate::face::Point;
+
+/// Points of a face.
+pub const POINTS: usize = 68;
+/// Cells per side of a [`Field`].
+pub const GRID: usize = 32;
+
+/// Smoothing of the spline, against the jitter of single points.
+const SMOOTHING: f64 = 1e-3;
+/// Brow points above which the forehead's lie, and how far, in heights from nose to brows.
+const BROWS: [usize; 4] = [18, 20, 23, 25];
+const FOREHEAD: f32 = 0.8;
+/// Points per side of the border.
+const BORDER: usize = 4;
+const CONTROLS: usize = POINTS + BROWS.len() + 4 * BORDER;
+/// Coefficients of a spline: a weight per control point and an affine part.
+const TERMS: usize = CONTROLS + 3;
+/// Values that are interpolated together: the arrows of two fields.
+const VALUES: usize = 4;
+
+/// The points of a face.
+pub type FacePoints = [Point; POINTS];
+
+/// An arrow for every spot of a picture, which says how far away to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field(Vec<Point>);
+
+impl Field {
+    /// From the arrows of GRID x GRID cells, row by row; `None` for another number of them.
+    pub fn new(arrows: Vec<Point>) -> Option<Self> {
+        (arrows.len() == GRID * GRID).then_some(Self(arrows))
+    }
+
+    /// The arrows of the cells, row by row.
+    pub fn arrows(&self) -> &[Point] {
+        &self.0
+    }
+
+    /// The arrow at `[u, v]`, bilinear between the middles of the cells and constant beyond.
+    #[inline]
+    pub fn at(&self, uv: Point) -> Point {
+        let [(x, fx), (y, fy)] = uv.map(|t| {
+            let at = (t * GRID as f32 - 0.5).clamp(0.0, GRID as f32 - 1.0);
+            let near = (at as usize).min(GRID - 2);
+            (near, at - near as f32)
+        });
+        let corner = |x, y| self.0[y * GRID + x];
+        let (a, b) = (corner(x, y), corner(x + 1, y));
+        let (c, d) = (corner(x, y + 1), corner(x + 1, y + 1));
+        std::array::from_fn(|i| {
+            let top = a[i] + fx * (b[i] - a[i]);
+            let bottom = c[i] + fx * (d[i] - c[i]);
+            top + fy * (bottom - top)
+        })
+    }
+
+    /// The arrows of `side` x `side` cells as `[2, side, side]`: to the right, then down.
+    pub fn planes(&self, side: usize) -> Vec<f32> {
+        let middle = |i: usize| (i as f32 + 0.5) / side as f32;
+        let cells = (0..side * side).map(|i| self.at([middle(i % side), middle(i / side)]));
+        let (right, down): (Vec<_>, Vec<_>) = cells.map(|[x, y]| (x, y)).unzip();
+        [right, down].concat()
+    }
+}
+
+/// Where a moved face comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fields {
+    /// From a spot of the moved picture to where it was.
+    pub motion: Field,
+    /// From a spot of the moved picture to where it lies on the face of a given shape.
+    pub place: Field,
+}
+
+impl Fields {
+    /// For a face with the given points, moved by `shifts`, and a face of `shape`. `None` if a number is not finite or
+    /// the points leave the spline undetermined.
+    pub fn new(points: &FacePoints, shifts: &FacePoints, shape: &FacePoints) -> Option<Self> {
+        let moved = std::array::from_fn(|i| [0, 1].map(|axis| points[i][axis] + shifts[i][axis]));
+        let at = controls(&moved).map(|point| point.map(f64::from));
+        let (from, on) = (controls(points), controls(shape));
+        let arrows = std::array::from_fn::<_, CONTROLS, _>(|i| {
+            let [x, y] = at[i];
+            let [from, on] = [from[i], on[i]].map(|[u, v]| [f64::from(u) - x, f64::from(v) - y]);
+            [from[0], from[1], on[0], on[1]]
+        });
+        let coefficients = spline(&at, &arrows)?;
+        let middle = |i: usize| (i as f64 + 0.5) / GRID as f64;
+        let cells = (0..GRID * GRID).map(|i| [middle(i % GRID), middle(i / GRID)]);
+        let (motion, place) = cells
+            .map(|[x, y]| {
+                let mut sum = [0.0; VALUES];
+                let affine = [1.0, x, y].into_iter();
+                let terms = at.iter().map(|&point| kernel(point, [x, y])).chain(affine);
+                for (term, row) in terms.zip(&coefficients) {
+                    for (sum, coefficient) in sum.iter_mut().zip(row) {
+                        *sum += term * coefficient;
+                    }
+                }
+                let [a, b, c, d] = sum.map(|value| value as f32);
+                ([a, b], [c, d])
+            })
+            .unzip();
+        Some(Self {
+            motion: Field(motion),
+            place: Field(place),
+        })
+    }
+}
+
+/// The points of a face, its forehead's and the border's.
+fn controls(points: &FacePoints) -> [Point; CONTROLS] {
+    let mean = |axis: usize| points[17..27].iter().map(|point| point[axis]).sum::<f32>() / 10.0;
+    let up = [0, 1].map(|axis| mean(axis) - points[33][axis]);
+    let forehead = BROWS.map(|i| [0, 1].map(|axis| points[i][axis] + FOREHEAD * up[axis]));
+    let border = (0..4 * BORDER).map(|i| {
+        let along = (i % BORDER) as f32 / BORDER as f32;
+        match i / BORDER {
+            0 => [along, 0.0],
+            1 => [1.0, along],
+            2 => [1.0 - along, 1.0],
+            _ => [0.0, 1.0 - along],
+        }
+    });
+    let mut all = points.iter().copied().chain(forehead).chain(border);
+    std::array::from_fn(|_| all.next().unwrap_or_default())
+}
+
+/// The spline's kernel r² log r², which is 0 at 0.
+fn kernel([ax, ay]: [f64; 2], [bx, by]: [f64; 2]) -> f64 {
+    let square = (ax - bx).powi(2) + (ay - by).powi(2);
+    square * (square + 1e-9).ln()
+}
+
+/// Coefficients of the smoothed thin-plate spline through values at points.
+fn spline(
+    at: &[[f64; 2]; CONTROLS],
+    values: &[[f64; VALUES]; CONTROLS],
+) -> Option<Vec<[f64; VALUES]>> {
+    const WIDTH: usize = TERMS + VALUES;
+    let mut rows = vec![[0.0; WIDTH]; TERMS];
+    for (i, (&point, values)) in at.iter().zip(values).enumerate() {
+        for (j, &other) in at.iter().enumerate() {
+            rows[i][j] = kernel(point, other);
+        }
+        rows[i][i] += SMOOTHING;
+        for (k, term) in [1.0, point[0], point[1]].into_iter().enumerate() {
+            rows[i][CONTROLS + k] = term;
+            rows[CONTROLS + k][i] = term;
+        }
+        rows[i][TERMS..].copy_from_slice(values);
+    }
+    // Gaussian elimination with the largest pivot.
+    for column in 0..TERMS {
+        let size = |row: &[f64; WIDTH]| row[column].abs();
+        let largest = |&a: &usize, &b: &usize| size(&rows[a]).total_cmp(&size(&rows[b]));
+        let pivot = (column..TERMS).max_by(largest)?;
+        if !size(&rows[pivot]).is_normal() {
+            return None;
+        }
+        rows.swap(column, pivot);
+        let (above, below) = rows.split_at_mut(column + 1);
+        let head = &above[column];
+        for row in below {
+            let factor = row[column] / head[column];
+            for (value, head) in row[column..].iter_mut().zip(&head[column..]) {
+                *value -= factor * head;
+            }
+        }
+    }
+    let mut solution = vec![[0.0; VALUES]; TERMS];
+    for i in (0..TERMS).rev() {
+        let mut rest: [f64; VALUES] = std::array::from_fn(|k| rows[i][TERMS + k]);
+        for j in i + 1..TERMS {
+            for (rest, known) in rest.iter_mut().zip(solution[j]) {
+                *rest -= rows[i][j] * known;
+            }
+        }
+        solution[i] = rest.map(|value| value / rows[i][i]);
+    }
+    solution
+        .iter()
+        .flatten()
+        .all(|value| value.is_finite())
+        .then_some(solution)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::Case;
+
+    /// A face of plausible proportions: points on three ellipses and a line.
+    fn face() -> FacePoints {
+        std::array::from_fn(|i| {
+            let turn = |from: usize, count: usize| (i - from) as f32 / count as f32 * 6.3;
+            let on =
+                |[x, y]: Point, [w, h]: Point, turn: f32| [x + w * turn.cos(), y + h * turn.sin()];
+            match i {
+                0..17 => on([0.5, 0.5], [0.28, 0.4], turn(0, 34)),
+                17..27 => [0.32 + 0.04 * (i - 17) as f32, 0.4],
+                27..36 => [0.5 + 0.02 * (i % 3) as f32, 0.45 + 0.02 * (i - 27) as f32],
+                36..42 => on([0.37, 0.46], [0.04, 0.02], turn(36, 6)),
+                42..48 => on([0.63, 0.46], [0.04, 0.02], turn(42, 6)),
+                _ => on([0.5, 0.75], [0.1, 0.05], turn(48, 20)),
+            }
+        })
+    }
+
+    #[test]
+    fn fields_match_pytorch() {
+        let case = Case::open("fields");
+        let points = |index: usize| -> FacePoints {
+            let values = crate::layers::cpu_values(case.input::<3>(index));
+            std::array::from_fn(|i| [values[2 * i], values[2 * i + 1]])
+        };
+        let fields = Fields::new(&points(0), &points(1), &points(2)).unwrap();
+        let planes = [fields.motion.planes(GRID), fields.place.planes(GRID)].concat();
+        let data = burn::tensor::TensorData::new(planes, [1, 4, GRID, GRID]);
+        case.check(burn::tensor::Tensor::<4>::from_data(data, case.device()));
+    }
+
+    #[test]
+    fn nothing_moves_without_shifts() {
+        let still = [[0.0; 2]; POINTS];
+        let fields = Fields::new(&face(), &still, &face()).unwrap();
+        for field in [fields.motion, fields.place] {
+            assert!(field.arrows().iter().flatten().all(|v| v.abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn points_go_where_they_are_shifted_and_the_border_stays() {
+        let (face, mut shifts) = (face(), [[0.0; 2]; POINTS]);
+        for shift in &mut shifts[48..] {
+            *shift = [0.02, -0.03];
+        }
+        let motion = Fields::new(&face, &shifts, &face).unwrap().motion;
+        for [x, y] in &face[48..] {
+            let [right, down] = motion.at([x + 0.02, y - 0.03]);
+            let off = (right + 0.02).hypot(down - 0.03);
+            assert!(off < 0.004, "{right} {down}");
+        }
+        for corner in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
+            assert!(motion.at(corner).iter().all(|v| v.abs() < 0.004));
+        }
+    }
+
+    #[test]
+    fn fields_of_no_use_are_refused() {
+        let mut broken = face();
+        broken[30] = [f32::NAN, 0.5];
+        assert_eq!(Fields::new(&broken, &[[0.0; 2]; POINTS], &face()), None);
+        assert_eq!(Field::new(vec![[0.0; 2]; 5]), None);
+    }
+
+    #[test]
+    fn a_field_is_read_at_any_resolution() {
+        let field = Field::new(
+            (0..GRID * GRID)
+                .map(|i| [(i % GRID) as f32, (i / GRID) as f32])
+                .collect(),
+        );
+        let field = field.unwrap();
+        assert_eq!(field.planes(GRID)[..3], [0.0, 1.0, 2.0]);
+        assert_eq!(field.planes(GRID / 2)[..3], [0.5, 2.5, 4.5]);
+        assert_eq!(field.planes(2 * GRID)[..4], [0.0, 0.25, 0.75, 1.25]);
+        assert_eq!(field.at([7.0, -1.0]), [31.0, 0.0]);
+    }
+}
