@@ -17,7 +17,7 @@ use crate::{
     import::{DirectionFile, ImportError, Naming},
     layers::warp,
     model::{LoadError, Loader},
-    motion::{self, FacePoints, Field, Fields},
+    motion::{FacePoints, Field, Fields},
     picture::{self, PictureError},
     pipeline::{Edit, Injection, Inversion, Sdic},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
@@ -295,42 +295,41 @@ impl Engine {
         let edited = self.codes_tensor(self.directions.apply(codes, strengths.iter().copied())?);
         let shifts = self.directions.motion(strengths.iter().copied())?;
         let change = self.directions.change(strengths)?;
-        let fields = match self.directions.face_shape() {
+        let (motion, place) = match self.directions.face_shape() {
             Some(shape) if shifts.is_some() || change.is_some() => {
-                let points = points.unwrap_or(shape);
-                let still = [[0.0; 2]; motion::POINTS];
-                let fields = Fields::new(points, shifts.as_ref().unwrap_or(&still), shape);
-                Some(fields.ok_or(EngineError::Points)?)
+                let fields = Fields::new(points.unwrap_or(shape), shifts.as_ref(), shape);
+                let Fields { motion, place } = fields.ok_or(EngineError::Points)?;
+                (motion, Some(place))
             }
-            _ => None,
+            _ => (None, None),
         };
-
-        let mut injection = Injection {
-            feature: inversion.residual.clone(),
-            skip: None,
+        let (unedited, mut injection) = match &motion {
+            Some(motion) => {
+                let moved = inversion.moved(motion);
+                let injection = Injection {
+                    feature: moved.feature.clone() - inversion.lower.feature.clone(),
+                    skip: Some(moved.skip.clone() - inversion.lower.skip.clone()),
+                };
+                (moved, injection)
+            }
+            None => {
+                let injection = Injection {
+                    feature: inversion.residual.clone(),
+                    skip: None,
+                };
+                (inversion.compensated(), injection)
+            }
         };
-        let (motion, place) = match fields {
-            Some(Fields { motion, place }) => (shifts.map(|_| motion), Some(place)),
-            None => (None, None),
-        };
-        let mut unedited = inversion.compensated();
-        if let Some(motion) = &motion {
-            unedited = inversion.moved(motion);
-            injection = Injection {
-                feature: unedited.feature.clone() - inversion.lower.feature.clone(),
-                skip: Some(unedited.skip.clone() - inversion.lower.skip.clone()),
-            };
-        }
         if let (Some(change), Some(place)) = (change, &place) {
             let shape = inversion.residual.dims();
             let change = Tensor::from_data(TensorData::new(change, shape), &self.sdic.device());
             injection.feature = injection.feature + warp(change, place);
         }
         let unedited = if motion.is_none() && size == most {
-            Unedited::Known(inversion.reconstruction.clone())
+            ControlFlow::Break(inversion.reconstruction.clone())
         } else {
             let codes = inversion.codes.clone();
-            Unedited::Running(Box::new(self.sdic.resume(codes, unedited, size)))
+            ControlFlow::Continue(self.sdic.resume(codes, unedited, size))
         };
         Ok(EditRun {
             edit: self.sdic.begin_edit(edited, injection, size),
@@ -378,33 +377,18 @@ pub struct Edited<P> {
 /// An edit under way.
 pub struct EditRun<'a> {
     edit: Edit<'a>,
-    unedited: Unedited<'a>,
+    unedited: ControlFlow<Tensor<4>, Edit<'a>>,
     motion: Option<Field>,
-}
-
-enum Unedited<'a> {
-    Running(Box<Edit<'a>>),
-    Known(Tensor<4>),
 }
 
 impl EditRun<'_> {
     /// Goes on by one convolution; breaks with both pictures, not clamped.
     pub fn advance(self) -> ControlFlow<Edited<Tensor<4>>, Self> {
-        let Self {
-            edit,
-            unedited,
-            motion,
-        } = self;
-        let (edit, unedited) = match unedited {
-            Unedited::Running(run) => (
-                edit,
-                match run.advance() {
-                    ControlFlow::Continue(run) => Unedited::Running(Box::new(run)),
-                    ControlFlow::Break(picture) => Unedited::Known(picture),
-                },
-            ),
-            Unedited::Known(unedited) => match edit.advance() {
-                ControlFlow::Continue(edit) => (edit, Unedited::Known(unedited)),
+        let motion = self.motion;
+        let (edit, unedited) = match self.unedited {
+            ControlFlow::Continue(unedited) => (self.edit, unedited.advance()),
+            ControlFlow::Break(unedited) => match self.edit.advance() {
+                ControlFlow::Continue(edit) => (edit, ControlFlow::Break(unedited)),
                 ControlFlow::Break(picture) => {
                     return ControlFlow::Break(Edited {
                         picture,

@@ -72,8 +72,8 @@ impl Field {
 /// Where a moved face comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fields {
-    /// From a spot of the moved picture to where it was.
-    pub motion: Field,
+    /// From a spot of the moved picture to where it was; `None` if nothing moves.
+    pub motion: Option<Field>,
     /// From a spot of the moved picture to where it lies on the face of a given shape.
     pub place: Field,
 }
@@ -81,8 +81,13 @@ pub struct Fields {
 impl Fields {
     /// For a face with the given points, moved by `shifts`, and a face of `shape`. `None` if a number is not finite or
     /// the points leave the spline undetermined.
-    pub fn new(points: &FacePoints, shifts: &FacePoints, shape: &FacePoints) -> Option<Self> {
-        let moved = std::array::from_fn(|i| [0, 1].map(|axis| points[i][axis] + shifts[i][axis]));
+    pub fn new(
+        points: &FacePoints,
+        shifts: Option<&FacePoints>,
+        shape: &FacePoints,
+    ) -> Option<Self> {
+        let shift = |i: usize| shifts.map_or([0.0; 2], |shifts| shifts[i]);
+        let moved = std::array::from_fn(|i| [0, 1].map(|axis| points[i][axis] + shift(i)[axis]));
         let at = controls(&moved).map(|point| point.map(f64::from));
         let (from, on) = (controls(points), controls(shape));
         let arrows = std::array::from_fn::<_, CONTROLS, _>(|i| {
@@ -108,7 +113,7 @@ impl Fields {
             })
             .unzip();
         Some(Self {
-            motion: Field(motion),
+            motion: shifts.map(|_| Field(motion)),
             place: Field(place),
         })
     }
@@ -220,8 +225,9 @@ mod tests {
             let values = crate::layers::cpu_values(case.input::<3>(index));
             std::array::from_fn(|i| [values[2 * i], values[2 * i + 1]])
         };
-        let fields = Fields::new(&points(0), &points(1), &points(2)).unwrap();
-        let planes = [fields.motion.planes(GRID), fields.place.planes(GRID)].concat();
+        let fields = Fields::new(&points(0), Some(&points(1)), &points(2)).unwrap();
+        let motion = fields.motion.unwrap().planes(GRID);
+        let planes = [motion, fields.place.planes(GRID)].concat();
         let data = burn::tensor::TensorData::new(planes, [1, 4, GRID, GRID]);
         case.check(burn::tensor::Tensor::<4>::from_data(data, case.device()));
     }
@@ -229,10 +235,11 @@ mod tests {
     #[test]
     fn nothing_moves_without_shifts() {
         let still = [[0.0; 2]; POINTS];
-        let fields = Fields::new(&face(), &still, &face()).unwrap();
-        for field in [fields.motion, fields.place] {
-            assert!(field.arrows().iter().flatten().all(|v| v.abs() < 1e-6));
-        }
+        let unmoved = |field: Field| field.arrows().iter().flatten().all(|v| v.abs() < 1e-6);
+        let fields = Fields::new(&face(), Some(&still), &face()).unwrap();
+        assert!(unmoved(fields.motion.unwrap()) && unmoved(fields.place));
+        let fields = Fields::new(&face(), None, &face()).unwrap();
+        assert!(fields.motion.is_none() && unmoved(fields.place));
     }
 
     #[test]
@@ -241,7 +248,8 @@ mod tests {
         for shift in &mut shifts[48..] {
             *shift = [0.02, -0.03];
         }
-        let motion = Fields::new(&face, &shifts, &face).unwrap().motion;
+        let motion = Fields::new(&face, Some(&shifts), &face);
+        let motion = motion.and_then(|fields| fields.motion).unwrap();
         for [x, y] in &face[48..] {
             let [right, down] = motion.at([x + 0.02, y - 0.03]);
             let off = (right + 0.02).hypot(down - 0.03);
@@ -256,7 +264,7 @@ mod tests {
     fn fields_of_no_use_are_refused() {
         let mut broken = face();
         broken[30] = [f32::NAN, 0.5];
-        assert_eq!(Fields::new(&broken, &[[0.0; 2]; POINTS], &face()), None);
+        assert_eq!(Fields::new(&broken, None, &face()), None);
         assert_eq!(Field::new(vec![[0.0; 2]; 5]), None);
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from sdic import run, weights
-from sdic.appearance import SLIDERS
+from sdic.appearance import REACH, SLIDERS
 from sdic.data import Sampler
 from sdic.edits import Editable, Editor, edit_weight, in_photo, noisy
 from sdic.losses import face_weight, reconstruction_loss
@@ -21,8 +21,22 @@ RATES = {"directions": 1e-3, "changes": 3e-3}
 REAL_SHARE = 0.6
 
 
+@torch.no_grad()
+def left(model: Editable, editor: Editor, images, points):
+    """What is left, by name, of the change that the upper end of every slider should make to photos: energy, of the wanted
+    change's; 1 for no edit."""
+    found, done = {}, model.invert(images)
+    for slider, name in enumerate(SLIDERS):
+        which = torch.full((len(images),), slider, device=images.device)
+        steps = torch.full((len(images),), REACH[name][1], device=images.device)
+        move, place, wanted = editor.wanted(images, points, which, steps)
+        made = in_photo(images, move, *model.edits.edited(model, done, move, place, which, steps))
+        found[name] = float((made - wanted).square().sum() / (wanted - images).square().sum())
+    return found
+
+
 def main():
-    setup = run.Setup(__doc__, stage="edits", needs=("whole",), from_weights=True)
+    setup = run.Setup(__doc__, stage="edits", needs=("whole", "crops"), from_weights=True)
     config = setup.budget.model
     editor = Editor.load(setup.work / "appearance.pt", setup.faces)
     model = Editable(config).to(setup.device).eval().requires_grad_(False)
@@ -38,6 +52,7 @@ def main():
     rng = np.random.default_rng(setup.seed + step)
     sampler = Sampler(setup.faces, setup.batch, REAL_SHARE, setup.seed + step)
     face = face_weight(config.image_size, setup.device)
+    check = setup.faces.split(val=True, real=True)[:48]
 
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):
@@ -63,7 +78,9 @@ def main():
         step += 1
         setup.settle(model, average, step)
         setup.report(step, {"loss": total}, every=10)
-        setup.checkpoint(parts, {"step": step})
+        if setup.checkpoint(parts, {"step": step}):
+            rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
+            print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
     setup.checkpoint(parts, {"step": step}, last=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import math
 import os
 import pathlib
@@ -147,11 +148,15 @@ class Setup:
         args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
         args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
         args.add_argument("--minutes", type=float, help="instead of the budget's")
+        args.add_argument("--inject", type=int, help="injection resolution instead of the budget's, to compare them")
         args.add_argument("--seed", type=int, default=1)
         if from_weights:
             args.add_argument("--from-weights", type=pathlib.Path, help="weights directory to begin from instead of noise")
         args = args.parse_args()
         self.budget = BUDGETS[args.budget]
+        if args.inject:
+            model = dataclasses.replace(self.budget.model, inject_size=args.inject)
+            self.budget = dataclasses.replace(self.budget, model=model)
         self.stage, self.device = stage, torch.device(self.budget.device)
         if self.device.type == "cpu":
             torch.set_num_threads(1)

@@ -115,9 +115,9 @@ const STRINGS = {
   "scope.title": "Extent",
   "scope.face": "Face",
   "scope.photo": "Whole photo",
-  "paste.title": "Edits go onto",
-  "paste.difference": "your photo",
-  "paste.face": "the rebuilt face",
+  "paste.title": "Edits go",
+  "paste.difference": "onto your photo",
+  "paste.face": "onto the rebuilt face",
   "stage.picture": "Picture: {view}",
 
   "slider.reset": "Reset {label}",
