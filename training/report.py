@@ -153,7 +153,7 @@ def main():
         outside = outside_face(size)
         usual = measured(editor.points_of(faces.split(val=False)))
 
-        def measures(pictures):
+        def found(pictures):
             pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
             return (measured(landmarks(pixels)) - usual.mean(0)) / usual.std(0)
 
@@ -181,7 +181,7 @@ def main():
             if own < len(LABELS):
                 values = read[:, own]
             else:
-                values = torch.stack([measures(pictures[share]).mean(0)[own - len(LABELS)] for share in STRENGTHS])
+                values = torch.stack([found(pictures[share]).mean(0)[own - len(LABELS)] for share in STRENGTHS])
             values = ", ".join(f"{float(v):+.2f}" for v in values)
             lines.append(
                 f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(gained[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes portraits.json: the FFHQ quad of every sample portrait by dlib's 68 points, from which FFHQ itself was cut.
+"""Writes portraits.json: dlib's 68 points of every sample portrait, and the FFHQ quad by them, as FFHQ itself was cut.
 
-Corners in the order top left, bottom left, bottom right, top right, in sides of the picture.
+All in sides of the picture; corners in the order top left, bottom left, bottom right, top right.
 Usage: portraits.py (needs dlib-bin, face_recognition_models, numpy and pillow from PyPI; see training/requirements.txt)
 """
 
@@ -43,6 +43,6 @@ for file in sorted((here / "../../weights/samples").glob("*.png")):
     if len(boxes) != 1:
         raise SystemExit(f"{file.name}: dlib finds {len(boxes)} faces")
     points = np.array([(p.x + 0.5, p.y + 0.5) for p in predictor(pixels, boxes[0]).parts()]) / SIDE
-    found[file.name] = np.round(quad(points), 4).tolist()
-lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(corners)}" for name, corners in found.items())
+    found[file.name] = {"quad": np.round(quad(points), 4).tolist(), "points": np.round(points, 4).tolist()}
+lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(truth)}" for name, truth in found.items())
 (here / "portraits.json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")
