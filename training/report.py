@@ -154,7 +154,7 @@ def main():
         usual = measured(editor.points_of(faces.split(val=False)))
 
         def found(pictures):
-            pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+            pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous()
             return (measured(landmarks(pixels)) - usual.mean(0)) / usual.std(0)
 
         def edited(entry, share):

@@ -5,7 +5,7 @@ const STRINGS = {
 
   "start.title": "Change the expression. Keep the person.",
   "start.lead":
-    "Drop in a portrait. It is rebuilt as something that can be edited, with the details a plain reconstruction loses put back. Then move a slider.",
+    "Drop in a portrait. It is rebuilt as something that can be edited, with the details a plain reconstruction loses put back. Then move a slider: the change goes onto your own photo, in its full resolution.",
   "start.choose": "Choose a photo",
   "start.camera": "Use the camera",
   "start.drop": "or drop or paste one anywhere on this page",
@@ -162,7 +162,7 @@ const STRINGS = {
 
   "about.title": "About this page",
   "about.what":
-    "SDIC rebuilds a portrait with a generator, predicts what that rebuild lost (DIPN), and compensates for it inside the generator (DICN), so that edits keep hair, background and likeness. The method is by its authors (SDIC, Spatial-contextual Discrepancy Information Compensation for GAN inversion); this is an independent implementation that runs entirely in the browser.",
+    "SDIC rebuilds a portrait with a generator, predicts what that rebuild lost (DIPN), and compensates for it inside the generator (DICN), so that edits keep hair, background and likeness. With the bundled model, an edit then moves and changes the photo’s own pixels, so that none of its detail is lost. The method is by its authors (SDIC, Spatial-contextual Discrepancy Information Compensation for GAN inversion); this is an independent implementation that runs entirely in the browser.",
   "about.privacyTitle": "Privacy",
   "about.privacy":
     "The photo is opened, rebuilt and edited inside this browser tab. The page’s security policy forbids every connection except to where the page itself came from, and once the model is loaded it works with the network off. Saved pictures carry no metadata.",
