@@ -133,7 +133,8 @@ def main():
         setup.report(step, terms | {"judge": judge_loss})
         if setup.checkpoint(parts, {"step": step}):
             setup.print_fidelity(average.module, check)
-    setup.checkpoint(parts, {"step": step}, last=True)
+    if setup.checkpoint(parts, {"step": step}, last=True):
+        setup.print_fidelity(average.module, check)
 
 
 if __name__ == "__main__":

@@ -25,16 +25,17 @@ def main():
     size = model.config.encoder.input_size
     photo = torch.zeros(1, 3, size, size)
     codes = model.encode(photo)
-    _, features = model.decoder(codes)
+    features, skip = model.decoder.head(codes)
     calls = {
         "encoder": lambda: model.encode(photo), "decoder": lambda: model.decoder(codes),
         "DIP": lambda: model.DIP(photo, photo), "SAF": lambda: model.SAF(photo, features, codes),
     }
     work = {name: giga(call) for name, call in calls.items()}
+    again = giga(lambda: model.decoder.tail(features, skip, codes))  # what is compared with an edit that moves the face
     for name, cost in work.items():
         count = sum(p.numel() for p in getattr(model, name).parameters())
         print(f"{name:8} {count / 1e6:6.2f} M parameters {cost:6.2f} GMAC")
-    print(f"inversion {sum(work.values()) + work['decoder']:.2f} GMAC, edit {work['decoder']:.2f} GMAC")
+    print(f"inversion {sum(work.values()) + work['decoder']:.2f} GMAC, edit {work['decoder']:.2f} to {work['decoder'] + again:.2f} GMAC")
 
 
 if __name__ == "__main__":

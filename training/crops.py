@@ -110,7 +110,8 @@ def main():
         setup.report(step, {"loss": loss, "keep": keep, "residual": residual})
         if setup.checkpoint(parts, {"step": step}):
             setup.print_fidelity(average.module, check)
-    setup.checkpoint(parts, {"step": step}, last=True)
+    if setup.checkpoint(parts, {"step": step}, last=True):
+        setup.print_fidelity(average.module, check)
 
 
 if __name__ == "__main__":

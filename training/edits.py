@@ -54,6 +54,10 @@ def main():
     face = face_weight(config.image_size, setup.device)
     check = setup.faces.split(val=True, real=True)[:48]
 
+    def print_left():
+        rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
+        print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
+
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):
             group["lr"] = rate * setup.clock.rate()
@@ -79,9 +83,9 @@ def main():
         setup.settle(model, average, step)
         setup.report(step, {"loss": total}, every=10)
         if setup.checkpoint(parts, {"step": step}):
-            rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
-            print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
-    setup.checkpoint(parts, {"step": step}, last=True)
+            print_left()
+    if setup.checkpoint(parts, {"step": step}, last=True):
+        print_left()
 
 
 if __name__ == "__main__":
