@@ -22,7 +22,7 @@ CPU_MODEL = ModelConfig(
     image_size=128,
     style_dim=256,
     channels=(256, 256, 192, 128, 64, 32),
-    inject_size=32,
+    inject_size=64,
     encoder=EncoderConfig(input_size=128, units=(2, 2, 3, 2), widths=(16, 64, 128, 192), head_width=64),
     dipn=DipnConfig(features=(8, 12, 16, 24, 32), descriptor=4, volume=4),
     dicn=DicnConfig(stem=16, middle=32, latent_map=32),

@@ -17,6 +17,8 @@ let finder;
 let photo;
 /** @type {OffscreenCanvas | undefined} the photo with the edited face, once `paste` was called */
 let pasted;
+/** @type {Map<string, Picture>} faces cut out for `retouch`, which is called for every position of a slider */
+const cuts = new Map();
 
 const ready = init();
 
@@ -82,6 +84,19 @@ function cutOut(quad, size) {
   return align(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, size);
 }
 
+/**
+ * As `cutOut`, remembering the last few.
+ * @param {Quad} quad
+ * @param {number} size
+ */
+function remembered(quad, size) {
+  const key = JSON.stringify([quad, size]);
+  const picture = cuts.get(key) ?? cutOut(quad, size);
+  if (cuts.size > 3) cuts.clear();
+  cuts.set(key, picture);
+  return picture;
+}
+
 /** @param {Picture} picture */
 function canvasOf({ width, height, data }) {
   const canvas = new OffscreenCanvas(width, height);
@@ -97,6 +112,7 @@ answerCalls({
   async open(file) {
     const { canvas, notes } = await decode(file);
     [photo, pasted] = [canvas, undefined];
+    cuts.clear();
     return { width: photo.width, height: photo.height, notes, bitmap: await createImageBitmap(photo) };
   },
 
@@ -108,6 +124,7 @@ answerCalls({
     context.translate(before.height, 0);
     context.rotate(Math.PI / 2);
     context.drawImage(before, 0, 0);
+    cuts.clear();
     return { width: photo.width, height: photo.height, notes: [], bitmap: await createImageBitmap(photo) };
   },
 
@@ -182,7 +199,7 @@ answerCalls({
    */
   async retouch(quad, edited, size) {
     await ready;
-    const { data } = cutOut(quad, size);
+    const { data } = remembered(quad, size);
     return pasteBack(new Uint8Array(data.buffer), size, size, wholePhoto(size, size), undefined, edited, "difference");
   },
 
