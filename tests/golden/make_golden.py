@@ -173,6 +173,7 @@ def tiny_model():
 
     trace["points"] = points
     trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"] = edit(points, tilt=1.5)
+    trace["average.tilt"], _, _ = edit(tilt=1.5)
     trace["edit.bend"], _, _ = edit(points, bend=-1.0)
     trace["edit.tilt+bend"], trace["unedited.tilt+bend"], _ = edit(tilt=1.5, bend=-1.0)
     trace["edit.third"], _ = model.edit(inversion, shifted("third", edits["third"]))
