@@ -303,21 +303,25 @@ impl Engine {
             }
             _ => (None, None),
         };
-        let (unedited, mut injection) = match &motion {
+        let resume = |synthesis| {
+            let codes = inversion.codes.clone();
+            ControlFlow::Continue(self.sdic.resume(codes, synthesis, size))
+        };
+        let (mut injection, unedited) = match &motion {
             Some(motion) => {
                 let moved = inversion.moved(motion);
                 let injection = Injection {
                     feature: moved.feature.clone() - inversion.lower.feature.clone(),
                     skip: Some(moved.skip.clone() - inversion.lower.skip.clone()),
                 };
-                (moved, injection)
+                (injection, resume(moved))
             }
             None => {
-                let injection = Injection {
-                    feature: inversion.residual.clone(),
-                    skip: None,
+                let unedited = match size == most {
+                    true => ControlFlow::Break(inversion.reconstruction.clone()),
+                    false => resume(inversion.compensated()),
                 };
-                (inversion.compensated(), injection)
+                (inversion.residual.clone().into(), unedited)
             }
         };
         if let (Some(change), Some(place)) = (change, &place) {
@@ -325,12 +329,6 @@ impl Engine {
             let change = Tensor::from_data(TensorData::new(change, shape), &self.sdic.device());
             injection.feature = injection.feature + warp(change, place);
         }
-        let unedited = if motion.is_none() && size == most {
-            ControlFlow::Break(inversion.reconstruction.clone())
-        } else {
-            let codes = inversion.codes.clone();
-            ControlFlow::Continue(self.sdic.resume(codes, unedited, size))
-        };
         Ok(EditRun {
             edit: self.sdic.begin_edit(edited, injection, size),
             unedited,

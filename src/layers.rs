@@ -563,13 +563,10 @@ pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> T
 pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
     let [_, _, side, _] = x.dims();
     let device = x.device();
-    let middles = |i: usize| [i % side, i / side].map(|i| (2 * i + 1) as f32 / side as f32 - 1.0);
-    let planes = field.planes(side);
-    let (right, down) = planes.split_at(side * side);
-    let arrows = right.iter().zip(down);
-    let spots = arrows.enumerate().flat_map(|(i, (right, down))| {
-        let [x, y] = middles(i);
-        [x + 2.0 * right, y + 2.0 * down]
+    let spots = (0..side * side).flat_map(|i| {
+        let middle = [i % side, i / side].map(|i| (i as f32 + 0.5) / side as f32);
+        let arrow = field.at(middle);
+        [0, 1].map(|axis| 2.0 * (middle[axis] + arrow[axis]) - 1.0)
     });
     let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear)

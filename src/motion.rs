@@ -45,28 +45,30 @@ impl Field {
     /// The arrow at `[u, v]`, bilinear between the middles of the cells and constant beyond.
     #[inline]
     pub fn at(&self, uv: Point) -> Point {
-        let [(x, fx), (y, fy)] = uv.map(|t| {
-            let at = (t * GRID as f32 - 0.5).clamp(0.0, GRID as f32 - 1.0);
-            let near = (at as usize).min(GRID - 2);
-            (near, at - near as f32)
-        });
-        let corner = |x, y| self.0[y * GRID + x];
-        let (a, b) = (corner(x, y), corner(x + 1, y));
-        let (c, d) = (corner(x, y + 1), corner(x + 1, y + 1));
-        std::array::from_fn(|i| {
-            let top = a[i] + fx * (b[i] - a[i]);
-            let bottom = c[i] + fx * (d[i] - c[i]);
-            top + fy * (bottom - top)
-        })
+        between_cells(&self.0, GRID, uv)
     }
+}
 
-    /// The arrows of `side` x `side` cells as `[2, side, side]`: to the right, then down.
-    pub fn planes(&self, side: usize) -> Vec<f32> {
-        let middle = |i: usize| (i as f32 + 0.5) / side as f32;
-        let cells = (0..side * side).map(|i| self.at([middle(i % side), middle(i / side)]));
-        let (right, down): (Vec<_>, Vec<_>) = cells.map(|[x, y]| (x, y)).unzip();
-        [right, down].concat()
-    }
+/// Value at `[u, v]` of `side` x `side` cells, row by row: bilinear between their middles and constant beyond.
+#[inline]
+pub(crate) fn between_cells<const N: usize>(
+    cells: &[[f32; N]],
+    side: usize,
+    uv: Point,
+) -> [f32; N] {
+    let [(x, fx), (y, fy)] = uv.map(|t| {
+        let at = (t * side as f32 - 0.5).clamp(0.0, side as f32 - 1.0);
+        let near = (at as usize).min(side - 2);
+        (near, at - near as f32)
+    });
+    let corner = |x, y| cells[y * side + x];
+    let (a, b) = (corner(x, y), corner(x + 1, y));
+    let (c, d) = (corner(x, y + 1), corner(x + 1, y + 1));
+    std::array::from_fn(|i| {
+        let top = a[i] + fx * (b[i] - a[i]);
+        let bottom = c[i] + fx * (d[i] - c[i]);
+        top + fy * (bottom - top)
+    })
 }
 
 /// Where a moved face comes from.
@@ -226,8 +228,11 @@ mod tests {
             std::array::from_fn(|i| [values[2 * i], values[2 * i + 1]])
         };
         let fields = Fields::new(&points(0), Some(&points(1)), &points(2)).unwrap();
-        let motion = fields.motion.unwrap().planes(GRID);
-        let planes = [motion, fields.place.planes(GRID)].concat();
+        let planes = [fields.motion.unwrap(), fields.place].map(|field| {
+            let along = |axis: usize| field.arrows().iter().map(move |arrow| arrow[axis]);
+            along(0).chain(along(1)).collect::<Vec<_>>()
+        });
+        let planes = planes.concat();
         let data = burn::tensor::TensorData::new(planes, [1, 4, GRID, GRID]);
         case.check(burn::tensor::Tensor::<4>::from_data(data, case.device()));
     }
@@ -276,9 +281,15 @@ mod tests {
                 .collect(),
         );
         let field = field.unwrap();
-        assert_eq!(field.planes(GRID)[..3], [0.0, 1.0, 2.0]);
-        assert_eq!(field.planes(GRID / 2)[..3], [0.5, 2.5, 4.5]);
-        assert_eq!(field.planes(2 * GRID)[..4], [0.0, 0.25, 0.75, 1.25]);
+        let row = |side: usize, count: usize| -> Vec<f32> {
+            let middle = |i: usize| (i as f32 + 0.5) / side as f32;
+            (0..count)
+                .map(|i| field.at([middle(i), middle(0)])[0])
+                .collect()
+        };
+        assert_eq!(row(GRID, 3), [0.0, 1.0, 2.0]);
+        assert_eq!(row(GRID / 2, 3), [0.5, 2.5, 4.5]);
+        assert_eq!(row(2 * GRID, 4), [0.0, 0.25, 0.75, 1.25]);
         assert_eq!(field.at([7.0, -1.0]), [31.0, 0.0]);
     }
 }

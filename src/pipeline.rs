@@ -101,9 +101,7 @@ pub struct Inversion {
 impl Inversion {
     /// The generator on w' at the injection layer, compensated: F.
     pub fn compensated(&self) -> Synthesis {
-        let mut synthesis = self.lower.clone();
-        synthesis.feature = synthesis.feature + self.residual.clone();
-        synthesis
+        Injection::from(self.residual.clone()).added_to(self.lower.clone())
     }
 
     /// [`Self::compensated`], moved along a field.
@@ -122,6 +120,27 @@ pub struct Injection {
     pub feature: Tensor<4>,
     /// To the picture so far, where the face moves; shaped like [`Synthesis::skip`].
     pub skip: Option<Tensor<4>>,
+}
+
+impl From<Tensor<4>> for Injection {
+    /// Of a face that does not move.
+    fn from(feature: Tensor<4>) -> Self {
+        Self {
+            feature,
+            skip: None,
+        }
+    }
+}
+
+impl Injection {
+    /// The synthesis, which is at the injection layer, with this in it.
+    fn added_to(self, mut synthesis: Synthesis) -> Synthesis {
+        synthesis.feature = synthesis.feature + self.feature;
+        if let Some(skip) = self.skip {
+            synthesis.skip = synthesis.skip + skip;
+        }
+        synthesis
+    }
 }
 
 /// A loaded SDIC model.
@@ -203,8 +222,7 @@ impl Sdic {
         let lower = self.networks.generator.lower(&codes);
         let from_compensated = initial.feature + residual.clone() - lower.feature.clone();
         // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
-        let mut upper = lower.clone();
-        upper.feature = upper.feature + from_compensated.clone();
+        let upper = Injection::from(from_compensated.clone()).added_to(lower.clone());
         let size = self.config.image_size;
         let reconstruction = self.networks.generator.upper(upper, &codes, size);
         Inversion {
@@ -248,11 +266,7 @@ impl Sdic {
     /// # Shapes
     /// `[1, styles, style_dim]` to `[1, 3, size, size]`, not clamped.
     pub fn edit(&self, codes: &Tensor<3>, residual: Tensor<4>, size: usize) -> Tensor<4> {
-        let injection = Injection {
-            feature: residual,
-            skip: None,
-        };
-        let mut edit = self.begin_edit(codes.clone(), injection, size);
+        let mut edit = self.begin_edit(codes.clone(), residual.into(), size);
         loop {
             match edit.advance() {
                 ControlFlow::Continue(further) => edit = further,
@@ -316,12 +330,9 @@ impl Edit<'_> {
             return ControlFlow::Break(picture);
         }
         if self.generator.at_injection(&self.synthesis)
-            && let Some(Injection { feature, skip }) = self.injection.take()
+            && let Some(injection) = self.injection.take()
         {
-            self.synthesis.feature = self.synthesis.feature + feature;
-            if let Some(skip) = skip {
-                self.synthesis.skip = self.synthesis.skip + skip;
-            }
+            self.synthesis = injection.added_to(self.synthesis);
         }
         self.synthesis = self.generator.advance(self.synthesis, &self.codes);
         ControlFlow::Continue(self)

@@ -125,9 +125,11 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let tilted = edit(Some(&points), &[("tilt", TILT)]);
     check4("edit.tilt", tilted.picture);
     check4("unedited.tilt", tilted.unedited);
-    let motion = tilted.motion.unwrap().planes(GRID);
-    let motion = Tensor::from_data(TensorData::new(motion, [1, 2, GRID, GRID]), device);
-    check4("motion.tilt", motion);
+    let motion = tilted.motion.unwrap();
+    let along = |axis: usize| motion.arrows().iter().map(move |arrow| arrow[axis]);
+    let planes = along(0).chain(along(1)).collect();
+    let planes = Tensor::from_data(TensorData::new(planes, [1, 2, GRID, GRID]), device);
+    check4("motion.tilt", planes);
     let bent = edit(Some(&points), &[("bend", BEND)]);
     check4("edit.bend", bent.picture);
     check4("reconstruction", bent.unedited);

@@ -2,9 +2,10 @@
 """Stage 3: DIPN, DICN, generator and sliders on whole pictures, judged by what a visitor sees.
 
 The encoder is frozen. A quarter of every batch is reconstructed; the rest is edited by a slider and compensated, and
-must match the picture that an appearance model makes of the photo, so the residual learns to give way to edits. In a tenth of the steps the edit goes towards another picture's codes instead; that has no known answer. All
-pictures must pass for real with a discriminator on ImageNet features. DIPN's map learns to look like what the plain
-reconstruction lost.
+must match the picture that an appearance model makes of the photo, so the residual learns to give way to edits. In a
+tenth of the steps the edit goes towards another picture's codes instead; that has no known answer. All pictures must
+pass for real with a discriminator on ImageNet features. DIPN's map learns to look like what the plain reconstruction
+lost.
 """
 
 from __future__ import annotations

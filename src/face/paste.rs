@@ -8,7 +8,7 @@ use super::mesh::OVAL;
 use super::picture::{Picture, Pyramid, to_byte};
 use super::quad::{Point, Quad};
 use super::{FaceError, POINTS};
-use crate::motion::Field;
+use crate::motion::{Field, between_cells};
 
 /// Width of the soft border along the sides of the quad, in sides.
 const FEATHER: f32 = 0.1;
@@ -176,23 +176,7 @@ struct Grid<const N: usize>(Vec<[f32; N]>);
 impl<const N: usize> Grid<N> {
     /// Bilinear value at `[u, v]`, constant beyond the middles of the outermost cells.
     fn at(&self, uv: Point) -> [f32; N] {
-        let [(x, fx), (y, fy)] = uv.map(|t| {
-            let at = (t * GRID as f32 - 0.5).clamp(0.0, GRID as f32 - 1.0);
-            let near = (at as usize).min(GRID - 2);
-            (near, at - near as f32)
-        });
-        let at = y * GRID + x;
-        let [a, b, c, d] = [
-            self.0[at],
-            self.0[at + 1],
-            self.0[at + GRID],
-            self.0[at + GRID + 1],
-        ];
-        std::array::from_fn(|i| {
-            let top = a[i] + fx * (b[i] - a[i]);
-            let bottom = c[i] + fx * (d[i] - c[i]);
-            top + fy * (bottom - top)
-        })
+        between_cells(&self.0, GRID, uv)
     }
 }
 
