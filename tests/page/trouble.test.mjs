@@ -17,7 +17,7 @@ before(async () => {
   weights = await weightsLike("tests/golden/tiny", {
     files: { "samples/one.png": pictures.gradient(64, 64) },
     change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one" }];
+      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
       manifest.directions.find((/** @type {any} */ { name }) => name === "third").range = [0, 4];
     },
   });

@@ -66,7 +66,7 @@ before(async () => {
   const portrait = rgbPng(width, height, Uint8Array.from(rgb, Math.round));
   const weights = await weightsLike("tests/golden/tiny", {
     files: { "samples/golden.png": portrait },
-    change: (manifest) => (manifest.samples = [{ file: "samples/golden.png", label: "golden" }]),
+    change: (manifest) => (manifest.samples = [{ file: "samples/golden.png", label: "golden", aligned: true }]),
   });
   [browser, site] = await Promise.all([launch(SOFTWARE_GPU), host(weights)]);
 });

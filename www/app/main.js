@@ -315,5 +315,5 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("keyup", ({ key }) => key.toLowerCase() === "b" && stage.hold(false));
 
-void showSamples((blob, label) => open(blob, { name: label, aligned: true }));
+void showSamples((blob, { label, aligned }) => open(blob, { name: label, aligned }));
 engine.start().then(keepForOffline, () => {});

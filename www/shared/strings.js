@@ -12,6 +12,8 @@ const STRINGS = {
   "start.private": "Your photo never leaves this device. There is no server to send it to.",
 
   "start.samples": "Or begin with someone who does not exist",
+  "start.samplesFrom": "These people are synthetic: drawn by an image generator, published as openpeople.",
+  "start.samplesLicence": "MIT licence",
   "start.sample": "Open the sample portrait “{label}”",
   "start.consent": "Edit only pictures of people who agree to it.",
   "drop.here": "Drop the photo to open it",

@@ -7,6 +7,7 @@
  * @typedef {import("../pkg/cpu/sdic.js").Landmarks} Landmarks
  * @typedef {import("../pkg/cpu/sdic.js").DirectionInfo} Direction
  * @typedef {import("../pkg/cpu/sdic.js").ShardInfo} Shard
+ * @typedef {import("../pkg/cpu/sdic.js").SampleInfo} Sample
  * @typedef {import("../pkg/cpu/sdic.js").ModelInfo} Manifest
  * @typedef {import("../pkg/cpu/sdic.js").Edited} Edited
  * @typedef {import("../pkg/cpu/sdic.js").PasteMode} PasteMode

@@ -2,28 +2,30 @@ import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { report } from "./notices.js";
 
+/** @import { Sample } from "../../shared/types.js" */
+
 const FOLDER = "weights/";
 
 /**
  * Shows the portraits that come with the bundled model, whichever model runs.
- * @param {(picture: Blob, label: string) => void} onChoose
+ * @param {(picture: Blob, sample: Sample) => void} onChoose
  */
 export async function showSamples(onChoose) {
   const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined); // the engine reports when it is missing
   if (!response?.ok) return;
-  /** @type {{ samples?: { file: string, label: string }[] }} */
+  /** @type {{ samples?: Sample[] }} */
   const { samples = [] } = await response.json();
-  const items = samples.map(({ file, label }) => {
-    const src = FOLDER + file;
+  const items = samples.map((sample) => {
+    const src = FOLDER + sample.file;
     const choose = async () => {
       try {
-        onChoose(await (await fetch(src)).blob(), label);
+        onChoose(await (await fetch(src)).blob(), sample);
       } catch (thrown) {
         report(thrown);
       }
     };
     const picture = h("img", { src, alt: "", width: 256, height: 256, loading: "lazy" });
-    return h("li", {}, h("button", { type: "button", "aria-label": t("start.sample", { label }), onclick: choose }, picture));
+    return h("li", {}, h("button", { type: "button", "aria-label": t("start.sample", { label: sample.label }), onclick: choose }, picture));
   });
   byId("sample-list", HTMLElement).replaceChildren(...items);
   byId("samples", HTMLElement).hidden = samples.length === 0;
