@@ -27,6 +27,9 @@ pub struct ModelConfig {
     pub dipn: DipnSizes,
     /// Discrepancy information compensation network.
     pub dicn: DicnSizes,
+    /// Feature editor, which draws the changes that directions bring; `None` adds them to the features as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub editor: Option<EditorSizes>,
 }
 
 /// Sizes of the e4e encoder.
@@ -68,6 +71,16 @@ pub struct DicnSizes {
     /// Channels of that map; `None` is as many as styles. The released car model has 18 for its 16 styles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<usize>,
+}
+
+/// Sizes of the feature editor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditorSizes {
+    /// Channels inside.
+    pub width: usize,
+    /// Channels of the plans that directions bring.
+    pub plan: usize,
 }
 
 /// A configuration that no network can be built from.
@@ -127,6 +140,7 @@ impl ModelConfig {
                 latent_map: 64,
                 condition,
             },
+            editor: None,
         }
     }
 
@@ -160,6 +174,14 @@ impl ModelConfig {
     /// Index of the block whose upsampling convolution (`convs.{2 * index}`) is compensated: 3 for 64 px.
     pub fn inject_block(&self) -> usize {
         self.inject_size.ilog2() as usize - 3
+    }
+
+    /// Channels of what a direction brings to the injection layer.
+    pub fn change_channels(&self) -> usize {
+        match &self.editor {
+            Some(editor) => editor.plan,
+            None => self.channels_at(self.inject_size),
+        }
     }
 
     /// Height and width of the finished picture.
@@ -293,7 +315,18 @@ impl ModelConfig {
             "dicn.latent_map",
             map,
             "condition channels * latent_map^2 must be a multiple of style_dim, at least twice it",
-        )
+        )?;
+        let editor = self.editor.iter();
+        let widths = editor.flat_map(|e| [("editor.width", e.width), ("editor.plan", e.plan)]);
+        for (field, width) in widths {
+            check(
+                (1..=4096).contains(&width),
+                field,
+                width,
+                "must be from 1 to 4096",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -330,6 +363,14 @@ mod tests {
         assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
+        assert!(
+            broken(|c| c.editor = Some(EditorSizes { width: 0, plan: 3 }))
+                .contains("editor.width = 0")
+        );
+        assert!(
+            broken(|c| c.editor = Some(EditorSizes { width: 8, plan: 0 }))
+                .contains("editor.plan = 0")
+        );
         assert!(ModelConfig::preset("dogs").is_err());
     }
 }

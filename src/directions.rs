@@ -6,16 +6,18 @@
 //! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
 //! coordinate *to* the strength; [`ganspace_shift`] computes that.
 //!
-//! A direction may bring two things besides: a motion, by which the points of the face go along with the edit, and a change
-//! of the features at the injection layer, laid out on a face of average shape and carried from there to any face.
+//! A direction may bring two things besides: a motion, by which the points of the face go along with the edit, and a
+//! change of the features at the injection layer, laid out on a face of average shape and carried from there to any
+//! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice.
 
 use std::{collections::HashMap, ops::Range};
 
 use thiserror::Error;
 
 use crate::{
-    motion::FacePoints,
-    weights::{Direction, DirectionKind, Manifest, Tensor},
+    face::Point,
+    motion::{FacePoints, LEFT_EYE, RIGHT_EYE},
+    weights::{Direction, DirectionKind, Manifest, Shown, Tensor},
 };
 
 /// Why a set of strengths cannot be applied.
@@ -47,6 +49,10 @@ struct Slider {
     motion: Option<Vec<f32>>,
     /// `[channels, inject_size, inject_size]`, see [`Direction::change`].
     change: Option<Vec<f32>>,
+    /// See [`Direction::shown`].
+    shown: Option<Shown>,
+    /// Upper end of the strengths offered.
+    most: f32,
 }
 
 /// All edits of a model.
@@ -93,6 +99,8 @@ impl Directions {
             rows,
             motion: values_of(direction.motion.as_ref(), tensors)?,
             change: values_of(direction.change.as_ref(), tensors)?,
+            shown: direction.shown,
+            most: direction.range[1],
         };
         let name = direction.name.clone();
         if self.sliders.insert(name.clone(), slider).is_none() {
@@ -107,6 +115,34 @@ impl Directions {
         let Slider { rows, .. } = self.sliders.get(name)?;
         let squares: f32 = rows.iter().map(|value| value * value).sum();
         Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
+    }
+
+    /// The strengths that take a face with the given points where the given ones would take a face that shows nothing
+    /// of the edits yet: strengths of the same name added up, and from those above 0 what the face shows already
+    /// taken away, as far as 0. Without points, and for edits that do not tell, strengths stay as they are.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn effective<'a>(
+        &self,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+        points: Option<&FacePoints>,
+    ) -> Result<Vec<(&'a str, f32)>, EditError> {
+        let mut effective: Vec<(&str, f32)> = Vec::new();
+        for (name, strength) in strengths {
+            self.slider(name, strength)?;
+            match effective.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += strength,
+                None => effective.push((name, strength)),
+            }
+        }
+        for (name, strength) in &mut effective {
+            let Slider { shown, most, .. } = self.slider(name, *strength)?;
+            if let (Some(shown), Some(points)) = (shown, points) {
+                *strength = beyond_shown(*strength, shown_share(shown, points), *most);
+            }
+        }
+        Ok(effective)
     }
 
     /// Adds the given edits to `codes`, rows of `style_dim` values; strengths of the same name add up.
@@ -188,6 +224,29 @@ impl Directions {
             return Err(EditError::Strength(name.to_owned()));
         }
         Ok(slider)
+    }
+}
+
+/// How much of an edit a face shows, 0..=1; 0 where its points do not tell.
+fn shown_share(shown: &Shown, points: &FacePoints) -> f32 {
+    let distance = |[ax, ay]: Point, [bx, by]: Point| (ax - bx).hypot(ay - by);
+    let middle = |eye: Range<usize>| {
+        let count = eye.len() as f32;
+        [0, 1].map(|axis| points[eye.clone()].iter().map(|p| p[axis]).sum::<f32>() / count)
+    };
+    let ([a, b], [low, high]) = (shown.points, shown.range);
+    let between_eyes = distance(middle(LEFT_EYE), middle(RIGHT_EYE));
+    let distance = distance(points[a], points[b]) / between_eyes;
+    let share = ((distance - low) / (high - low)).clamp(0.0, 1.0);
+    if share.is_finite() { share } else { 0.0 }
+}
+
+/// A strength for a face that shows `share` of the strength `most` already.
+fn beyond_shown(strength: f32, share: f32, most: f32) -> f32 {
+    if strength > 0.0 {
+        (strength - share * most).max(0.0)
+    } else {
+        strength
     }
 }
 
@@ -288,6 +347,8 @@ mod tests {
             rows: rows.to_vec(),
             motion: motion.map(|shift| shift.repeat(68)),
             change: motion.map(<[f32]>::to_vec),
+            shown: None,
+            most: 4.0,
         };
         Directions {
             names: vec!["smile".into(), "age".into()],
@@ -337,6 +398,61 @@ mod tests {
             (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
         );
         assert!(directions().change([("simle", 1.0)]).is_err());
+    }
+
+    /// A face with eyes 0.25 apart and the corners of its mouth, points 48 and 54, `wide` such distances.
+    fn face(wide: f32) -> FacePoints {
+        std::array::from_fn(|i| match i {
+            36..42 => [0.375, 0.4],
+            42..48 => [0.625, 0.4],
+            54 => [0.4 + 0.25 * wide, 0.7],
+            _ => [0.4, 0.7],
+        })
+    }
+
+    #[test]
+    fn what_a_face_shows_already_is_not_added_again() {
+        let mut directions = directions();
+        directions.sliders.get_mut("smile").unwrap().shown = Some(Shown {
+            points: [48, 54],
+            range: [0.75, 1.25],
+        });
+        let effective = |wide: Option<f32>, strengths: &[(&'static str, f32)]| {
+            let points = wide.map(face);
+            let found = directions.effective(strengths.iter().copied(), points.as_ref());
+            found.unwrap()
+        };
+        // The slider goes up to 4; half the way from 0.75 to 1.25 is worth 2.
+        for (wide, strength, expected) in [
+            (0.5, 3.0, 3.0),
+            (0.75, 3.0, 3.0),
+            (1.0, 3.0, 1.0),
+            (1.0, 4.0, 2.0),
+            (1.0, 1.5, 0.0),
+            (1.25, 4.0, 0.0),
+            (2.0, 5.0, 1.0),
+            (1.25, 0.0, 0.0),
+            (1.25, -3.0, -3.0),
+        ] {
+            let found = effective(Some(wide), &[("smile", strength), ("age", strength)]);
+            assert_eq!(found.len(), 2);
+            assert!(
+                (found[0].1 - expected).abs() < 1e-5,
+                "{wide} {strength} {found:?}"
+            );
+            assert_eq!(found[1], ("age", strength));
+        }
+        assert_eq!(effective(None, &[("smile", 3.0)]), [("smile", 3.0)]);
+        // Strengths of one name count together.
+        let twice = effective(Some(1.0), &[("smile", 1.5), ("age", 1.0), ("smile", 1.5)]);
+        assert!((twice[0].1 - 1.0).abs() < 1e-5);
+        assert_eq!(twice[1..], [("age", 1.0)]);
+        // Points that are no face tell nothing.
+        let point = [[0.5; 2]; 68];
+        let found = directions.effective([("smile", 3.0)], Some(&point));
+        assert_eq!(found.unwrap(), [("smile", 3.0)]);
+        assert!(directions.effective([("simle", 1.0)], None).is_err());
+        assert!(directions.effective([("smile", f32::NAN)], None).is_err());
     }
 
     #[test]

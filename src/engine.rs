@@ -251,8 +251,9 @@ impl Engine {
     /// Renders `codes` (from [`Self::codes`]) with the given edits, in one generator pass, and half a pass more where the
     /// face moves.
     ///
-    /// `points` are those of the face in sides of the aligned picture; without them it moves as an average one would.
-    /// `size` below the model's `image_size` gives a preview at that resolution.
+    /// `points` are those of the face in sides of the aligned picture; without them it moves as an average one would,
+    /// and strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]). `size` below the
+    /// model's `image_size` gives a preview at that resolution.
     ///
     /// # Errors
     /// [`EngineError`] for an unknown edit, unusable points, an impossible size or a failing device.
@@ -291,7 +292,7 @@ impl Engine {
         if !size.is_power_of_two() || !(least..=most).contains(&size) {
             return Err(EngineError::PreviewSize { size, least, most });
         }
-        let strengths: Vec<_> = strengths.into_iter().collect();
+        let strengths = self.directions.effective(strengths, points)?;
         let edited = self.codes_tensor(self.directions.apply(codes, strengths.iter().copied())?);
         let shifts = self.directions.motion(strengths.iter().copied())?;
         let change = self.directions.change(strengths)?;
@@ -307,14 +308,14 @@ impl Engine {
             let codes = inversion.codes.clone();
             ControlFlow::Continue(self.sdic.resume(codes, synthesis, size))
         };
-        let (mut injection, unedited) = match &motion {
-            Some(motion) => {
-                let moved = inversion.moved(motion);
+        let moved = motion.as_ref().map(|motion| inversion.moved(motion));
+        let (mut injection, unedited) = match &moved {
+            Some(moved) => {
                 let injection = Injection {
                     feature: moved.feature.clone() - inversion.lower.feature.clone(),
                     skip: Some(moved.skip.clone() - inversion.lower.skip.clone()),
                 };
-                (injection, resume(moved))
+                (injection, resume(moved.clone()))
             }
             None => {
                 let unedited = match size == most {
@@ -325,9 +326,11 @@ impl Engine {
             }
         };
         if let (Some(change), Some(place)) = (change, &place) {
-            let shape = inversion.residual.dims();
+            let shape = [1, config.change_channels(), least, least];
             let change = Tensor::from_data(TensorData::new(change, shape), &self.sdic.device());
-            injection.feature = injection.feature + warp(change, place);
+            let compensated = || moved.unwrap_or_else(|| inversion.compensated()).feature;
+            let drawn = self.sdic.draw(warp(change, place), compensated);
+            injection.feature = injection.feature + drawn;
         }
         Ok(EditRun {
             edit: self.sdic.begin_edit(edited, injection, size),

@@ -32,7 +32,7 @@ use crate::{
 
 /// Negative slope of the leaky ReLUs in the encoder, DIPN and DICN (PyTorch's default).
 pub const LEAKY_SLOPE: f64 = 0.01;
-/// Negative slope of StyleGAN2's leaky ReLUs, which are followed by a gain of sqrt(2).
+/// Negative slope of StyleGAN2's leaky ReLUs, which are followed by a gain of sqrt(2), and of the feature editor's.
 pub const STYLE_SLOPE: f64 = 0.2;
 /// Epsilon of every batch normalisation.
 const NORM_EPSILON: f64 = 1e-5;
@@ -116,6 +116,8 @@ pub enum Activation<'a> {
     Identity,
     /// [`LEAKY_SLOPE`].
     LeakyRelu,
+    /// This slope below zero.
+    Leaky(f64),
     /// StyleGAN2's: [`STYLE_SLOPE`] and a gain of sqrt(2).
     Style,
     /// Zero below zero.
@@ -129,6 +131,7 @@ impl Activation<'_> {
         match self {
             Self::Identity => x,
             Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
+            Self::Leaky(slope) => activation::leaky_relu(x, slope),
             Self::Style => style_activation(x),
             Self::Relu => activation::relu(x),
             Self::PRelu(prelu) => activation::prelu(x, prelu.weight.val()),
@@ -144,6 +147,7 @@ impl Activation<'_> {
         match self {
             Self::Identity => kernels::Activation::Identity,
             Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
+            Self::Leaky(slope) => leaky(slope, 1.0),
             Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),
             Self::Relu => kernels::Activation::RELU,
             Self::PRelu(prelu) => {

@@ -11,7 +11,7 @@
 //! | first picture | [`generator`] | w | picture, feature G(w) |
 //! | discrepancy | [`dipn`] | face, first picture | what was lost |
 //! | compensation | [`dicn`] | discrepancy, G(w), w | feature F, codes w' |
-//! | edit | [`directions`], [`motion`], [`generator`] | w', strengths | edited face, and how it moved |
+//! | edit | [`directions`], [`motion`], [`feature_editor`], [`generator`] | w', F, strengths | edited face, motion |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
 //! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits;
@@ -25,6 +25,7 @@ pub mod directions;
 pub mod encoder;
 pub mod engine;
 pub mod face;
+pub mod feature_editor;
 pub mod generator;
 #[cfg(test)]
 mod golden;

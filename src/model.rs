@@ -1,4 +1,4 @@
-//! The four networks as one module, and loading their parameters by name.
+//! The networks as one module, and loading their parameters by name.
 //!
 //! A parameter's path in the module tree is its name in the released checkpoints, after
 //! [`checkpoint_name`]'s few rules.
@@ -16,12 +16,13 @@ use crate::{
     dicn::Dicn,
     dipn::Dipn,
     encoder::Encoder,
+    feature_editor::FeatureEditor,
     generator::Generator,
     layers::parameter,
     weights,
 };
 
-/// Encoder, generator, DIPN and DICN.
+/// Encoder, generator, DIPN, DICN and feature editor.
 #[derive(Module, Debug)]
 pub struct Networks {
     /// e4e encoder.
@@ -32,6 +33,8 @@ pub struct Networks {
     pub dipn: Dipn,
     /// Discrepancy information compensation network.
     pub dicn: Dicn,
+    /// Feature editor, where the model has one.
+    pub feature_editor: Option<FeatureEditor>,
     /// Average latent code that the encoder's output is relative to, `[styles, style_dim]`.
     pub latent_avg: Param<Tensor<2>>,
 }
@@ -43,6 +46,8 @@ impl Networks {
             generator: Generator::new(config, device),
             dipn: Dipn::new(config, device),
             dicn: Dicn::new(config, device),
+            feature_editor: (config.editor.as_ref())
+                .map(|sizes| FeatureEditor::new(config, sizes, device)),
             latent_avg: parameter([config.styles(), config.style_dim], device),
         }
     }
@@ -53,6 +58,7 @@ impl Networks {
             generator: self.generator.fuse(),
             dipn: self.dipn.fuse(),
             dicn: self.dicn.fuse(),
+            feature_editor: self.feature_editor.map(FeatureEditor::fuse),
             latent_avg: self.latent_avg,
         }
     }
@@ -269,7 +275,7 @@ impl Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::expected_tensors;
+    use crate::{config::EditorSizes, weights::expected_tensors};
 
     fn loader(config: &ModelConfig) -> Loader {
         Loader::new(config, &crate::device::cpu()).unwrap()
@@ -281,7 +287,14 @@ mod tests {
             mapping_layers: 8,
             ..ModelConfig::face()
         };
-        for config in [ModelConfig::face(), ModelConfig::cars(), sampling] {
+        let editing = ModelConfig {
+            editor: Some(EditorSizes {
+                width: 40,
+                plan: 24,
+            }),
+            ..ModelConfig::face()
+        };
+        for config in [ModelConfig::face(), ModelConfig::cars(), sampling, editing] {
             let listed: BTreeMap<_, _> = expected_tensors(&config).into_iter().collect();
             let networks = loader(&config);
             for (name, shape) in networks.expected() {

@@ -4,12 +4,18 @@
 //! is Bookstein's (PAMI 1989), lightly smoothed; four points on the forehead go with the brows, and sixteen on the
 //! picture's border stay in place. All positions are in sides of the aligned picture.
 
+use std::ops::Range;
+
 use crate::face::Point;
 
 /// Points of a face.
 pub const POINTS: usize = 68;
+/// Those around the eye on the left of the picture.
+pub const LEFT_EYE: Range<usize> = 36..42;
+/// Those around the eye on the right.
+pub const RIGHT_EYE: Range<usize> = 42..48;
 /// Cells per side of a [`Field`].
-pub const GRID: usize = 32;
+pub const GRID: usize = 64;
 
 /// Smoothing of the spline, against the jitter of single points.
 const SMOOTHING: f64 = 1e-3;
@@ -290,6 +296,6 @@ mod tests {
         assert_eq!(row(GRID, 3), [0.0, 1.0, 2.0]);
         assert_eq!(row(GRID / 2, 3), [0.5, 2.5, 4.5]);
         assert_eq!(row(2 * GRID, 4), [0.0, 0.25, 0.75, 1.25]);
-        assert_eq!(field.at([7.0, -1.0]), [31.0, 0.0]);
+        assert_eq!(field.at([7.0, -1.0]), [GRID as f32 - 1.0, 0.0]);
     }
 }

@@ -7,8 +7,9 @@
 //! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::reference_residual`]
 //! has that value.)
 //!
-//! Where an edit moves the face, F moves with it: with M the motion, M(F) - G(w') is added to G(e). What then differs from
-//! the picture of M(F) and w' is what the edit changed besides.
+//! Where an edit moves the face, F moves with it: with M the motion, M(F) - G(w') is added to G(e). What then differs
+//! from the picture of M(F) and w' is what the edit changed besides. A change of the features that an edit brings is
+//! added on top: as it is, or as the feature editor draws it for M(F).
 
 use std::ops::ControlFlow;
 
@@ -295,6 +296,19 @@ impl Sdic {
             codes,
             injection: None,
             size,
+        }
+    }
+
+    /// What a change, in the place of the face, adds to its compensated features, moved if the face moves: what the
+    /// feature editor draws, or the change itself where the model has none.
+    ///
+    /// # Shapes
+    /// `[1, change_channels, inject, inject]` (see [`ModelConfig::change_channels`]) and
+    /// `[1, channels, inject, inject]` to the latter.
+    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
+        match &self.networks.feature_editor {
+            Some(editor) => editor.forward(compensated(), change),
+            None => change,
         }
     }
 

@@ -42,6 +42,7 @@ fn tiny_config() -> ModelConfig {
             latent_map: 16,
             condition: None,
         },
+        editor: None,
     }
 }
 

@@ -39,8 +39,8 @@ export interface SdicError { code: string; message: string; hint: string; }
 export interface DirectionInfo { name: string; label: string; group: string; range: [number, number]; }
 /** A file of the weights directory. */
 export interface ShardInfo { file: string; bytes: number; sha256: string; }
-/** A picture that comes with the model. */
-export interface SampleInfo { file: string; label: string; }
+/** A picture that comes with the model; `aligned`: it is already cut like an aligned face, not a photo. */
+export interface SampleInfo { file: string; label: string; aligned?: boolean; }
 /** What the manifest of a weights directory says. */
 export interface ModelInfo {
   name: string; title: string; provenance: string; licence: string; modelCard: string | null;

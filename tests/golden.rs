@@ -1,6 +1,6 @@
 //! The whole pipeline against PyTorch, on the tiny model in `tests/golden` (made by `make_golden.py` there).
 
-use std::{fs, ops::ControlFlow, path::PathBuf};
+use std::{collections::BTreeSet, fs, ops::ControlFlow, path::PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
@@ -8,6 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use sdic::{
     directions::ganspace_shift,
     engine::{EditRun, Edited, Engine, EngineLoader, read},
+    layers::resize_bilinear,
     motion::{FacePoints, GRID},
     picture,
     weights::WeightsDir,
@@ -50,6 +51,16 @@ impl Golden {
         (view.shape().to_vec(), values)
     }
 
+    /// What stands before `.codes`, in order: one for each inversion in the file.
+    fn inversions(&self) -> BTreeSet<String> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let names = file.names().into_iter();
+        names
+            .filter_map(|name| name.strip_suffix(".codes"))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// A golden tensor with a batch dimension put in front.
     fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
         let (shape, values) = self.values(name);
@@ -76,6 +87,26 @@ fn open_engine(device: &Device) -> Engine {
     open_weights(golden("tiny"), device)
 }
 
+/// The tiny model without its feature editor, where "tilt" changes the features as the golden "plain" says.
+fn open_without_editor(device: &Device) -> Engine {
+    let dir = WeightsDir::open(golden("tiny")).unwrap();
+    let mut manifest = dir.manifest().clone();
+    manifest.config.editor = None;
+    let mut loader = EngineLoader::with_manifest(manifest, device).unwrap();
+    for index in 0..dir.manifest().shards.len() {
+        let mut tensors = dir.read_shard(index).unwrap();
+        tensors.retain(|tensor| !tensor.name.starts_with("feature_editor."));
+        for tensor in &mut tensors {
+            if tensor.name == "directions.tilt.change" {
+                let golden_values = Golden::open("tiny_trace.safetensors");
+                (tensor.shape, tensor.values) = golden_values.values("plain");
+            }
+        }
+        loader = loader.push_tensors(index, tensors).unwrap();
+    }
+    loader.finish().unwrap()
+}
+
 fn open_weights(path: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(path).unwrap();
     let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
@@ -93,6 +124,12 @@ fn finished(mut edit: EditRun) -> Edited<Tensor<4>> {
             ControlFlow::Break(edited) => return edited,
         }
     }
+}
+
+/// The points of the face in the golden edits.
+fn golden_points(golden_values: &Golden) -> FacePoints {
+    let (_, points) = golden_values.values("points");
+    std::array::from_fn(|i| [points[2 * i], points[2 * i + 1]])
 }
 
 fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
@@ -115,8 +152,7 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
 
     let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
     let size = engine.config().image_size;
-    let (_, points) = golden_values.values("points");
-    let points: FacePoints = std::array::from_fn(|i| [points[2 * i], points[2 * i + 1]]);
+    let points = golden_points(&golden_values);
     let edit = |points: Option<&FacePoints>, strengths: &[(&str, f32)]| {
         let strengths = strengths.iter().copied();
         let edit = engine.begin_edit(&inversion, &codes, points, strengths, None);
@@ -161,10 +197,25 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     );
 }
 
-/// The bundled weights on three of their sample portraits.
+/// A model without a feature editor adds the change that an edit brings to the features as it is.
+fn changes_without_editor_match_pytorch(device: &Device, tolerance: f64) {
+    let engine = open_without_editor(device);
+    let golden_values = Golden::open("tiny_trace.safetensors");
+    let face: Tensor<4> = golden_values.tensor("image", device);
+    let inversion = engine.sdic().invert(face, |_| {});
+    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let points = golden_points(&golden_values);
+    let edit = engine.begin_edit(&inversion, &codes, Some(&points), [("tilt", TILT)], None);
+    let tilted = finished(edit.unwrap());
+    golden_values.check("plain.tilt", tilted.picture, tolerance);
+    golden_values.check("unedited.tilt", tilted.unedited, tolerance);
+}
+
+/// The bundled weights on generated portraits, brought to the encoder's size as `make_final.py` does.
 fn bundled_model_matches_pytorch(device: &Device) {
-    let weights = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("weights");
-    let engine = open_weights(weights.clone(), device);
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let portraits = root.join("tests/face/portraits");
+    let engine = open_weights(root.join("weights"), device);
     let golden_values = Golden::open("final_trace.safetensors");
     let smile = engine
         .manifest()
@@ -173,9 +224,13 @@ fn bundled_model_matches_pytorch(device: &Device) {
         .find(|direction| direction.name == "smile")
         .unwrap();
     let half = smile.range[1] / 2.0;
-    for sample in ["01", "02", "03"] {
-        let file = fs::read(weights.join(format!("samples/{sample}.png"))).unwrap();
-        let face = engine.face_tensor(&picture::decode(&file).unwrap());
+    let side = engine.config().encoder.input_size;
+    let inversions = golden_values.inversions();
+    assert!(!inversions.is_empty());
+    for sample in inversions {
+        let file = fs::read(portraits.join(format!("{sample}.png"))).unwrap();
+        let face = picture::to_tensor(&picture::decode(&file).unwrap(), device);
+        let face = resize_bilinear(face, [side; 2], false);
         let inversion = engine.sdic().invert(face, |_| {});
         let check4 = |name: &str, found: Tensor<4>| {
             golden_values.check(&format!("{sample}.{name}"), found, 1e-3);
@@ -256,6 +311,11 @@ mod cpu {
     }
 
     #[test]
+    fn changes_without_editor_match_pytorch() {
+        super::changes_without_editor_match_pytorch(&sdic::device::cpu(), 1e-5);
+    }
+
+    #[test]
     fn edits_start_at_the_reconstruction() {
         super::edits_start_at_the_reconstruction(&sdic::device::cpu());
     }
@@ -281,6 +341,11 @@ mod gpu {
     #[test]
     fn pipeline_matches_pytorch() {
         super::pipeline_matches_pytorch(&GPU, 1e-4);
+    }
+
+    #[test]
+    fn changes_without_editor_match_pytorch() {
+        super::changes_without_editor_match_pytorch(&GPU, 1e-4);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::network::{Description, Network};
 use super::picture::{Picture, Pyramid};
 use super::quad::{Landmarks, Point, Quad, length, sub};
 use super::{FaceError, POINTS};
+use crate::motion::FacePoints;
 
 /// Format version of the manifest.
 const FORMAT: u32 = 1;
@@ -21,6 +22,10 @@ const CERTAIN: f32 = 0.75;
 const CLOSER: f32 = 1.5;
 /// Meshes less probable than this lie on no face.
 const MIN_PRESENCE: f32 = 0.3;
+/// Where FFHQ framing puts the eyes, on average; in sides of the picture.
+const ALIGNED_EYES: [Point; 2] = [[0.374, 0.463], [0.629, 0.462]];
+/// Middle and longer side of the detector's box around a face in FFHQ framing, likewise.
+const ALIGNED_BOX: (Point, f32) = ([0.5, 0.594], 0.626);
 /// Two quads whose centres are closer than this, in sides of the larger, show one face.
 const SAME_FACE: f32 = 0.25;
 
@@ -224,6 +229,36 @@ impl FaceFinder {
         }
         faces.sort_by(|a, b| b.quad.side().total_cmp(&a.quad.side()));
         faces
+    }
+
+    /// The points of the face in a square picture that already has FFHQ framing, in sides of the picture, and the
+    /// mesh's confidence in 0..=1 that there is a face.
+    ///
+    /// The detector is not asked: the mesh starts where that framing puts a face.
+    ///
+    /// # Errors
+    /// [`FaceError::Empty`] for a picture without pixels, [`FaceError::NotSquare`] for one that is not square.
+    pub fn points_of_aligned(&self, picture: &Picture) -> Result<(FacePoints, f32), FaceError> {
+        let (width, height) = (picture.width(), picture.height());
+        if picture.is_empty() {
+            return Err(FaceError::Empty {
+                what: "points of an aligned face",
+            });
+        }
+        if width != height {
+            return Err(FaceError::NotSquare { width, height });
+        }
+        let quad = whole(picture, 0, 1.0).ok_or(FaceError::Landmarks)?;
+        let (centre, size) = ALIGNED_BOX;
+        let detection = Detection {
+            score: 1.0,
+            centre: quad.at(centre),
+            size: size * quad.side(),
+            eyes: ALIGNED_EYES.map(|eye| quad.at(eye)),
+        };
+        let pyramid = Pyramid::new(picture.view());
+        let mesh = mesh::trace(&self.mesh, &pyramid, &detection).ok_or(FaceError::Landmarks)?;
+        Ok((mesh::face_points(&mesh.points, &quad)?, mesh.presence))
     }
 
     /// Faces in any of the squares, each only once.

@@ -91,6 +91,16 @@ pub enum FaceError {
         /// What was to be done.
         what: &'static str,
     },
+    /// An aligned face in a picture that is not square.
+    #[error(
+        "aligned face: {width} x {height} pixels are not square; run `sdic align` on the photo first"
+    )]
+    NotSquare {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+    },
     /// The two pictures of a difference have different sizes.
     #[error(
         "paste-back: the edited face is {edited:?} pixels and the unedited one {unedited:?}; generate both at one size"

@@ -479,6 +479,7 @@ impl Explorer {
                 },
                 motion: None,
                 change: None,
+                shown: None,
                 range: Self::RANGE,
                 styles: self.styles,
             };

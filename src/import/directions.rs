@@ -98,6 +98,7 @@ impl DirectionFile {
                     },
                     motion: None,
                     change: None,
+                    shown: None,
                     range: naming.range,
                     styles: [0, styles],
                 };
@@ -418,6 +419,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             kind: kind(preset.component),
             motion: None,
             change: None,
+            shown: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
             styles: preset.styles,
         });
@@ -428,6 +430,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
         kind: kind(component),
         motion: None,
         change: None,
+        shown: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],
         styles: [0, styles],
     });

@@ -1,8 +1,9 @@
 //! Names and shapes of the tensors that the networks of one configuration need.
 
-use crate::config::ModelConfig;
+use crate::config::{EditorSizes, ModelConfig};
 
-/// Every tensor of the four networks and `latent_avg`, by the names of the released checkpoints, with its shape.
+/// Every tensor of the networks and `latent_avg`, by the names of the released checkpoints, with its shape. Those
+/// know no feature editor; its tensors are there where `config.editor` is.
 ///
 /// Left out of what those files carry: branches that inference never runs, batch counters, the constant blur kernels and
 /// the mapping network beyond `config.mapping_layers`.
@@ -12,6 +13,9 @@ pub fn expected_tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     layout.generator(config);
     layout.dipn(config);
     layout.dicn(config);
+    if let Some(sizes) = &config.editor {
+        layout.feature_editor(config.channels_at(config.inject_size), sizes);
+    }
     layout.add("latent_avg", &[config.styles(), config.style_dim]);
     layout.0
 }
@@ -296,6 +300,21 @@ impl Layout {
         for (layer, inputs) in [(0, 3), (2, condition)] {
             let name = format!("SAF.condition_shift3.{layer}");
             self.biased(&name, &[condition, inputs, 3, 3], condition);
+        }
+    }
+    fn feature_editor(&mut self, channels: usize, sizes: &EditorSizes) {
+        let &EditorSizes { width, plan } = sizes;
+        for (layer, inputs) in [("context", channels), ("gate1", width), ("gate2", width)] {
+            let name = format!("feature_editor.{layer}");
+            self.biased(&name, &[width, inputs, 3, 3], width);
+        }
+        for (layer, inputs, outputs) in [
+            ("plan", plan, width),
+            ("mix", width, width),
+            ("out", width, channels),
+        ] {
+            let name = format!("feature_editor.{layer}.weight");
+            self.add(name, &[outputs, inputs, 3, 3]);
         }
     }
 }

@@ -100,14 +100,29 @@ pub struct Direction {
     /// Tensor `[68, 2]`: how far strength 1 moves the points of a face, in sides of the picture. Nothing moves without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<String>,
-    /// Tensor `[channels, inject_size, inject_size]`: what strength 1 adds to the features at the injection layer, on the
-    /// face of [`Manifest::face_shape`].
+    /// Tensor `[channels, inject_size, inject_size]` on the face of [`Manifest::face_shape`]: what strength 1 adds to
+    /// the features at the injection layer; or, where the model has a feature editor, the plan with as many channels
+    /// as that takes, from which it draws what is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    /// Tells how much of the edit a face shows already. Without it, strengths count from where the face is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
     /// Smallest and largest strength offered.
     pub range: [f32; 2],
     /// Styles that change, first and one past the last.
     pub styles: [usize; 2],
+}
+
+/// Measures how much of the upper end of a slider a face shows already: by the distance of two of its points, in
+/// distances between the middles of its eyes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// Two different points of the iBUG scheme, each below 68.
+    pub points: [usize; 2],
+    /// Distances at which a face shows nothing and all of it, the smaller first; linear between and constant beyond.
+    pub range: [f32; 2],
 }
 
 /// How an edit is computed.
@@ -135,6 +150,9 @@ pub struct Sample {
     pub file: String,
     /// Description for people.
     pub label: String,
+    /// Whether it is already cut like an aligned face. Else it is a photo, in which the face is looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aligned: bool,
 }
 
 /// The file as written, before `config` or `preset` is resolved.
@@ -512,8 +530,22 @@ impl Manifest {
                     .copied()
                     .ok_or_else(|| error(format!("its tensor {name:?} is not in the tensor table")))
             };
+            if let Some(Shown { points, range }) = direction.shown {
+                let [a, b] = points;
+                if a == b || a.max(b) >= POINTS {
+                    return Err(error(format!(
+                        "shown.points [{a}, {b}] must be two different ones below {POINTS}"
+                    )));
+                }
+                let [low, high] = range;
+                if !(low.is_finite() && high.is_finite() && low < high) {
+                    return Err(error(format!(
+                        "shown.range [{low}, {high}] must be finite, the smaller first"
+                    )));
+                }
+            }
             let side = self.config.inject_size;
-            let channels = self.config.channels_at(side);
+            let channels = self.config.change_channels();
             for (name, expected) in [
                 (&direction.motion, vec![POINTS, 2]),
                 (&direction.change, vec![channels, side, side]),

@@ -24,6 +24,6 @@ pub(crate) use error::list;
 pub use layout::{conv_modulations, expected_tensors};
 pub use manifest::{
     Direction, DirectionKind, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest,
-    Sample, ShardEntry, ShardTensors, TensorEntry,
+    Sample, ShardEntry, ShardTensors, Shown, TensorEntry,
 };
 pub use packer::{Packed, ShardPacker, WeightsFile};

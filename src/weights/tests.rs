@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::testing::{sample_tensor, tiny_config, tiny_model, tiny_tensors};
 use super::*;
-use crate::config::ModelConfig;
+use crate::config::{EditorSizes, ModelConfig};
 
 /// A directory of its own for one test, removed when dropped.
 struct Scratch(PathBuf);
@@ -295,6 +295,24 @@ fn manifests_that_contradict_themselves_name_the_field() {
     }
 }
 
+#[test]
+fn samples_are_photos_unless_they_say_that_they_are_aligned() {
+    let (mut manifest, _) = tiny_model(Dtype::F32);
+    manifest.samples = [("photo.webp", false), ("face.png", true)]
+        .map(|(file, aligned)| Sample {
+            file: file.to_owned(),
+            label: "A face".to_owned(),
+            aligned,
+        })
+        .to_vec();
+    let text = manifest.to_json().unwrap();
+    assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    let json: Value = serde_json::from_slice(&text).unwrap();
+    let samples = &json["samples"];
+    assert_eq!(samples[0].get("aligned"), None);
+    assert_eq!(samples[1]["aligned"], json!(true));
+}
+
 /// The tiny model with a direction, a basis and sliders on both.
 fn tiny_with_directions() -> (Manifest, WeightsFile) {
     let (mut manifest, _) = tiny_model(Dtype::F32);
@@ -334,7 +352,23 @@ fn directions_are_checked() {
     let tensors: Vec<_> = manifest.decode_shard(1, &shard.bytes).unwrap().collect();
     assert_eq!(tensors.len(), 7);
 
-    let cases: [Case<Value>; 13] = [
+    let cases: [Case<Value>; 17] = [
+        (
+            |d| d[0]["shown"] = json!({"points": [48, 48], "range": [0.5, 1]}),
+            "shown.points [48, 48] must be two different ones below 68",
+        ),
+        (
+            |d| d[0]["shown"] = json!({"points": [48, 68], "range": [0.5, 1]}),
+            "shown.points [48, 68] must be two different ones below 68",
+        ),
+        (
+            |d| d[0]["shown"] = json!({"points": [48, 54], "range": [1, 1]}),
+            "shown.range [1, 1] must be finite, the smaller first",
+        ),
+        (
+            |d| d[0]["shown"] = json!({"points": [48, 54]}),
+            "missing field `range`",
+        ),
         (
             |d| d[0]["name"] = json!("a b"),
             "directions[0] \"a b\": names",
@@ -398,6 +432,36 @@ fn directions_are_checked() {
         let error = changed.to_json().expect_err(part).to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn a_feature_editor_takes_plans_and_needs_its_tensors() {
+    let (mut manifest, _) = tiny_with_directions();
+    manifest.directions[0].shown = Some(Shown {
+        points: [48, 54],
+        range: [0.8, 1.2],
+    });
+    let parsed = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
+    assert_eq!(parsed, manifest);
+
+    manifest.config.editor = Some(EditorSizes { width: 3, plan: 2 });
+    let error = manifest.to_json().unwrap_err().to_string();
+    let expected = "\"directions.smile.change\" has shape [4, 8, 8] instead of [2, 8, 8]";
+    assert!(error.contains(expected), "{error}");
+    let change = |tensor: &&mut TensorEntry| tensor.name == "directions.smile.change";
+    manifest.tensors.iter_mut().find(change).unwrap().shape = vec![2, 8, 8];
+    let error = manifest.to_json().unwrap_err();
+    let WeightsError::Layout { missing, unused } = &error else {
+        panic!("{error}");
+    };
+    let names = ["context", "gate1", "gate2"].map(|layer| format!("feature_editor.{layer}.bias"));
+    assert!(names.iter().all(|name| missing.contains(name)));
+    assert_eq!((missing.len(), unused.len()), (9, 0));
+    // The weights of a model that has one are of no use to a model without.
+    let (mut manifest, _) = tiny_with_directions();
+    manifest.tensors[0].name = "feature_editor.mix.weight".to_owned();
+    let error = manifest.to_json().unwrap_err().to_string();
+    assert!(error.contains("feature_editor.mix.weight"), "{error}");
 }
 
 /// The tiny model whose shard holds what `change` makes of its tensors, with the size and digest of the result.

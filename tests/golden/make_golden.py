@@ -21,10 +21,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "training"))
 
 from sdic import ModelConfig, Sdic, layers, motion, weights  # noqa: E402
-from sdic.config import DicnConfig, DipnConfig, EncoderConfig  # noqa: E402
+from sdic.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig  # noqa: E402
 from sdic.dicn import LatentFusion  # noqa: E402
 from sdic.dipn import ContextFusion  # noqa: E402
 from sdic.encoder import StyleHead, upsample_add  # noqa: E402
+from sdic.feature_editor import FeatureEditor  # noqa: E402
 from sdic.generator import Blur, FusedLeakyReLU, ModulatedConv2d, StyledConv, ToRGB, Upsample  # noqa: E402
 
 TINY = ModelConfig(
@@ -35,6 +36,7 @@ TINY = ModelConfig(
     encoder=EncoderConfig(input_size=64, units=(1, 2, 2, 1), widths=(6, 8, 12, 18), head_width=12),
     dipn=DipnConfig(features=(4, 5, 6, 8, 10), descriptor=4, volume=2),
     dicn=DicnConfig(stem=5, middle=7, latent_map=12),
+    editor=EditorConfig(width=8, plan=3),
 )
 
 
@@ -92,7 +94,7 @@ def tiny_model():
     extra = {
         "directions.tilt": random("tilt", 1, TINY.style_dim),
         "directions.tilt.motion": 0.02 * random("motion", motion.POINTS, 2),
-        "directions.tilt.change": random("change", TINY.inject_channels, TINY.inject_size, TINY.inject_size),
+        "directions.tilt.change": random("change", TINY.change_channels, TINY.inject_size, TINY.inject_size),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
@@ -182,6 +184,11 @@ def tiny_model():
     codes = inversion.wp + shifted("tilt", 1.5)
     features, skip = model.decoder.head(codes)
     trace["published.tilt"] = model.decoder.tail(features + inversion.residual, skip, codes)
+    # A model without a feature editor adds a change as it is.
+    model.feature_editor = None
+    plain = random("plain", TINY.inject_channels, TINY.inject_size, TINY.inject_size)
+    tensors["directions.tilt.change"] = trace["plain"] = plain
+    trace["plain.tilt"], _, _ = edit(points, tilt=1.5)
     trace = {k: v.detach().squeeze(0).contiguous() for k, v in trace.items()}
     save_file(trace, HERE / "tiny_trace.safetensors", metadata={"edits": json.dumps(edits)})
     return trace
@@ -233,7 +240,9 @@ def layer_cases():
     case("squeeze_excite", layers.SqueezeExcite(20), random("se", 2, 20, 5, 5))
     case("style_head", StyleHead(6, 5, 10, 8), x)
     plain("upsample_add", upsample_add, random("coarse", 2, 6, 4, 4), x)
-    plain("warp", layers.warp, random("warped", 1, 3, 6, 6), 0.3 * random("motion", 1, 2, motion.GRID, motion.GRID))
+    # Smooth, as fields are: at a side that does not divide GRID, f32 is not enough between the cells of white noise.
+    field = 0.3 * layers.resize(random("motion", 1, 2, 16, 16), motion.GRID)
+    plain("warp", layers.warp, random("warped", 1, 3, 6, 6), field)
     shape = 0.5 + 0.15 * random("shape", 1, motion.POINTS, 2)
     points = shape + 0.03 * random("points", 1, motion.POINTS, 2)
     shifts = 0.03 * random("shifts", 1, motion.POINTS, 2)
@@ -241,6 +250,7 @@ def layer_cases():
     plain("resize_down", lambda t: layers.resize(t, 5), x)
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)
+    case("feature_editor", FeatureEditor(TINY), random("injected", 2, 10, 8, 8), random("plan", 2, 3, 8, 8))
     case("latent_fusion", LatentFusion(12, 6), random("condition", 2, 12, 10), random("codes", 2, 6, 10))
     return {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in out.items()}
 

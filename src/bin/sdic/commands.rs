@@ -1,14 +1,20 @@
 //! The commands, and what they share.
 
-use std::{error::Error, fs, io, path::Path, time::Instant};
+use std::{
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
+use rayon::prelude::*;
 use sdic::{
     engine::{Edited, Engine, EngineLoader},
     face::{self, Face, FaceError, FaceFinder, PasteMode, Quad, Rendered},
     import::{Naming, import_checkpoint, import_directions},
-    motion::FacePoints,
+    motion::{self, FacePoints},
     picture,
     pipeline::{Inversion, Stage},
     weights::WeightsDir,
@@ -252,6 +258,60 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `sdic points`.
+pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
+    let paths = pictures_in(folder)?;
+    let finder = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?;
+    let row = |path: &PathBuf| -> Result<String, String> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let picture = read_picture(path)
+            .and_then(|picture| rgba(&picture))
+            .map_err(|error| error.to_string())?;
+        let (points, presence) = finder
+            .points_of_aligned(&picture)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let numbers = points.iter().flatten().chain([&presence]);
+        let numbers: String = numbers.map(|value| format!(",{value:.5}")).collect();
+        Ok(format!("{}{numbers}\n", csv_field(&name)))
+    };
+    let rows: Vec<String> = paths.par_iter().map(row).collect::<Result<_, _>>()?;
+    let columns: String = (0..motion::POINTS).map(|i| format!(",x{i},y{i}")).collect();
+    let table = format!("file{columns},presence\n{}", rows.concat());
+    write_file(out, table.as_bytes())?;
+    println!("{} faces", rows.len());
+    Ok(())
+}
+
+/// The pictures of a folder, by the endings of their names, sorted by file name.
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if ["jpg", "jpeg", "png", "webp"]
+            .iter()
+            .any(|known| ending == *known)
+        {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        let problem = "no JPEG, PNG or WebP file in it; pass a folder of aligned faces";
+        return Err(format!("{}: {problem}", folder.display()).into());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// A text as a field of a CSV file, quoted where it has to be.
+fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text.to_owned()
+}
+
 /// `sdic inspect`.
 pub fn inspect(weights: &Path) -> Result<(), Failure> {
     let dir =
@@ -274,6 +334,12 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         config.style_dim
     );
     println!("injection   at {} pixels", config.inject_size);
+    if let Some(editor) = &config.editor {
+        println!(
+            "editor      {} channels, plans of {}",
+            editor.width, editor.plan
+        );
+    }
     println!(
         "weights     {} tensors in {} shards, {:.1} MB, all verified",
         manifest.tensors.len(),

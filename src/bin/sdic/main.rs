@@ -36,6 +36,17 @@ enum Command {
         #[arg(long, default_value_t = 1024)]
         size: usize,
     },
+    /// Find the 68 points of the face in every picture of a folder of aligned faces.
+    ///
+    /// The pictures are square and in FFHQ framing. Each gives a row of the file name, x and y of the points of the
+    /// iBUG scheme in picture sides (0..1), and the confidence that there is a face (0..1).
+    Points {
+        /// Folder with JPEG, PNG or WebP files.
+        folder: PathBuf,
+        /// CSV file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Reconstruct the face in a photo.
     Invert {
         #[command(flatten)]
@@ -149,6 +160,7 @@ fn main() -> ExitCode {
         Command::Import(import) => commands::import(&import),
         Command::Inspect { weights } => commands::inspect(&weights),
         Command::Align { photo, out, size } => commands::align(&photo, &out, size),
+        Command::Points { folder, out } => commands::points(&folder, &out),
         Command::Invert {
             job,
             initial,
