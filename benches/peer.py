@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Inversions and edits of the same weights here and in PyTorch, in turns on the same machine.
 
-usage: peer.py WEIGHTS_DIR BENCH_PROGRAM [ROUNDS]
+usage: peer.py WEIGHTS_DIR BENCH_PROGRAM [ROUNDS] [--gpu]
 
 BENCH_PROGRAM is what `cargo bench --bench pipeline --no-run` builds. Needs torch, numpy and safetensors; PyTorch runs
-the networks in `training/sdic` in f32 on as many threads as it likes. Prints seconds, and the ratio of each pair.
+the networks in `training/sdic` in f32 on as many threads as it likes. With --gpu both run on the GPU, PyTorch by CUDA in
+f32 without TF32. Prints seconds, and the ratio of each pair.
 """
 import json
 import pathlib
@@ -32,12 +33,15 @@ def load(directory):
     return model.eval()
 
 
-def main(directory, program, rounds):
-    ours = subprocess.Popen([program, str(directory), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def main(directory, program, rounds, device):
+    flags = ["--gpu"] if device == "cuda" else []
+    ours = subprocess.Popen([program, str(directory), "--serve", *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert ours.stdout.readline().strip() == "ready"
-    model = load(directory)
+    model = load(directory).to(device)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     side = model.config.encoder.input_size
-    face = torch.zeros(1, 3, side, side)
+    face = torch.zeros(1, 3, side, side, device=device)
     state = {}
 
     def ask(job):
@@ -50,11 +54,14 @@ def main(directory, program, rounds):
         with torch.inference_mode():
             if job == "invert":
                 state["inversion"] = model.invert(face)
+                state["inversion"].reconstruction.cpu()
             else:
-                model.edit(state["inversion"], torch.zeros_like(state["inversion"].wp))
+                edited, _ = model.edit(state["inversion"], torch.zeros_like(state["inversion"].wp))
+                edited.cpu()
         return time.perf_counter() - start
 
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    print(f"torch {torch.__version__}, {where}")
     for job in ("invert", "edit"):
         cold = (ask(job), peer(job))
         pairs = [(ask(job), peer(job)) for _ in range(rounds)]
@@ -66,4 +73,6 @@ def main(directory, program, rounds):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 5)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--gpu"]
+    rounds = int(arguments[2]) if len(arguments) > 2 else 5
+    main(pathlib.Path(arguments[0]), arguments[1], rounds, "cuda" if "--gpu" in sys.argv else "cpu")

@@ -1,8 +1,8 @@
 //! Whole inversions and edits, cold and warm.
 //!
-//! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS]` prints seconds. With `--serve` instead of ROUNDS it
+//! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS] [--gpu]` prints seconds. With `--serve` instead of ROUNDS it
 //! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took,
-//! so that `benches/peer.py` can alternate with PyTorch.
+//! so that `benches/peer.py` can alternate with PyTorch. `--gpu` computes through wgpu.
 
 use std::{
     io::{BufRead, Write, stdin, stdout},
@@ -10,17 +10,27 @@ use std::{
     time::Instant,
 };
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use sdic::{
     engine::{Engine, EngineLoader, read},
     pipeline::Inversion,
     weights::WeightsDir,
 };
 
-fn open(weights: PathBuf) -> Engine {
-    let device = sdic::device::cpu();
+fn device(gpu: bool) -> Device {
+    #[cfg(feature = "wgpu")]
+    if gpu {
+        let gpu = pollster::block_on(sdic::device::gpu::open()).expect("a GPU");
+        eprintln!("{}", gpu.adapter);
+        return gpu.device;
+    }
+    assert!(!gpu, "built without the feature wgpu");
+    sdic::device::cpu()
+}
+
+fn open(weights: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(weights).expect("a weights directory");
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device).expect("a model");
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).expect("a model");
     for index in 0..dir.manifest().shards.len() {
         let tensors = dir.read_shard(index).expect("a shard");
         loader = loader.push_tensors(index, tensors).expect("parameters");
@@ -71,19 +81,20 @@ impl Bench {
 }
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench");
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let device = device(arguments.iter().any(|argument| argument == "--gpu"));
+    arguments.retain(|argument| argument != "--bench" && argument != "--gpu");
+    let mut arguments = arguments.into_iter();
     let Some(weights) = arguments.next() else {
-        println!("usage: cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS | --serve]");
+        println!("usage: cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS | --serve] [--gpu]");
         return;
     };
     let rounds = arguments.next();
     let started = Instant::now();
-    let engine = open(weights.into());
+    let engine = open(weights.into(), &device);
     let load = started.elapsed().as_secs_f64();
     let side = engine.config().encoder.input_size;
-    let face = Tensor::zeros([1, 3, side, side], &sdic::device::cpu());
+    let face = Tensor::zeros([1, 3, side, side], &device);
     let mut bench = Bench {
         engine,
         face,

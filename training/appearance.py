@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 0: dlib's 68 points of every picture, and the appearance model that edits training pictures.
+"""Stage 0: the appearance model that edits training pictures, from the 68 points that `sdic points` found in them.
 
 Writes `points` [count,68,2], in picture sides, and the model's tensors as appearance.pt in the work folder.
 """
@@ -7,11 +7,9 @@ Writes `points` [count,68,2], in picture sides, and the model's tensors as appea
 from __future__ import annotations
 
 import argparse
+import csv
 import pathlib
-import sysconfig
 
-import dlib
-import numpy as np
 import torch
 
 from budgets import BUDGETS
@@ -19,31 +17,25 @@ from sdic import run
 from sdic.appearance import Appearance
 from sdic.data import Faces
 
-SIDE = 256  # pictures are brought to this for dlib
-# Where dlib's detector puts its box on a face in FFHQ framing: left, top, right, bottom.
-BOX = dlib.rectangle(*(round(SIDE * share) for share in (0.22, 0.3, 0.78, 0.86)))
-PREDICTOR = pathlib.Path("face_recognition_models", "models", "shape_predictor_68_face_landmarks.dat")
 
-
-def landmarks(pictures):
-    """The points of pictures [n,S,S,3] in FFHQ framing, 8 bits a channel: [n,68,2] in picture sides."""
-    predictor = dlib.shape_predictor(str(pathlib.Path(sysconfig.get_paths()["purelib"]) / PREDICTOR))
-    found = []
-    for pixels in pictures:
-        shape = predictor(dlib.resize_image(np.asarray(pixels), SIDE, SIDE), BOX)
-        found.append([((part.x + 0.5) / SIDE, (part.y + 0.5) / SIDE) for part in shape.parts()])
-    return torch.tensor(found)
+def read_points(table: pathlib.Path, files):
+    """Points [n,68,2] of the named pictures from a table of `sdic points`: file, x and y 68 times, and a confidence."""
+    with open(table, newline="") as f:
+        rows = {row[0]: row[1:137] for row in csv.reader(f)}
+    if missing := [file for file in files if file not in rows]:
+        raise SystemExit(f"{table}: no points of {len(missing)} pictures, first {missing[0]}; run `sdic points` again")
+    return torch.tensor([[float(value) for value in rows[file]] for file in files]).view(-1, 68, 2)
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
-    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures, points.csv and checkpoints")
     args = args.parse_args()
     size = BUDGETS[args.budget].model.image_size
-    faces = Faces(args.work / f"faces{size}.npy", args.index)
-    points = landmarks(faces.pixels)
+    faces = Faces(args.work / "faces.npy", args.index, size)
+    points = read_points(args.work / "points.csv", faces.files)
     model = Appearance.fit(faces, points)
     run.save(args.work / "appearance.pt", {"size": size, "points": points, "model": model.tensors()})
 

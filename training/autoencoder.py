@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Stages 1 and 2 of the CPU budget: encoder, generator and directions of the sliders learn jointly through W+.
+"""Stage 1: encoder and generator learn jointly through W+.
 
 Codes are a shared base plus small offsets per style (offsets are penalised) and carry noise while training, so that
-their surroundings decode too. Reconstructions are compared by pixels and by ImageNet features; so are codes moved along
-a direction, with the picture that an appearance model makes of the photo. A discriminator on the same features
-must take all pictures for real, also those of codes on the way to another picture's.
+their surroundings decode too. Reconstructions are compared by pixels and by ImageNet features. Judges on such features
+and, where the budget has the time, StyleGAN2's discriminator must take all pictures for real, also those of codes
+between two pictures'. How much they count follows from the lengths of the gradients, as in VQGAN (Esser et al.,
+CVPR 2021). The noise strengths learn too.
 """
 
 from __future__ import annotations
@@ -12,104 +13,133 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from sdic import Sdic, run
-from sdic.appearance import SLIDERS
+from sdic import Sdic, run, weights
 from sdic.data import Sampler
-from sdic.edits import MIXED_SHARE, Editor, edit_weight, mixed
-from sdic.losses import face_weight, psnr, reconstruction_loss
-from sdic.perceptual import Features, Judge, perceptual_loss
+from sdic.discriminator import Augment, Discriminator
+from sdic.edits import mixed
+from sdic.losses import balanced, face_weight, pixel_loss
+from sdic.perceptual import Judges, perceptual_loss
 
-COARSE_SHARE = 0.72  # of the minutes: the generator stops at half size, which is nearly twice as fast
-CODE_NOISE = 0.05
-FACE_WEIGHT = 5.0  # of the loss at the centre of the face: its expression first
-RATES = {"encoder": 4e-4, "decoder": 1.5e-3, "directions": 1e-3}
+CODE_NOISE = 0.03
+PIXELS, PERCEPT = 6.0, 0.6
+FACE_WEIGHT = 4.0  # of the loss at the centre of the face: its expression first
+RATES = {"encoder": 6e-4, "decoder": 2e-3}
 JUDGE_RATE = 5e-4
+CRITIC_RATE = 2e-3
+ADVERSARIAL = {"judges": 0.5, "critic": 0.4}  # lengths of their gradients, in lengths of the reconstruction's
+RAMP = 200  # steps until they count in full
+R1, R1_EVERY = 1.0, 16
+CRITIC_AUGMENT = 0.3
 
 
-class Autoencoder(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        model = Sdic(config)
-        self.encoder, self.decoder = model.encoder, model.decoder
-        self.directions = nn.Parameter(0.01 * torch.randn(len(SLIDERS), config.styles, config.style_dim))
+class Critic:
+    """StyleGAN2's discriminator with its optimiser; `active` by the budget."""
 
-    def learned(self, name: str):
-        """Parameters of one part; the generator's noise strengths stay 0."""
-        part = getattr(self, name)
-        return [part] if name == "directions" else [p for n, p in part.named_parameters() if "noise" not in n]
+    def __init__(self, setup, config, active: bool):
+        self.active = active
+        if active:
+            self.setup, self.augment = setup, Augment(p=CRITIC_AUGMENT)
+            self.net = run.placed(Discriminator(config.channels), setup.device)
+            self.optimiser = torch.optim.Adam(self.net.parameters(), CRITIC_RATE, betas=(0.0, 0.99))
+
+    def parts(self):
+        return {"critic": self.net, "critic_optimiser": self.optimiser} if self.active else {}
+
+    def logits(self, images):
+        with self.setup.autocast():
+            return self.net(self.augment(images)).float()
+
+    def learn(self, real, drawn, step: int, rate: float):
+        """One step on real and drawn pictures; the loss."""
+        if not self.active:
+            return torch.zeros(())
+        self.optimiser.param_groups[0]["lr"] = CRITIC_RATE * rate
+        loss = F.softplus(-self.logits(real)).mean() + F.softplus(self.logits(drawn)).mean()
+        penalty = 0.0
+        if step % R1_EVERY == 0:
+            real = real.detach().requires_grad_(True)
+            (slope,) = torch.autograd.grad(self.net(real).sum(), real, create_graph=True)
+            penalty = R1 / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean()
+        run.descend(self.optimiser, loss + penalty)
+        return loss.detach()
+
+    def fooled(self, drawn):
+        return F.softplus(-self.logits(drawn)).mean()
 
 
 def main():
-    setup = run.Setup(__doc__, stage="autoencoder")
-    config = setup.budget.model
-    net, features, judge = Autoencoder(config).to(setup.device), Features().to(setup.device), Judge().to(setup.device)
-    average = run.Average(net, 0.998)
-    groups = [{"params": net.learned(name), "lr": rate} for name, rate in RATES.items()]
+    setup = run.Setup(__doc__, stage="autoencoder", from_weights=True)
+    config, device = setup.budget.model, setup.device
+    net = Sdic(config)
+    if setup.start:
+        run.grow(net, weights.load_model(setup.start)[0])
+    net = run.placed(net, device)
+    judges, critic = Judges(close_ups=False).to(device), Critic(setup, config, setup.budget.critic)
+    average = run.Average(net, 0.997)
+    net.requires_grad_(False)
+    groups = [{"params": [*getattr(net, name).requires_grad_(True).parameters()], "lr": rate} for name, rate in RATES.items()]
     optimiser = torch.optim.Adam(groups, betas=(0.5, 0.99), fused=True)
-    judge_optimiser = torch.optim.Adam(judge.parameters(), JUDGE_RATE, betas=(0.5, 0.99), fused=True)
-    step, parts = 0, {"net": net, "average": average.module, "optimiser": optimiser, "judge": judge, "judge_optimiser": judge_optimiser}
-    if state := setup.resume(parts):
-        step = state["step"]
+    judge_optimiser = torch.optim.Adam(judges.learned(), JUDGE_RATE, betas=(0.5, 0.99), fused=True)
+    parts = {"net": net, "average": average.module, "optimiser": optimiser, "judge": judges.judges,
+             "judge_optimiser": judge_optimiser} | critic.parts()
+    step = state["step"] if (state := setup.resume(parts)) else 0
     rng = np.random.default_rng(setup.seed + step)
     sampler = Sampler(setup.faces, setup.batch, setup.budget.real_share, setup.seed + step)
-    editor, half = Editor.load(setup.work / "appearance.pt", setup.faces), setup.batch // 2
-    check = setup.faces.split(val=True)[:64]
+    check, between = setup.faces.split(val=True, real=True)[:48], max(1, setup.batch // 4)
+    weight = face_weight(config.image_size, device, FACE_WEIGHT)
+    net.eval().encoder.train()
 
-    net.train()
     while setup.clock.tick():
-        for group, rate in zip(optimiser.param_groups, RATES.values()):
-            group["lr"] = rate * setup.clock.rate()
-        images, points, labels = sampler.drawn(editor)
-        which, steps = editor.drawn(half, rng)
-        _, _, wanted = editor.wanted(images[:half], points[:half], which, steps, labels[:half])
-        target = torch.cat([images, wanted])
-        mix = rng.random() < MIXED_SHARE
-        size = config.image_size if setup.clock.progress > COARSE_SHARE else config.image_size // 2
-        images_at, target_at = F.adaptive_avg_pool2d(images, size), F.adaptive_avg_pool2d(target, size)
+        rate = setup.clock.rate()
+        for group, own in zip(optimiser.param_groups, RATES.values()):
+            group["lr"] = own * rate
+        images, _ = sampler()
+        known = len(images)
+        for noise in net.decoder.noises.buffers():
+            noise.normal_()  # other noise for every step: a strength, not a picture, is learned
         with setup.autocast():
-            codes = net.encoder(images)
+            codes = net.encoder(net.seen(images))
         codes = codes.float()
-        fixed = codes[:half].detach()
-        edited = mixed(fixed, rng) if mix else fixed + steps[:, None, None] * net.directions[which]
-        inputs = torch.cat([codes + CODE_NOISE * torch.randn_like(codes), edited])
+        inputs = torch.cat([codes + CODE_NOISE * torch.randn_like(codes), mixed(codes[:between].detach(), rng)])
         with setup.autocast():
-            out = net.decoder.tail(*net.decoder.head(inputs), inputs, size)
+            out, _ = net.decoder(inputs)
         out = out.float()
-        taps = features(out)
-        with torch.no_grad():
-            real_taps, edited_taps = features(images_at), features(target_at[len(images) :])
 
-        judge_loss = judge.loss(real_taps, taps)
+        critic_loss = critic.learn(images, out.detach(), step, rate)
+        with setup.autocast():
+            taps = judges.taps(out)
+            with torch.no_grad():
+                real_taps = judges.taps(images)
+            judge_loss = judges.loss(real_taps, taps)
         run.descend(judge_optimiser, judge_loss)
 
-        judge.requires_grad_(False)
-        known = len(images) if mix else len(target)  # pictures with a known answer
-        weight = edit_weight(face_weight(size, setup.device, FACE_WEIGHT), torch.cat([images_at, images_at[:half]]), target_at)
-        pixels = reconstruction_loss(out[:known], target_at[:known], weight[:known])
-        target_taps = [torch.cat(pair) for pair in zip(real_taps, edited_taps)]
-        percept = perceptual_loss([t[:known] for t in taps], [t[:known] for t in target_taps])
-        fooled = judge.fooled(taps)
+        with setup.autocast():
+            own_taps = judges.features(out[:known])
+            with torch.no_grad():
+                photo_taps = judges.features(images)
+            fooled = judges.fooled(taps)
+        pixels = pixel_loss(out[:known], images, weight)
+        percept = perceptual_loss(own_taps, photo_taps)
         offsets = codes[:, 1:] - codes[:, :1]
         kept = 0.02 * offsets.square().mean() + 0.0005 * codes.square().mean()
-        ramp = min(1.0, (step + 1) / 600)  # while the judge is new
-        total = pixels + 0.6 * percept + ramp * 0.12 * fooled + kept
-        run.descend(optimiser, total, clip=5.0)
-        judge.requires_grad_(True)
+        ramp = min(1.0, (step + 1) / RAMP)
+        adversaries = [(fooled, ramp * ADVERSARIAL["judges"])]
+        if critic.active:
+            adversaries.append((critic.fooled(out), ramp * ADVERSARIAL["critic"]))
+        slope = balanced(out, PIXELS * pixels + PERCEPT * percept, adversaries, known, net.decoder.last_weight)
+        run.descend_along(optimiser, [out, kept], [slope, None], clip=5.0)
 
         step += 1
         setup.settle(net, average, step)
         if step % run.SETTLE_EVERY == 0:
-            setup.workers.synchronise(judge)
-        setup.report(step, {"pixels": pixels, "percept": percept, "fooled": fooled, "judge": judge_loss,
+            setup.workers.synchronise(judges.judges)
+        setup.report(step, {"pixels": pixels, "percept": percept, "fooled": fooled, "judge": judge_loss, "critic": critic_loss,
                             "kept": kept, "code": codes.detach().square().mean().sqrt()})
         if setup.checkpoint(parts, {"step": step}):
-            with torch.no_grad():
-                target = setup.faces.images(check)
-                out, _ = average.module.decoder(average.module.encoder(target))
-            print(f"val PSNR {psnr(out, target).mean():.2f} dB", flush=True)
+            setup.print_fidelity(average.module, check)
     setup.checkpoint(parts, {"step": step}, last=True)
+    setup.print_fidelity(average.module, check)
 
 
 if __name__ == "__main__":

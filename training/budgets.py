@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 
-from sdic.config import DicnConfig, DipnConfig, EncoderConfig, ModelConfig
+from sdic.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig, ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """`minutes` and `batch` (per worker and step) by stage; `real_share` of a batch are real photos."""
+    """`minutes` and `batch` (per worker and step) by stage; `real_share` of a batch are real photos; with the `critic`,
+    StyleGAN2's discriminator judges beside those on ImageNet features."""
 
     model: ModelConfig
     device: str
     minutes: dict[str, float]
     batch: dict[str, int]
     real_share: float = 0.5
+    critic: bool = True
 
 
-CPU_MODEL = ModelConfig(
+MODEL_128 = ModelConfig(
     image_size=128,
     style_dim=256,
     channels=(256, 256, 192, 128, 64, 32),
@@ -26,45 +28,33 @@ CPU_MODEL = ModelConfig(
     encoder=EncoderConfig(input_size=128, units=(2, 2, 3, 2), widths=(16, 64, 128, 192), head_width=64),
     dipn=DipnConfig(features=(8, 12, 16, 24, 32), descriptor=4, volume=4),
     dicn=DicnConfig(stem=16, middle=32, latent_map=32),
+    editor=EditorConfig(width=32, plan=16),
 )
 
-GPU_MODEL = ModelConfig(
-    image_size=256,
-    style_dim=512,
-    channels=(320, 320, 320, 224, 128, 64, 32),
-    mapping_layers=4,
-    inject_size=64,
-    encoder=EncoderConfig(input_size=256, units=(2, 3, 4, 2), widths=(16, 64, 128, 224), head_width=72),
-    dipn=DipnConfig(features=(8, 12, 16, 24, 32), descriptor=4, volume=4),
-    dicn=DicnConfig(stem=16, middle=32, latent_map=64),
-)
+# The same at twice the resolution; encoder, DIPN and DICN look at half of it, as the authors' do at a quarter.
+MODEL_256 = dataclasses.replace(MODEL_128, image_size=256, channels=(256, 256, 192, 128, 96, 40, 24))
 
 # Every stage in seconds on any machine, to see that the scripts run; the result is noise.
 TINY_MODEL = ModelConfig(
     image_size=64,
     style_dim=32,
     channels=(32, 32, 16, 16, 8),
-    mapping_layers=2,
     inject_size=16,
-    encoder=EncoderConfig(input_size=64, units=(1, 1, 1, 1), widths=(8, 8, 16, 16), head_width=16),
+    encoder=EncoderConfig(input_size=32, units=(1, 1, 1, 1), widths=(8, 8, 16, 16), head_width=16),
     dipn=DipnConfig(features=(4, 4, 4, 8, 8), descriptor=4, volume=2),
     dicn=DicnConfig(stem=4, middle=8, latent_map=8),
+    editor=EditorConfig(width=8, plan=4),
 )
 
+STAGES = ("autoencoder", "dipn", "compensation", "crops", "classifier")
+
+
+def by_stage(*values):
+    return dict(zip(STAGES, values))
+
+
 BUDGETS = {
-    "cpu": Budget(
-        CPU_MODEL, "cpu",
-        minutes={"autoencoder": 100, "crops": 10, "whole": 70, "edits": 30, "classifier": 5},
-        batch={"autoencoder": 8, "crops": 4, "whole": 4, "edits": 4, "classifier": 32},
-    ),
-    "gpu": Budget(
-        GPU_MODEL, "cuda",
-        minutes={"generator": 13, "encoder": 5, "whole": 4, "edits": 1, "classifier": 1},
-        batch={"generator": 64, "encoder": 48, "whole": 32, "edits": 32, "classifier": 64},
-    ),
-    "tiny": Budget(
-        TINY_MODEL, "cpu",
-        minutes={"generator": 0.2, "encoder": 0.2, "autoencoder": 0.2, "crops": 0.2, "whole": 0.2, "edits": 0.2, "classifier": 0.2},
-        batch={"generator": 4, "encoder": 4, "autoencoder": 4, "crops": 4, "whole": 4, "edits": 4, "classifier": 8},
-    ),
+    "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
+    "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(96, 128, 64, 6, 64)),
+    "tiny": Budget(TINY_MODEL, "cpu", minutes=by_stage(0.2, 0.2, 0.3, 0.2, 0.2), batch=by_stage(4, 4, 4, 4, 8)),
 }

@@ -3,7 +3,7 @@
 
 What the labels do not explain of the codes, by one ridge regression on all of them, is split into principal components, kept
 as the unsupervised directions; the labelled ones were learned in the stage before. Writes `mean` [styles,D], `components`
-[n,styles,D] (each times its standard deviation) and `codes` for sampling, as directions.pt in the work folder.
+[n,styles,D] (each times its standard deviation) as directions.pt in the work folder.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def main():
     args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
     args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
-    args.add_argument("--state", default="edits.pt", help="checkpoint in that folder")
+    args.add_argument("--state", default="crops.pt", help="checkpoint in that folder")
     args = args.parse_args()
     torch.manual_seed(3)
-    config, device = BUDGETS[args.budget].model, BUDGETS[args.budget].device
-    faces = Faces(args.work / f"faces{config.image_size}.npy", args.index, device)
+    config, device = BUDGETS[args.budget].model, run.device_of(BUDGETS[args.budget])
+    faces = Faces(args.work / "faces.npy", args.index, config.image_size, device)
     model = run.trained_model(args.work / args.state, config).to(device).eval()
 
     ids = np.concatenate([faces.split(val=False, real=real)[:PER_SOURCE] for real in (True, False)])
@@ -71,13 +71,8 @@ def main():
     _, sizes, basis = torch.svd_lowrank(rest, q=COMPONENTS + 8, niter=4)
     components = basis[:, :COMPONENTS] * sizes[:COMPONENTS] / len(rest) ** 0.5
     shape = codes.shape[1:]
-    torch.save(
-        {
-            "mean": mean.view(shape), "components": components.T.contiguous().view(-1, *shape),
-            "codes": codes[: len(ids)].half(),
-        },
-        args.work / "directions.pt",
-    )
+    found = {"mean": mean.view(shape), "components": components.T.contiguous().view(-1, *shape)}
+    torch.save(found, args.work / "directions.pt")
     print("component lengths", [round(float(s), 2) for s in components.norm(dim=0)])
 
 

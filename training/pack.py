@@ -1,37 +1,54 @@
 #!/usr/bin/env python3
-"""Decodes the training pictures once: writes uint8 [count,S,S,3] as .npy, in the order of index.csv."""
+"""Unpacks the training pictures once, to a folder, and decoded to uint8 [count,256,256,3] as .npy, in the order of
+index.csv."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import multiprocessing
 import pathlib
 import tarfile
 
 import numpy as np
 from PIL import Image
 
+SIDE = 256
+
+
+def decoded(path: pathlib.Path):
+    """A picture's pixels at 256 px."""
+    image = Image.open(path).convert("RGB")
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX) if image.width != SIDE else image)
+
+
+def pack(pictures: pathlib.Path, index: pathlib.Path, out: pathlib.Path):
+    """Decodes the pictures that an index names, by all cores."""
+    with open(index, newline="") as f:
+        paths = [pictures / row["file"] for row in csv.DictReader(f)]
+    if missing := [path for path in paths if not path.exists()]:
+        raise SystemExit(f"{pictures}: {len(missing)} pictures of {index} are not there, first {missing[0].name}")
+    pixels = np.zeros((len(paths), SIDE, SIDE, 3), np.uint8)
+    with multiprocessing.Pool() as pool:
+        for i, picture in enumerate(pool.imap(decoded, paths, chunksize=64)):
+            pixels[i] = picture
+    np.save(out, pixels)
+
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--data", type=pathlib.Path, required=True, help="folder with index.csv and faces256-*.tar")
-    args.add_argument("--size", type=int, required=True, help="side in pixels; divides 256")
-    args.add_argument("--out", type=pathlib.Path, required=True)
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder that gets pictures/ and faces.npy")
     args = args.parse_args()
-    with open(args.data / "index.csv", newline="") as f:
-        position = {row["file"]: i for i, row in enumerate(csv.DictReader(f))}
-    pixels = np.zeros((len(position), args.size, args.size, 3), np.uint8)
+    pictures = args.work / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
     for archive in sorted(args.data.glob("faces256-*.tar")):
         with tarfile.open(archive) as tar:
             for member in tar:
-                name = pathlib.PurePath(member.name).name
-                if name not in position:
-                    continue
-                image = Image.open(tar.extractfile(member)).convert("RGB")
-                pixels[position.pop(name)] = np.asarray(image.reduce(image.width // args.size))
-    if position:
-        raise SystemExit(f"{args.data}: {len(position)} pictures of index.csv are in no archive, first {next(iter(position))}")
-    np.save(args.out, pixels)
+                if member.isfile():
+                    name = pathlib.PurePath(member.name).name
+                    (pictures / name).write_bytes(tar.extractfile(member).read())
+    pack(pictures, args.data / "index.csv", args.work / "faces.npy")
 
 
 if __name__ == "__main__":

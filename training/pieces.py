@@ -2,7 +2,8 @@
 """Splits a checkpoint into 16-MiB pieces to carry between machines, and joins them again.
 
 Parameters travel as f16, optimiser state as bf16 (its squares leave the range of f16): half the bytes.
-usage: pieces.py split CHECKPOINT.pt FOLDER      pieces.py join FOLDER CHECKPOINT.pt
+usage: pieces.py split CHECKPOINT.pt FOLDER [PART ...]      pieces.py join FOLDER CHECKPOINT.pt
+With PARTs, such as `average`, only they travel.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ def convert(value, dtype):
     return [convert(v, dtype) for v in value] if isinstance(value, list) else value
 
 
-def split(checkpoint: pathlib.Path, folder: pathlib.Path):
+def split(checkpoint: pathlib.Path, folder: pathlib.Path, parts: list[str]):
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = {k: v for k, v in state.items() if k in parts or not parts}
     small = {k: convert(v, torch.bfloat16 if "optimiser" in k else torch.float16) for k, v in state.items()}
     stream = io.BytesIO()
     torch.save(small, stream)
@@ -51,9 +53,13 @@ def join(folder: pathlib.Path, checkpoint: pathlib.Path):
 
 
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("split", "join"):
-        sys.exit(__doc__)
-    {"split": split, "join": join}[sys.argv[1]](pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+    match sys.argv[1:]:
+        case ["split", checkpoint, folder, *parts]:
+            split(pathlib.Path(checkpoint), pathlib.Path(folder), parts)
+        case ["join", folder, checkpoint]:
+            join(pathlib.Path(folder), pathlib.Path(checkpoint))
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":

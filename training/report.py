@@ -1,216 +1,213 @@
 #!/usr/bin/env python3
-"""Measures a weights directory on the val pictures and writes report.md and a sheet of edited generated faces.
+"""Measures a weights directory on the val pictures, beside another one if given, and writes report.md and a sheet of edits.
 
-The directions are read by the classifier of classify.py and by dlib's face recognition, neither of which took part in
-training the model.
+Everything is measured as the page pastes it into a photo of 256 px. The directions are read by the classifier of classify.py
+and by dlib's face recognition, neither of which took part in training the model.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import pathlib
+import subprocess
+import tempfile
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from budgets import BUDGETS
-from appearance import landmarks
-from export import drawn_codes, picture
+from appearance import read_points
 from sdic import run, weights
-from sdic.appearance import SLIDERS, measured
+from sdic.appearance import SLIDERS
 from sdic.classifier import Classifier
-from sdic.data import LABELS, Faces
-from sdic.edits import Editor, in_photo
+from sdic.data import LABELS, Faces, reduced
+from sdic.edits import in_photo
 from sdic.identity import SAME_PERSON, Recogniser, distances
-from sdic.losses import outside_face, psnr
-from sdic.perceptual import Features
+from sdic.losses import outside_face
+from sdic.perceptual import Features, views
 
-IDENTITY_FACES = 40  # of the val portraits, for the identity kept by each direction
-SHOWN = 4  # directions on the sheet
-STRENGTHS = (-1.0, -2 / 3, -1 / 3, 0.0, 1 / 3, 2 / 3, 1.0)  # of the range's ends
-
-
-def gaussian(x, sigma: float = 1.5):
-    taps = torch.exp(-((torch.arange(11) - 5.0) ** 2) / (2 * sigma**2))
-    taps = taps / taps.sum()
-    channels = x.shape[1]
-    x = F.conv2d(x, taps.view(1, 1, 11, 1).expand(channels, 1, 11, 1), groups=channels)
-    return F.conv2d(x, taps.view(1, 1, 1, 11).expand(channels, 1, 1, 11), groups=channels)
-
-
-def ssim_terms(a, b):
-    """Luminance-contrast-structure and contrast-structure per image, 11-tap Gaussian window, range 2."""
-    ma, mb = gaussian(a), gaussian(b)
-    va, vb, cov = gaussian(a * a) - ma * ma, gaussian(b * b) - mb * mb, gaussian(a * b) - ma * mb
-    structure = (2 * cov + 0.06**2) / (va + vb + 0.06**2)
-    luminance = (2 * ma * mb + 0.02**2) / (ma * ma + mb * mb + 0.02**2)
-    return (luminance * structure).mean((1, 2, 3)), structure.mean((1, 2, 3))
-
-
-def ms_ssim(a, b):
-    """Four scales (128-px pictures are too small for five), the published weights renormalised."""
-    shares = torch.tensor([0.0448, 0.2856, 0.3001, 0.2363])
-    shares = shares / shares.sum()
-    total = 1.0
-    for level, share in enumerate(shares):
-        full, structure = ssim_terms(a, b)
-        total = total * (full if level == 3 else structure).clamp(min=0) ** share
-        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-    return total
-
-
-def measures(out, target):
-    out = out.clamp(-1, 1)
-    return {
-        "PSNR, dB": psnr(out, target), "SSIM": ssim_terms(out, target)[0], "MS-SSIM": ms_ssim(out, target),
-        "L1, of 255": (out - target).abs().mean((1, 2, 3)) * 127.5,
-    }
-
-
-def frechet(a, b):
-    """Fréchet distance between Gaussians fitted to two sets of features [n,d]."""
-    ca, cb = (np.cov(x, rowvar=False) for x in (a, b))
-    values, vectors = np.linalg.eigh(ca)
-    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cb @ root), 0, None)).sum()
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca) + np.trace(cb) - 2 * cross)
-
-
-def strangers(recogniser, pairs):
-    """Mean identity distance of different people."""
-    known = recogniser.describe(torch.cat([target for target, _ in pairs])[:IDENTITY_FACES])
-    return distances(known, np.roll(known, 1, 0)).mean()
-
-
-def inverted(model, faces, ids, batch: int = 20):
-    for part in np.array_split(ids, -(-len(ids) // batch)):
-        target = faces.images(part)
-        yield target, model.invert(target)
+SIDE = 256  # of the photos
+FACES = 40  # val portraits that are edited
+MOUTHS = 60, 80  # calm mouths that get a smile, and real smiles they are compared with
+CALM, SMILING = 0.25, 0.75  # smile_est below and above which a face is taken for either
+STRENGTHS = (-1.0, -0.5, 0.5, 1.0)  # of the range's ends
+SHOWN = ("smile", "age", "brows", "gender", "yaw")  # on the sheet, at the upper end; age at the lower too
 
 
 class Retoucher:
-    """Edits of photos as the page shows them."""
+    """Edits of photos [n,3,256,256] as the page shows them."""
 
-    def __init__(self, model, manifest, tensors):
-        self.known = model, manifest, tensors
+    def __init__(self, folder: pathlib.Path):
+        self.known = self.model, self.manifest, _ = weights.load_model(folder)
+        self.size = self.model.config.image_size
 
-    def __call__(self, photo, done, points, entry, share):
-        """The photos edited to a share of the end of the slider's range."""
-        amount = share * abs(entry["range"][share > 0])
-        edited, unedited, move = weights.edit(*self.known, done, {entry["name"]: amount}, points)
-        return in_photo(photo, move, edited, unedited)
+    @torch.no_grad()
+    def __call__(self, photos, points, strengths: dict[str, float], batch: int = 10):
+        found = []
+        for part, at in zip(photos.split(batch), points.split(batch)):
+            edited, unedited, move = weights.edit(*self.known, self.model.invert(reduced(part, self.size)), strengths, at)
+            pair = [F.interpolate(p.clamp(-1, 1), size=(SIDE, SIDE), mode="bilinear", align_corners=False) for p in (edited, unedited)]
+            found.append(in_photo(part, move, *pair))
+        return torch.cat(found)
+
+    def entry(self, name: str) -> dict:
+        return weights.direction(self.manifest, name)
+
+
+def kid(a, b):
+    """Kernel distance of two sets of features [n,d], cubic kernel, unbiased; 0 for sets from one source."""
+    kernel = lambda x, y: (x @ y.T / x.shape[1] + 1) ** 3
+    aa, bb, ab = kernel(a, a), kernel(b, b), kernel(a, b)
+    off = lambda k: (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
+    return float(off(aa) + off(bb) - 2 * ab.mean())
+
+
+class Mouths:
+    """How real mouths look: features of EfficientNet-Lite0 of the close-up of the mouth, each of unit deviation."""
+
+    def __init__(self, real):
+        self.net = Features()
+        taken = self.raw(real)
+        self.std = taken.std(0) + 1e-3
+        self.real = taken / self.std
+
+    @torch.no_grad()
+    def raw(self, photos):
+        return torch.cat([self.net(views(part, True)[2])[-1].mean((2, 3)) for part in photos.split(20)]).double()
+
+    def distance(self, photos):
+        return kid(self.raw(photos) / self.std, self.real)
+
+
+def london(data: pathlib.Path, work: pathlib.Path):
+    """Photos of the held-out London people, neutral and smiling, [n,3,256,256] each, with the neutral ones' points."""
+    with open(data / "clean512.csv", newline="") as f:
+        rows = [row for row in csv.DictReader(f) if row["split"] == "heldout"]
+    found = {(row["person"], row["expression"]): row["file"] for row in rows}
+    people = sorted({person for person, _ in found if (person, "neutral") in found and (person, "smiling") in found})
+
+    def photos(expression):
+        pictures = [Image.open(work / "clean" / found[person, expression]).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for person in people]
+        return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    return photos("neutral"), photos("smiling"), read_points(work / "clean-points.csv", [found[p, "neutral"] for p in people])
+
+
+def aligned(program: str, folder: pathlib.Path, files):
+    """The first face of each of some pictures, aligned at 256 px, and its points."""
+    with tempfile.TemporaryDirectory() as temporary:
+        out, faces = pathlib.Path(temporary), []
+        (out / "faces").mkdir()
+        for i, file in enumerate(files):
+            subprocess.run([program, "align", folder / file, "--out", out / str(i), "--size", str(SIDE)], check=True, capture_output=True)
+            faces.append(f"{i:02d}.png")
+            sorted((out / str(i)).glob("*.png"))[0].rename(out / "faces" / faces[-1])
+        subprocess.run([program, "points", out / "faces", "--out", out / "points.csv"], check=True, capture_output=True)
+        pixels = np.stack([np.asarray(Image.open(out / "faces" / f).convert("RGB")) for f in faces])
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1, read_points(out / "points.csv", faces)
+
+
+def sheet(retouch: Retoucher, photos, points):
+    """A row for each face: the photo, then edits."""
+    columns = [photos]
+    for name in SHOWN:
+        low, high = retouch.entry(name)["range"]
+        columns += [retouch(photos, points, {name: amount}) for amount in ((low, high) if name == "age" else (high,))]
+    rows = torch.cat([torch.cat(list(column), 1) for column in columns], 2)
+    return Image.fromarray(((rows + 1) * 127.5).round().byte().permute(1, 2, 0).contiguous().numpy())
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--budget", choices=BUDGETS, required=True)
-    args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
-    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and classifier.pt")
+    args.add_argument("--data", type=pathlib.Path, required=True, help="folder with index.csv and clean512.csv")
+    args.add_argument("--work", type=pathlib.Path, required=True, help="folder of prepare.sh, with classifier.pt")
     args.add_argument("--weights", type=pathlib.Path, required=True, help="weights directory to measure")
+    args.add_argument("--before", type=pathlib.Path, help="another, measured beside it")
+    args.add_argument("--program", default="sdic", help="the sdic program")
     args.add_argument("--out", type=pathlib.Path, required=True, help="report.md; the sheet goes beside it")
     args = args.parse_args()
     torch.manual_seed(5)
-    model, manifest, tensors = weights.load_model(args.weights)
-    size = model.config.image_size
-    faces = Faces(args.work / f"faces{size}.npy", args.index)
-    recogniser, features, editor = Recogniser(), Features(), Editor.load(args.work / "appearance.pt", faces)
+    faces = Faces(args.work / "faces.npy", args.data / "index.csv", SIDE)
+    points_of = torch.load(args.work / "appearance.pt", weights_only=True)["points"].float()
     judge = Classifier().eval().requires_grad_(False)
     judge.load_state_dict(run.load(args.work / "classifier.pt")["average"])
+    recogniser = Recogniser()
+    kinds = {"now": Retoucher(args.weights)} | ({"before": Retoucher(args.before)} if args.before else {})
+    now = kinds["now"]
+    lines = [f"# Measurements of `{now.manifest['name']}`", "",
+             "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`. "
+             + (f"Before: `{kinds['before'].manifest['name']}`, the release before." if args.before else ""), ""]
 
-    retouched = Retoucher(model, manifest, tensors)
-    lines = [f"# Measurements of `{manifest['name']}`", "", "Written by `training/report.py`; terms and limits are in `weights/MODEL_CARD.md`.", ""]
+    def table(*columns):
+        lines.extend(["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)])
 
-    lines += ["## Reconstruction", "", "| val pictures | picture | PSNR, dB | SSIM | MS-SSIM (4 scales) | L1, of 255 | identity distance |", "|---|---|---|---|---|---|---|"]
-    kept = {}
-    with torch.no_grad():
-        for label, real in (("100 real", True), ("100 synthetic", False)):
-            pairs = [(t, d) for t, d in inverted(model, faces, faces.split(val=True, real=real))]
-            kept[real] = pairs
-            for kind in ("initial", "reconstruction"):
-                rows = [measures(getattr(done, kind), target) for target, done in pairs]
-                means = {k: torch.cat([r[k] for r in rows]).mean() for k in rows[0]}
-                name = "plain" if kind == "initial" else "compensated"
-                far = np.concatenate([distances(recogniser.describe(target), recogniser.describe(getattr(done, kind))) for target, done in pairs])
-                values = [f"{v:.2f}" if "," in k else f"{v:.3f}" for k, v in means.items()]
-                lines.append(f"| {label} | {name} | " + " | ".join(values) + f" | {far.mean():.2f} |")
-        lines += ["", f"Identity distance: between photo and picture by dlib's face recognition; below {SAME_PERSON} it takes them for one person.",
-                  f"Two different people of these pictures are {strangers(recogniser, kept[True]):.2f} apart."]
+    def row(*values):
+        lines.append("| " + " | ".join(map(str, values)) + " |")
 
-        lines += ["", "## Sliders", "",
-                  "Edits as the page shows them, on the photo's own pixels, of the 100 real val pictures with dlib's points. Mean label",
-                  "read by the classifier, or for the sliders of shape the measure of the points that dlib finds then, in standard",
-                  "deviations of the training pictures, at seven strengths across the range; then the label that the classifier sees move",
-                  "most besides (difference between the ends); the mean change outside an ellipse around the face at the",
-                  "upper end (L1, of 255); and the identity distance to the photo at the lower end, half the range either side, and the",
-                  "upper end. Change made: how much of the change that the appearance model makes to the photo the edit makes at the",
-                  "upper end (projection), and what is left between the two changes (energy, of the wanted change's; 1 for no edit).", "",
-                  "| slider | range | read at -1, -2/3, -1/3, 0, 1/3, 2/3, 1 of the range | moves besides | outside | identity distance at -1, -1/2, 1/2, 1 | change made, left |",
-                  "|---|---|---|---|---|---|---|"]
-        photos, ids = torch.cat([target for target, _ in kept[True]]), faces.split(val=True, real=True)
-        people, points = recogniser.describe(photos[:IDENTITY_FACES]), editor.points_of(ids)
-        outside = outside_face(size)
-        usual = measured(editor.points_of(faces.split(val=False)))
+    lines += ["## Reconstruction", "", "100 val portraits of each kind at the size of each model. L1 is of 2, the range of a value; fine detail is the energy",
+              "of what is finer than 4 pixels, in shares of the photo's.", ""]
+    measured = {(kind, real): run.fidelity(r.model, reduced(faces.images(faces.split(val=True, real=real)), r.size))
+                for kind, r in kinds.items() for real in (True, False)}
+    table("", *(f"{kind}, {r.size} px, {'real' if real else 'synthetic'}" for kind, r in kinds.items() for real in (True, False)))
+    for name in next(iter(measured.values())):
+        if all(name in values for values in measured.values()):
+            row(name, *(f"{measured[kind, real][name]:.4g}" for kind in kinds for real in (True, False)))
+    lines.append("")
 
-        def found(pictures):
-            pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous()
-            return (measured(landmarks(pixels)) - usual.mean(0)) / usual.std(0)
+    real = faces.split(val=True, real=True)
+    smile_est = faces.labels[:, LABELS.index("smile")]
+    calm = real[smile_est[real] < CALM][: MOUTHS[0]]
+    smiling = real[smile_est[real] > SMILING]
+    trained = faces.split(val=False, real=True)
+    mouths = Mouths(faces.images(trained[smile_est[trained] > SMILING][-MOUTHS[1] :]))
+    neutral, true_smile, london_points = london(args.data, args.work)
+    inside = 1 - outside_face(SIDE)
+    error = lambda a, b: float(((a - b).abs() * inside).sum() / (3 * inside.sum() * len(a))) * 127.5
+    calm_photos, smiling_photos = faces.images(calm), faces.images(smiling)
+    lines += ["## Smile", "",
+              f"Mouth: kernel distance of EfficientNet-Lite0 features of the mouths of {len(calm)} calm val portraits to {MOUTHS[1]} real smiles; the networks were trained",
+              f"to please such features, so read it as a ranking. Pairs: {len(neutral)} held-out people of the London set, the smile at its end on their neutral photo",
+              "against their true smile, L1 of 255 within the face, at the best of four strengths. Again: what the slider changes of",
+              f"{len(smiling)} faces that smile already, in shares of what it changes of calm ones.", ""]
+    table("", "mouth", "London pairs", "again")
+    row("no edit", f"{mouths.distance(calm_photos):.2f}", f"{error(neutral, true_smile):.1f}", "")
+    for kind, retouch in kinds.items():
+        high = retouch.entry("smile")["range"][1]
+        edited = retouch(calm_photos, points_of[calm], {"smile": high})
+        again = retouch(smiling_photos, points_of[smiling], {"smile": high})
+        share = (again - smiling_photos).abs().mean() / (edited - calm_photos).abs().mean()
+        pairs = [error(retouch(neutral, london_points, {"smile": high * part}), true_smile) for part in (0.25, 0.5, 0.75, 1.0)]
+        row(kind, f"{mouths.distance(edited):.2f}", f"{min(pairs):.1f}", f"{float(share):.2f}")
+    lines.append("")
 
-        def edited(entry, share):
-            parts = zip(kept[True], points.split([len(target) for target, _ in kept[True]]))
-            return torch.cat([retouched(*pair, part, entry, share) for pair, part in parts])
+    ids = real[:FACES]
+    photos, points, outside = faces.images(ids), points_of[ids], outside_face(SIDE)
+    people = recogniser.describe(photos)
+    strangers = distances(people, np.roll(people, 1, 0)).mean()
+    lines += ["## Sliders", "", f"{FACES} real val portraits. Label read by the classifier at the lower end, without edit, and at the upper end, in standard deviations of the training",
+              "pictures; the mean change outside an ellipse around the face at the upper end (L1, of 255); identity distance by dlib's face recognition at",
+              f"the ends, mean and largest: below {SAME_PERSON} it takes two faces for one person, and two different people of these pictures are {strangers:.2f} apart.", ""]
+    table("slider", "range", "label read", "outside", "identity, lower end", "identity, upper end", *(["before, upper end"] if args.before else []))
+    for entry in now.manifest["directions"]:
+        name, (low, high) = entry["name"], entry["range"]
+        if name not in SLIDERS:
+            continue
+        ends = [now(photos, points, {name: amount}) for amount in (low, high)]
+        read = [torch.cat([judge(part) for part in p.split(20)]).mean(0) for p in (ends[0], photos, ends[1])]
+        label = ", ".join(f"{float(r[SLIDERS.index(name)]):+.2f}" for r in read) if name in LABELS else ""
+        change = float(((ends[1] - photos).abs() * outside).sum() / (3 * outside.sum() * len(photos))) * 127.5
+        far = lambda pictures: (lambda d: f"{d.mean():.2f}, {d.max():.2f}")(distances(people, recogniser.describe(pictures)))
+        others = [far(kinds["before"](photos, points, {name: high}))] if args.before and any(d["name"] == name for d in kinds["before"].manifest["directions"]) else []
+        row(name, f"{low} to {high}", label, f"{change:.1f}", far(ends[0]), far(ends[1]), *others)
 
-        for entry in manifest["directions"]:
-            if entry["name"] not in SLIDERS:
-                continue
-            own, (low, high) = SLIDERS.index(entry["name"]), entry["range"]
-            pictures = {share: edited(entry, share) for share in (*STRENGTHS, -0.5, 0.5)}
-            which, steps = torch.full((len(ids),), own), torch.full((len(ids),), float(high))
-            wanted = editor.wanted(photos, points, which, steps)[2] - photos
-            made = pictures[1.0] - photos
-            energy = wanted.square().sum()
-            share, left = (made * wanted).sum() / energy, (made - wanted).square().sum() / energy
-            change = (made.abs() * outside).sum((1, 2, 3)) / (3 * outside.sum())
-            far = [distances(people, recogniser.describe(pictures[share][:IDENTITY_FACES])).mean() for share in (-1.0, -0.5, 0.5, 1.0)]
-            far = [f"{distance:.2f}" for distance in far]
-            read = [torch.cat([judge(part) for part in pictures[share].split(20)]).mean(0) for share in STRENGTHS]
-            read = torch.stack(read)
-            gained = read[-1] - read[0]
-            other = max((i for i in range(len(LABELS)) if i != own), key=lambda i: abs(float(gained[i])))
-            if own < len(LABELS):
-                values = read[:, own]
-            else:
-                values = torch.stack([found(pictures[share]).mean(0)[own - len(LABELS)] for share in STRENGTHS])
-            values = ", ".join(f"{float(v):+.2f}" for v in values)
-            lines.append(
-                f"| {entry['name']} | {low} to {high} | {values} | {LABELS[other]} {float(gained[other]):+.2f} | {change.mean() * 127.5:.1f} | {', '.join(far)} | {share:.2f}, {left:.2f} |"
-            )
-
-        codes = torch.cat([done.codes for real in (True, False) for _, done in kept[real]])
-        targets = torch.cat([t for real in (True, False) for t, _ in kept[real]])
-        plain = torch.cat([done.initial for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
-        full = torch.cat([done.reconstruction for real in (True, False) for _, done in kept[real]]).clamp(-1, 1)
-        feature = lambda x: torch.cat([features(part)[-1].mean((2, 3)) for part in x.split(50)]).double().numpy()
-        train = feature(faces.images(np.random.default_rng(1).choice(faces.split(val=False), 2000, replace=False)))
-        drawn = torch.cat([model.decoder(part)[0] for part in drawn_codes(codes, 1000).split(50)]).clamp(-1, 1)
-        values = [f"{frechet(feature(x), train):.2f}" for x in (targets, plain, full, drawn)]
-        lines += ["", "## Distance of the pictures", "",
-                  "Fréchet distance of EfficientNet-Lite0 features (112 means of its block 10 for 128-px pictures) to 2,000 training pictures;",
-                  "the model was trained to match these features, so read it as a ranking, lower being closer.", "",
-                  f"| {len(codes)} val pictures | their plain reconstructions | their compensated reconstructions | 1,000 drawn from a Gaussian of the val codes |",
-                  "|---|---|---|---|", "| " + " | ".join(values) + " |"]
-
-        samples = [np.array(Image.open(args.weights / s["file"]).convert("RGB")) for s in manifest["samples"][:4]]
-        photos = torch.from_numpy(np.stack(samples)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        done, points = model.invert(photos), landmarks(np.stack(samples))
-        columns = []
-        for share in STRENGTHS:
-            rows = [retouched(photos, done, points, entry, share) for entry in manifest["directions"][:SHOWN]]
-            columns.append(torch.cat(list(torch.stack(rows, 1).flatten(0, 1)), 1))
-        picture(torch.cat(columns, 2)).save(args.out.with_name("report-edits.png"), optimize=True)
-    names = ", ".join(e["label"].lower() for e in manifest["directions"][:SHOWN])
-    lines += ["", "## Edits of generated faces", "", f"Four sample portraits; a row each for {names}, at the seven strengths.", "", "![edits](report-edits.png)", ""]
+    samples = json.loads((args.weights / "samples" / "samples.json").read_text(encoding="utf-8"))
+    shown, shown_points = aligned(args.program, args.weights, [s["file"] for s in samples[::2]])
+    sheet(now, shown, shown_points).save(args.out.with_name("report-edits.webp"), quality=90)
+    lines += ["", "## Edits of the sample portraits", "", f"Synthetic people of openpeople; the photo, then {', '.join(SHOWN)} at the upper end, age at its lower end too.", "",
+              "![edits](report-edits.webp)", ""]
     args.out.write_text("\n".join(lines), encoding="utf-8")
 
 

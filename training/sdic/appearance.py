@@ -90,7 +90,7 @@ class Appearance:
 
         Labels are fitted as if there were no measures, a smile opens the mouth; measures as they vary under equal labels.
         """
-        ids, yaw, size = faces.split(val=False), LABELS.index("yaw"), faces.pixels.shape[1]
+        ids, yaw, size = faces.split(val=False), LABELS.index("yaw"), faces.size
         points, real = points[ids], torch.from_numpy(faces.real[ids]).float()
         labels = faces.standard_labels(ids)
         labels[:, yaw] += float(faces.mean[yaw] / faces.std[yaw])  # zero is frontal
@@ -101,7 +101,9 @@ class Appearance:
             sides.append(torch.cat([torch.ones(len(ids), 1), real[:, None] - real.mean(), turned, measures], 1))
         weight = torch.where(real > 0, 0.5 / real.mean(), 0.5 / (1 - real.mean()))[:, None]
         gram = sum(side.T @ (weight * side) for side in sides) / (2 * len(ids))
-        gram += RIDGE * torch.eye(len(gram))
+        ridge = RIDGE * torch.eye(len(gram))
+        ridge[0, 0] = 0  # not of the mean, which it would draw into the picture's corner
+        gram += ridge
         plain = 2 + len(LABELS)
         solve = torch.linalg.inv(gram)
         solve[:plain] = F.pad(torch.linalg.inv(gram[:plain, :plain]), (0, len(MEASURES)))

@@ -31,6 +31,14 @@ class DicnConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class EditorConfig:
+    """Of the feature editor: channels inside it, and of the plans that sliders bring."""
+
+    width: int = 40
+    plan: int = 24
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """Field names and meaning are those of the JSON manifest."""
 
@@ -43,6 +51,7 @@ class ModelConfig:
     encoder: EncoderConfig = EncoderConfig()
     dipn: DipnConfig = DipnConfig()
     dicn: DicnConfig = DicnConfig()
+    editor: EditorConfig | None = None  # None: sliders change the features themselves
 
     @property
     def styles(self) -> int:
@@ -58,15 +67,22 @@ class ModelConfig:
     def inject_channels(self) -> int:
         return self.channels[int(math.log2(self.inject_size)) - 2]
 
+    @property
+    def change_channels(self) -> int:
+        """Channels of what a slider brings to the injection layer."""
+        return self.editor.plan if self.editor else self.inject_channels
+
     def to_json(self) -> dict:
         data = json.loads(json.dumps(dataclasses.asdict(self)))
         if self.dicn.condition is None:
             del data["dicn"]["condition"]
+        if self.editor is None:
+            del data["editor"]
         return data
 
     @classmethod
     def from_json(cls, data: dict) -> "ModelConfig":
-        parts = {"encoder": EncoderConfig, "dipn": DipnConfig, "dicn": DicnConfig}
+        parts = {"encoder": EncoderConfig, "dipn": DipnConfig, "dicn": DicnConfig, "editor": EditorConfig}
 
         def build(kind, fields):
             return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})

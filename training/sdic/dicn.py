@@ -68,6 +68,10 @@ class Dicn(nn.Module):
         )
         self.aff1d = LatentFusion(condition * sizes.latent_map**2 // config.style_dim, styles)
 
+    def feature_parameters(self):
+        """Parameters of the branch that compensates features; the other compensates codes."""
+        return [*self.conv_layer1.parameters(), *self.semantic.parameters(), *self.att.parameters()]
+
     def compensate(self, discrepancy, features):
         """The compensated features F alone."""
         semantic = self.semantic(self.conv_layer1(discrepancy))

@@ -12,7 +12,7 @@ from .layers import EqualLinear, scaled_leaky_relu
 
 
 class Conv(nn.Module):
-    """Equalised convolution, optionally followed by 2x average pooling, with scaled leaky ReLU."""
+    """Equalised convolution, optionally after 2x average pooling, with scaled leaky ReLU."""
 
     def __init__(self, inputs, outputs, kernel=3, down=False, activate=True):
         super().__init__()
@@ -22,8 +22,8 @@ class Conv(nn.Module):
         self.down = down
 
     def forward(self, x):
+        x = F.avg_pool2d(x, 2) if self.down else x  # before the convolution, for a quarter of its work
         x = F.conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)
-        x = F.avg_pool2d(x, 2) if self.down else x
         return x if self.bias is None else scaled_leaky_relu(x)
 
 
@@ -49,16 +49,10 @@ class Discriminator(nn.Module):
         self.hidden = EqualLinear(16 * widths[-1], widths[-1], activate=True)
         self.out = EqualLinear(widths[-1], 1)
 
-    def features(self, x):
-        """The activations after every block, finest first."""
-        x, taps = self.rgb(x), []
+    def forward(self, x):
+        x = self.rgb(x)
         for block in self.blocks:
             x = block(x)
-            taps.append(x)
-        return taps
-
-    def forward(self, x):
-        x = self.features(x)[-1]
         group = math.gcd(len(x), 4)
         deviation = x.float().view(group, -1, *x.shape[1:]).var(0, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
         plane = deviation.repeat(group).to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])

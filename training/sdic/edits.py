@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import torch
 from torch import nn
 
 from .appearance import REACH, SLIDERS, Appearance
-from .data import LABELS, Faces
+from .data import LABELS, Faces, reduced
+from .exemplars import Exemplars
 from .model import Inversion, Sdic
-from .motion import POINTS, sample
+from .motion import POINTS, sample, shown
 
-MIXED_SHARE = 0.1  # of the steps, whose edits go towards another picture
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
+# Sliders that a face may show part of already: two points and their distance, in distances between the eyes, when it
+# shows nothing and all of it. For a smile exemplars.py prints them: what 80 % of calm mouths stay below, and the median of
+# the smiles that show teeth.
+SHOWN = {"smile": (48, 54, 0.788, 0.957)}
+DRAWN = np.array([{"smile": 4.0, "age": 2.5}.get(name, 1.0) for name in SLIDERS])  # how often: what draws most
+DRAWN /= DRAWN.sum()
 WEARER = 2.0  # standard label from which a face has glasses already
 POINT_NOISE = 0.004  # of the points in training, in picture sides: other landmark detectors find them a little elsewhere
 
 
 class Edits(nn.Module):
     """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and to the injected
-    features of the face of mean shape, `changes` [10,C,R,R]; both are learned. The appearance model knows that `shape`
+    features of the face of mean shape, `changes` [10,P,R,R]; both are learned. The appearance model knows that `shape`
     [68,2] and how a slider moves its points, `shifts` [10,68,2]."""
 
     def __init__(self, config):
         super().__init__()
         self.directions = nn.Parameter(torch.zeros(len(SLIDERS), config.styles, config.style_dim))
-        self.changes = nn.Parameter(torch.zeros(len(SLIDERS), config.inject_channels, config.inject_size, config.inject_size))
+        self.changes = nn.Parameter(torch.zeros(len(SLIDERS), config.change_channels, config.inject_size, config.inject_size))
         self.register_buffer("shape", torch.zeros(POINTS, 2))
         self.register_buffer("shifts", torch.zeros(len(SLIDERS), POINTS, 2))
 
@@ -54,18 +62,24 @@ def in_photo(photo, move, edited, unedited):
 
 
 class Editor:
-    """Edited training pictures and the moves that lead to them."""
+    """Edited training pictures and the moves that lead to them, from two teachers: the appearance model, and exemplars for
+    the sliders and directions that they cover."""
 
-    def __init__(self, appearance: Appearance, points):
+    def __init__(self, appearance: Appearance, points, exemplars: Exemplars | None = None):
         low, high = zip(*(REACH[name] for name in SLIDERS))
-        self.appearance, self.points = appearance, points
+        self.appearance, self.points, self.exemplars = appearance, points, exemplars
         self.low, self.high = np.array(low, np.float32), np.array(high, np.float32)
+        for name, shape in (exemplars.shapes if exemplars else {}).items():
+            appearance.shapes[SLIDERS.index(name)] = shape
 
     @classmethod
-    def load(cls, path, faces: Faces):
-        """From the checkpoint of appearance.py."""
-        state = torch.load(path, map_location=faces.device, weights_only=True)
-        return cls(Appearance(*state["model"]), state["points"])
+    def load(cls, work: pathlib.Path, faces: Faces):
+        """From the checkpoints of appearance.py and, if it was run, exemplars.py in the work folder."""
+        state = torch.load(work / "appearance.pt", map_location=faces.device, weights_only=True)
+        found = work / "exemplars.pt"
+        exemplars = Exemplars(torch.load(found, map_location=faces.device, weights_only=True), faces.device) if found.exists() else None
+        shape, shapes, maps = (t.float() for t in state["model"])
+        return cls(Appearance(shape, shapes, reduced(maps, faces.size)), state["points"].float(), exemplars)
 
     def points_of(self, ids):
         """The points [n,68,2] of pictures."""
@@ -73,7 +87,7 @@ class Editor:
 
     def drawn(self, count: int, rng, slider: int | None = None):
         """A slider each for `count` pictures, or the given one, and how far it goes."""
-        which = rng.integers(len(SLIDERS), size=count) if slider is None else np.full(count, slider)
+        which = rng.choice(len(SLIDERS), count, p=DRAWN) if slider is None else np.full(count, slider)
         steps = rng.uniform(self.low[which], self.high[which]).astype(np.float32)
         return tuple(torch.from_numpy(a).to(self.points.device) for a in (which, steps))
 
@@ -83,7 +97,41 @@ class Editor:
         if labels is not None:
             wearer = (which == LABELS.index("glasses")) & (labels[:, LABELS.index("glasses")] >= WEARER)
             steps = steps * ~wearer
-        return move, place, self.appearance.edited(images, move, place, which, steps)
+        target = self.appearance.edited(images, move, place, which, steps)
+        for name, above in self.covered():
+            own = (which == SLIDERS.index(name)) & (steps > 0 if above else steps < 0)
+            if own.any():
+                parts = images[own], points[own], move[own], place[own], steps[own], target[own]
+                target[own] = self.exemplars.edited(name, *parts)
+        return move, place, target
+
+    def covered(self):
+        """Sliders that exemplars teach, and whether it is their upper or their lower side."""
+        if self.exemplars:
+            yield from ((name, True) for name in self.exemplars.covers)
+            yield from ((name, False) for name in self.exemplars.covers_below)
+
+    def effective(self, points, which, steps):
+        """The strengths [n] that faces need to reach those of the sliders: less where they show part of it already."""
+        steps = steps.clone()
+        for name, (a, b, low, high) in SHOWN.items():
+            own = (which == SLIDERS.index(name)) & (steps > 0)
+            steps = torch.where(own, (steps - REACH[name][1] * shown(points, a, b, low, high)).clamp(min=0), steps)
+        return steps
+
+
+@torch.no_grad()
+def left(model: Editable, editor: Editor, images, points):
+    """What is left, by name, of the change that the upper end of every slider should make to photos: energy, of the wanted
+    change's; 1 for no edit."""
+    found, done = {}, model.invert(images)
+    for slider, name in enumerate(SLIDERS):
+        which = torch.full((len(images),), slider, device=images.device)
+        steps = editor.effective(points, which, torch.full((len(images),), REACH[name][1], device=images.device))
+        move, place, wanted = editor.wanted(images, points, which, steps)
+        made = in_photo(images, move, *model.edits.edited(model, done, move, place, which, steps))
+        found[name] = float((made - wanted).square().sum() / (wanted - images).square().sum())
+    return found
 
 
 def noisy(points):

@@ -49,6 +49,52 @@ def reconstruction_loss(out, target, weight=None, scales: int = 3):
     return total
 
 
+def pixel_loss(out, target, weight, scales: int = 3):
+    """Weighted L1 over a pyramid. Structure is left to features and judges: what L1 cannot know it blurs."""
+    total = 0.0
+    for _ in range(scales):
+        total = total + (weight * (out - target).abs()).mean() / weight.mean() / scales
+        out, target, weight = (F.avg_pool2d(t, 2) for t in (out, target, weight))
+    return total
+
+
+LIMIT = 20.0  # of an adversarial weight
+
+
+def balanced(picture, loss, adversaries, known: int, layer):
+    """Gradient at pictures [n,3,S,S] of a loss on the first `known` of them and of adversarial losses `(loss, share)`, each
+    weighted so that its gradient at the weights of the generator's last `layer` is `share` times as long as the loss's."""
+
+    def length(slope):
+        slope = torch.cat([slope[:known], torch.zeros_like(slope[known:])])
+        return torch.autograd.grad(picture, layer, slope, retain_graph=True)[0].norm()
+
+    (total,) = torch.autograd.grad(loss, picture, retain_graph=True)
+    own = length(total)
+    for adversary, share in adversaries:
+        (slope,) = torch.autograd.grad(adversary, picture, retain_graph=True)
+        weight = (share * own / (length(slope) + 1e-12)).clamp(max=LIMIT)
+        total = total + torch.nan_to_num(weight) * slope
+    return total
+
+
 def psnr(a, b):
     """Per-image PSNR in dB of 8-bit pictures, [n]."""
     return 10 * torch.log10(4 / (a.clamp(-1, 1) - b).square().mean((1, 2, 3)))
+
+
+def correlation(a, b):
+    """Of all values of two batches, less the mean of each picture's channels."""
+    a, b = (x - x.mean((2, 3), keepdim=True) for x in (a, b))
+    return (a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()
+
+
+def grid(x):
+    """How much pictures repeat every two pixels: standard deviation of the means over the four phases."""
+    return F.pixel_unshuffle(x.mean((0, 1), keepdim=True), 2).mean((0, 2, 3)).std()
+
+
+def fine(a, b):
+    """Energy of detail finer than 4 pixels, in shares of another batch's."""
+    high = lambda x: (x - F.avg_pool2d(F.pad(x, (2, 1, 2, 1), mode="reflect"), 4, 1)).square().sum()
+    return high(a.clamp(-1, 1)) / high(b)

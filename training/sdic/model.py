@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
 from .dicn import Dicn
 from .dipn import Dipn
 from .encoder import Encoder
+from .feature_editor import FeatureEditor
 from .generator import Generator
 from .layers import resize, warp
 
@@ -48,10 +50,16 @@ class Sdic(nn.Module):
         self.decoder = Generator(config)
         self.DIP = Dipn(config)
         self.SAF = Dicn(config)
+        self.feature_editor = FeatureEditor(config) if config.editor else None
         self.register_buffer("latent_avg", torch.zeros(config.styles, config.style_dim))
 
+    def seen(self, picture):
+        """A picture at the size that encoder and DIPN look at, by the mean of the pixels."""
+        return F.adaptive_avg_pool2d(picture, self.config.encoder.input_size)
+
     def encode(self, photo):
-        return self.encoder(photo) + self.latent_avg
+        """Codes of photos of any size."""
+        return self.encoder(self.seen(photo)) + self.latent_avg
 
     @torch.no_grad()
     def move_average(self, mean):
@@ -62,11 +70,13 @@ class Sdic(nn.Module):
         self.latent_avg.copy_(mean)
 
     def compensate(self, photo, codes, initial, features):
-        """Discrepancy map, compensated features F and codes w' for a photo [n,3,E,E]."""
-        size = self.config.encoder.input_size
-        small = resize(initial.clamp(-1, 1), size)
-        discrepancy = self.DIP(photo, small)
+        """Discrepancy map, compensated features F and codes w' for a photo of any size."""
+        discrepancy = self.DIP(self.seen(photo), self.shown(initial))
         return discrepancy, *self.SAF(discrepancy, features, codes)
+
+    def shown(self, initial):
+        """What DIPN sees of the plain reconstruction."""
+        return resize(initial.clamp(-1, 1), self.config.encoder.input_size)
 
     def invert(self, photo) -> Inversion:
         codes = self.encode(photo)
@@ -79,8 +89,9 @@ class Sdic(nn.Module):
     def edit(self, inversion: Inversion, delta, move=None, change=None, place=None):
         """The picture for codes w' + delta, and the one to compare it with, which differs only in what the edit changed.
 
-        Along a field of arrows `move`, what was compensated moves with the face. `change` [n,C,R,R] is added to the features
-        where the field `place` says that it belongs. Nothing of all that is exactly the reconstruction.
+        Along a field of arrows `move`, what was compensated moves with the face. `change` [n,P,R,R] belongs where the field
+        `place` says; it is added to the features, by the feature editor if the model has one, else as it is. Nothing of
+        all that is exactly the reconstruction.
         """
         codes = inversion.wp + delta
         features, skip = self.decoder.head(codes)
@@ -91,5 +102,6 @@ class Sdic(nn.Module):
             compensated, skip = warp(compensated, move), warp(skip, move)
             unedited = self.decoder.tail(compensated, skip, inversion.wp)
         if change is not None:
-            added = added + warp(change, place)
+            change = warp(change, place)
+            added = added + (self.feature_editor(compensated, change) if self.feature_editor else change)
         return self.decoder.tail(compensated + added, skip + added_skip, codes), unedited

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 POINTS = 68
-GRID = 32  # fields are computed on a grid of this many cells a side
+GRID = 64  # fields are computed on a grid of this many cells a side
 SMOOTHING = 1e-3  # of the spline, against the jitter of single points
 
 # The index of every point's mirror image.
@@ -24,6 +24,13 @@ def mirrored(points):
     flipped = points[..., MIRROR, :].clone()
     flipped[..., 0] = 1 - flipped[..., 0]
     return flipped
+
+
+def shown(points, a: int, b: int, low: float, high: float):
+    """How much of a slider's upper end the points [n,68,2] show, 0 to 1: a distance between two of them, in distances between
+    the eyes, from `low` to `high`."""
+    apart = (points[:, 36:42].mean(1) - points[:, 42:48].mean(1)).norm(dim=1)
+    return (((points[:, a] - points[:, b]).norm(dim=1) / apart - low) / (high - low)).clamp(0, 1)
 
 
 def border(device):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import dataclasses
 import math
 import os
 import pathlib
@@ -18,7 +17,7 @@ from torch import nn
 from budgets import BUDGETS
 
 from .data import Faces
-from .losses import psnr
+from .losses import correlation, fine, grid, psnr
 from .model import Sdic
 
 
@@ -55,6 +54,7 @@ class Workers:
         return float(shared)
 
 
+EARLY = (10, 25)  # steps that are reported besides, to see soon whether all is well
 SETTLE_EVERY = 8  # steps between synchronisations of the workers and updates of the moving average
 
 
@@ -124,14 +124,83 @@ def trained_model(path: pathlib.Path, config) -> Sdic:
     return model
 
 
+def grow(model: Sdic, trained: Sdic):
+    """Begins from a model of other sizes: the common corner of every tensor; styles that it lacks begin as its last."""
+    trained.move_average(torch.zeros_like(trained.latent_avg))
+    known, last = trained.state_dict(), trained.config.styles - 1
+    with torch.no_grad():
+        for name, mine in model.state_dict().items():
+            parts = name.split(".")
+            if parts[:2] == ["encoder", "styles"]:
+                name = ".".join([*parts[:2], str(min(int(parts[2]), last)), *parts[3:]])
+            theirs = known.get(name)
+            if theirs is not None and theirs.dim() == mine.dim() and "noise_" not in name:
+                corner = tuple(slice(min(a, b)) for a, b in zip(mine.shape, theirs.shape))
+                mine[corner] = theirs[corner]
+
+
+def placed(module: nn.Module, device) -> nn.Module:
+    """The module on a device, the weights of its plane convolutions laid out as pictures are."""
+    module = module.to(device)
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
 def descend(optimiser, loss, clip: float | None = None):
     """One optimiser step on a loss; a gradient that is not finite, as bf16 brings now and then, is left out."""
+    descend_along(optimiser, [loss], [None], clip)
+
+
+def descend_along(optimiser, outputs, slopes, clip: float | None = None):
+    """The same on outputs whose gradients are given; None for losses."""
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = nn.utils.clip_grad_norm_(parameters, clip or math.inf)
+    own = [p for group in optimiser.param_groups for p in group["params"]]
+    torch.autograd.backward(outputs, slopes, inputs=own)
+    norm = nn.utils.clip_grad_norm_(own, clip or math.inf)
     if norm.isfinite():
         optimiser.step()
+
+
+def bf16_is_faster() -> bool:
+    """Whether two training steps of a convolution take less time in bf16: on many CPUs they take ten times more."""
+    conv, x = nn.Conv2d(64, 64, 3, padding=1), torch.randn(4, 64, 64, 64).contiguous(memory_format=torch.channels_last)
+
+    def seconds(half: bool) -> float:
+        best = math.inf
+        for _ in range(3):
+            start = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                out = conv(x)
+            out.float().square().mean().backward()
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    return seconds(True) < seconds(False)
+
+
+def device_of(budget) -> torch.device:
+    """The budget's device; a CPU, where stages can at least be tried, if there is no such GPU."""
+    if budget.device != "cpu" and not torch.cuda.is_available():
+        print("no GPU found: this runs on the CPU, for a trial only", flush=True)
+        return torch.device("cpu")
+    return torch.device(budget.device)
+
+
+@torch.no_grad()
+def fidelity(model: Sdic, photos) -> dict[str, float]:
+    """How close inversions come to photos [n,3,S,S], and how well DIPN's map shows what the plain ones lack."""
+    done = [model.invert(part) for part in photos.split(16)]
+    plain, full, found = (torch.cat([getattr(d, name) for d in done]) for name in ("initial", "reconstruction", "discrepancy"))
+    small, size = model.seen(photos), model.config.encoder.input_size
+    lost = small - model.shown(plain)
+    return {name: float(value) for name, value in {
+        "plain, dB": psnr(plain, photos).mean(), "compensated, dB": psnr(full, photos).mean(),
+        f"compensated at {size} px, dB": psnr(model.seen(full), small).mean(),
+        "map correlation": correlation(found, lost), "L1 lost": lost.abs().mean(), "L1 left by the map": (lost - found).abs().mean(),
+        "grid": grid(found - lost), "fine detail plain": fine(plain, photos), "fine detail compensated": fine(full, photos),
+    }.items()}
 
 
 class Setup:
@@ -140,7 +209,7 @@ class Setup:
     `inputs` are the checkpoints of the stages in `needs` that have been run, in that order.
     """
 
-    SAVE_EVERY = 3.0  # minutes
+    SAVE_EVERY = 2.0  # minutes
 
     def __init__(self, description: str, stage: str, needs: tuple[str, ...] = (), from_weights: bool = False):
         args = argparse.ArgumentParser(description=description)
@@ -148,20 +217,19 @@ class Setup:
         args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
         args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures and checkpoints")
         args.add_argument("--minutes", type=float, help="instead of the budget's")
-        args.add_argument("--inject", type=int, help="injection resolution instead of the budget's, to compare them")
+        args.add_argument("--batch", type=int, help="pictures per step instead of the budget's")
         args.add_argument("--seed", type=int, default=1)
         if from_weights:
             args.add_argument("--from-weights", type=pathlib.Path, help="weights directory to begin from instead of noise")
         args = args.parse_args()
         self.budget = BUDGETS[args.budget]
-        if args.inject:
-            model = dataclasses.replace(self.budget.model, inject_size=args.inject)
-            self.budget = dataclasses.replace(self.budget, model=model)
-        self.stage, self.device = stage, torch.device(self.budget.device)
+        self.stage, self.device = stage, device_of(self.budget)
         if self.device.type == "cpu":
             torch.set_num_threads(1)
+        else:
+            torch.set_float32_matmul_precision("high")
         self.workers = Workers()
-        self.batch = self.budget.batch[stage]
+        self.batch = args.batch or self.budget.batch[stage]
         self.seed = args.seed + 1000 * self.workers.rank
         torch.manual_seed(args.seed)
         self.work, self.state = args.work, args.work / f"{stage}.pt"
@@ -169,18 +237,15 @@ class Setup:
         self.start = args.from_weights if from_weights else None
         if needs and not (self.inputs or self.start):
             sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
-        self.faces = Faces(args.work / f"faces{self.budget.model.image_size}.npy", args.index, self.device)
+        self.faces = Faces(args.work / "faces.npy", args.index, self.budget.model.image_size, self.device)
+        self.half = self.device.type == "cuda" or bf16_is_faster()
         self.minutes = args.minutes or self.budget.minutes[stage]
         self.clock = Clock(self.workers, self.minutes)
         self.saved = 0.0
         self.first_step = None
 
     def autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16)
-
-    def compiled(self, module):
-        """The module compiled on a GPU, itself on a CPU, where compiling gains little."""
-        return torch.compile(module) if self.device.type == "cuda" else module
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def resume(self, parts: dict) -> dict | None:
         """Loads the checkpoint, if there is one, into `parts` and continues its clock; returns the rest of it."""
@@ -215,16 +280,13 @@ class Setup:
     def report(self, step: int, values: dict, every: int = 50):
         if self.first_step is None:
             self.first_step, self.first_minute = step, self.clock.spent
-        if step % every or not self.workers.first or step == self.first_step:
+        if (step % every and step not in EARLY) or not self.workers.first or step == self.first_step:
             return
         rate = (step - self.first_step) * self.batch * self.workers.count / (self.clock.spent - self.first_minute) / 60
         numbers = " ".join(f"{name} {float(torch.as_tensor(value).detach()):.4f}" for name, value in values.items())
         print(f"{self.stage} step {step} minute {self.clock.spent:.1f} {numbers} pictures/s {rate:.1f}", flush=True)
 
-    @torch.no_grad()
     def print_fidelity(self, model: Sdic, ids):
         """Prints how close the inversions of some pictures come."""
-        target = self.faces.images(ids)
-        done = model.invert(target)
-        plain, full = (psnr(picture, target).mean() for picture in (done.initial, done.reconstruction))
-        print(f"val real PSNR plain {plain:.2f} dB compensated {full:.2f} dB", flush=True)
+        values = " ".join(f"{name} {value:.4g}" for name, value in fidelity(model, self.faces.images(ids)).items())
+        print(f"val real: {values}", flush=True)

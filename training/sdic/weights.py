@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save
 
 from .config import ModelConfig
 from .model import Inversion, Sdic
-from .motion import fields
+from .motion import fields, shown
 
 SHARD_BYTES = 16 * 2**20 - 2**16  # leaves room for the safetensors header
-NETWORKS = ("encoder.", "decoder.", "DIP.", "SAF.")
+NETWORKS = ("encoder.", "decoder.", "DIP.", "SAF.", "feature_editor.")
 DTYPES = {"f16": torch.float16, "f32": torch.float32}
 
 
@@ -132,22 +132,36 @@ def shift(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength:
     return delta
 
 
+def effective(entry: dict, strength: float, points):
+    """The strengths [n] that faces with points [n,68,2] need to reach that of a slider: less where they show part of it."""
+    steps = torch.full((len(points),), float(strength), device=points.device)
+    if "shown" not in entry or strength <= 0:
+        return steps
+    part = shown(points, *entry["shown"]["points"], *entry["shown"]["range"])
+    return (steps - part * entry["range"][1]).clamp(min=0)
+
+
 def edit(model: Sdic, manifest: dict, tensors: dict[str, torch.Tensor], done: Inversion, strengths: dict[str, float], points=None):
     """`Sdic.edit` by strengths of linear directions, on faces with the given points [n,68,2] or average ones; the field
     along which the faces move comes third, None if they do not."""
+    entries = {name: direction(manifest, name) for name in strengths}
+    count = len(done.wp)
+    if points is None:
+        steps = {name: torch.full((count,), float(strength)) for name, strength in strengths.items()}
+    else:
+        steps = {name: effective(entries[name], strength, points) for name, strength in strengths.items()}
 
     def total(part):
-        known = [(direction(manifest, name).get(part), strength) for name, strength in strengths.items()]
-        found = [strength * tensors[tensor] for tensor, strength in known if tensor]
+        known = [(entries[name].get(part), amount) for name, amount in steps.items()]
+        found = [amount.view(-1, *[1] * tensors[tensor].dim()) * tensors[tensor] for tensor, amount in known if tensor]
         return sum(found) if found else None
 
-    delta = sum(shift(manifest, tensors, name, strength) for name, strength in strengths.items())
+    delta = sum(amount[:, None, None] * shift(manifest, tensors, name, 1.0) for name, amount in steps.items())
     shifts, change = total("motion"), total("change")
     if shifts is None and change is None:
         return *model.edit(done, delta), None
     shape = tensors[manifest["face_shape"]]
-    points = shape.expand(len(done.wp), -1, -1) if points is None else points
+    points = shape.expand(count, -1, -1) if points is None else points
     move, place = fields(points, torch.zeros_like(points) if shifts is None else shifts, shape)
     move = None if shifts is None else move
-    change = None if change is None else change.expand(len(points), -1, -1, -1)
     return *model.edit(done, delta, move, change, place), move
