@@ -174,7 +174,8 @@ impl Engine {
 
     /// Adds the directions in a file, or replaces those of an earlier file of that name. The names of the edits begin
     /// with `own/` and the file's name, so that they are none of the model's. A single direction reaches as far as the
-    /// model's own sliders do, whatever the length of its vector; components of a basis count standard deviations.
+    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis count
+    /// standard deviations.
     ///
     /// # Errors
     /// [`ImportError`] for a file that holds no directions, or those of a model of other sizes.
@@ -204,13 +205,19 @@ impl Engine {
         Ok(directions)
     }
 
-    /// Gives a direction the range that takes it as far as the middle one of the model's own.
+    /// Gives a direction the range that takes it as far as the middle one of the model's own. Of these only those count
+    /// that change nothing but codes, where there are any: the codes of the others do little by themselves.
     fn fit_range(&self, direction: &mut Direction) {
         let reach = |own: &Direction| {
             let [low, high] = own.range;
             Some(high.max(-low) * self.directions.length(&own.name)?)
         };
-        let mut reaches: Vec<_> = self.manifest.directions.iter().filter_map(reach).collect();
+        let codes_only = |own: &&Direction| own.motion.is_none() && own.change.is_none();
+        let own = || self.manifest.directions.iter();
+        let mut reaches: Vec<_> = own().filter(codes_only).filter_map(reach).collect();
+        if reaches.is_empty() {
+            reaches = own().filter_map(reach).collect();
+        }
         reaches.sort_by(f32::total_cmp);
         let length = self.directions.length(&direction.name);
         if let (Some(reach), Some(length)) = (reaches.get(reaches.len() / 2), length) {
@@ -576,6 +583,23 @@ mod tests {
         let file = torch_zip(&pickle(repeated), &[("0".to_owned(), vec![0, 0, 128, 63])]);
         let error = add(&mut engine, "wide.pt", &file).unwrap_err().to_string();
         assert!(error.starts_with("holds 16000000 values; "), "{error}");
+    }
+
+    #[test]
+    fn sliders_that_change_more_than_codes_do_not_say_how_far_others_reach() {
+        let mut engine = engine();
+        // Beside "smile", which reaches 10, one that reaches 50 with a motion.
+        let mut turn = engine.manifest.directions[0].clone();
+        turn.range = [-25.0, 25.0];
+        turn.motion = Some("turn.motion".to_owned());
+        engine.manifest.directions.push(turn);
+        let range = |engine: &mut Engine| {
+            let tilt = npy("<f4", &[4], &[0.0, 0.0, 0.5, 0.0]);
+            add(engine, "tilt.npy", &tilt).unwrap()[0].range
+        };
+        assert_eq!(range(&mut engine), [-20.0, 20.0]);
+        engine.manifest.directions.remove(0);
+        assert_eq!(range(&mut engine), [-100.0, 100.0]);
     }
 
     #[test]

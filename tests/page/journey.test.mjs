@@ -15,10 +15,16 @@ let visitor;
 let directions;
 /** @type {number} values in one style */
 let width;
+/** The test's photo: its sizes in pixels, the middle of the portrait in it, and the side of that. */
+let photo = { width: 0, height: 0, x: 0, y: 0, side: 0 };
 
 before(async () => {
   const weights = path.join(root, "weights");
-  ({ directions, config: { style_dim: width } } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8")));
+  const { config, ...manifest } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8"));
+  [directions, width] = [manifest.directions, config.style_dim];
+  // So large that the face in it has more than twice as many pixels a side as the model's pictures.
+  const unit = config.image_size;
+  photo = { width: 8 * unit, height: 6 * unit, x: 4.25 * unit, y: 3.125 * unit, side: 4 * unit };
   [browser, site] = await Promise.all([launch(), host(weights)]);
   visitor = await visit(browser, site.url);
 });
@@ -33,22 +39,23 @@ after(async () => {
  * @param {import("playwright-core").Page} page
  */
 async function photoOf(page) {
-  const text = await page.evaluate(async () => {
+  const text = await page.evaluate(async ({ width, height, x, y, side }) => {
     const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
     const face = await createImageBitmap(await (await fetch(source)).blob());
-    const canvas = new OffscreenCanvas(1200, 900);
+    const canvas = new OffscreenCanvas(width, height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const sky = context.createLinearGradient(0, 0, 1200, 900);
+    const sky = context.createLinearGradient(0, 0, width, height);
     sky.addColorStop(0, "#9db4c8");
     sky.addColorStop(1, "#c9b79a");
     context.fillStyle = sky;
-    context.fillRect(0, 0, 1200, 900);
-    context.translate(640, 470);
+    context.fillRect(0, 0, width, height);
+    context.translate(x, y);
     context.rotate(0.1);
-    context.drawImage(face, -300, -300, 600, 600);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(face, -side / 2, -side / 2, side, side);
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
     return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
-  });
+  }, photo);
   return { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.from(text, "base64") };
 }
 
@@ -65,7 +72,7 @@ test("the start page loads the model and is accessible in both themes", async ()
 
 test("a photo is aligned, inverted and shown, stage by stage", async () => {
   const { page } = visitor;
-  const photo = await photoOf(page);
+  const file = await photoOf(page);
   await page.evaluate(() => {
     const seen = /** @type {any} */ (globalThis);
     seen.stages = new Set();
@@ -74,7 +81,7 @@ test("a photo is aligned, inverted and shown, stage by stage", async () => {
       { childList: true },
     );
   });
-  await page.setInputFiles("#file", photo);
+  await page.setInputFiles("#file", file);
   await inverted(page);
   const stages = await page.evaluate(() => [.../** @type {any} */ (globalThis).stages].filter(Boolean));
   assert.deepEqual(stages, ["Align the face", "Encode", "Generate a plain reconstruction", "Predict what it lost", "Compensate", "Reconstruct"]);
@@ -322,18 +329,18 @@ test("the keyboard alone moves sliders and the divider", async () => {
 test("in the whole photo only the face changes", async () => {
   const { page } = visitor;
   await page.getByRole("radio", { name: "Whole photo" }).check();
-  await page.waitForFunction(() => {
+  await page.waitForFunction((width) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
-    return canvas.width === 1200;
-  });
+    return canvas.width === width;
+  }, photo.width);
   await settled(page);
   await page.waitForTimeout(500);
   const [original, edited] = [await pixels(page, "before"), await pixels(page)];
   let inside = 0;
   for (let i = 0; i < edited.data.length; i += 4) {
     const same = [0, 1, 2].every((c) => edited.data[i + c] === original.data[i + c]);
-    const [x, y] = [(i / 4) % 1200, Math.floor(i / 4 / 1200)];
-    const far = Math.hypot(x - 640, y - 470) > 400;
+    const [x, y] = [(i / 4) % photo.width, Math.floor(i / 4 / photo.width)];
+    const far = Math.hypot(x - photo.x, y - photo.y) > (2 / 3) * photo.side;
     if (far) assert.ok(same, `pixel ${x}, ${y} outside the face changed`);
     else if (!same) inside++;
   }
@@ -367,20 +374,20 @@ test("the saved file is the picture shown, at full resolution, without metadata"
     return { width: bitmap.width, height: bitmap.height, sum };
   }, text);
   const sum = shown.data.reduce((total, value) => (total * 31 + value) % 2147483647, 0);
-  assert.deepEqual(decoded, { width: 1200, height: 900, sum });
+  assert.deepEqual(decoded, { width: photo.width, height: photo.height, sum });
 });
 
 test("with the network cut, a reload edits on, and nothing was ever asked of another origin", async () => {
   const { page, problems } = visitor;
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-  const photo = await photoOf(page);
+  const file = await photoOf(page);
   await site.stop();
   const start = performance.now();
   await page.reload();
   await modelReady(page);
   console.log(`ready from the cache, network cut: ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  await page.setInputFiles("#file", photo);
+  await page.setInputFiles("#file", file);
   await inverted(page);
   const plain = await pixels(page);
   await slide(page, directions[0].name, 80);
