@@ -542,7 +542,7 @@ mod tests {
             (&npy("<f4", &[4], &[0.0; 4]), "would change nothing"),
             (
                 &npy("|O", &[4], &[1.0; 4]),
-                "of \"|O\", not of <f4 or <f8; save it",
+                "of Python objects, which only running them would restore",
             ),
             (
                 &npy("<f4", &[5], &[1.0; 4]),
@@ -556,10 +556,6 @@ mod tests {
             (
                 &good[..good.len() - 1],
                 "15 bytes are not those of shape [1, 4]",
-            ),
-            (
-                include_bytes!("../tests/import/legacy.pt"),
-                "tensors found: first, second",
             ),
             (include_bytes!("../tests/import/hostile.pt"), "pickle: "),
             (

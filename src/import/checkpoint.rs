@@ -10,14 +10,28 @@ use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
+use super::tree::leaves;
 use crate::config::ModelConfig;
 use crate::weights::{
     Direction, DirectionKind, Dtype, FORMAT, MANIFEST_FILE, Manifest, ShardPacker, StagedDir,
-    Tensor, WeightsFile, conv_modulations, expected_tensors,
+    Tensor, WeightsFile, conv_modulations, expected_tensors, list,
 };
 
 /// Name of the mean style vector, which is stored beside the networks.
 const LATENT_AVG: &str = "latent_avg";
+/// A tensor of every model, whose name shows what stands before the names.
+const ANCHOR: &str = "encoder.styles.0.linear.weight";
+/// Parts that wrappers of PyTorch put into names, at any place.
+const WRAPPERS: [&str; 6] = [
+    "module",
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+    "state_dict",
+];
+/// Most models that are looked for in one file.
+const MAX_MODELS: usize = 16;
 
 /// A checkpoint whose tensors have been checked against the networks; none has been read yet.
 pub struct Checkpoint<R> {
@@ -116,6 +130,9 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// Reads the names and shapes of a checkpoint, recognises the model and checks that every tensor of its networks is
     /// there in the right shape.
     ///
+    /// The tensors are those of `state_dict`, or of any dictionary where all of the model's are. What wrappers such as
+    /// `module.` put before or into their names is left out if every name that the model needs is there then.
+    ///
     /// The model is the one whose configuration is in `opts["config"]` as JSON or, without that, the face or the car
     /// model by its number of style heads; with the heads of the car model but another data set in `opts`, it is a model
     /// of the same size whose picture is the whole square.
@@ -124,17 +141,12 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// The file cannot be read, is no SDIC checkpoint, contradicts itself, or lacks tensors, which are named.
     pub fn open(reader: R) -> Result<Self, ImportError> {
         let mut file = TorchFile::open(reader)?;
-        let root = file.root();
-        let mut tensors = state_dict(root)?;
-        let (kind, config) = recognise(root, &tensors)?;
-        let latent_avg = root
-            .get(LATENT_AVG)
-            .and_then(Value::tensor)
-            .ok_or_else(|| {
-                ImportError::Content("no tensor \"latent_avg\": not an SDIC checkpoint".to_owned())
-            })?;
-        tensors.insert(LATENT_AVG.to_owned(), latent_avg.clone());
-        let report = check_tensors(&config, &tensors)?;
+        let Model {
+            kind,
+            config,
+            tensors,
+            report,
+        } = find_model(file.root())?;
         for (name, _) in report.dropped.iter().filter(|(name, _)| is_kernel(name)) {
             check_kernel(&file.read_tensor(name, &tensors[name])?)?;
         }
@@ -176,35 +188,190 @@ impl<R: Read + Seek> Checkpoint<R> {
     }
 }
 
-/// The tensors of `state_dict` by name.
-fn state_dict(root: Value<'_>) -> Result<HashMap<String, TensorRef>, ImportError> {
-    let entries = root
-        .get("state_dict")
-        .and_then(Value::entries)
-        .ok_or_else(|| {
-            ImportError::Content("no dictionary \"state_dict\": not an SDIC checkpoint".to_owned())
-        })?;
-    let mut tensors = HashMap::new();
-    for (name, value) in entries {
-        let name = name.text().ok_or_else(|| {
-            ImportError::Content(format!(
-                "state_dict: a name is {} instead of text",
-                name.kind()
-            ))
-        })?;
-        let tensor = value.tensor().ok_or_else(|| {
-            ImportError::tensor(name, format!("is {} instead of a tensor", value.kind()))
-        })?;
-        tensors.insert(name.to_owned(), tensor.clone());
+/// A model in a file.
+#[derive(PartialEq)]
+struct Model {
+    kind: Kind,
+    config: ModelConfig,
+    tensors: HashMap<String, TensorRef>,
+    report: Report,
+}
+
+/// Looks for the model under names as they are, and then without what wrappers put into them.
+fn find_model(root: Value<'_>) -> Result<Model, ImportError> {
+    let plain = leaves(root)?;
+    let unwrapped: Vec<_> = plain
+        .iter()
+        .map(|(path, value)| (unwrap_name(path), *value))
+        .collect();
+    let mut first_error = None;
+    for leaves in [&plain, &unwrapped] {
+        let mut models = Vec::new();
+        for prefix in prefixes(leaves) {
+            match Model::under(prefix, leaves, &plain) {
+                Ok(model) => models.push((prefix, model)),
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        if let Some(model) = choose(models)? {
+            return Ok(model);
+        }
     }
-    Ok(tensors)
+    Err(first_error.unwrap_or_else(|| no_model(root)))
+}
+
+/// A path without the parts that only wrappers add.
+fn unwrap_name(path: &str) -> String {
+    let parts = path.split('.').filter(|part| !WRAPPERS.contains(part));
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// What stands before the names of models, `state_dict` first.
+fn prefixes<'a>(leaves: &'a [(String, Value<'_>)]) -> Vec<&'a str> {
+    let before = |(path, _): &'a (String, Value<'_>)| {
+        let prefix = path.strip_suffix(ANCHOR)?;
+        (prefix.is_empty() || prefix.ends_with('.')).then_some(prefix)
+    };
+    let mut found: Vec<_> = leaves.iter().filter_map(before).collect();
+    found.sort_by_key(|prefix| (!in_state_dict(prefix), prefix.len()));
+    found.dedup();
+    found.truncate(MAX_MODELS);
+    found
+}
+
+fn in_state_dict(prefix: &str) -> bool {
+    prefix.starts_with("state_dict.")
+}
+
+/// The only model, or the only one in `state_dict`.
+fn choose(mut models: Vec<(&str, Model)>) -> Result<Option<Model>, ImportError> {
+    if models.iter().any(|(prefix, _)| in_state_dict(prefix)) {
+        models.retain(|(prefix, _)| in_state_dict(prefix));
+    }
+    let mut models = models.into_iter();
+    let Some((prefix, model)) = models.next() else {
+        return Ok(None);
+    };
+    let others: Vec<_> = models
+        .filter(|(_, other)| *other != model)
+        .map(|(prefix, _)| prefix)
+        .collect();
+    if others.is_empty() {
+        return Ok(Some(model));
+    }
+    let names: Vec<_> = std::iter::once(prefix)
+        .chain(others)
+        .map(|prefix| format!("\"{}\"", prefix.trim_end_matches('.').escape_debug()))
+        .collect();
+    Err(ImportError::Content(format!(
+        "holds {} models, {}; save the one to use by itself",
+        names.len(),
+        list(&names)
+    )))
+}
+
+/// Why nothing in the file can be a model.
+fn no_model(root: Value<'_>) -> ImportError {
+    let state = root.get("state_dict");
+    if let Some(object) = root
+        .refusal()
+        .or_else(|| state.and_then(|state| state.refusal()))
+    {
+        return object.into();
+    }
+    ImportError::Content(match state.map(|state| state.entries().is_some()) {
+        Some(true) => {
+            "state_dict: no style heads \"encoder.styles.*\": not an SDIC checkpoint".to_owned()
+        }
+        _ => "no dictionary \"state_dict\": not an SDIC checkpoint".to_owned(),
+    })
+}
+
+impl Model {
+    /// The model whose names are those of `leaves` after `prefix`; `plain` are the names in the file. Mean style and options
+    /// lie beside it or further out.
+    fn under(
+        prefix: &str,
+        leaves: &[(String, Value<'_>)],
+        plain: &[(String, Value<'_>)],
+    ) -> Result<Self, ImportError> {
+        let mut values = HashMap::new();
+        let mut origins: HashMap<&str, &str> = HashMap::new();
+        for ((path, value), (origin, _)) in leaves.iter().zip(plain) {
+            let Some(name) = path.strip_prefix(prefix) else {
+                continue;
+            };
+            // Of a key that is set repeatedly the last counts, but two names are two tensors.
+            let (old, other) = (values.insert(name, *value), origins.insert(name, origin));
+            if let (Some(old), Some(other)) = (old, other)
+                && other != origin
+                && old.tensor() != value.tensor()
+            {
+                let problem = format!("is there twice, as \"{other}\" and as \"{origin}\"");
+                return Err(ImportError::tensor(name, problem));
+            }
+        }
+        if let Some(latent_avg) = outside(prefix, LATENT_AVG, leaves) {
+            values.insert(LATENT_AVG, latent_avg);
+        }
+        let (kind, config) = recognise(outside(prefix, "opts", leaves), &values)?;
+        if !values.contains_key(LATENT_AVG) {
+            return Err(ImportError::Content(
+                "no tensor \"latent_avg\": not an SDIC checkpoint".to_owned(),
+            ));
+        }
+        for (name, _) in expected_tensors(&config) {
+            if let Some(value) = values.get(name.as_str())
+                && value.tensor().is_none()
+            {
+                let problem = format!("is {} instead of a tensor", value.kind());
+                return Err(ImportError::tensor(&name, problem));
+            }
+        }
+        let tensors = values
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.tensor()?.clone())))
+            .collect();
+        let report = check_tensors(&config, &tensors)?;
+        Ok(Self {
+            kind,
+            config,
+            tensors,
+            report,
+        })
+    }
+}
+
+/// What has this name in the nearest dictionary around those under `prefix`, or is the only one of its name in the file.
+fn outside<'a>(prefix: &str, name: &str, leaves: &[(String, Value<'a>)]) -> Option<Value<'a>> {
+    let at = |path: &str| {
+        let found = leaves.iter().rev().find(|(other, _)| other == path);
+        found.map(|(_, value)| *value)
+    };
+    let mut around = prefix;
+    while let Some(dot) = around.trim_end_matches('.').rfind('.') {
+        around = &around[..=dot];
+        if let Some(found) = at(&format!("{around}{name}")) {
+            return Some(found);
+        }
+    }
+    at(name)
+        .or_else(|| at(&format!("{prefix}{name}")))
+        .or_else(|| {
+            let mut named = leaves.iter().filter(|(path, _)| {
+                path.strip_suffix(name)
+                    .is_some_and(|before| before.ends_with('.'))
+            });
+            let only = named.next()?;
+            named.next().is_none().then_some(only.1)
+        })
 }
 
 fn recognise(
-    root: Value<'_>,
-    tensors: &HashMap<String, TensorRef>,
+    opts: Option<Value<'_>>,
+    tensors: &HashMap<&str, Value<'_>>,
 ) -> Result<(Kind, ModelConfig), ImportError> {
-    let option = |name: &str| root.get("opts").and_then(|opts| opts.get(name));
+    let option = |name: &str| opts.and_then(|opts| opts.get(name));
     if let Some(json) = option("config").and_then(Value::text) {
         let config: ModelConfig = serde_json::from_str(json).map_err(|error| {
             ImportError::Content(format!(
@@ -215,7 +382,9 @@ fn recognise(
         return Ok((Kind::Other, config));
     }
     let heads = (0..)
-        .take_while(|style| tensors.contains_key(&format!("encoder.styles.{style}.linear.weight")))
+        .take_while(|style| {
+            tensors.contains_key(format!("encoder.styles.{style}.linear.weight").as_str())
+        })
         .count();
     let data_set = option("dataset_type")
         .and_then(Value::text)

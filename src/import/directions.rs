@@ -1,15 +1,20 @@
 //! Edit directions from files: InterFaceGAN vectors and GANSpace bases.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::SafeTensors;
 
+use super::archive::Archive;
+use super::element::{ByteOrder, Element};
 use super::error::ImportError;
-use super::npy::{self, read_npy};
-use super::pickle::{TensorRef, Value};
-use super::torch_file::TorchFile;
+use super::format;
+use super::npy::{self, MAX_VALUES, read_npy};
+use super::pickle::TensorRef;
+use super::torch_file::{TorchFile, is_torch};
+use super::tree::leaves;
 use crate::config::ModelConfig;
 use crate::weights::{
     Direction, DirectionKind, Dtype, Manifest, ShardPacker, Tensor, WeightsDir, WeightsFile, list,
@@ -17,8 +22,12 @@ use crate::weights::{
 
 /// Largest file with directions that is read, far above the few megabytes of a whole basis.
 const MAX_FILE_BYTES: u64 = 32_000_000;
-/// Most values in the tensors of one file, whose views may repeat what is stored once.
-const MAX_VALUES: usize = 8 << 20;
+/// Names of the three parts of a basis: as this project stores them, and as GANSpace does, for the latent space and with
+/// arrays for other layers beside them.
+const BASIS_PARTS: [[&str; 3]; 2] = [
+    ["comp", "mean", "std"],
+    ["lat_comp", "lat_mean", "lat_stdev"],
+];
 
 /// Content of a file with directions.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,33 +46,66 @@ pub enum DirectionFile {
 }
 
 impl DirectionFile {
-    /// Reads a file of `torch.save`, of safetensors or of `numpy.save`. It holds either one tensor (bare, or alone in a
-    /// dictionary) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`, whose names may have a
-    /// prefix ending in a dot.
+    /// Reads a file of `torch.save`, of safetensors, of `numpy.save` or of `numpy.savez`. It holds either one tensor (bare,
+    /// or alone in a dictionary) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`, whose names
+    /// may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace. Other things beside
+    /// them are not looked at.
     ///
     /// # Errors
     /// The file cannot be read, is larger than 32 MB, or holds other tensors or values that are not finite.
     pub fn read<R: Read + Seek>(mut reader: R) -> Result<Self, ImportError> {
-        let length = reader.seek(SeekFrom::End(0))?;
-        if length > MAX_FILE_BYTES {
-            return Err(ImportError::Content(format!(
-                "has {} MB; a file with directions has at most {} MB",
-                length / 1_000_000,
-                MAX_FILE_BYTES / 1_000_000
-            )));
-        }
-        let mut start = Vec::new();
-        reader.rewind()?;
-        reader.by_ref().take(9).read_to_end(&mut start)?;
-        let tensors = match start.get(8) {
-            _ if start.starts_with(npy::MAGIC) => vec![read_npy(reader)?],
-            Some(b'{') => read_safetensors(reader)?,
-            _ => read_torch(reader)?,
+        let start = format::start(&mut reader)?;
+        let mut source = if format::is_zip(&start) {
+            let archive = Archive::open(reader)?;
+            match is_torch(&archive) {
+                true => Source::torch(TorchFile::open_zip(archive)?)?,
+                false => Source::npz(archive)?,
+            }
+        } else {
+            let length = reader.seek(SeekFrom::End(0))?;
+            if length > MAX_FILE_BYTES {
+                return Err(ImportError::Content(format!(
+                    "has {} MB; a file with directions has at most {} MB",
+                    length / 1_000_000,
+                    MAX_FILE_BYTES / 1_000_000
+                )));
+            }
+            if start.starts_with(npy::MAGIC) {
+                Source::Npy(read_npy(&read_all(reader)?, "direction")?)
+            } else if start.get(8) == Some(&b'{') {
+                Source::Safetensors(read_all(reader)?)
+            } else {
+                Source::torch(TorchFile::open(reader).map_err(|error| match error {
+                    ImportError::UnknownFormat { .. } => format::unknown(&start, true),
+                    error => error,
+                })?)?
+            }
         };
-        for tensor in &tensors {
-            check_finite(tensor)?;
+        let names = source.names()?;
+        let named = |part: &str| {
+            let is_part = |name: &&String| {
+                name.strip_suffix(part)
+                    .is_some_and(|p| p.is_empty() || p.ends_with('.'))
+            };
+            names.iter().find(is_part)
+        };
+        for [comp, mean, std] in BASIS_PARTS.map(|parts| parts.map(named)) {
+            if let (Some(comp), Some(mean), Some(std)) = (comp, mean, std) {
+                let [comp, mean, std] = source.read([comp, mean, std])?;
+                return Self::basis(comp, mean, std);
+            }
         }
-        Self::recognise(tensors)
+        match &names[..] {
+            [name] => {
+                let [tensor] = source.read([name])?;
+                Self::linear(tensor)
+            }
+            _ => Err(ImportError::Content(format!(
+                "neither one direction nor a basis of comp, mean and std (or lat_comp, lat_mean and lat_stdev); \
+                 tensors found: {}",
+                list(&names)
+            ))),
+        }
     }
 
     /// The directions in the file, named, and the tensors that they use.
@@ -117,26 +159,6 @@ impl DirectionFile {
                 mean.name = format!("{name}.mean");
                 std.name = format!("{name}.std");
                 Ok((vec![comp, mean, std], directions))
-            }
-        }
-    }
-
-    fn recognise(mut tensors: Vec<Tensor>) -> Result<Self, ImportError> {
-        let mut part = |name: &str| {
-            let is_part = |t: &Tensor| t.name == name || t.name.ends_with(&format!(".{name}"));
-            let index = tensors.iter().position(is_part)?;
-            Some(tensors.swap_remove(index))
-        };
-        match (part("comp"), part("mean"), part("std")) {
-            (Some(comp), Some(mean), Some(std)) => Self::basis(comp, mean, std),
-            (None, None, None) if tensors.len() == 1 => Self::linear(tensors.remove(0)),
-            (comp, mean, std) => {
-                let found = [comp, mean, std].into_iter().flatten().chain(tensors);
-                let names: Vec<_> = found.map(|tensor| tensor.name).collect();
-                Err(ImportError::Content(format!(
-                    "neither one direction nor a basis of comp, mean and std; tensors found: {}",
-                    list(&names)
-                )))
             }
         }
     }
@@ -206,70 +228,195 @@ fn check_finite(tensor: &Tensor) -> Result<(), ImportError> {
     }
 }
 
-fn read_torch<R: Read + Seek>(reader: R) -> Result<Vec<Tensor>, ImportError> {
-    let mut file = TorchFile::open(reader).map_err(|error| match error {
-        ImportError::UnknownFormat { .. } => ImportError::UnknownFormat { directions: true },
-        error => error,
-    })?;
-    let root = file.root();
-    let refs: Vec<_> = match (root.tensor(), root.entries()) {
-        (Some(tensor), _) => vec![("direction".to_owned(), tensor.clone())],
-        (None, Some(entries)) => entries
-            .filter_map(|(name, value)| {
-                Some((name.text()?.to_owned(), Value::tensor(value)?.clone()))
+/// An opened file, of which only the tensors that are needed are read.
+enum Source<R> {
+    Npy(Tensor),
+    /// Names of its arrays and of their entries.
+    Npz(Archive<R>, Vec<(String, String)>),
+    Safetensors(Vec<u8>),
+    Torch(TorchFile<R>, Vec<(String, TensorRef)>),
+}
+
+impl<R: Read + Seek> Source<R> {
+    fn npz(archive: Archive<R>) -> Result<Self, ImportError> {
+        let names = archive.names().into_iter();
+        let arrays: Vec<_> = names
+            .filter_map(|entry| {
+                let hidden = entry.starts_with("__MACOSX/");
+                let name = entry.strip_suffix(".npy").filter(|_| !hidden)?;
+                Some((name.replace('/', "."), entry.to_owned()))
             })
-            .collect(),
-        (None, None) => {
+            .collect();
+        if arrays.is_empty() {
+            return Err(format::other_archive(&archive.names()));
+        }
+        Ok(Self::Npz(archive, arrays))
+    }
+
+    fn torch(file: TorchFile<R>) -> Result<Self, ImportError> {
+        let root = file.root();
+        if let Some(tensor) = root.tensor() {
+            let tensor = ("direction".to_owned(), tensor.clone());
+            return Ok(Self::Torch(file, vec![tensor]));
+        }
+        if let Some(object) = root.refusal().filter(|_| root.entries().is_none()) {
+            return Err(object.into());
+        }
+        if root.entries().is_none() {
             return Err(ImportError::Content(format!(
                 "holds {} instead of a tensor or a dictionary of tensors",
                 root.kind()
             )));
         }
-    };
-    let count = |tensor: &TensorRef| {
-        tensor
-            .shape
-            .iter()
-            .fold(1, |n: usize, &side| n.saturating_mul(side))
-    };
-    let values = refs.iter().fold(0, |sum: usize, (_, tensor)| {
-        sum.saturating_add(count(tensor))
-    });
-    if values > MAX_VALUES {
-        return Err(ImportError::Content(format!(
-            "holds {values} values; a file with directions has at most {MAX_VALUES}"
-        )));
+        let leaves = leaves(root)?;
+        // Of a key that is set repeatedly the last counts.
+        let last: HashMap<_, _> = leaves.iter().map(|(name, value)| (name, value)).collect();
+        let mut tensors: Vec<_> = last
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.tensor()?.clone())))
+            .collect();
+        tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if tensors.is_empty()
+            && let Some(object) = leaves.iter().find_map(|(_, value)| value.refusal())
+        {
+            return Err(object.into());
+        }
+        Ok(Self::Torch(file, tensors))
     }
-    refs.iter()
-        .map(|(name, tensor)| file.read_tensor(name, tensor))
-        .collect()
+
+    fn names(&self) -> Result<Vec<String>, ImportError> {
+        let typed: Vec<(String, Option<Element>)> = match self {
+            Self::Npy(tensor) => vec![(tensor.name.clone(), None)],
+            Self::Npz(_, arrays) => arrays
+                .iter()
+                .map(|(name, _)| (name.clone(), None))
+                .collect(),
+            Self::Safetensors(bytes) => parse_safetensors(bytes)?
+                .iter()
+                .map(|(name, view)| (name.to_owned(), element(view.dtype())))
+                .collect(),
+            Self::Torch(_, tensors) => tensors
+                .iter()
+                .map(|(name, tensor)| (name.clone(), Some(tensor.storage.element)))
+                .collect(),
+        };
+        // Counters and the like beside a direction are whole numbers.
+        let is_float = |element: Element| {
+            use Element::{Bf16, F8E4M3, F8E5M2, F16, F32, F64};
+            matches!(element, F8E4M3 | F8E5M2 | F16 | Bf16 | F32 | F64)
+        };
+        let mut floats = typed
+            .iter()
+            .filter(|(_, element)| element.is_some_and(is_float));
+        if let (Some((name, _)), None) = (floats.next(), floats.next()) {
+            return Ok(vec![name.clone()]);
+        }
+        let mut names: Vec<_> = typed.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads tensors whose names come from [`names`](Self::names) and checks that they are finite.
+    fn read<const N: usize>(&mut self, names: [&String; N]) -> Result<[Tensor; N], ImportError> {
+        if let Self::Torch(_, tensors) = self {
+            let wanted = tensors.iter().filter(|(name, _)| names.contains(&name));
+            let count = |tensor: &TensorRef| {
+                let sides = tensor.shape.iter();
+                sides.fold(1, |n: usize, &side| n.saturating_mul(side))
+            };
+            let values = wanted.fold(0, |sum: usize, (_, tensor)| {
+                sum.saturating_add(count(tensor))
+            });
+            if values > MAX_VALUES {
+                return Err(ImportError::Content(format!(
+                    "holds {values} values; a file with directions has at most {MAX_VALUES}"
+                )));
+            }
+        }
+        let mut tensors = Vec::with_capacity(N);
+        for name in names {
+            let tensor = self.read_one(name)?;
+            check_finite(&tensor)?;
+            tensors.push(tensor);
+        }
+        let wrong = || ImportError::Content("holds no such tensors".to_owned());
+        tensors.try_into().map_err(|_| wrong())
+    }
+
+    fn read_one(&mut self, name: &str) -> Result<Tensor, ImportError> {
+        let missing = || ImportError::tensor(name, "is missing");
+        match self {
+            Self::Npy(tensor) => Ok(tensor.clone()),
+            Self::Npz(archive, arrays) => {
+                let mut arrays = arrays.iter();
+                let (_, entry) = arrays.find(|(n, _)| n == name).ok_or_else(missing)?;
+                let bytes = archive.read(entry, MAX_FILE_BYTES as usize)?;
+                read_npy(&bytes, name).map_err(|error| ImportError::Entry {
+                    entry: entry.clone(),
+                    problem: error.to_string(),
+                })
+            }
+            Self::Safetensors(bytes) => {
+                let contents = parse_safetensors(bytes)?;
+                let view = contents.tensor(name).map_err(|_| missing())?;
+                let element = element(view.dtype()).ok_or_else(|| {
+                    let problem = format!("is {:?}; save it as float32", view.dtype());
+                    ImportError::tensor(name, problem)
+                })?;
+                let count = view.data().len() / element.bytes();
+                if count > MAX_VALUES {
+                    let problem = format!("has {count} values; at most {MAX_VALUES} are read");
+                    return Err(ImportError::tensor(name, problem));
+                }
+                let read = |position| element.read(view.data(), position, ByteOrder::Little);
+                Ok(Tensor {
+                    name: name.to_owned(),
+                    shape: view.shape().to_vec(),
+                    values: (0..count).map(read).collect(),
+                })
+            }
+            Self::Torch(file, tensors) => {
+                let mut tensors = tensors.iter();
+                let (_, tensor) = tensors.find(|(n, _)| n == name).ok_or_else(missing)?;
+                file.read_tensor(name, tensor)
+            }
+        }
+    }
 }
 
-fn read_safetensors<R: Read + Seek>(mut reader: R) -> Result<Vec<Tensor>, ImportError> {
+fn read_all<R: Read + Seek>(mut reader: R) -> Result<Vec<u8>, ImportError> {
     let mut bytes = Vec::new();
     reader.rewind()?;
-    reader.read_to_end(&mut bytes)?;
-    let contents = SafeTensors::deserialize(&bytes).map_err(|problem| {
-        ImportError::Content(format!("not a valid safetensors file: {problem}"))
-    })?;
-    let mut tensors = Vec::new();
-    for (name, view) in contents.iter() {
-        if view.dtype() != safetensors::Dtype::F32 {
-            return Err(ImportError::tensor(
-                name,
-                format!("is {:?}; directions are read as F32", view.dtype()),
-            ));
-        }
-        let values = view.data().chunks_exact(4);
-        tensors.push(Tensor {
-            name: name.to_owned(),
-            shape: view.shape().to_vec(),
-            values: values
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-        });
-    }
-    Ok(tensors)
+    reader.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn parse_safetensors(bytes: &[u8]) -> Result<SafeTensors<'_>, ImportError> {
+    SafeTensors::deserialize(bytes)
+        .map_err(|problem| ImportError::Content(format!("not a valid safetensors file: {problem}")))
+}
+
+/// The elements of a safetensors type, if they are read.
+fn element(dtype: safetensors::Dtype) -> Option<Element> {
+    use safetensors::Dtype;
+    Some(match dtype {
+        Dtype::F8_E4M3 => Element::F8E4M3,
+        Dtype::F8_E5M2 => Element::F8E5M2,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        Dtype::I8 => Element::I8,
+        Dtype::I16 => Element::I16,
+        Dtype::I32 => Element::I32,
+        Dtype::I64 => Element::I64,
+        Dtype::U8 => Element::U8,
+        Dtype::U16 => Element::U16,
+        Dtype::U32 => Element::U32,
+        Dtype::U64 => Element::U64,
+        Dtype::BOOL => Element::Bool,
+        _ => return None,
+    })
 }
 
 /// How an imported direction appears. For a basis only the name counts.

@@ -20,14 +20,21 @@ pub enum ImportError {
         source: Box<ImportError>,
     },
     /// The file starts like none of the known formats.
-    #[error("not a PyTorch file (zip archive or legacy format){}", if *.directions { ", safetensors file or .npy file" } else { "" })]
+    #[error(
+        "not a PyTorch file (zip archive or legacy format){}{}{}",
+        if *.directions { ", safetensors file or NumPy file (.npy, .npz)" } else { "" },
+        if .found.is_some() { ": " } else { "" },
+        .found.unwrap_or_default(),
+    )]
     UnknownFormat {
         /// Whether the other formats of directions would have been welcome too.
         directions: bool,
+        /// What it is instead, if that is known.
+        found: Option<&'static str>,
     },
     /// The zip archive around a PyTorch file.
     #[error("damaged or incomplete zip archive ({0}); fetch the file again")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(#[source] zip::result::ZipError),
     /// An entry of the zip archive.
     #[error("entry \"{entry}\": {problem}")]
     Entry {

@@ -11,19 +11,48 @@ use crate::weights::testing::{sample_tensor, tiny_config};
 
 /// A zip archive laid out as by `torch.save`.
 pub(crate) fn torch_zip(pickle: &[u8], storages: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut entries = vec![
+        ("archive/data.pkl".to_owned(), pickle.to_vec()),
+        ("archive/byteorder".to_owned(), b"little".to_vec()),
+    ];
+    let data = |(key, bytes): &(String, Vec<u8>)| (format!("archive/data/{key}"), bytes.clone());
+    entries.extend(storages.iter().map(data));
+    entries.push(("archive/version".to_owned(), b"3\n".to_vec()));
+    zipped(&entries, CompressionMethod::Stored)
+}
+
+/// A zip archive of any entries.
+pub(crate) fn zipped(entries: &[(String, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut entry = |name: &str, bytes: &[u8]| {
-        zip.start_file(format!("archive/{name}"), options).unwrap();
+    let options = SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in entries {
+        zip.start_file(name.as_str(), options).unwrap();
         zip.write_all(bytes).unwrap();
-    };
-    entry("data.pkl", pickle);
-    entry("byteorder", b"little");
-    for (key, bytes) in storages {
-        entry(&format!("data/{key}"), bytes);
     }
-    entry("version", b"3\n");
     zip.finish().unwrap().into_inner()
+}
+
+/// The entries of an archive.
+pub(crate) fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let count = zip.len();
+    let read = |index| {
+        let mut entry = zip.by_index(index).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        (entry.name().to_owned(), bytes)
+    };
+    (0..count).map(read).collect()
+}
+
+/// A file of `numpy.save` of any version and header.
+pub(crate) fn npy_file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+    let length = match version {
+        1 => (header.len() as u16).to_le_bytes().to_vec(),
+        _ => (header.len() as u32).to_le_bytes().to_vec(),
+    };
+    let start = [b"\x93NUMPY", &[version, 0][..]].concat();
+    [&start, &length, header.as_bytes(), data].concat()
 }
 
 /// A file of `numpy.save` with elements "<f4" or "<f8"; other types are written as the former.
@@ -38,8 +67,7 @@ pub(crate) fn npy(element: &str, shape: &[usize], values: &[f32]) -> Vec<u8> {
             .collect(),
         _ => bytes_of(values),
     };
-    let length = (header.len() as u16).to_le_bytes();
-    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &data].concat()
+    npy_file(1, &header, &data)
 }
 
 /// Opcodes of one object.
@@ -140,6 +168,17 @@ impl Parts {
 
     /// The file.
     pub fn write(&self) -> Vec<u8> {
+        self.write_as(|state, latent_avg, opts| {
+            dict(&[
+                ("state_dict", dict(state)),
+                ("latent_avg", latent_avg.to_vec()),
+                ("opts", opts.to_vec()),
+            ])
+        })
+    }
+
+    /// The file with the dictionary that `root` makes of the opcodes of the tensors, of the mean style and of the options.
+    pub fn write_as(&self, root: impl Fn(&[(&str, Vec<u8>)], &[u8], &[u8]) -> Vec<u8>) -> Vec<u8> {
         let mut storages = Vec::new();
         let mut stored = |tensor_: &Tensor| {
             let key = storages.len().to_string();
@@ -161,11 +200,7 @@ impl Parts {
             .iter()
             .map(|(name, value)| (*name, text(value)))
             .collect();
-        let root = dict(&[
-            ("state_dict", dict(&state)),
-            ("latent_avg", latent_avg),
-            ("opts", dict(&opts)),
-        ]);
+        let root = root(&state, &latent_avg, &dict(&opts));
         torch_zip(&pickle(root), &storages)
     }
 }

@@ -2,6 +2,8 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use zip::CompressionMethod;
+
 use super::pickle::{Pickle, PickleError};
 use super::testing::*;
 use super::torch_file::TorchFile;
@@ -123,21 +125,8 @@ fn the_legacy_format_is_read() {
 }
 
 #[test]
-fn other_opcodes_and_names_are_refused() {
-    let parse = |code: &[u8]| Pickle::parse(code).map(|_| ()).unwrap_err();
-    // INST would create an object of any class.
-    let error = parse(b"\x80\x02(ios\nsystem\n.");
-    assert_eq!(
-        error,
-        PickleError::Opcode {
-            code: b'i',
-            offset: 3
-        }
-    );
-    assert_eq!(
-        error.to_string(),
-        "opcode 0x69 ('i') at byte 3 is not allowed: it is not needed to store tensors"
-    );
+fn names_of_python_are_inert_and_refused_where_data_is_needed() {
+    let parse = |code: &[u8]| Pickle::parse(code).map(|_| ());
     for name in [
         "posix\nsystem",
         "builtins\neval",
@@ -145,44 +134,628 @@ fn other_opcodes_and_names_are_refused() {
         "torch\nload",
         "numpy\nload",
     ] {
-        let code = format!("c{name}\n(X\x02\0\0\0lstR.");
-        let error = parse(code.as_bytes());
-        let dotted = name.replace('\n', ".");
-        assert_eq!(
-            error,
-            PickleError::Global {
-                name: dotted,
-                offset: 0
-            }
-        );
+        // REDUCE, INST and OBJ each stand for a call; BUILD would set attributes of what it gives.
+        for code in [
+            format!("c{name}\n(X\x02\0\0\0lstR}}b."),
+            format!("(X\x02\0\0\0lsi{name}\n}}b."),
+            format!("(c{name}\nX\x02\0\0\0lso}}b."),
+        ] {
+            let (pickle, _) = Pickle::parse(code.as_bytes()).unwrap();
+            let root = pickle.root();
+            let kind = format!("the Python object \"{}\"", name.replace('\n', "."));
+            assert_eq!(root.kind(), kind);
+            let refused = root.refusal().unwrap();
+            assert!(
+                matches!(&refused, PickleError::Object { name: n, .. } if **n == name.replace('\n', "."))
+            );
+            assert!(root.text().is_none() && root.entries().is_none() && root.get("a").is_none());
+        }
     }
-    let stack_global = [text("os"), text("system"), b"\x93.".to_vec()].concat();
-    assert!(matches!(parse(&stack_global), PickleError::Global { .. }));
     let bytes = torch_zip(b"\x80\x02cos\nsystem\nX\x02\0\0\0ls\x85R.", &[]);
-    assert_eq!(
-        refusal(&bytes),
-        "pickle: \"os.system\" at byte 2 is not allowed: it is not needed to store tensors"
+    let refused = "pickle: \"os.system\" at byte 2 stands where tensors are needed, and only Python could run it; ";
+    assert!(refusal(&bytes).starts_with(refused));
+    assert!(
+        direction(&bytes)
+            .unwrap_err()
+            .to_string()
+            .starts_with(refused)
     );
-    // Allowed names in unexpected places.
+    let error = parse(b"\x80\x02\x97.").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "opcode 0x97 at byte 2 is not known; the file is damaged or no PyTorch file"
+    );
+    // Known names and opcodes in unexpected places.
     for code in [
-        &b"ccollections\nOrderedDict\n)\x81."[..],
-        b"ccollections\nOrderedDict\nK\x01\x85R.",
+        &b"ccollections\nOrderedDict\nK\x01\x85R."[..],
         b"ctorch._utils\n_rebuild_tensor_v2\n)R.",
+        b"ctorch._utils\n_rebuild_tensor_v3\n)R.",
+        b"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nN)tR.",
         b"K\x01)R.",
+        b"K\x01)\x81.",
         b"K\x01Q.",
         b"K\x01N\x61.",
+        b"K\x01(\x90.",
         b"}K\x01\x85b.",
         b"(K\x01u.",
+        b"(K\x01d.",
         b"}(K\x01u.",
         b"h\x00.",
+        b"gx\n.",
         b"t.",
         b"(.",
+        b"(o.",
+        b"0.",
+        b"1.",
+        b"2.",
         b".",
-        b"\x8a\x09123456789.",
-        b"X\x02\0\0\0\xff\xff.",
     ] {
-        assert!(Pickle::parse(code).is_err(), "{}", code.escape_ascii());
+        assert!(parse(code).is_err(), "{}", code.escape_ascii());
     }
+}
+
+#[test]
+fn every_protocol_is_read() {
+    let entries = |code: &[u8]| {
+        let (pickle, length) = Pickle::parse(code).unwrap();
+        assert_eq!(length, code.len());
+        let value = pickle.root().get("a").unwrap();
+        (value.int(), value.kind().into_owned())
+    };
+    for code in [
+        &b"(dp0\nVa\np1\nI5\ns."[..],
+        b"(S'a'\nL5L\nd.",
+        b"}(U\x01aK\x05u.",
+        b"}(T\x01\0\0\0a\x8b\x01\0\0\0\x05u.",
+        b"\x80\x04\x95\0\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94K\x05u.",
+        b"\x80\x05}(\x8d\x01\0\0\0\0\0\0\0aK\x05N0(K\x0121u.",
+    ] {
+        assert_eq!(entries(code).0, Some(5), "{}", code.escape_ascii());
+    }
+    for (code, kind) in [
+        (&b"C\x01x"[..], "bytes"),
+        (b"B\x01\0\0\0x", "bytes"),
+        (b"\x8e\x01\0\0\0\0\0\0\0x", "bytes"),
+        (b"\x96\x01\0\0\0\0\0\0\0x", "bytes"),
+        (b"X\x02\0\0\0\xff\xff", "bytes"),
+        (b"\x8f(K\x01\x90", "a set"),
+        (b"F1.5\n", "a number"),
+        (b"\x8a\x09123456789", "a number"),
+        (b"I01\n", "a truth value"),
+        (b"(K\x01l", "a list"),
+    ] {
+        let code = [b"}(X\x01\0\0\0a", code, b"u."].concat();
+        assert_eq!(entries(&code).1, kind, "{}", code.escape_ascii());
+    }
+}
+
+/// As Python's pickler writes them in each protocol: paths, NumPy values, sets, own classes, functions, modules, and so on.
+#[test]
+fn objects_that_nobody_needs_are_inert() {
+    for bytes in [
+        &include_bytes!("../../tests/import/objects2.pt")[..],
+        include_bytes!("../../tests/import/objects4.pt"),
+        include_bytes!("../../tests/import/objects5.pt"),
+        include_bytes!("../../tests/import/objects-legacy.pt"),
+    ] {
+        let DirectionFile::Linear(found) = direction(bytes).unwrap() else {
+            panic!("one direction")
+        };
+        assert_eq!(found.values, [0.5, -1.0, 2.0, 0.25]);
+        let file = open(bytes).unwrap();
+        let kind = |name: &str| file.root().get(name).unwrap().kind().into_owned();
+        assert_eq!(kind("array"), "a NumPy array");
+        assert_eq!(kind("scalar"), "a NumPy number");
+        assert_eq!(kind("set"), "a set");
+        assert!(kind("path").contains("PosixPath"), "{}", kind("path"));
+        let attribute = file.root().get("namespace").unwrap().get("a").unwrap();
+        assert_eq!(attribute.int(), Some(1));
+        let item = file.root().get("settings").unwrap().get("a").unwrap();
+        assert_eq!(item.int(), Some(1));
+    }
+
+    let object = b"cpathlib\nPosixPath\nX\x01\0\0\0a\x85R".to_vec();
+    let parts = Parts::tiny();
+    let whole = convert(&parts.write(), Dtype::F32).unwrap();
+    let beside = parts.write_as(|state, latent_avg, opts| {
+        let mut state = state.to_vec();
+        state.push(("odd", object.clone()));
+        dict(&[
+            ("state_dict", dict(&state)),
+            ("latent_avg", latent_avg.to_vec()),
+            ("opts", opts.to_vec()),
+            ("where", object.clone()),
+        ])
+    });
+    assert!(convert(&beside, Dtype::F32).unwrap() == whole);
+    // Where it is needed it is named.
+    let instead = parts.write_as(|state, _, opts| {
+        dict(&[
+            ("state_dict", dict(state)),
+            ("latent_avg", object.clone()),
+            ("opts", opts.to_vec()),
+        ])
+    });
+    assert_eq!(
+        refusal(&instead),
+        "tensor \"latent_avg\": is the Python object \"pathlib.PosixPath\" instead of a tensor"
+    );
+    let first = parts.write_as(|state, latent_avg, opts| {
+        let mut state = state.to_vec();
+        state[0].1 = object.clone();
+        dict(&[
+            ("state_dict", dict(&state)),
+            ("latent_avg", latent_avg.to_vec()),
+            ("opts", opts.to_vec()),
+        ])
+    });
+    assert!(refusal(&first).starts_with(
+        "tensor \"encoder.input_layer.0.weight\": is the Python object \"pathlib.PosixPath\""
+    ));
+}
+
+#[test]
+fn names_are_freed_of_wrappers_if_all_fit_then() {
+    let parts = Parts::tiny();
+    let whole = convert(&parts.write(), Dtype::F32).unwrap();
+    let renamed = |name: &dyn Fn(&str) -> String| {
+        parts.write_as(|state, latent_avg, opts| {
+            let names: Vec<_> = state.iter().map(|(n, _)| name(n)).collect();
+            let state: Vec<_> = names
+                .iter()
+                .zip(state)
+                .map(|(name, (_, code))| (name.as_str(), code.clone()))
+                .collect();
+            dict(&[
+                ("state_dict", dict(&state)),
+                ("latent_avg", latent_avg.to_vec()),
+                ("opts", opts.to_vec()),
+            ])
+        })
+    };
+    let names: [&dyn Fn(&str) -> String; 8] = [
+        &|name| format!("module.{name}"),
+        &|name| format!("_orig_mod.{name}"),
+        &|name| format!("_orig_mod.module.{name}"),
+        &|name| format!("net.{name}"),
+        &|name| format!("model.net.{name}"),
+        &|name| name.replacen('.', ".module.", 1),
+        &|name| name.replacen('.', "._orig_mod.", 1),
+        &|name| match name.starts_with("encoder.") {
+            true => format!("module.{name}"),
+            false => name.to_owned(),
+        },
+    ];
+    for (index, name) in names.iter().enumerate() {
+        let files = convert(&renamed(name), Dtype::F32);
+        assert!(files.unwrap() == whole, "naming {index}");
+    }
+
+    let nested = |path: &[&'static str], inside: bool| {
+        parts.write_as(|state, latent_avg, opts| {
+            let latent_avg = ("latent_avg", latent_avg.to_vec());
+            let opts = ("opts", opts.to_vec());
+            let mut state = state.to_vec();
+            if inside {
+                state.push(latent_avg.clone());
+            }
+            let mut code = dict(&state);
+            for name in path.iter().rev() {
+                code = dict(&[(*name, code)]);
+            }
+            // One dictionary cannot be taken apart here: what lies beside is added to it.
+            let beside = [text(opts.0), opts.1].concat();
+            let beside = match inside {
+                true => beside,
+                false => [beside, text(latent_avg.0), latent_avg.1].concat(),
+            };
+            [code, b"(".to_vec(), beside, b"u".to_vec()].concat()
+        })
+    };
+    for path in [
+        &["model"][..],
+        &["g_ema"],
+        &["net", "state_dict"],
+        &["state_dict", "module"],
+        &[],
+    ] {
+        for inside in [true, false] {
+            let files = convert(&nested(path, inside), Dtype::F32);
+            assert!(files.unwrap() == whole, "{path:?}, inside: {inside}");
+        }
+    }
+
+    // One name that does not fit, and two models.
+    let broken = renamed(&|name| match name {
+        "encoder.input_layer.0.weight" => "encoder.first.weight".to_owned(),
+        name => format!("module.{name}"),
+    });
+    assert_eq!(
+        refusal(&broken),
+        "1 of the model's tensors missing: encoder.input_layer.0.weight"
+    );
+    let two = parts.write_as(|state, latent_avg, opts| {
+        // Another one, in which one tensor is that of another name.
+        let mut other = state.to_vec();
+        let place = |name: &str| state.iter().position(|(found, _)| *found == name).unwrap();
+        let weight = place("encoder.input_layer.1.weight");
+        other[place("encoder.input_layer.1.bias")].1 = state[weight].1.clone();
+        dict(&[
+            ("a", dict(state)),
+            ("b", dict(&other)),
+            ("latent_avg", latent_avg.to_vec()),
+            ("opts", opts.to_vec()),
+        ])
+    });
+    assert_eq!(
+        refusal(&two),
+        "holds 2 models, \"a\", \"b\"; save the one to use by itself"
+    );
+}
+
+#[test]
+fn arrays_of_every_type_and_order_are_read() {
+    let expected = [1.0, 0.0, 2.0, 3.0, 0.0, 4.0, 5.0, 100.0];
+    let truth = expected.map(|value: f32| f32::from(u8::from(value != 0.0)));
+    let wide = unzipped(include_bytes!("../../tests/import/wide.npz"));
+    assert_eq!(wide.len(), 48);
+    for (name, bytes) in &wide {
+        let DirectionFile::Linear(found) = direction(bytes).unwrap() else {
+            panic!("one direction")
+        };
+        assert_eq!(found.shape, [2, 4], "{name}");
+        let expected = if name.starts_with("b1") {
+            truth
+        } else {
+            expected
+        };
+        assert_eq!(found.values, expected, "{name}");
+        // Alone in an archive, stored or deflated.
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let archive = zipped(&[(name.clone(), bytes.clone())], method);
+            let DirectionFile::Linear(found) = direction(&archive).unwrap() else {
+                panic!("one direction")
+            };
+            assert_eq!(found.values, expected, "{name}");
+        }
+    }
+
+    let data = bytes_of(&[1.0, 2.0, 3.0, 4.0]);
+    let values = |version, header: &str| match direction(&npy_file(version, header, &data)) {
+        Ok(DirectionFile::Linear(found)) => found.values,
+        other => panic!("{header}: {other:?}"),
+    };
+    for version in [1, 2, 3] {
+        for header in [
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }",
+            "{\"shape\": (1, 4), \"descr\": \"<f4\", \"fortran_order\": False}  \n",
+            "{'descr':'=f4','fortran_order':True,'shape':(4L,)}",
+            " { u'descr' : u'f4', u'fortran_order' : False , u'shape' : ( 1 , 4 ) , } ",
+        ] {
+            assert_eq!(values(version, header), [1.0, 2.0, 3.0, 4.0], "{header}");
+        }
+    }
+    // Upper halves of 32-bit floats, which NumPy calls nothing.
+    let halves = [0x3f80u16, 0x4000, 0xc040, 0]
+        .map(u16::to_le_bytes)
+        .concat();
+    let header = "{'descr': '<V2', 'fortran_order': False, 'shape': (4,), }";
+    let DirectionFile::Linear(found) = direction(&npy_file(1, header, &halves)).unwrap() else {
+        panic!("one direction")
+    };
+    assert_eq!(found.values, [1.0, 2.0, -3.0, 0.0]);
+}
+
+#[test]
+fn arrays_of_other_things_are_refused_with_the_reason() {
+    let data = [0; 16];
+    let refused = |version, header: &str| {
+        let error = direction(&npy_file(version, header, &data)).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.starts_with("a .npy file ") && !message.contains('\n'),
+            "{message}"
+        );
+        message
+    };
+    for (descr, reason) in [
+        (
+            "'|O'",
+            "of Python objects, which only running them would restore (\"|O\")",
+        ),
+        ("'<c8'", "of complex numbers (\"<c8\"); save it as float32"),
+        ("'<U4'", "of text"),
+        ("'|S4'", "of text"),
+        ("'<M8[ns]'", "of dates or times"),
+        ("'<f16'", "of floats whose width depends on the machine"),
+        ("'|V8'", "of raw bytes"),
+        ("'<x4'", "of an unknown type"),
+        (
+            "[('a', '<f4'), ('b', '<f4', (2,))]",
+            "of records with named fields",
+        ),
+        ("5", "whose header describes no array"),
+    ] {
+        let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1, 4), }}");
+        let message = refused(1, &header);
+        assert!(message.contains(reason), "{message}, expected {reason}");
+    }
+    let deep = format!("{{'descr': {}", "[".repeat(50_000));
+    assert!(refused(1, &deep).contains("whose header describes no array"));
+    for shape in ["(-1,)", "(1, 4", "4", "(99999999999999999999,)", "(1.5,)"] {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        assert!(
+            refused(2, &header).contains("whose header describes no array"),
+            "{shape}"
+        );
+    }
+    assert!(refused(4, "{}").contains("of version 4, which is not known"));
+    assert!(refused(1, "{}").contains("whose header describes no array"));
+    let zeros = "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 9223372036854775807, 4), }";
+    assert!(direction(&npy_file(1, zeros, &[])).is_err());
+    let many = vec![0; (8 << 20) + 1];
+    let header = format!(
+        "{{'descr': '|u1', 'fortran_order': False, 'shape': ({},), }}",
+        many.len()
+    );
+    let error = direction(&npy_file(1, &header, &many))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("of 8388609 values; at most 8388608 are read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_basis_of_ganspace_is_read_from_its_archive() {
+    let bytes = include_bytes!("../../tests/import/ganspace.npz");
+    let entries = unzipped(bytes);
+    let folder: Vec<_> = entries
+        .iter()
+        .map(|(name, bytes)| (format!("out\\{name}"), bytes.clone()))
+        .collect();
+    for bytes in [
+        bytes.to_vec(),
+        zipped(&entries, CompressionMethod::Stored),
+        zipped(&folder, CompressionMethod::Deflated),
+    ] {
+        let DirectionFile::Basis { comp, mean, std } = direction(&bytes).unwrap() else {
+            panic!("a basis")
+        };
+        assert_eq!(
+            (comp.shape, mean.shape, std.values),
+            (vec![3, 1, 4], vec![1, 4], vec![3.0, 2.0, 1.0])
+        );
+        assert_eq!(mean.values, [0.5; 4]);
+        assert_eq!(comp.values[4..8], [0.0, 1.0, 0.0, 0.0]);
+    }
+    assert_eq!(
+        refusal(bytes),
+        "a NumPy archive (.npz), not written by torch.save"
+    );
+    let some: Vec<_> = entries
+        .into_iter()
+        .filter(|(name, _)| !name.contains("mean"))
+        .collect();
+    let error = direction(&zipped(&some, CompressionMethod::Stored))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tensors found: act_comp, act_stdev, lat_comp, lat_stdev"),
+        "{error}"
+    );
+    let objects = npy_file(
+        1,
+        "{'descr': '|O', 'fortran_order': False, 'shape': (), }",
+        b"x",
+    );
+    let archive = zipped(&[("a.npy".to_owned(), objects)], CompressionMethod::Stored);
+    let error = direction(&archive).unwrap_err().to_string();
+    assert!(
+        error.starts_with("entry \"a.npy\": a .npy file of Python objects"),
+        "{error}"
+    );
+}
+
+#[test]
+fn safetensors_of_every_width_are_read() {
+    use safetensors::Dtype as Stored;
+    let bytes = |values: &[u64], width: usize| -> Vec<u8> {
+        let little = values
+            .iter()
+            .flat_map(|v| v.to_le_bytes()[..width].to_vec());
+        little.collect()
+    };
+    for (dtype, data) in [
+        (Stored::F8_E4M3, bytes(&[0x38, 0xc0, 0x01, 0x7e], 1)),
+        (Stored::F8_E5M2, bytes(&[0x3c, 0xc0, 0x18, 0x5f], 1)),
+        (Stored::F16, bytes(&[0x3c00, 0xc000, 0x1800, 0x5f00], 2)),
+        (Stored::BF16, bytes(&[0x3f80, 0xc000, 0x3b00, 0x43e0], 2)),
+        (
+            Stored::F64,
+            [1.0f64, -2.0, 0.001953125, 448.0]
+                .map(f64::to_le_bytes)
+                .concat(),
+        ),
+    ] {
+        let view = safetensors::tensor::TensorView::new(dtype, vec![1, 4], &data).unwrap();
+        let file = safetensors::serialize([("a", view)], None).unwrap();
+        let DirectionFile::Linear(found) = direction(&file).unwrap() else {
+            panic!("one direction")
+        };
+        assert_eq!(found.values, [1.0, -2.0, 0.001953125, 448.0], "{dtype:?}");
+    }
+    let data = [0; 4];
+    let view = safetensors::tensor::TensorView::new(Stored::F8_E8M0, vec![1, 4], &data).unwrap();
+    let file = safetensors::serialize([("a", view)], None).unwrap();
+    let error = direction(&file).unwrap_err().to_string();
+    assert_eq!(error, "tensor \"a\": is F8_E8M0; save it as float32");
+}
+
+#[test]
+fn archives_that_were_packed_again_are_read() {
+    let original = Parts::tiny().write();
+    let whole = convert(&original, Dtype::F32).unwrap();
+    let renamed = |name: fn(&str) -> String| -> Vec<_> {
+        let entries = unzipped(&original).into_iter();
+        entries.map(|(old, bytes)| (name(&old), bytes)).collect()
+    };
+    for entries in [
+        renamed(|name| name.to_owned()),
+        renamed(|name| name.trim_start_matches("archive/").to_owned()),
+        renamed(|name| format!("./deeper/{name}")),
+        renamed(|name| name.replace('/', "\\")),
+    ] {
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let packed = zipped(&entries, method);
+            assert!(
+                convert(&packed, Dtype::F32).unwrap() == whole,
+                "{}",
+                entries[0].0
+            );
+        }
+    }
+    let big: Vec<_> = unzipped(&original)
+        .into_iter()
+        .map(|(name, bytes)| match name.as_str() {
+            "archive/byteorder" => (name, b"big".to_vec()),
+            other if other.starts_with("archive/data/") => {
+                let swapped = bytes
+                    .chunks(4)
+                    .flat_map(|value| value.iter().rev().copied());
+                (name.clone(), swapped.collect())
+            }
+            _ => (name, bytes),
+        })
+        .collect();
+    let packed = zipped(&big, CompressionMethod::Stored);
+    assert!(convert(&packed, Dtype::F32).unwrap() == whole);
+
+    // Damage in what was deflated is found, as its checksum is compared.
+    let mut damaged = zipped(&unzipped(&original), CompressionMethod::Deflated);
+    for offset in (0..damaged.len()).step_by(389) {
+        damaged[offset] ^= 0x10;
+        if let Ok(files) = convert(&damaged, Dtype::F32) {
+            assert!(
+                files == whole,
+                "damage at byte {offset} changed the weights"
+            );
+        }
+        damaged[offset] ^= 0x10;
+    }
+}
+
+#[test]
+fn archives_of_other_kinds_are_named() {
+    let direct = |bytes: &[u8]| direction(bytes).unwrap_err().to_string();
+    let entry = |name: &str, bytes: &[u8]| vec![(name.to_owned(), bytes.to_vec())];
+    let inner = zipped(&entry("smile.pt", DIRECTION), CompressionMethod::Stored);
+    assert_eq!(
+        direct(&inner),
+        "a zip archive around \"smile.pt\"; unpack it and choose that file"
+    );
+    assert_eq!(
+        direct(&zipped(&[], CompressionMethod::Stored)),
+        "an empty zip archive"
+    );
+    // Compression by another method, and a password, by their fields in both headers.
+    let packed = zipped(&unzipped(DIRECTION), CompressionMethod::Deflated);
+    let altered = |local: usize, central: usize, from: u8, to: u8| {
+        let mut bytes = packed.clone();
+        for at in 0..bytes.len() - 46 {
+            let field = match &bytes[at..at + 4] {
+                b"PK\x03\x04" => at + local,
+                b"PK\x01\x02" => at + central,
+                _ => continue,
+            };
+            assert_eq!(bytes[field], from);
+            bytes[field] = to;
+        }
+        direct(&bytes)
+    };
+    let error = altered(8, 10, 8, 93);
+    assert!(
+        error.contains("which is not read; pack the archive again without compression"),
+        "{error}"
+    );
+    let error = altered(6, 8, 0, 1);
+    assert!(
+        error.contains("is encrypted; unpack the archive with its password"),
+        "{error}"
+    );
+
+    for (bytes, found) in [
+        (&b"<!DOCTYPE html>"[..], ": it is a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            ": it is only a pointer",
+        ),
+        (b"\x1f\x8b\x08", ": it is packed by gzip; unpack it first"),
+        (
+            b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94.",
+            ": it is a Python pickle",
+        ),
+    ] {
+        for error in [refusal(bytes), direct(bytes)] {
+            assert!(
+                error.starts_with("not a PyTorch file") && error.contains(found),
+                "{error}"
+            );
+        }
+    }
+    assert!(refusal(&npy("<f4", &[4], &[1.0; 4])).ends_with(": it is a NumPy array"));
+    assert!(
+        refusal(&safetensors(&[sample_tensor("a", &[4])])).ends_with(": it is a safetensors file")
+    );
+}
+
+#[test]
+fn archives_that_unpack_without_end_are_refused() {
+    // 300 MB of zeros, in a file of 300 kB: no f32 of a checkpoint.
+    let count = 75_000_000;
+    let code = pickle(tensor("0", count, 0, &[1, 4], &[4, 1]));
+    let entries = [
+        ("a/data.pkl".to_owned(), code),
+        ("a/data/0".to_owned(), vec![0; 4 * count]),
+    ];
+    let bomb = zipped(&entries, CompressionMethod::Deflated);
+    assert!(bomb.len() < 400_000);
+    let error = direction(&bomb).unwrap_err().to_string();
+    assert!(
+        error.contains("unpacks to 300 MB, far more than an archive of "),
+        "{error}"
+    );
+    let array = npy_file(
+        1,
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (40000000,), }",
+        &vec![0; 40_000_000],
+    );
+    let bomb = zipped(&[("a.npy".to_owned(), array)], CompressionMethod::Deflated);
+    let error = direction(&bomb).unwrap_err().to_string();
+    assert!(error.contains("at most 32000000 are read here"), "{error}");
+    // One storage under many names: each reading of it counts.
+    let half = 10_000_000;
+    let names: Vec<_> = (0..40).map(|index| format!("t{index}")).collect();
+    let views: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), tensor("0", half, 0, &[1, 4], &[4, 1])))
+        .collect();
+    let entries = [
+        ("a/data.pkl".to_owned(), pickle(dict(&views))),
+        ("a/data/0".to_owned(), vec![0; 4 * half]),
+    ];
+    let bomb = zipped(&entries, CompressionMethod::Deflated);
+    let mut file = open(&bomb).unwrap();
+    let mut read = 0;
+    for name in &names {
+        let tensor = file.root().get(name).unwrap().tensor().unwrap().clone();
+        match file.read_tensor(name, &tensor) {
+            Ok(_) => read += 1,
+            Err(error) => assert!(error.to_string().contains("unpacks to 40 MB"), "{error}"),
+        }
+    }
+    assert!((1..10).contains(&read), "{read} were read");
 }
 
 #[test]
@@ -452,23 +1025,29 @@ fn unsuitable_checkpoints_are_named() {
         &pickle(dict(&[("state_dict", dict(&[("a", int(1))]))])),
         &[],
     ));
-    assert_eq!(odd, "tensor \"a\": is a number instead of a tensor");
+    assert_eq!(
+        odd,
+        "state_dict: no style heads \"encoder.styles.*\": not an SDIC checkpoint"
+    );
 }
 
 #[test]
 fn other_files_are_refused() {
     let unknown = "not a PyTorch file (zip archive or legacy format)";
-    assert_eq!(refusal(b""), unknown);
+    assert_eq!(refusal(b""), format!("{unknown}: it is empty"));
     assert_eq!(refusal(b"PK"), unknown);
     assert_eq!(refusal(&[0; 4096]), unknown);
-    assert_eq!(refusal(b"\x89PNG\r\n\x1a\n and so on"), unknown);
+    assert_eq!(
+        refusal(b"\x89PNG\r\n\x1a\n and so on"),
+        format!("{unknown}: it is a PNG picture")
+    );
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("picture.png", zip::write::SimpleFileOptions::default())
         .unwrap();
     let other = zip.finish().unwrap().into_inner();
     assert_eq!(
         refusal(&other),
-        "a zip archive without data.pkl: not written by torch.save"
+        "a zip archive without data.pkl: not written by torch.save; it holds picture.png"
     );
 }
 
@@ -651,7 +1230,10 @@ fn directions_are_read_from_both_formats() {
 
     let refused = |file: &[u8]| direction(file).expect_err("must be refused").to_string();
     assert!(refused(b"").contains("safetensors"));
-    assert!(refused(LEGACY).contains("tensors found: first, second"));
+    // Of its two tensors only one is of floats.
+    assert!(matches!(direction(LEGACY).unwrap(), DirectionFile::Linear(t) if t.name == "first"));
+    let two = [sample_tensor("first", &[4]), sample_tensor("second", &[4])];
+    assert!(refused(&safetensors(&two)).contains("tensors found: first, second"));
     assert!(refused(&safetensors(&parts[..2])).contains("neither one direction nor a basis"));
     let [comp, mean, mut std] = parts;
     std.values[1] = 0.0;

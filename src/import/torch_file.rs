@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 
-use half::{bf16, f16};
-use zip::{CompressionMethod, ZipArchive};
-
+use super::archive::Archive;
+use super::element::{ByteOrder, Positions};
 use super::error::ImportError;
-use super::pickle::{Element, MAX_PICKLE_BYTES, Pickle, TensorRef, Value};
+use super::format;
+use super::pickle::{MAX_PICKLE_BYTES, Pickle, TensorRef, Value};
 use crate::weights::Tensor;
 
 /// Most values that one tensor may have: 256 MB of f32, far above any in the networks.
 const MAX_VALUES: usize = 64 << 20;
-/// Bytes read at once.
-const READ_BYTES: usize = 1 << 20;
-/// First bytes of the legacy format: a pickle of the number 0x1950a86a20f9469cfc6c.
-const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
+/// The number 0x1950a86a20f9469cfc6c; a pickle of it, of any protocol, starts the legacy format.
+const LEGACY_MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// Longest pickle of it.
+const LEGACY_START: usize = 32;
 
 /// A file written by `torch.save`. Its pickle is in memory; the elements of tensors stay in the file until they are read.
 pub struct TorchFile<R> {
@@ -24,12 +24,13 @@ pub struct TorchFile<R> {
 }
 
 enum Container<R> {
-    /// Elements of storage `key` are the entry `<root>/data/<key>`.
+    /// Elements of storage `key` are the entry `<root>data/<key>`.
     Zip {
-        archive: ZipArchive<R>,
+        archive: Archive<R>,
         root: String,
+        order: ByteOrder,
     },
-    /// Elements of each storage start at an offset.
+    /// Elements of each storage start at an offset; machines of either byte order write the least significant byte first.
     Legacy {
         reader: R,
         offsets: HashMap<String, u64>,
@@ -42,46 +43,41 @@ impl<R: Read + Seek> TorchFile<R> {
     /// # Errors
     /// The file is of another kind, damaged or cut short, or its pickle is refused.
     pub fn open(mut reader: R) -> Result<Self, ImportError> {
-        let mut start = Vec::new();
-        reader.rewind()?;
-        reader
-            .by_ref()
-            .take(LEGACY_MAGIC.len() as u64)
-            .read_to_end(&mut start)?;
-        if start.starts_with(b"PK\x03\x04") {
-            Self::open_zip(reader)
-        } else if start == LEGACY_MAGIC {
+        let start = format::start(&mut reader)?;
+        if format::is_zip(&start) {
+            Self::open_zip(Archive::open(reader)?)
+        } else if legacy_start(&start).is_some() {
             Self::open_legacy(reader)
         } else {
-            Err(ImportError::UnknownFormat { directions: false })
+            Err(format::unknown(&start, false))
         }
     }
 
-    fn open_zip(reader: R) -> Result<Self, ImportError> {
-        let mut archive = ZipArchive::new(reader)?;
-        let name = archive
-            .file_names()
-            .find(|name| name.ends_with("/data.pkl"))
-            .map(str::to_owned)
-            .ok_or_else(|| {
-                ImportError::Content(
-                    "a zip archive without data.pkl: not written by torch.save".to_owned(),
-                )
-            })?;
-        let root = name.trim_end_matches("/data.pkl").to_owned();
-        let bytes = read_entry(&mut archive, &name, MAX_PICKLE_BYTES)?;
+    /// Reads the pickle of an archive.
+    pub(super) fn open_zip(mut archive: Archive<R>) -> Result<Self, ImportError> {
+        let root = root(&archive).ok_or_else(|| format::other_archive(&archive.names()))?;
+        let bytes = archive.read(&format!("{root}data.pkl"), MAX_PICKLE_BYTES)?;
         let (pickle, _) = Pickle::parse(&bytes)?;
-        let order = format!("{root}/byteorder");
-        if archive.index_for_name(&order).is_some()
-            && read_entry(&mut archive, &order, 16)? != b"little"
-        {
-            return Err(ImportError::Entry {
-                entry: order,
-                problem: "only little-endian files can be read".to_owned(),
-            });
-        }
+        let entry = format!("{root}byteorder");
+        let order = match archive.contains(&entry) {
+            true => match archive.read(&entry, 16)?.trim_ascii() {
+                b"little" => ByteOrder::Little,
+                b"big" => ByteOrder::Big,
+                _ => {
+                    return Err(ImportError::Entry {
+                        entry,
+                        problem: "is neither little nor big".to_owned(),
+                    });
+                }
+            },
+            false => ByteOrder::Little,
+        };
         Ok(Self {
-            container: Container::Zip { archive, root },
+            container: Container::Zip {
+                archive,
+                root,
+                order,
+            },
             pickle,
         })
     }
@@ -96,21 +92,16 @@ impl<R: Read + Seek> TorchFile<R> {
             .by_ref()
             .take(MAX_PICKLE_BYTES as u64)
             .read_to_end(&mut bytes)?;
-        let mut at = LEGACY_MAGIC.len();
+        let mut at = legacy_start(&bytes).unwrap_or_default();
         let mut next = || -> Result<Pickle, ImportError> {
             let (pickle, used) = Pickle::parse(&bytes[at..])?;
             at += used;
             Ok(pickle)
         };
-        let (version, machine) = (next()?, next()?);
+        let (version, _machine) = (next()?, next()?);
         if version.root().int() != Some(1001) {
             return Err(ImportError::Content(
                 "unknown version of the legacy format".to_owned(),
-            ));
-        }
-        if machine.root().get("little_endian").and_then(Value::bool) != Some(true) {
-            return Err(ImportError::Content(
-                "only little-endian files can be read".to_owned(),
             ));
         }
         let (pickle, keys) = (next()?, next()?);
@@ -131,7 +122,8 @@ impl<R: Read + Seek> TorchFile<R> {
             };
             let size = *element_bytes
                 .get(key)
-                .ok_or_else(|| problem("a storage that no tensor uses"))?;
+                .filter(|&&size| size > 0)
+                .ok_or_else(|| problem("a storage of an unknown type"))?;
             let mut count = [0; 8];
             reader.seek(SeekFrom::Start(offset))?;
             reader
@@ -162,6 +154,9 @@ impl<R: Read + Seek> TorchFile<R> {
     /// Names the tensor: it lies outside its storage, or the storage is missing, damaged or cut short.
     pub fn read_tensor(&mut self, name: &str, tensor: &TensorRef) -> Result<Tensor, ImportError> {
         let problem = |problem: String| ImportError::tensor(name, problem);
+        if let Some(refusal) = tensor.storage.element.refusal() {
+            return Err(problem(refusal));
+        }
         let count = tensor
             .shape
             .iter()
@@ -175,17 +170,13 @@ impl<R: Read + Seek> TorchFile<R> {
                 "its values are spread too far over its storage".to_owned(),
             ));
         }
-        let size = tensor.storage.element.bytes();
-        let mut bytes = vec![0; span * size];
-        self.read_storage(tensor, &mut bytes)
+        let element = tensor.storage.element;
+        let (bytes, order) = self
+            .read_storage(tensor, span * element.bytes())
             .map_err(|error| problem(error.to_string()))?;
-        let element = |index: usize| {
-            decode(
-                tensor.storage.element,
-                &bytes[index * size..(index + 1) * size],
-            )
-        };
-        let values = Positions::new(tensor, count).map(element).collect();
+        let values = Positions::new(&tensor.shape, &tensor.stride, count)
+            .map(|position| element.read(&bytes, position, order))
+            .collect();
         Ok(Tensor {
             name: name.to_owned(),
             shape: tensor.shape.clone(),
@@ -193,14 +184,24 @@ impl<R: Read + Seek> TorchFile<R> {
         })
     }
 
-    /// Fills `bytes` with the elements of the tensor's storage from the tensor's offset on.
-    fn read_storage(&mut self, tensor: &TensorRef, bytes: &mut [u8]) -> Result<(), ImportError> {
+    /// The `length` bytes of the tensor's storage from the tensor's offset on.
+    fn read_storage(
+        &mut self,
+        tensor: &TensorRef,
+        length: usize,
+    ) -> Result<(Vec<u8>, ByteOrder), ImportError> {
         let size = tensor.storage.element.bytes();
         let start = tensor.offset * size;
         match &mut self.container {
-            Container::Zip { archive, root } => {
-                let entry = format!("{root}/data/{}", tensor.storage.key);
-                read_range(archive, &entry, tensor.storage.count * size, start, bytes)
+            Container::Zip {
+                archive,
+                root,
+                order,
+            } => {
+                let entry = format!("{root}data/{}", tensor.storage.key);
+                let bytes =
+                    archive.read_range(&entry, tensor.storage.count * size, start, length)?;
+                Ok((bytes, *order))
             }
             Container::Legacy { reader, offsets } => {
                 let key = &tensor.storage.key;
@@ -209,10 +210,34 @@ impl<R: Read + Seek> TorchFile<R> {
                     problem: "is missing".to_owned(),
                 })?;
                 reader.seek(SeekFrom::Start(offset + start as u64))?;
-                Ok(reader.read_exact(bytes)?)
+                let mut bytes = vec![0; length];
+                reader.read_exact(&mut bytes)?;
+                Ok((bytes, ByteOrder::Little))
             }
         }
     }
+}
+
+/// The folder of the pickle, with a slash at its end; none if the folder was left out when the archive was packed again.
+fn root<R: Read + Seek>(archive: &Archive<R>) -> Option<String> {
+    let names = archive.names().into_iter();
+    let roots = names.filter_map(|name| {
+        let root = name.strip_suffix("data.pkl")?;
+        (root.is_empty() || root.ends_with('/')).then_some(root)
+    });
+    roots.min_by_key(|root| root.len()).map(str::to_owned)
+}
+
+/// Whether an archive was written by `torch.save`.
+pub(super) fn is_torch<R: Read + Seek>(archive: &Archive<R>) -> bool {
+    root(archive).is_some()
+}
+
+/// Length of the pickle with the magic number at the start of a legacy file.
+fn legacy_start(bytes: &[u8]) -> Option<usize> {
+    let start = &bytes[..bytes.len().min(LEGACY_START)];
+    let (pickle, length) = Pickle::parse(start).ok()?;
+    pickle.root().is_long(LEGACY_MAGIC).then_some(length)
 }
 
 /// Number of storage elements from the tensor's first to its last; `None` if they are not all in the storage.
@@ -233,131 +258,4 @@ fn span(tensor: &TensorRef) -> Option<usize> {
     }
     let span = last.checked_add(1)?;
     (tensor.offset.checked_add(span)? <= tensor.storage.count).then_some(span)
-}
-
-/// Positions of a tensor's values relative to its first, in row-major order.
-struct Positions<'a> {
-    tensor: &'a TensorRef,
-    index: Vec<usize>,
-    position: usize,
-    left: usize,
-}
-
-impl<'a> Positions<'a> {
-    fn new(tensor: &'a TensorRef, count: usize) -> Self {
-        Self {
-            tensor,
-            index: vec![0; tensor.shape.len()],
-            position: 0,
-            left: count,
-        }
-    }
-}
-
-impl Iterator for Positions<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        self.left = self.left.checked_sub(1)?;
-        let position = self.position;
-        for axis in (0..self.index.len()).rev() {
-            let (side, stride) = (self.tensor.shape[axis], self.tensor.stride[axis]);
-            if self.index[axis] + 1 < side {
-                self.index[axis] += 1;
-                self.position += stride;
-                break;
-            }
-            self.position -= self.index[axis] * stride;
-            self.index[axis] = 0;
-        }
-        Some(position)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-fn decode(element: Element, bytes: &[u8]) -> f32 {
-    let array = || {
-        let mut array = [0; 8];
-        array[..bytes.len()].copy_from_slice(bytes);
-        array
-    };
-    match (element, bytes) {
-        (Element::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-        (Element::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-        (Element::Bf16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-        (Element::F64, _) => f64::from_le_bytes(array()) as f32,
-        (Element::I32, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]) as f32,
-        _ => i64::from_le_bytes(array()) as f32,
-    }
-}
-
-fn read_entry<R: Read + Seek>(
-    archive: &mut ZipArchive<R>,
-    name: &str,
-    limit: usize,
-) -> Result<Vec<u8>, ImportError> {
-    let size = archive.by_name(name)?.size();
-    if size > limit as u64 {
-        return Err(ImportError::Entry {
-            entry: name.to_owned(),
-            problem: format!("{size} bytes; at most {limit} are read"),
-        });
-    }
-    let mut bytes = vec![0; size as usize];
-    read_range(archive, name, size as usize, 0, &mut bytes)?;
-    Ok(bytes)
-}
-
-/// Fills `target` from `start` on in an entry of exactly `size` bytes, and reads the entry to its end to verify its
-/// checksum.
-fn read_range<R: Read + Seek>(
-    archive: &mut ZipArchive<R>,
-    name: &str,
-    size: usize,
-    start: usize,
-    target: &mut [u8],
-) -> Result<(), ImportError> {
-    let problem = |problem: String| ImportError::Entry {
-        entry: name.to_owned(),
-        problem,
-    };
-    let mut entry = match archive.by_name(name) {
-        Err(zip::result::ZipError::FileNotFound) => return Err(problem("is missing".to_owned())),
-        result => result?,
-    };
-    if entry.compression() != CompressionMethod::Stored {
-        return Err(problem(
-            "is compressed; torch.save stores entries as they are".to_owned(),
-        ));
-    }
-    if entry.size() != size as u64 {
-        return Err(problem(format!(
-            "has {} bytes instead of {size}",
-            entry.size()
-        )));
-    }
-    let unreadable = |error: std::io::Error| problem(format!("damaged or cut short ({error})"));
-    skip(&mut entry, start).map_err(unreadable)?;
-    entry.read_exact(target).map_err(unreadable)?;
-    skip(&mut entry, size - start - target.len()).map_err(unreadable)?;
-    // The checksum is compared when the end is reached.
-    let end = entry.read(&mut [0]).map_err(unreadable)?;
-    match end {
-        0 => Ok(()),
-        _ => Err(problem("is longer than the archive says".to_owned())),
-    }
-}
-
-fn skip(reader: &mut impl Read, count: usize) -> std::io::Result<()> {
-    let mut buffer = vec![0; count.min(READ_BYTES)];
-    let mut left = count;
-    while left > 0 {
-        let part = left.min(READ_BYTES);
-        reader.read_exact(&mut buffer[..part])?;
-        left -= part;
-    }
-    Ok(())
 }

@@ -1,0 +1,205 @@
+//! Zip archives, as `torch.save` and `numpy.savez` write them or as they come out of a packing program.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
+
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::error::ImportError;
+
+/// First bytes of an archive with entries.
+pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
+/// First bytes of an archive without any.
+pub(super) const EMPTY_MAGIC: &[u8] = b"PK\x05\x06";
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+/// An archive may unpack to this many times its length and then [`FREE_BYTES`] more, over all that is read from it.
+/// Weights shrink by a tenth; only arrays of one value exceed this, and files made to exhaust their reader.
+const MAX_RATIO: u64 = 100;
+/// Most bytes that deflate can pack into one.
+const MAX_DEFLATE: u64 = 1032;
+/// What any archive may unpack to.
+const FREE_BYTES: u64 = 256 << 20;
+
+/// A zip archive whose entries are stored or deflated.
+pub(super) struct Archive<R> {
+    zip: ZipArchive<R>,
+    /// Positions of entries by their names with forward slashes.
+    entries: HashMap<String, usize>,
+    /// Bytes that may still be unpacked.
+    budget: u64,
+    length: u64,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    /// It is damaged, missing, or of a kind that is not read.
+    pub(super) fn open(mut reader: R) -> Result<Self, ImportError> {
+        let length = reader.seek(SeekFrom::End(0))?;
+        reader.rewind()?;
+        let zip = ZipArchive::new(reader)?;
+        let names = (0..zip.len()).filter_map(|index| Some((zip.name_for_index(index)?, index)));
+        let entries = names
+            .map(|(name, index)| (plain(name), index))
+            .filter(|(name, _)| !name.ends_with('/'))
+            .collect();
+        Ok(Self {
+            zip,
+            entries,
+            budget: length.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES),
+            length,
+        })
+    }
+
+    /// Names of all entries that are files, in order.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.entries.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Reads a whole entry of at most `limit` bytes.
+    pub(super) fn read(&mut self, name: &str, limit: usize) -> Result<Vec<u8>, ImportError> {
+        let (size, _) = self.size(name)?;
+        match usize::try_from(size) {
+            Ok(size) if size <= limit => self.read_range(name, size, 0, size),
+            _ => Err(entry_error(
+                name,
+                format!("has {size} bytes; at most {limit} are read here"),
+            )),
+        }
+    }
+
+    fn index(&self, name: &str) -> Result<usize, ImportError> {
+        let index = self.entries.get(name).copied();
+        index.ok_or_else(|| entry_error(name, "is missing"))
+    }
+
+    /// Bytes of an entry when unpacked, and those of them that come out of compression, after everything that can be known
+    /// before has been checked.
+    fn size(&mut self, name: &str) -> Result<(u64, u64), ImportError> {
+        let index = self.index(name)?;
+        let entry = self.zip.by_index_raw(index)?;
+        if entry.encrypted() {
+            return Err(entry_error(
+                name,
+                "is encrypted; unpack the archive with its password and pack it again without one",
+            ));
+        }
+        let method = entry.compression();
+        let (size, packed) = (entry.size(), entry.compressed_size());
+        let possible = match method {
+            CompressionMethod::Stored => size == packed,
+            CompressionMethod::Deflated => size <= packed.saturating_mul(MAX_DEFLATE),
+            _ => {
+                return Err(entry_error(
+                    name,
+                    format!(
+                        "is compressed by {method}, which is not read; pack the archive again \
+                         without compression or with deflate"
+                    ),
+                ));
+            }
+        };
+        if !possible || packed > self.length {
+            return Err(entry_error(
+                name,
+                format!("is damaged: {packed} bytes cannot hold {size}"),
+            ));
+        }
+        let unpacked = match method {
+            CompressionMethod::Stored => 0,
+            _ => size,
+        };
+        if unpacked > self.budget {
+            return Err(entry_error(
+                name,
+                format!(
+                    "unpacks to {} MB, far more than an archive of {} kB with weights does; it is not unpacked",
+                    size / 1_000_000,
+                    self.length / 1000
+                ),
+            ));
+        }
+        Ok((size, unpacked))
+    }
+
+    /// The `length` bytes from `start` on in an entry of exactly `size` bytes, which is read to its end to verify its
+    /// checksum.
+    pub(super) fn read_range(
+        &mut self,
+        name: &str,
+        size: usize,
+        start: usize,
+        length: usize,
+    ) -> Result<Vec<u8>, ImportError> {
+        let problem = |problem: String| entry_error(name, problem);
+        let (found, unpacked) = self.size(name)?;
+        if found != size as u64 {
+            return Err(problem(format!("has {found} bytes instead of {size}")));
+        }
+        let rest = start
+            .checked_add(length)
+            .and_then(|end| size.checked_sub(end))
+            .ok_or_else(|| problem(format!("has only {size} bytes")))?;
+        self.budget -= unpacked;
+        let mut bytes = vec![0; length];
+        let index = self.index(name)?;
+        let mut entry = self.zip.by_index(index)?;
+        let unreadable = |error: std::io::Error| problem(format!("damaged or cut short ({error})"));
+        skip(&mut entry, start).map_err(unreadable)?;
+        entry.read_exact(&mut bytes).map_err(unreadable)?;
+        skip(&mut entry, rest).map_err(unreadable)?;
+        // The checksum is compared when the end is reached.
+        let end = entry.read(&mut [0]).map_err(unreadable)?;
+        match end {
+            0 => Ok(bytes),
+            _ => Err(problem("is longer than the archive says".to_owned())),
+        }
+    }
+}
+
+/// Some programs write backslashes, or start at the current folder.
+fn plain(name: &str) -> String {
+    let name = name.replace('\\', "/");
+    match name.strip_prefix("./") {
+        Some(rest) => rest.to_owned(),
+        None => name,
+    }
+}
+
+fn entry_error(name: &str, problem: impl Into<String>) -> ImportError {
+    ImportError::Entry {
+        entry: name.escape_debug().take(200).collect(),
+        problem: problem.into(),
+    }
+}
+
+impl From<ZipError> for ImportError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::UnsupportedArchive(reason) => Self::Content(format!(
+                "a zip archive of a kind that is not read ({reason}); unpack it and pack it again plainly"
+            )),
+            error => Self::Zip(error),
+        }
+    }
+}
+
+fn skip(reader: &mut impl Read, count: usize) -> std::io::Result<()> {
+    let mut buffer = vec![0; count.min(READ_BYTES)];
+    let mut left = count;
+    while left > 0 {
+        let part = left.min(READ_BYTES);
+        reader.read_exact(&mut buffer[..part])?;
+        left -= part;
+    }
+    Ok(())
+}
