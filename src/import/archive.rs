@@ -82,8 +82,8 @@ impl<R: Read + Seek> Archive<R> {
         index.ok_or_else(|| entry_error(name, "is missing"))
     }
 
-    /// Bytes of an entry when unpacked, and those of them that come out of compression, after everything that can be known
-    /// before has been checked.
+    /// Bytes of an entry when unpacked, and those of them that come out of compression, after everything that can be
+    /// known before has been checked.
     fn size(&mut self, name: &str) -> Result<(u64, u64), ImportError> {
         let index = self.index(name)?;
         let entry = self.zip.by_index_raw(index)?;
@@ -102,8 +102,9 @@ impl<R: Read + Seek> Archive<R> {
                 return Err(entry_error(
                     name,
                     format!(
-                        "is compressed by {method}, which is not read; pack the archive again \
-                         without compression or with deflate"
+                        "is compressed by {}, which is not read; pack the archive again \
+                         without compression or with deflate",
+                        method_name(method)
                     ),
                 ));
             }
@@ -163,6 +164,17 @@ impl<R: Read + Seek> Archive<R> {
             0 => Ok(bytes),
             _ => Err(problem("is longer than the archive says".to_owned())),
         }
+    }
+}
+
+fn method_name(method: CompressionMethod) -> &'static str {
+    match method {
+        CompressionMethod::DEFLATE64 => "Deflate64",
+        CompressionMethod::BZIP2 => "bzip2",
+        CompressionMethod::LZMA => "LZMA",
+        CompressionMethod::ZSTD => "Zstandard",
+        CompressionMethod::XZ => "xz",
+        _ => "an unusual method",
     }
 }
 

@@ -46,10 +46,10 @@ pub enum DirectionFile {
 }
 
 impl DirectionFile {
-    /// Reads a file of `torch.save`, of safetensors, of `numpy.save` or of `numpy.savez`. It holds either one tensor (bare,
-    /// or alone in a dictionary) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`, whose names
-    /// may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace. Other things beside
-    /// them are not looked at.
+    /// Reads a file of `torch.save`, of safetensors, of `numpy.save` or of `numpy.savez`. It holds either one tensor
+    /// (bare, or the only one of floats) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`,
+    /// whose names may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace. Other
+    /// things beside them are not looked at.
     ///
     /// # Errors
     /// The file cannot be read, is larger than 32 MB, or holds other tensors or values that are not finite.

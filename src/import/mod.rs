@@ -1,8 +1,8 @@
 //! Import of files made with PyTorch or NumPy: SDIC checkpoints and edit directions.
 //!
-//! Nothing in a file is ever executed: [`pickle`] stands in for the few names of Python that tensors are made with, and what
-//! any other name would make is inert until something is read from it, which is refused. Readers need `Read + Seek` only, so that a browser can hand in
-//! a file of more than a gigabyte that it reads by slices.
+//! Nothing in a file is ever executed: [`pickle`] stands in for the few names of Python that tensors are made with, and
+//! what any other name would make is inert until data is read from it, which is refused. Readers need `Read + Seek`
+//! only, so that a browser can hand in a file of more than a gigabyte that it reads by slices.
 
 mod archive;
 pub mod checkpoint;

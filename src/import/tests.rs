@@ -676,7 +676,7 @@ fn archives_of_other_kinds_are_named() {
     };
     let error = altered(8, 10, 8, 93);
     assert!(
-        error.contains("which is not read; pack the archive again without compression"),
+        error.contains("is compressed by Zstandard, which is not read; pack the archive again without compression"),
         "{error}"
     );
     let error = altered(6, 8, 0, 1);
