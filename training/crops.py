@@ -25,7 +25,7 @@ from sdic.perceptual import Features, perceptual_loss
 
 MARGIN = 2  # cells at a crop's border that see padding, left out of the loss
 PHOTOS, EDITED, EDITS = 640, 480, 5  # photos rebuilt; photos edited, and edits of each
-EDITS_FROM = 0.4  # of the minutes
+EDITS_FROM = 0.25  # of the minutes
 REBUILT = 0.25  # of the crops after that
 REAL_SHARE = 0.65
 PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
@@ -205,11 +205,6 @@ def main():
         seen = (cut(moved_photo) + out.float() - unedited.float()).clamp(-1, 1)
         return compared("edited", seen, cut(wanted), cut(weight)), 0.0
 
-    def print_measures():
-        setup.print_fidelity(average.module, check)
-        rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
-        print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
-
     while setup.clock.tick():
         rate, editing = setup.clock.rate(), setup.clock.progress > EDITS_FROM
         if editing and edits is None:
@@ -227,10 +222,11 @@ def main():
         step += 1
         setup.settle(model, average, step)
         setup.report(step, {kind: pixels, "percept": percept}, every=100)
-        if setup.checkpoint(parts, {"step": step}):
-            print_measures()
-    setup.checkpoint(parts, {"step": step}, last=True)
-    print_measures()
+        setup.checkpoint(parts, {"step": step})
+    if setup.checkpoint(parts, {"step": step}, last=True):
+        setup.print_fidelity(average.module, check)
+        rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
+        print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
 
 
 if __name__ == "__main__":

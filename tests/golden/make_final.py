@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from sdic import layers, weights  # noqa: E402
 
-PORTRAITS = ("01", "02", "03")
+PORTRAITS = ("01", "02")
 
 
 def main():
