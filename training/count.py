@@ -30,12 +30,16 @@ def main():
         "encoder": lambda: model.encode(photo), "decoder": lambda: model.decoder(codes),
         "DIP": lambda: model.DIP(photo, photo), "SAF": lambda: model.SAF(photo, features, codes),
     }
+    if model.feature_editor:
+        plan = torch.zeros(1, model.config.change_channels, *features.shape[2:])
+        calls["feature_editor"] = lambda: model.feature_editor(features, plan)
     work = {name: giga(call) for name, call in calls.items()}
     again = giga(lambda: model.decoder.tail(features, skip, codes))  # what is compared with an edit that moves the face
     for name, cost in work.items():
         count = sum(p.numel() for p in getattr(model, name).parameters())
-        print(f"{name:8} {count / 1e6:6.2f} M parameters {cost:6.2f} GMAC")
-    print(f"inversion {sum(work.values()) + work['decoder']:.2f} GMAC, edit {work['decoder']:.2f} to {work['decoder'] + again:.2f} GMAC")
+        print(f"{name:14} {count / 1e6:6.2f} M parameters {cost:6.2f} GMAC")
+    drawn = work.pop("feature_editor", 0.0)
+    print(f"inversion {sum(work.values()) + work['decoder']:.2f} GMAC, edit {work['decoder'] + drawn:.2f} to {work['decoder'] + drawn + again:.2f} GMAC")
 
 
 if __name__ == "__main__":
