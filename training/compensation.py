@@ -15,7 +15,7 @@ from torch import nn
 
 from sdic import run
 from sdic.data import Sampler
-from sdic.edits import Editable, Editor, edit_weight, in_photo, left, noisy
+from sdic.edits import Editable, Editor, edit_weight, in_photo, noisy, print_left
 from sdic.losses import balanced, face_weight, reconstruction_loss
 from sdic.model import Inversion
 from sdic.perceptual import Judges, perceptual_loss
@@ -73,8 +73,7 @@ def main():
 
     def print_measures():
         setup.print_fidelity(average.module, check)
-        rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
-        print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
+        print_left(average.module, editor, setup.faces.images(check), editor.points_of(check))
 
     while setup.clock.tick():
         for group, rate in zip(optimiser.param_groups, RATES.values()):

@@ -12,12 +12,11 @@ import contextlib
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from sdic import run
 from sdic.appearance import SLIDERS
 from sdic.data import Sampler
-from sdic.edits import Editable, Editor, edit_weight, left, noisy
+from sdic.edits import Editable, Editor, edit_weight, noisy, print_left
 from sdic.layers import warp
 from sdic.losses import face_weight, reconstruction_loss
 from sdic.motion import sample
@@ -45,14 +44,14 @@ class Windows:
     """Crops of batches of maps at any resolution, at places in cells of the injection layer."""
 
     def __init__(self, config, ids, corners):
-        self.config, self.cells, self.ids, self.corners = config, config.inject_size, ids, corners
+        self.config, self.ids, self.corners = config, ids, corners
 
     def alike(self):
         """The same crops of one map."""
         return Windows(self.config, [0] * len(self.ids), self.corners)
 
     def __call__(self, whole):
-        scale = whole.shape[-1] / self.cells
+        scale = whole.shape[-1] / self.config.inject_size
         side = int(cells(self.config) * scale)
         parts = [whole[i, :, int(y * scale) : int(y * scale) + side, int(x * scale) : int(x * scale) + side]
                  for i, (y, x) in zip(self.ids, self.corners)]
@@ -63,9 +62,10 @@ class Windows:
 def noise_cut(decoder, cut: Windows):
     """The noise maps after the injection layer as crops see them."""
     maps = dict(decoder.noises.named_buffers())
+    alike = cut.alike()
     for name, noise in maps.items():
-        if noise.shape[-1] >= cut.cells:
-            setattr(decoder.noises, name, cut.alike()(noise))
+        if noise.shape[-1] >= cut.config.inject_size:
+            setattr(decoder.noises, name, alike(noise))
     yield
     for name, noise in maps.items():
         setattr(decoder.noises, name, noise)
@@ -93,7 +93,7 @@ def inverted(setup, model: Editable, images):
 
 
 def stored(rows):
-    """Rows of tensors, each set joined and in bf16, but for codes."""
+    """The tensors of all rows, joined by column."""
     return [torch.cat([row[i] for row in rows]) for i in range(len(rows[0]))]
 
 
@@ -225,8 +225,7 @@ def main():
         setup.checkpoint(parts, {"step": step})
     if setup.checkpoint(parts, {"step": step}, last=True):
         setup.print_fidelity(average.module, check)
-        rest = left(average.module, editor, setup.faces.images(check), editor.points_of(check))
-        print("val real, left of the change:", " ".join(f"{name} {share:.3f}" for name, share in rest.items()), flush=True)
+        print_left(average.module, editor, setup.faces.images(check), editor.points_of(check))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def convert(value, dtype):
         return value.to(dtype) if value.is_floating_point() and value.dim() else value
     if isinstance(value, dict):
         return {k: convert(v, dtype) for k, v in value.items()}
-    return [convert(v, dtype) for v in value] if isinstance(value, list) else value
+    return [convert(v, dtype) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def split(checkpoint: pathlib.Path, folder: pathlib.Path, parts: list[str]):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Prepares a WORK folder for train.sh or carry.py: pictures, their 68 points and the two teachers. What is there stays.
-# usage: training/prepare.sh --budget cpu|gpu|tiny DATA WORK
+# usage: training/prepare.sh DATA WORK
 set -euo pipefail
-[ $# = 4 ] && [ "$1" = --budget ] || { sed -n 2,3p "$0"; exit 2; }
-budget=$2 data=$3 work=$4
+[ $# = 2 ] || { sed -n 2,3p "$0"; exit 2; }
+data=$1 work=$2
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work/clean"
 
@@ -15,7 +15,7 @@ points() { # of the aligned faces in a folder
 
 [ -f "$work/faces.npy" ] || python "$here/pack.py" --data "$data" --work "$work"
 points "$work/pictures" "$work/points.csv"
-[ -f "$work/appearance.pt" ] || python "$here/appearance.py" --budget "$budget" --index "$data/index.csv" --work "$work"
+[ -f "$work/appearance.pt" ] || python "$here/appearance.py" --index "$data/index.csv" --work "$work"
 [ -n "$(ls "$work/clean")" ] || tar -xf "$data/clean512.tar" -C "$work/clean"
 points "$work/clean" "$work/clean-points.csv"
 [ -f "$work/exemplars.pt" ] ||

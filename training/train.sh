@@ -10,7 +10,7 @@ set -euo pipefail
 budget=$2 data=$3 work=$4 out=$5
 start=("${@:6}")
 here=$(cd "$(dirname "$0")" && pwd)
-"$here/prepare.sh" --budget "$budget" "$data" "$work"
+"$here/prepare.sh" "$data" "$work"
 
 stage() { # one process per core on a CPU, where processes of one thread share cores best
   local script=$here/$1

@@ -12,7 +12,7 @@ from .appearance import REACH, SLIDERS, Appearance
 from .data import LABELS, Faces, reduced
 from .exemplars import Exemplars
 from .model import Inversion, Sdic
-from .motion import POINTS, sample, shown
+from .motion import POINTS, beyond_shown, sample
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
 # Sliders that a face may show part of already: two points and their distance, in distances between the eyes, when it
@@ -113,10 +113,8 @@ class Editor:
 
     def effective(self, points, which, steps):
         """The strengths [n] that faces need to reach those of the sliders: less where they show part of it already."""
-        steps = steps.clone()
-        for name, (a, b, low, high) in SHOWN.items():
-            own = (which == SLIDERS.index(name)) & (steps > 0)
-            steps = torch.where(own, (steps - REACH[name][1] * shown(points, a, b, low, high)).clamp(min=0), steps)
+        for name, measure in SHOWN.items():
+            steps = torch.where(which == SLIDERS.index(name), beyond_shown(steps, points, REACH[name][1], *measure), steps)
         return steps
 
 
@@ -132,6 +130,11 @@ def left(model: Editable, editor: Editor, images, points):
         made = in_photo(images, move, *model.edits.edited(model, done, move, place, which, steps))
         found[name] = float((made - wanted).square().sum() / (wanted - images).square().sum())
     return found
+
+
+def print_left(model: Editable, editor: Editor, images, points):
+    shares = " ".join(f"{name} {share:.3f}" for name, share in left(model, editor, images, points).items())
+    print(f"val real, left of the change: {shares}", flush=True)
 
 
 def noisy(points):

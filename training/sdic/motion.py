@@ -33,6 +33,11 @@ def shown(points, a: int, b: int, low: float, high: float):
     return (((points[:, a] - points[:, b]).norm(dim=1) / apart - low) / (high - low)).clamp(0, 1)
 
 
+def beyond_shown(steps, points, most: float, *measure):
+    """Strengths [n] of a slider that reaches `most`, less what the points [n,68,2] show of it already."""
+    return torch.where(steps > 0, (steps - most * shown(points, *measure)).clamp(min=0), steps)
+
+
 def border(device):
     """Points on the picture's border, which stay in place, [16,2]."""
     side = torch.linspace(0, 1, 5, device=device)[:-1]

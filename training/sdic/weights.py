@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 
 from .config import ModelConfig
 from .model import Inversion, Sdic
-from .motion import fields, shown
+from .motion import beyond_shown, fields
 
 SHARD_BYTES = 16 * 2**20 - 2**16  # leaves room for the safetensors header
 NETWORKS = ("encoder.", "decoder.", "DIP.", "SAF.", "feature_editor.")
@@ -135,10 +135,9 @@ def shift(manifest: dict, tensors: dict[str, torch.Tensor], name: str, strength:
 def effective(entry: dict, strength: float, points):
     """The strengths [n] that faces with points [n,68,2] need to reach that of a slider: less where they show part of it."""
     steps = torch.full((len(points),), float(strength), device=points.device)
-    if "shown" not in entry or strength <= 0:
+    if "shown" not in entry:
         return steps
-    part = shown(points, *entry["shown"]["points"], *entry["shown"]["range"])
-    return (steps - part * entry["range"][1]).clamp(min=0)
+    return beyond_shown(steps, points, entry["range"][1], *entry["shown"]["points"], *entry["shown"]["range"])
 
 
 def edit(model: Sdic, manifest: dict, tensors: dict[str, torch.Tensor], done: Inversion, strengths: dict[str, float], points=None):
