@@ -12,20 +12,20 @@ use std::{
 
 use burn::tensor::{Device, Tensor};
 use sdic::{
-    engine::{Engine, EngineLoader, read},
-    pipeline::Inversion,
+    editing::{Engine, EngineError, EngineLoader, Inversion, invert},
+    networks::{device, read},
     weights::WeightsDir,
 };
 
-fn device(gpu: bool) -> Device {
+fn open_device(gpu: bool) -> Device {
     #[cfg(feature = "wgpu")]
     if gpu {
-        let gpu = pollster::block_on(sdic::device::gpu::open()).expect("a GPU");
+        let gpu = pollster::block_on(device::gpu::open()).expect("a GPU");
         eprintln!("{}", gpu.adapter);
         return gpu.device;
     }
     assert!(!gpu, "built without the feature wgpu");
-    sdic::device::cpu()
+    device::cpu()
 }
 
 fn open(weights: PathBuf, device: &Device) -> Engine {
@@ -56,7 +56,8 @@ impl Bench {
     fn invert(&mut self) -> f64 {
         let face = self.face.clone();
         let (inversion, seconds) = timed(|| {
-            let inversion = self.engine.sdic().invert(face, |_| {});
+            let inversion = invert::<EngineError>(self.engine.sdic(), face, async |_| Ok(()));
+            let inversion = pollster::block_on(inversion).expect("an inversion");
             let image = inversion.reconstruction.clone();
             (inversion, image)
         });
@@ -68,21 +69,17 @@ impl Bench {
         let Some(inversion) = &self.inversion else {
             return self.invert();
         };
-        let residual = inversion.residual.clone();
+        let codes = inversion.compensated_codes.clone();
+        let injection = inversion.injected_residual.clone().into();
         let size = self.engine.config().image_size;
-        timed(|| {
-            (
-                (),
-                self.engine.sdic().edit(&inversion.codes, residual, size),
-            )
-        })
-        .1
+        let pass = self.engine.sdic().pass(codes, injection, size);
+        timed(|| ((), pass.finish())).1
     }
 }
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let device = device(arguments.iter().any(|argument| argument == "--gpu"));
+    let device = open_device(arguments.iter().any(|argument| argument == "--gpu"));
     arguments.retain(|argument| argument != "--bench" && argument != "--gpu");
     let mut arguments = arguments.into_iter();
     let Some(weights) = arguments.next() else {

@@ -3,40 +3,31 @@
 //! Zhang et al., "Spatial-Contextual Discrepancy Information Compensation for GAN Inversion", AAAI 2024
 //! (arXiv 2312.07079), on Burn. Data flows one way:
 //!
-//! | stage | module | in | out |
+//! | step | module | in | out |
 //! |---|---|---|---|
-//! | photo | [`picture`] | file bytes | pixels |
-//! | aligned face | [`face`] | pixels | face in FFHQ framing |
-//! | codes | [`encoder`] | aligned face | W+ codes w |
-//! | first picture | [`generator`] | w | picture, feature G(w) |
-//! | discrepancy | [`dipn`] | face, first picture | what was lost |
-//! | compensation | [`dicn`] | discrepancy, G(w), w | feature F, codes w' |
-//! | edit | [`directions`], [`motion`], [`feature_editor`], [`generator`] | w', F, strengths | edited face, motion |
+//! | photo | [`pixels`] | file bytes | picture |
+//! | aligned face | [`face`] | picture | face in FFHQ framing |
+//! | codes | [`networks`] (encoder) | aligned face | W+ codes w |
+//! | first picture | [`networks`] (generator) | w | picture, feature G(w) |
+//! | discrepancy | [`networks`] (DIPN) | face, first picture | what was lost |
+//! | compensation | [`networks`] (DICN) | discrepancy, G(w), w | feature F, codes w' |
+//! | edit | [`editing`] | w', F, strengths | edited face, motion |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
-//! [`pipeline`] connects the networks, [`model`] loads them, [`engine`] adds weights and edits;
-//! [`import`] turns the authors' checkpoints into [`weights`].
+//! [`editing::Engine`] is a loaded model that does all of it; [`weights`] is the format on disk, [`import`] turns
+//! checkpoints and files of directions into it. No room imports from one further down this list: `config`, `pixels`,
+//! `kernels`, `weights`, `networks`, `face`, `import`, `editing`, `web`.
 
 pub mod config;
-pub mod device;
-pub mod dicn;
-pub mod dipn;
-pub mod directions;
-pub mod encoder;
-pub mod engine;
+pub mod editing;
 pub mod face;
-pub mod feature_editor;
-pub mod generator;
-#[cfg(test)]
-mod golden;
 pub mod import;
+#[doc(hidden)] // for this crate's own benches
 pub mod kernels;
-pub mod layers;
-pub mod model;
-pub mod motion;
-pub mod picture;
-pub mod pipeline;
-pub mod selftest;
+pub mod networks;
+pub mod pixels;
+#[cfg(test)]
+mod testing;
 #[cfg(target_arch = "wasm32")]
-pub mod wasm;
+mod web;
 pub mod weights;

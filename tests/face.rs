@@ -12,10 +12,10 @@ use common::{
 };
 use drawing::{Look, placed, portrait};
 use sdic::face::{
-    Face, FaceError, FaceFinder, Landmarks, PasteMode, Picture, Point, Quad, Rendered, Warning,
-    align, face_points, paste_back,
+    Face, FaceError, FaceFinder, LEFT_EYE, PasteMode, RIGHT_EYE, Rendered, Warning, align,
+    landmarks_of, paste_back,
 };
-use sdic::motion::{Field, GRID, LEFT_EYE, RIGHT_EYE};
+use sdic::pixels::{Field, GRID, Picture, PictureError, Point, Quad, QuadError, QuadPoints};
 use serde::Deserialize;
 
 /// Middle of the pixel with the given number.
@@ -98,16 +98,16 @@ fn mapped(picture: &Picture, map: impl Fn(Point, [f32; 3]) -> [f32; 3]) -> Pictu
 }
 
 #[test]
-fn the_quad_of_known_landmarks_is_the_ffhq_one() {
+fn the_quad_of_known_points_is_the_ffhq_one() {
     // |d| = 60 and |v| = 80: 1.8 * 80 = 144 counts. d - J(v) = (140, 0), so the half-width is (144, 0).
-    let landmarks = Landmarks {
+    let points = QuadPoints {
         left_eye: [170.0, 200.0],
         right_eye: [230.0, 200.0],
         left_mouth: [180.0, 280.0],
         right_mouth: [220.0, 280.0],
     };
     let expected = [[56.0, 64.0], [56.0, 352.0], [344.0, 352.0], [344.0, 64.0]];
-    let quad = Quad::from_landmarks(&landmarks).unwrap();
+    let quad = Quad::from_points(&points).unwrap();
     for (found, expected) in quad.corners().iter().zip(&expected) {
         assert!(
             (found[0] - expected[0]).hypot(found[1] - expected[1]) < 1e-3,
@@ -117,13 +117,13 @@ fn the_quad_of_known_landmarks_is_the_ffhq_one() {
     assert!((quad.side() - 288.0).abs() < 1e-3 && quad.tilt().abs() < 1e-4);
     // Turned by a quarter about the origin, the quad turns along.
     let turn = |[x, y]: Point| [-y, x];
-    let turned = Landmarks {
-        left_eye: turn(landmarks.left_eye),
-        right_eye: turn(landmarks.right_eye),
-        left_mouth: turn(landmarks.left_mouth),
-        right_mouth: turn(landmarks.right_mouth),
+    let turned = QuadPoints {
+        left_eye: turn(points.left_eye),
+        right_eye: turn(points.right_eye),
+        left_mouth: turn(points.left_mouth),
+        right_mouth: turn(points.right_mouth),
     };
-    let turned = Quad::from_landmarks(&turned).unwrap();
+    let turned = Quad::from_points(&turned).unwrap();
     assert!((turned.tilt() - 90.0).abs() < 1e-3);
     assert!(corner_error(&turned, &Quad::from_corners(&expected.map(turn)).unwrap()) < 1e-3);
 }
@@ -144,28 +144,19 @@ fn quads_map_points_both_ways_and_come_back_from_their_corners() {
 #[test]
 fn points_that_define_no_square_are_refused() {
     let same = [5.0, 5.0];
-    let landmarks = Landmarks {
+    let points = QuadPoints {
         left_eye: same,
         right_eye: same,
         left_mouth: same,
         right_mouth: same,
     };
-    assert!(matches!(
-        Quad::from_landmarks(&landmarks),
-        Err(FaceError::Landmarks)
-    ));
-    let landmarks = Landmarks {
+    assert!(matches!(Quad::from_points(&points), Err(QuadError)));
+    let points = QuadPoints {
         left_eye: [f32::NAN, 0.0],
-        ..landmarks
+        ..points
     };
-    assert!(matches!(
-        Quad::from_landmarks(&landmarks),
-        Err(FaceError::Landmarks)
-    ));
-    assert!(matches!(
-        Quad::from_corners(&[same; 4]),
-        Err(FaceError::Landmarks)
-    ));
+    assert!(matches!(Quad::from_points(&points), Err(QuadError)));
+    assert!(matches!(Quad::from_corners(&[same; 4]), Err(QuadError)));
 }
 
 #[test]
@@ -180,7 +171,7 @@ fn tilted_faces_in_larger_pictures_are_framed_within_two_percent() {
             random.between(140.0, 300.0),
             random.between(-40.0, 40.0),
         );
-        let truth = Quad::from_landmarks(&placed(&look.landmarks(), &frame)).unwrap();
+        let truth = Quad::from_points(&placed(&look.quad_points(), &frame)).unwrap();
         let faces = finder.detect(&portrait(&look, &frame, 640, 480));
         assert_eq!(
             faces.len(),
@@ -299,16 +290,16 @@ impl Distances {
 fn the_68_points_lie_where_dlib_finds_them() {
     let mut distances = Distances::default();
     portraits_in_larger_pictures(5, |_, truth, face| {
-        let found = face_points(&face.points, &face.quad).unwrap();
+        let found = landmarks_of(&face.mesh, &face.quad).unwrap();
         let found = found.map(|point| face.quad.at(point));
-        let eyes = apart(face.landmarks.left_eye, face.landmarks.right_eye);
+        let eyes = apart(face.quad_points.left_eye, face.quad_points.right_eye);
         distances.add(&found, truth, eyes);
     });
     distances.check(36);
 }
 
 #[test]
-fn the_points_of_aligned_faces_are_found_without_the_detector() {
+fn the_landmarks_of_aligned_faces_are_found_without_the_detector() {
     let finder = finder();
     let mut distances = Distances::default();
     let portraits = portraits();
@@ -316,7 +307,7 @@ fn the_points_of_aligned_faces_are_found_without_the_detector() {
         let face = image::open(portrait_folder().join(file)).unwrap();
         let side = face.width() as usize;
         let face = Picture::new(side, side, face.into_rgba8().into_raw()).unwrap();
-        let (found, presence) = finder.points_of_aligned(&face).unwrap();
+        let (found, presence) = finder.landmarks_of_aligned(&face).unwrap();
         assert!(presence > 0.9, "{file}: {presence}");
         let middle = |eye: Range<usize>| {
             let count = eye.len() as f32;
@@ -328,13 +319,13 @@ fn the_points_of_aligned_faces_are_found_without_the_detector() {
     distances.check(portraits.len());
 
     let wide = Picture::new(4, 2, vec![0; 32]).unwrap();
-    let error = finder.points_of_aligned(&wide).unwrap_err();
+    let error = finder.landmarks_of_aligned(&wide).unwrap_err();
     assert!(
         error.to_string().contains("4 x 2 pixels are not square"),
         "{error}"
     );
     let empty = Picture::new(0, 0, Vec::new()).unwrap();
-    let error = finder.points_of_aligned(&empty).unwrap_err();
+    let error = finder.landmarks_of_aligned(&empty).unwrap_err();
     assert!(matches!(error, FaceError::Empty { .. }));
 }
 
@@ -347,7 +338,7 @@ fn faces_lying_on_their_side_or_head_are_found() {
         let faces = finder.detect(&portrait(&look, &frame, 400, 400));
         assert_eq!(faces.len(), 1, "turned by {tilt}");
         assert_eq!(faces[0].rotation, rotation);
-        let truth = Quad::from_landmarks(&placed(&look.landmarks(), &frame)).unwrap();
+        let truth = Quad::from_points(&placed(&look.quad_points(), &frame)).unwrap();
         let error = corner_error(&faces[0].quad, &truth);
         assert!(error < 4.0, "turned by {tilt}: {error} %");
     }
@@ -370,7 +361,7 @@ fn several_faces_come_largest_first() {
     assert!(faces[0].quad.side() > faces[1].quad.side());
     for (face, which) in faces.iter().zip([1, 0]) {
         let truth =
-            Quad::from_landmarks(&placed(&looks[which].landmarks(), &frames[which])).unwrap();
+            Quad::from_points(&placed(&looks[which].quad_points(), &frames[which])).unwrap();
         assert!(corner_error(&face.quad, &truth) < 4.0);
     }
 }
@@ -653,7 +644,7 @@ fn pasting_with_points_leaves_everything_but_face_and_hair() {
     let pasted = paste_back(
         &photo,
         &face.quad,
-        Some(&face.points),
+        Some(&face.mesh),
         still(&edited, &unedited),
         PasteMode::Face,
     )
@@ -839,11 +830,11 @@ fn paste_back_refuses_what_does_not_fit() {
     ));
     assert!(matches!(
         paste(Some(&[[0.0, 0.0]]), &face, &face),
-        FaceError::Points { found: 1 }
+        FaceError::Mesh { found: 1 }
     ));
     assert!(matches!(
-        face_points(&[[0.0, 0.0]], &quad),
-        Err(FaceError::Points { found: 1 })
+        landmarks_of(&[[0.0, 0.0]], &quad),
+        Err(FaceError::Mesh { found: 1 })
     ));
     // A quad that misses the photo changes nothing.
     let aside = square([500.0, 500.0], 20.0, 0.0);
@@ -857,15 +848,15 @@ fn paste_back_refuses_what_does_not_fit() {
 fn pictures_and_weights_of_the_wrong_size_are_named() {
     assert!(matches!(
         Picture::new(3, 3, vec![0; 35]),
-        Err(FaceError::PictureSize {
+        Err(PictureError::Bytes {
             width: 3,
             height: 3,
-            bytes: 35
+            found: 35
         })
     ));
     assert!(matches!(
         Picture::new(usize::MAX, 2, vec![]),
-        Err(FaceError::PictureSize { .. })
+        Err(PictureError::Bytes { .. })
     ));
     let (manifest, mut weights) = (read("manifest.json"), read("face.safetensors"));
     let error =

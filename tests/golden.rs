@@ -1,16 +1,17 @@
 //! The whole pipeline against PyTorch, on the tiny model in `tests/golden` (made by `make_golden.py` there).
 
-use std::{collections::BTreeSet, fs, ops::ControlFlow, path::PathBuf};
+use std::{collections::BTreeSet, convert::Infallible, fs, path::PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 use sdic::{
-    directions::ganspace_shift,
-    engine::{EditRun, Edited, Engine, EngineLoader, read},
-    layers::resize_bilinear,
-    motion::{FacePoints, GRID},
-    picture,
+    editing::{
+        EditRun, Edited, Engine, EngineError, EngineLoader, InvertedFace, ganspace_offset, invert,
+    },
+    face::Landmarks,
+    networks::{read, to_tensor},
+    pixels::{GRID, decode},
     weights::WeightsDir,
 };
 
@@ -92,15 +93,25 @@ fn open_without_editor(device: &Device) -> Engine {
     let dir = WeightsDir::open(golden("tiny")).unwrap();
     let mut manifest = dir.manifest().clone();
     manifest.config.editor = None;
+    let golden_values = Golden::open("tiny_trace.safetensors");
+    let (shape, values) = golden_values.values("plain");
+    manifest
+        .tensors
+        .retain(|entry| !entry.name.starts_with("feature_editor."));
+    let change = |name: &str| name == "directions.tilt.change";
+    for entry in manifest
+        .tensors
+        .iter_mut()
+        .filter(|entry| change(&entry.name))
+    {
+        entry.shape.clone_from(&shape);
+    }
     let mut loader = EngineLoader::with_manifest(manifest, device).unwrap();
     for index in 0..dir.manifest().shards.len() {
         let mut tensors = dir.read_shard(index).unwrap();
         tensors.retain(|tensor| !tensor.name.starts_with("feature_editor."));
-        for tensor in &mut tensors {
-            if tensor.name == "directions.tilt.change" {
-                let golden_values = Golden::open("tiny_trace.safetensors");
-                (tensor.shape, tensor.values) = golden_values.values("plain");
-            }
+        for tensor in tensors.iter_mut().filter(|tensor| change(&tensor.name)) {
+            (tensor.shape, tensor.values) = (shape.clone(), values.clone());
         }
         loader = loader.push_tensors(index, tensors).unwrap();
     }
@@ -117,17 +128,22 @@ fn open_weights(path: PathBuf, device: &Device) -> Engine {
     loader.finish().unwrap()
 }
 
-fn finished(mut edit: EditRun) -> Edited<Tensor<4>> {
-    loop {
-        match edit.advance() {
-            ControlFlow::Continue(further) => edit = further,
-            ControlFlow::Break(edited) => return edited,
-        }
-    }
+fn finished(edit: EditRun) -> Edited<Tensor<4>> {
+    let Ok(edited) = pollster::block_on(edit.finish(async || Ok::<_, Infallible>(())));
+    edited
 }
 
-/// The points of the face in the golden edits.
-fn golden_points(golden_values: &Golden) -> FacePoints {
+/// Inverts an aligned face of the encoder's size.
+fn inverted(engine: &Engine, face: Tensor<4>, landmarks: Option<Landmarks>) -> InvertedFace {
+    pollster::block_on(async {
+        let inversion = invert::<EngineError>(engine.sdic(), face, async |_| Ok(()));
+        InvertedFace::new(inversion.await.unwrap(), landmarks).await
+    })
+    .unwrap()
+}
+
+/// The landmarks of the face in the golden edits.
+fn golden_landmarks(golden_values: &Golden) -> Landmarks {
     let (_, points) = golden_values.values("points");
     std::array::from_fn(|i| [points[2 * i], points[2 * i + 1]])
 }
@@ -140,25 +156,27 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let check3 = |name: &str, found: Tensor<3>| golden_values.check(name, found, tolerance);
 
     let face: Tensor<4> = golden_values.tensor("image", device);
-    let inversion = sdic.invert(face.clone(), |_| {});
-    check3("codes", inversion.initial_codes.clone());
+    let known = inverted(&engine, face, Some(golden_landmarks(&golden_values)));
+    let unknown = InvertedFace {
+        landmarks: None,
+        ..known.clone()
+    };
+    let inversion = &known.inversion;
+    check3("codes", inversion.codes.clone());
     check4("initial.full", inversion.initial.clone());
-    check4("g_inject", sdic.generate(&inversion.initial_codes).feature);
+    check4("g_inject", sdic.generate(&inversion.codes).feature);
     check4("discrepancy", inversion.discrepancy.clone());
-    check3("wp", inversion.codes.clone());
-    check4("residual", inversion.reference_residual.clone());
-    check4("shift", inversion.residual.clone());
+    check3("wp", inversion.compensated_codes.clone());
+    check4("residual", inversion.residual.clone());
+    check4("shift", inversion.injected_residual.clone());
     check4("reconstruction", inversion.reconstruction.clone());
 
-    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
     let size = engine.config().image_size;
-    let points = golden_points(&golden_values);
-    let edit = |points: Option<&FacePoints>, strengths: &[(&str, f32)]| {
-        let strengths = strengths.iter().copied();
-        let edit = engine.begin_edit(&inversion, &codes, points, strengths, None);
+    let edit = |face: &InvertedFace, strengths: &[(&str, f32)]| {
+        let edit = engine.edit(face, strengths.iter().copied(), None);
         finished(edit.unwrap())
     };
-    let tilted = edit(Some(&points), &[("tilt", TILT)]);
+    let tilted = edit(&known, &[("tilt", TILT)]);
     check4("edit.tilt", tilted.picture);
     check4("unedited.tilt", tilted.unedited);
     let motion = tilted.motion.unwrap();
@@ -166,20 +184,21 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let planes = along(0).chain(along(1)).collect();
     let planes = Tensor::from_data(TensorData::new(planes, [1, 2, GRID, GRID]), device);
     check4("motion.tilt", planes);
-    let bent = edit(Some(&points), &[("bend", BEND)]);
+    let bent = edit(&known, &[("bend", BEND)]);
     check4("edit.bend", bent.picture);
     check4("reconstruction", bent.unedited);
     assert_eq!(bent.motion, None);
-    let both = edit(None, &[("tilt", TILT), ("bend", BEND)]);
+    let both = edit(&unknown, &[("tilt", TILT), ("bend", BEND)]);
     check4("edit.tilt+bend", both.picture);
     check4("unedited.tilt+bend", both.unedited);
-    check4("edit.none", edit(None, &[]).picture);
-    let shifted = engine.directions().apply(&codes, [("tilt", TILT)]);
-    let published = sdic.edit(
-        &engine.codes_tensor(shifted.unwrap()),
-        inversion.reference_residual.clone(),
-        size,
-    );
+    check4("edit.none", edit(&unknown, &[]).picture);
+    let codes = &known.compensated_codes;
+    let pass = |codes: Vec<f32>, residual: Tensor<4>| {
+        let codes = engine.codes_tensor(codes);
+        sdic.pass(codes, residual.into(), size).finish()
+    };
+    let tilt = engine.directions().edited_codes(codes, &[("tilt", TILT)]);
+    let published = pass(tilt.unwrap(), inversion.residual.clone());
     check4("published.tilt", published);
 
     let basis = Golden::open("tiny/shard-000.safetensors");
@@ -189,12 +208,9 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let (_, deviations) = basis.values("basis.std");
     let axis = &axes[2 * width..3 * width];
     let mut moved = codes.clone();
-    ganspace_shift(&mut moved, axis, &mean, deviations[2], 2..5, THIRD);
-    let third = engine.codes_tensor(moved);
-    check4(
-        "edit.third",
-        sdic.edit(&third, inversion.residual.clone(), size),
-    );
+    ganspace_offset(&mut moved, axis, &mean, deviations[2], 2..5, THIRD);
+    let third = pass(moved, inversion.injected_residual.clone());
+    check4("edit.third", third);
 }
 
 /// A model without a feature editor adds the change that an edit brings to the features as it is.
@@ -202,11 +218,8 @@ fn changes_without_editor_match_pytorch(device: &Device, tolerance: f64) {
     let engine = open_without_editor(device);
     let golden_values = Golden::open("tiny_trace.safetensors");
     let face: Tensor<4> = golden_values.tensor("image", device);
-    let inversion = engine.sdic().invert(face, |_| {});
-    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
-    let points = golden_points(&golden_values);
-    let edit = engine.begin_edit(&inversion, &codes, Some(&points), [("tilt", TILT)], None);
-    let tilted = finished(edit.unwrap());
+    let face = inverted(&engine, face, Some(golden_landmarks(&golden_values)));
+    let tilted = finished(engine.edit(&face, [("tilt", TILT)], None).unwrap());
     golden_values.check("plain.tilt", tilted.picture, tolerance);
     golden_values.check("unedited.tilt", tilted.unedited, tolerance);
 }
@@ -229,22 +242,23 @@ fn bundled_model_matches_pytorch(device: &Device) {
     assert!(!inversions.is_empty());
     for sample in inversions {
         let file = fs::read(portraits.join(format!("{sample}.png"))).unwrap();
-        let face = picture::to_tensor(&picture::decode(&file).unwrap(), device);
-        let face = resize_bilinear(face, [side; 2], false);
-        let inversion = engine.sdic().invert(face, |_| {});
+        let face = engine
+            .sdic()
+            .seen(to_tensor(&decode(&file).unwrap(), device));
+        assert_eq!(face.dims(), [1, 3, side, side]);
+        let face = inverted(&engine, face, None);
+        let inversion = &face.inversion;
         let check4 = |name: &str, found: Tensor<4>| {
             golden_values.check(&format!("{sample}.{name}"), found, 1e-3);
         };
         let check3 = |name: &str, found: Tensor<3>| {
             golden_values.check(&format!("{sample}.{name}"), found, 1e-3);
         };
-        check3("codes", inversion.initial_codes.clone());
+        check3("codes", inversion.codes.clone());
         check4("discrepancy", inversion.discrepancy.clone());
-        check3("wp", inversion.codes.clone());
+        check3("wp", inversion.compensated_codes.clone());
         check4("reconstruction", inversion.reconstruction.clone());
-        let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
-        let edit = engine.begin_edit(&inversion, &codes, None, [("smile", half)], None);
-        let edited = finished(edit.unwrap());
+        let edited = finished(engine.edit(&face, [("smile", half)], None).unwrap());
         check4("edit.smile", edited.picture);
         check4("unedited.smile", edited.unedited);
     }
@@ -254,15 +268,12 @@ fn bundled_model_matches_pytorch(device: &Device) {
 fn edits_start_at_the_reconstruction(device: &Device) {
     let engine = open_engine(device);
     let golden_values = Golden::open("tiny_trace.safetensors");
-    let inversion = engine
-        .sdic()
-        .invert(golden_values.tensor("image", device), |_| {});
+    let face = inverted(&engine, golden_values.tensor("image", device), None);
     let picture = |image| pollster::block_on(read(image)).unwrap();
-    let reconstruction = picture(inversion.reconstruction.clone());
-    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let reconstruction = picture(face.inversion.reconstruction.clone());
     let change = |strength: f32| {
         let strengths = [("tilt", strength), ("bend", -strength), ("third", strength)];
-        let edit = engine.begin_edit(&inversion, &codes, None, strengths, None);
+        let edit = engine.edit(&face, strengths, None);
         let edited = picture(finished(edit.unwrap()).picture);
         let pairs = edited.iter().zip(&reconstruction);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)
@@ -276,19 +287,16 @@ fn edits_start_at_the_reconstruction(device: &Device) {
 fn previews_stop_early(device: &Device) {
     let engine = open_engine(device);
     let golden_values = Golden::open("tiny_trace.safetensors");
-    let inversion = engine
-        .sdic()
-        .invert(golden_values.tensor("image", device), |_| {});
-    let codes = pollster::block_on(engine.codes(&inversion)).unwrap();
+    let face = inverted(&engine, golden_values.tensor("image", device), None);
     let edit = |strength, size| {
-        let strengths = [("tilt", strength)];
-        pollster::block_on(engine.edit(&inversion, &codes, None, strengths, Some(size)))
+        let edit = engine.edit(&face, [("tilt", strength)], Some(size))?;
+        pollster::block_on(engine.render_edited(finished(edit)))
     };
     for strength in [0.0, 1.0] {
         for size in [16, 32] {
             let edited = edit(strength, size).unwrap();
             for picture in [&edited.picture, &edited.unedited] {
-                assert_eq!(picture.dimensions(), (size as u32, size as u32));
+                assert_eq!([picture.width(), picture.height()], [size; 2]);
             }
             assert_eq!(edited.picture == edited.unedited, strength == 0.0);
         }
@@ -300,29 +308,31 @@ fn previews_stop_early(device: &Device) {
 }
 
 mod cpu {
+    use sdic::networks::device;
+
     #[test]
     fn bundled_model_matches_pytorch() {
-        super::bundled_model_matches_pytorch(&sdic::device::cpu());
+        super::bundled_model_matches_pytorch(&device::cpu());
     }
 
     #[test]
     fn pipeline_matches_pytorch() {
-        super::pipeline_matches_pytorch(&sdic::device::cpu(), 1e-5);
+        super::pipeline_matches_pytorch(&device::cpu(), 1e-5);
     }
 
     #[test]
     fn changes_without_editor_match_pytorch() {
-        super::changes_without_editor_match_pytorch(&sdic::device::cpu(), 1e-5);
+        super::changes_without_editor_match_pytorch(&device::cpu(), 1e-5);
     }
 
     #[test]
     fn edits_start_at_the_reconstruction() {
-        super::edits_start_at_the_reconstruction(&sdic::device::cpu());
+        super::edits_start_at_the_reconstruction(&device::cpu());
     }
 
     #[test]
     fn previews_stop_early() {
-        super::previews_stop_early(&sdic::device::cpu());
+        super::previews_stop_early(&device::cpu());
     }
 }
 
@@ -331,9 +341,10 @@ mod gpu {
     use std::sync::LazyLock;
 
     use burn::tensor::Device;
+    use sdic::networks::device;
 
     static GPU: LazyLock<Device> = LazyLock::new(|| {
-        let gpu = pollster::block_on(sdic::device::gpu::open());
+        let gpu = pollster::block_on(device::gpu::open());
         gpu.expect("a Vulkan driver, such as Mesa's lavapipe")
             .device
     });

@@ -1,10 +1,8 @@
 //! FFHQ alignment: shrink, crop, pad, and one similarity transform, in the steps of `recreate_aligned_images` in
 //! NVlabs/ffhq-dataset.
 
-use super::FaceError;
-use super::blur::{blurred, mirrored};
-use super::picture::{Picture, to_byte};
-use super::quad::Quad;
+use super::error::FaceError;
+use crate::pixels::{Picture, Quad, blurred, mirrored, to_byte};
 
 /// Cuts `quad` out of the photo as an upright picture of `size` by `size` pixels.
 ///

@@ -1,8 +1,7 @@
 //! The full-range face detector: a picture's letterboxed square in, boxes with six points out.
 
 use super::network::Network;
-use super::picture::Pyramid;
-use super::quad::{Point, Quad};
+use crate::pixels::{Point, Pyramid, Quad};
 
 /// Scores below this are no faces.
 const MIN_SCORE: f32 = 0.5;

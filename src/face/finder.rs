@@ -6,13 +6,14 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::detector::{self, Detection};
-use super::mesh::{self, Mesh, OVAL};
-use super::network::{Description, Network};
-use super::picture::{Picture, Pyramid};
-use super::quad::{Landmarks, Point, Quad, length, sub};
-use super::{FaceError, POINTS};
-use crate::motion::FacePoints;
+use super::{
+    detector::{self, Detection},
+    error::FaceError,
+    landmarks::{Landmarks, MESH_POINTS},
+    mesh::{self, Mesh, OVAL},
+    network::{Description, Network},
+};
+use crate::pixels::{Picture, Point, Pyramid, Quad, QuadError, QuadPoints, length, sub};
 
 /// Format version of the manifest.
 const FORMAT: u32 = 1;
@@ -41,7 +42,7 @@ const DARK_LUMINANCE: f32 = 45.0;
 const OUTSIDE_SHARE: f32 = 0.15;
 
 #[derive(Deserialize)]
-struct Manifest {
+struct FaceManifest {
     format: u32,
     shard: Shard,
     networks: BTreeMap<String, Description>,
@@ -97,9 +98,9 @@ pub struct Face {
     /// What FFHQ alignment cuts out; serialised as its four corners.
     pub quad: Quad,
     /// The four points behind the quad, for correcting it by hand.
-    pub landmarks: Landmarks,
-    /// The [`POINTS`] points of the face mesh.
-    pub points: Vec<Point>,
+    pub quad_points: QuadPoints,
+    /// The [`MESH_POINTS`] points of the face mesh.
+    pub mesh: Vec<Point>,
     /// Upright rectangle around the points: left, top, width, height.
     #[serde(rename = "box")]
     pub bounds: [f32; 4],
@@ -115,11 +116,10 @@ pub struct Face {
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sdic::face::{FaceFinder, Picture, align};
+/// use sdic::{face::{FaceFinder, align}, pixels::{Picture, decode}};
 ///
 /// let finder = FaceFinder::from_bytes(&std::fs::read("weights/face/manifest.json")?, &std::fs::read("weights/face/face.safetensors")?)?;
-/// let photo = image::open("selfie.jpg")?.into_rgba8();
-/// let photo = Picture::new(photo.width() as usize, photo.height() as usize, photo.into_raw())?;
+/// let photo: Picture = decode(&std::fs::read("selfie.jpg")?)?;
 /// for face in finder.detect(&photo) {
 ///     let crop = align(&photo, &face.quad, 256)?;
 /// }
@@ -137,7 +137,7 @@ impl FaceFinder {
     /// # Errors
     /// Any [`FaceError`] about manifest, weights, tensors or graph.
     pub fn from_bytes(manifest: &[u8], weights: &[u8]) -> Result<FaceFinder, FaceError> {
-        let manifest: Manifest = serde_json::from_slice(manifest)?;
+        let manifest: FaceManifest = serde_json::from_slice(manifest)?;
         if manifest.format != FORMAT {
             return Err(FaceError::Format {
                 found: manifest.format,
@@ -196,7 +196,7 @@ impl FaceFinder {
                 && scores[2] == 1
         })?;
         check_outputs("mesh", &mesh, |[points, face]| {
-            points == [1, 1, 3 * POINTS] && face == [1, 1, 1]
+            points == [1, 1, 3 * MESH_POINTS] && face == [1, 1, 1]
         })?;
         Ok(FaceFinder { detector, mesh })
     }
@@ -231,24 +231,24 @@ impl FaceFinder {
         faces
     }
 
-    /// The points of the face in a square picture that already has FFHQ framing, in sides of the picture, and the
+    /// The landmarks of the face in a square picture that already has FFHQ framing, in sides of the picture, and the
     /// mesh's confidence in 0..=1 that there is a face.
     ///
     /// The detector is not asked: the mesh starts where that framing puts a face.
     ///
     /// # Errors
     /// [`FaceError::Empty`] for a picture without pixels, [`FaceError::NotSquare`] for one that is not square.
-    pub fn points_of_aligned(&self, picture: &Picture) -> Result<(FacePoints, f32), FaceError> {
+    pub fn landmarks_of_aligned(&self, picture: &Picture) -> Result<(Landmarks, f32), FaceError> {
         let (width, height) = (picture.width(), picture.height());
         if picture.is_empty() {
             return Err(FaceError::Empty {
-                what: "points of an aligned face",
+                what: "landmarks of an aligned face",
             });
         }
         if width != height {
             return Err(FaceError::NotSquare { width, height });
         }
-        let quad = whole(picture, 0, 1.0).ok_or(FaceError::Landmarks)?;
+        let quad = whole(picture, 0, 1.0).ok_or(QuadError)?;
         let (centre, size) = ALIGNED_BOX;
         let detection = Detection {
             score: 1.0,
@@ -257,8 +257,8 @@ impl FaceFinder {
             eyes: ALIGNED_EYES.map(|eye| quad.at(eye)),
         };
         let pyramid = Pyramid::new(picture.view());
-        let mesh = mesh::trace(&self.mesh, &pyramid, &detection).ok_or(FaceError::Landmarks)?;
-        Ok((mesh::face_points(&mesh.points, &quad)?, mesh.presence))
+        let mesh = mesh::trace(&self.mesh, &pyramid, &detection).ok_or(QuadError)?;
+        Ok((mesh::landmarks_of(&mesh.points, &quad)?, mesh.presence))
     }
 
     /// Faces in any of the squares, each only once.
@@ -301,19 +301,19 @@ impl FaceFinder {
     fn trace(&self, pyramid: &Pyramid, detection: &Detection) -> Option<Face> {
         let mesh = mesh::trace(&self.mesh, pyramid, detection)
             .filter(|mesh| mesh.presence >= MIN_PRESENCE)?;
-        let landmarks = mesh::landmarks(&mesh.points);
-        let quad = Quad::from_landmarks(&landmarks).ok()?;
+        let quad_points = mesh::quad_points(&mesh.points);
+        let quad = Quad::from_points(&quad_points).ok()?;
         let score = detection.score * mesh.presence;
         let warnings = warnings(pyramid, &quad, &mesh, score);
         let quarters = (quad.tilt() / 90.0).round() as i32;
         Some(Face {
             score,
             quad,
-            landmarks,
+            quad_points,
             bounds: bounds(&mesh.points),
             rotation: 90 * quarters.rem_euclid(4) as u16,
             yaw: mesh.yaw,
-            points: mesh.points,
+            mesh: mesh.points,
             warnings,
         })
     }

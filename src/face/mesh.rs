@@ -1,14 +1,13 @@
 //! The face mesh: a rotated square around a face in, 468 points out.
 
-use super::FaceError;
-use super::detector::Detection;
-use super::network::Network;
-use super::picture::Pyramid;
-use super::quad::{Landmarks, Point, Quad};
-use crate::motion::{self, FacePoints};
+use super::{
+    detector::Detection,
+    error::FaceError,
+    landmarks::{LANDMARKS, Landmarks, MESH_POINTS},
+    network::Network,
+};
+use crate::pixels::{Point, Pyramid, Quad, QuadPoints};
 
-/// Points of the mesh.
-pub const POINTS: usize = 468;
 /// How much larger than the face the square is that the network looks at.
 const MARGIN: f32 = 1.5;
 
@@ -24,10 +23,10 @@ pub(super) const OVAL: [usize; 36] = [
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 ];
 
-/// The points of the mesh that lie nearest to the 68 of the iBUG 300-W scheme, on average over 999 faces on which dlib
-/// had found those: jaw, brows, nose, eyes, lips.
+/// The points of the mesh that lie nearest to the 68 landmarks, on average over 999 faces on which dlib had found
+/// those.
 #[rustfmt::skip]
-const FACE_POINTS: [usize; motion::POINTS] = [
+const OF_LANDMARKS: [usize; LANDMARKS] = [
     127, 227, 93, 215, 138, 136, 149, 148, 152, 377, 378, 365, 367, 435, 323, 447, 356,
     70, 63, 105, 66, 55, 285, 296, 334, 293, 300,
     168, 197, 5, 4, 75, 97, 2, 326, 305,
@@ -94,28 +93,26 @@ fn pass(network: &Network, pyramid: &Pyramid, square: &Quad) -> Mesh {
     }
 }
 
-/// The 68 points of a face, in sides of `quad`, from the points of its mesh in the picture.
+/// The 68 landmarks of a face, in sides of `quad`, from the points of its mesh in the picture.
 ///
 /// # Errors
-/// [`FaceError::Points`] for a wrong number of points.
-pub fn face_points(points: &[Point], quad: &Quad) -> Result<FacePoints, FaceError> {
-    if points.len() != POINTS {
-        return Err(FaceError::Points {
-            found: points.len(),
-        });
+/// [`FaceError::Mesh`] for a wrong number of points.
+pub fn landmarks_of(mesh: &[Point], quad: &Quad) -> Result<Landmarks, FaceError> {
+    if mesh.len() != MESH_POINTS {
+        return Err(FaceError::Mesh { found: mesh.len() });
     }
-    Ok(FACE_POINTS.map(|i| quad.locate(points[i])))
+    Ok(OF_LANDMARKS.map(|i| quad.locate(mesh[i])))
 }
 
-/// Eyes and mouth corners. `points` must be the [`POINTS`] of a mesh.
-pub(super) fn landmarks(points: &[Point]) -> Landmarks {
+/// Eyes and mouth corners. `points` must be the [`MESH_POINTS`] of a mesh.
+pub(super) fn quad_points(points: &[Point]) -> QuadPoints {
     let mean = |indices: &[usize]| {
         let sum = indices.iter().fold([0.0, 0.0], |sum: Point, &i| {
             [sum[0] + points[i][0], sum[1] + points[i][1]]
         });
         sum.map(|v| v / indices.len() as f32)
     };
-    Landmarks {
+    QuadPoints {
         left_eye: mean(&LEFT_EYE),
         right_eye: mean(&RIGHT_EYE),
         left_mouth: points[MOUTH_CORNERS[0]],

@@ -1,120 +1,24 @@
 //! From any photo to aligned faces and back: detection, landmarks, FFHQ alignment, paste-back.
 //!
 //! ```text
-//! Picture -> FaceFinder::detect -> Face { quad, points, .. } -> align -> square picture -> (edit) -> paste_back
+//! Picture -> FaceFinder::detect -> Face { quad, mesh, .. } -> align -> square picture -> (edit) -> paste_back
 //! ```
 //!
 //! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`; they run
 //! on the CPU, independently of the weights of the GAN.
 
 mod align;
-mod blur;
 mod detector;
+mod error;
 mod finder;
+mod landmarks;
 mod mesh;
 mod network;
 mod paste;
-mod picture;
-mod quad;
 
 pub use align::align;
+pub use error::FaceError;
 pub use finder::{Face, FaceFinder, Warning};
-pub use mesh::{POINTS, face_points};
+pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
+pub use mesh::landmarks_of;
 pub use paste::{PasteMode, Rendered, paste_back};
-pub use picture::Picture;
-pub use quad::{Landmarks, Point, Quad};
-
-use thiserror::Error;
-
-/// What can go wrong between a photo and an aligned face.
-#[derive(Debug, Error)]
-pub enum FaceError {
-    /// The manifest of the face networks is not valid JSON of the expected form.
-    #[error("face manifest: {0}; use the manifest.json that belongs to the face weights")]
-    Manifest(#[from] serde_json::Error),
-    /// The manifest has another format version.
-    #[error(
-        "face manifest: format {found} is unknown, this program reads format {expected}; convert the weights anew"
-    )]
-    Format {
-        /// Version in the manifest.
-        found: u32,
-        /// The only version understood.
-        expected: u32,
-    },
-    /// The weights are not those that the manifest describes.
-    #[error("face weights: {problem}; download {file} again")]
-    Weights {
-        /// File name in the manifest.
-        file: String,
-        /// What differs.
-        problem: String,
-    },
-    /// A tensor is missing or unusable.
-    #[error("face weights: tensor {name}: {problem}; convert the weights anew")]
-    Tensor {
-        /// Name of the tensor.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The graph in the manifest is inconsistent.
-    #[error("face manifest: network {network}: {at}: {problem}; convert the weights anew")]
-    Graph {
-        /// Name of the network.
-        network: String,
-        /// The value or output concerned.
-        at: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The bytes of a picture do not match its size.
-    #[error(
-        "picture: {width} x {height} RGBA pixels do not fill {bytes} bytes; pass 4 * width * height bytes"
-    )]
-    PictureSize {
-        /// Width in pixels.
-        width: usize,
-        /// Height in pixels.
-        height: usize,
-        /// Length of the data.
-        bytes: usize,
-    },
-    /// The points for an alignment do not define a square.
-    #[error(
-        "alignment: the points coincide or contradict each other; move them onto both eyes and the mouth"
-    )]
-    Landmarks,
-    /// An operation that needs pixels was given an empty picture.
-    #[error("{what}: the picture is empty; open a photo first")]
-    Empty {
-        /// What was to be done.
-        what: &'static str,
-    },
-    /// An aligned face in a picture that is not square.
-    #[error(
-        "aligned face: {width} x {height} pixels are not square; run `sdic align` on the photo first"
-    )]
-    NotSquare {
-        /// Width in pixels.
-        width: usize,
-        /// Height in pixels.
-        height: usize,
-    },
-    /// The two pictures of a difference have different sizes.
-    #[error(
-        "paste-back: the edited face is {edited:?} pixels and the unedited one {unedited:?}; generate both at one size"
-    )]
-    Sizes {
-        /// Width and height.
-        edited: [usize; 2],
-        /// Width and height.
-        unedited: [usize; 2],
-    },
-    /// A mesh with a wrong number of points.
-    #[error("face: {found} mesh points where {expected} are expected; pass those of the detected face", expected = POINTS)]
-    Points {
-        /// Number of points passed.
-        found: usize,
-    },
-}

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use super::FaceError;
+use super::error::FaceError;
 
 /// Height, width and channels of a value.
 type Shape = [usize; 3];

@@ -2,13 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::align::align;
-use super::blur::{blur, blurred};
-use super::mesh::OVAL;
-use super::picture::{Picture, Pyramid, to_byte};
-use super::quad::{Point, Quad};
-use super::{FaceError, POINTS};
-use crate::motion::{Field, between_cells};
+use super::{align::align, error::FaceError, landmarks::MESH_POINTS, mesh::OVAL};
+use crate::pixels::{
+    Field, GRID, Picture, Point, Pyramid, Quad, between_cells, blur, blurred, to_byte,
+};
 
 /// Width of the soft border along the sides of the quad, in sides.
 const FEATHER: f32 = 0.1;
@@ -17,8 +14,6 @@ const GROWTH: f32 = 0.06;
 const HAIR: f32 = 0.22;
 /// Softness of the face region, standard deviation in sides.
 const SOFTNESS: f32 = 0.03;
-/// Cells per side of the grids on which region and colour match are worked out.
-const GRID: usize = 64;
 /// Standard deviation of the colour match in sides.
 const MATCH_RADIUS: f32 = 0.1;
 /// Differences in colour, of 255, much larger than this are no drift but another content.
@@ -47,18 +42,18 @@ pub struct Rendered<'a> {
 
 /// The photo with the edited face in the place of `quad`.
 ///
-/// In [`PasteMode::Face`], `points`, those of the mesh, narrow the pasted region to face and hair; without them, and for a
+/// In [`PasteMode::Face`], the points of the `mesh` narrow the pasted region to face and hair; without them, and for a
 /// difference, it is the whole quad but for a soft border. A rebuilt face is matched in colour by how the unedited one
 /// differs from the photo, so that an edit of the colours themselves is kept. Pixels outside the quad stay as they are,
 /// and so does all alpha.
 ///
 /// # Errors
-/// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Points`] for a wrong number of points, and
+/// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Mesh`] for a wrong number of points, and
 /// [`FaceError::Sizes`] if the two faces differ in size.
 pub fn paste_back(
     photo: &Picture,
     quad: &Quad,
-    points: Option<&[Point]>,
+    mesh: Option<&[Point]>,
     Rendered {
         edited,
         unedited,
@@ -69,10 +64,8 @@ pub fn paste_back(
     if photo.is_empty() || edited.is_empty() {
         return Err(FaceError::Empty { what: "paste-back" });
     }
-    if let Some(points) = points.filter(|points| points.len() != POINTS) {
-        return Err(FaceError::Points {
-            found: points.len(),
-        });
+    if let Some(mesh) = mesh.filter(|mesh| mesh.len() != MESH_POINTS) {
+        return Err(FaceError::Mesh { found: mesh.len() });
     }
     let sizes = [edited, unedited].map(|p| [p.width(), p.height()]);
     if sizes[0] != sizes[1] {
@@ -81,16 +74,16 @@ pub fn paste_back(
             unedited: sizes[1],
         });
     }
-    let mask = Mask::new(quad, points.filter(|_| mode == PasteMode::Face));
-    let source = match mode {
+    let mask = Mask::new(quad, mesh.filter(|_| mode == PasteMode::Face));
+    let content = match mode {
         PasteMode::Face => {
             let drift = drift(photo, quad, unedited, &mask)?;
-            Source::Face {
+            Content::Face {
                 face: for_place(edited, quad),
                 drift,
             }
         }
-        PasteMode::Difference => Source::Difference {
+        PasteMode::Difference => Content::Difference {
             edited: for_place(edited, quad),
             unedited: for_place(unedited, quad),
         },
@@ -119,13 +112,13 @@ pub fn paste_back(
                 }
             };
             let alpha = inside * mask.at(uv);
-            let change = source.change(uv, own);
+            let change = content.change(uv, own);
             for ((value, own), change) in pixel.iter_mut().zip(own).zip(change) {
                 *value = to_byte(own + alpha * change);
             }
         }
     }
-    Picture::new(width, height, rgba)
+    Ok(Picture::new(width, height, rgba)?)
 }
 
 /// The picture smoothed for being shown smaller than it is.
@@ -143,7 +136,7 @@ fn colour(picture: &Picture, [u, v]: Point) -> [f32; 3] {
     picture.bilinear([u * picture.width() as f32, v * picture.height() as f32])
 }
 
-enum Source<'a> {
+enum Content<'a> {
     Face {
         face: Picture<'a>,
         drift: Grid<3>,
@@ -154,15 +147,15 @@ enum Source<'a> {
     },
 }
 
-impl Source<'_> {
+impl Content<'_> {
     /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full.
     fn change(&self, uv: Point, own: [f32; 3]) -> [f32; 3] {
         match self {
-            Source::Face { face, drift } => {
+            Content::Face { face, drift } => {
                 let (face, drift) = (colour(face, uv), drift.at(uv));
                 std::array::from_fn(|i| face[i] + drift[i] - own[i])
             }
-            Source::Difference { edited, unedited } => {
+            Content::Difference { edited, unedited } => {
                 let (edited, unedited) = (colour(edited, uv), colour(unedited, uv));
                 std::array::from_fn(|i| edited[i] - unedited[i])
             }
@@ -198,9 +191,9 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(quad: &Quad, points: Option<&[Point]>) -> Mask {
-        let region = points.map(|points| {
-            let outline = region(&OVAL.map(|i| quad.locate(points[i])));
+    fn new(quad: &Quad, mesh: Option<&[Point]>) -> Mask {
+        let region = mesh.map(|mesh| {
+            let outline = region(&OVAL.map(|i| quad.locate(mesh[i])));
             let mut filled: Vec<f32> = cells()
                 .map(|cell| f32::from(u8::from(contains(&outline, cell))))
                 .collect();

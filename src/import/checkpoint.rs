@@ -12,9 +12,10 @@ use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::leaves;
 use crate::config::ModelConfig;
+use crate::networks::{modulations, tensor_shapes};
 use crate::weights::{
-    Direction, DirectionKind, Dtype, FORMAT, MANIFEST_FILE, Manifest, ShardPacker, StagedDir,
-    Tensor, WeightsFile, conv_modulations, expected_tensors, list,
+    Direction, DirectionKind, Dtype, EXPLORE, FORMAT, MANIFEST_FILE, Manifest, ShardPacker,
+    StagedDir, Tensor, WeightsFile, list,
 };
 
 /// Name of the mean style vector, which is stored beside the networks.
@@ -178,7 +179,7 @@ impl<R: Read + Seek> Checkpoint<R> {
             next: 0,
             packer: Some(ShardPacker::new()),
             ready: VecDeque::new(),
-            modulations: conv_modulations(&self.config)
+            modulations: modulations(&self.config)
                 .into_iter()
                 .map(|(style, name)| (name, style))
                 .collect(),
@@ -320,7 +321,7 @@ impl Model {
                 "no tensor \"latent_avg\": not an SDIC checkpoint".to_owned(),
             ));
         }
-        for (name, _) in expected_tensors(&config) {
+        for (name, _) in tensor_shapes(&config) {
             if let Some(value) = values.get(name.as_str())
                 && value.tensor().is_none()
             {
@@ -440,7 +441,7 @@ fn check_tensors(
 ) -> Result<Report, ImportError> {
     let mut report = Report::default();
     let mut missing = Vec::new();
-    for (name, expected) in expected_tensors(config) {
+    for (name, expected) in tensor_shapes(config) {
         let Some(tensor) = tensors.get(&name) else {
             missing.push(name);
             continue;
@@ -642,11 +643,12 @@ impl Explorer {
             let direction = Direction {
                 name,
                 label,
-                group: "Explore".to_owned(),
+                group: EXPLORE.to_owned(),
+                folded: true,
                 kind: DirectionKind::Linear {
                     tensor: tensor.name.clone(),
                 },
-                motion: None,
+                landmark_shifts: None,
                 change: None,
                 shown: None,
                 range: Self::RANGE,

@@ -17,7 +17,8 @@ use super::torch_file::{TorchFile, is_torch};
 use super::tree::leaves;
 use crate::config::ModelConfig;
 use crate::weights::{
-    Direction, DirectionKind, Dtype, Manifest, ShardPacker, Tensor, WeightsDir, WeightsFile, list,
+    Direction, DirectionKind, Dtype, EXPLORE, Manifest, ShardPacker, Tensor, WeightsDir,
+    WeightsFile, list,
 };
 
 /// Largest file with directions that is read, far above the few megabytes of a whole basis.
@@ -135,10 +136,11 @@ impl DirectionFile {
                     name: name.clone(),
                     label: naming.label.clone(),
                     group: naming.group.clone(),
+                    folded: naming.group == EXPLORE,
                     kind: DirectionKind::Linear {
                         tensor: tensor.name.clone(),
                     },
-                    motion: None,
+                    landmark_shifts: None,
                     change: None,
                     shown: None,
                     range: naming.range,
@@ -440,7 +442,7 @@ impl Naming {
             "age" => ("Age", "Age & identity", 10.0),
             "smile" => ("Smile", "Expression", 5.0),
             "pose" | "rotation" => ("Pose", "Pose", 7.0),
-            other => (other, "Explore", 5.0),
+            other => (other, EXPLORE, 5.0),
         };
         let mut label = label.replace(['-', '_'], " ");
         if let Some(first) = label.get_mut(..1) {
@@ -563,8 +565,9 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             name: preset.name.to_owned(),
             label: preset.label.to_owned(),
             group: preset.group.to_owned(),
+            folded: false,
             kind: kind(preset.component),
-            motion: None,
+            landmark_shifts: None,
             change: None,
             shown: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
@@ -573,9 +576,10 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
     let explored = (0..count.min(EXPLORED_COMPONENTS)).map(|component| Direction {
         name: format!("{basis}-{component}"),
         label: format!("Component {component}"),
-        group: "Explore".to_owned(),
+        group: EXPLORE.to_owned(),
+        folded: true,
         kind: kind(component),
-        motion: None,
+        landmark_shifts: None,
         change: None,
         shown: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],

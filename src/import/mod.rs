@@ -14,8 +14,6 @@ mod npy;
 pub mod pickle;
 pub mod sefa;
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;
 pub mod torch_file;
 mod tree;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use zip::CompressionMethod;
 
 use super::pickle::{Pickle, PickleError};
-use super::testing::*;
 use super::torch_file::TorchFile;
 use super::*;
-use crate::weights::testing::{sample_tensor, tiny_model, tiny_tensors};
+use crate::testing::files::*;
+use crate::testing::models::{sample_tensor, tiny_model, tiny_tensors};
 use crate::weights::{Dtype, MANIFEST_FILE, Manifest, Tensor, WeightsDir, WeightsFile};
 
 const KINDS: &[u8] = include_bytes!("../../tests/import/kinds.pt");
@@ -1316,7 +1316,7 @@ fn published_edits_come_with_their_basis() {
         names(&ModelConfig::cars(), 80),
         ["turn", "cube", "colour", "grass"]
     );
-    assert!(names(&crate::weights::testing::tiny_config(), 80).is_empty());
+    assert!(names(&crate::testing::models::tiny_config(), 80).is_empty());
 }
 
 #[test]

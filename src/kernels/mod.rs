@@ -4,21 +4,24 @@
 //! Everything runs on the widest vector instructions of the processor it finds itself on ([`Isa`]) and,
 //! outside the browser, on all threads of the current rayon pool. WebAssembly cannot ask what its browser
 //! has: there, vector instructions are used if the crate was compiled with `-C target-feature=+simd128`. It has one
-//! thread too, and shares large convolutions out to other workers if it is given a [`Crew`].
+//! thread too, and shares large convolutions out to other workers if it is given a [`ThreadPool`].
 
 mod conv;
-mod crew;
 mod epilogue;
 mod geometry;
+mod layer;
+mod plan;
 mod resample;
+mod run;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod thread_pool;
 mod tile;
 
-pub use conv::{ConvLayer, Prologue};
-pub use crew::{Answer, Crew, Errand, perform, set_crew};
 pub use epilogue::{Activation, Epilogue};
 pub use geometry::Kind;
+pub use layer::{ConvLayer, Prologue};
 pub use resample::add_upsampled;
 pub use simd::Isa;
+pub use thread_pool::{Answer, Task, ThreadPool, perform, set_thread_pool};

@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    Activation, Answer, ConvLayer, Crew, Epilogue, Errand, Isa, Kind, Prologue, add_upsampled,
-    conv::{Share, Source, written},
-    crew::{Work, shares},
-    perform, set_crew,
+    Activation, Answer, ConvLayer, Epilogue, Isa, Kind, Prologue, Task, ThreadPool, add_upsampled,
+    conv::written,
+    layer::{Share, Source},
+    perform, set_thread_pool,
+    thread_pool::{Work, shares},
 };
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
@@ -454,7 +455,7 @@ fn large_layers_match_the_definition() -> Result<(), String> {
     check_tiling()
 }
 
-/// What a member of a crew does with its errands.
+/// What a thread of a pool does with its tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Conduct {
     Reliable,
@@ -464,54 +465,54 @@ enum Conduct {
     Confused,
 }
 
-/// A crew whose last member may misbehave.
-struct FakeCrew {
-    members: usize,
+/// A pool whose last thread may misbehave.
+struct FakePool {
+    threads: usize,
     last: Conduct,
     results: RefCell<HashMap<usize, Vec<f32>>>,
     sent: Cell<usize>,
-    retired: Cell<bool>,
+    stopped: Cell<bool>,
 }
 
-impl FakeCrew {
-    fn new(members: usize, last: Conduct) -> Rc<Self> {
+impl FakePool {
+    fn new(threads: usize, last: Conduct) -> Rc<Self> {
         Rc::new(Self {
-            members,
+            threads,
             last,
             results: RefCell::default(),
             sent: Cell::new(0),
-            retired: Cell::new(false),
+            stopped: Cell::new(false),
         })
     }
 
-    fn conduct(&self, member: usize) -> Conduct {
-        match member + 1 == self.members {
+    fn conduct(&self, thread: usize) -> Conduct {
+        match thread + 1 == self.threads {
             true => self.last,
             false => Conduct::Reliable,
         }
     }
 }
 
-impl Crew for FakeCrew {
-    fn members(&self) -> usize {
-        self.members
+impl ThreadPool for FakePool {
+    fn threads(&self) -> usize {
+        self.threads
     }
 
-    fn send(&self, member: usize, errand: &Errand) -> bool {
-        if self.conduct(member) == Conduct::Unreachable {
+    fn send(&self, thread: usize, task: &Task) -> bool {
+        if self.conduct(thread) == Conduct::Unreachable {
             return false;
         }
-        let result = perform(&errand.order, &errand.values.concat()).expect("an errand is whole");
-        assert_eq!(result.len(), errand.result);
-        assert!(self.results.borrow_mut().insert(member, result).is_none());
+        let result = perform(&task.order, &task.values.concat()).expect("a task is whole");
+        assert_eq!(result.len(), task.result);
+        assert!(self.results.borrow_mut().insert(thread, result).is_none());
         self.sent.set(self.sent.get() + 1);
         true
     }
 
-    fn collect(&self, member: usize) -> Answer {
-        let result = self.results.borrow_mut().remove(&member);
-        let result = result.expect("an errand was sent");
-        match self.conduct(member) {
+    fn collect(&self, thread: usize) -> Answer {
+        let result = self.results.borrow_mut().remove(&thread);
+        let result = result.expect("a task was sent");
+        match self.conduct(thread) {
             Conduct::Slow => Answer::Withdrawn,
             Conduct::Silent => Answer::Failed,
             Conduct::Confused => Answer::Done(result[1..].to_vec()),
@@ -519,8 +520,8 @@ impl Crew for FakeCrew {
         }
     }
 
-    fn retire(&self) {
-        self.retired.set(true);
+    fn stop(&self) {
+        self.stopped.set(true);
     }
 }
 
@@ -536,12 +537,12 @@ fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
         prologue: &prologue,
         epilogue: &epilogue,
     };
-    let crew = FakeCrew::new(shares.len() - 1, last);
+    let pool = FakePool::new(shares.len() - 1, last);
     let mut complete = false;
     // SAFETY: sharing out writes every plane.
     let found = unsafe {
         written(dims, |planes| {
-            complete = work.share_out(&*crew, shares, planes);
+            complete = work.share_out(&*pool, shares, planes);
         })
     };
     let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
@@ -637,26 +638,26 @@ fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
 }
 
 #[test]
-fn a_thread_with_a_crew_uses_it_until_it_fails() {
+fn a_thread_with_a_pool_uses_it_until_it_fails() {
     let case = large(16, 16, 256);
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
     let run = || layer.run(&case.input, case.dims, &case.prologue(), &case.epilogue());
     let alone = run();
     for conduct in [Conduct::Reliable, Conduct::Slow, Conduct::Silent] {
-        let crew = FakeCrew::new(3, conduct);
-        set_crew(Some(crew.clone()));
+        let pool = FakePool::new(3, conduct);
+        set_thread_pool(Some(pool.clone()));
         assert!(run() == alone, "{conduct:?}");
-        assert_eq!(crew.sent.get(), 3);
+        assert_eq!(pool.sent.get(), 3);
         assert!(run() == alone, "{conduct:?}, again");
-        set_crew(None);
+        set_thread_pool(None);
         let failed = conduct == Conduct::Silent;
-        assert_eq!(crew.retired.get(), failed);
-        assert_eq!(crew.sent.get(), if failed { 3 } else { 6 });
+        assert_eq!(pool.stopped.get(), failed);
+        assert_eq!(pool.sent.get(), if failed { 3 } else { 6 });
     }
 }
 
 #[test]
-fn damaged_errands_are_refused() {
+fn damaged_tasks_are_refused() {
     assert_eq!(perform("", &[]), None);
     assert_eq!(perform("{}", &[1.0]), None);
     let case = Case::new(3);
@@ -668,12 +669,9 @@ fn damaged_errands_are_refused() {
         prologue: &case.prologue(),
         epilogue: &case.epilogue(),
     };
-    let errand = work.errand(&layer.whole(case.dims));
-    let values = errand.values.concat();
-    assert!(perform(&errand.order, &values).is_some());
-    assert_eq!(perform(&errand.order, &values[1..]), None);
-    assert_eq!(
-        perform(&errand.order, &[&values[..], &[0.0]].concat()),
-        None
-    );
+    let task = work.task(&layer.whole(case.dims));
+    let values = task.values.concat();
+    assert!(perform(&task.order, &values).is_some());
+    assert_eq!(perform(&task.order, &values[1..]), None);
+    assert_eq!(perform(&task.order, &[&values[..], &[0.0]].concat()), None);
 }

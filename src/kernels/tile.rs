@@ -1,17 +1,18 @@
-//! The work of one task of a convolution: padding, sums, epilogue.
+//! The work of one piece of a convolution: padding, sums, epilogue.
 
 use std::{cell::Cell, mem::MaybeUninit, ops::Range};
 
 use super::{
-    conv::{ConvLayer, Plan, Prologue},
     epilogue::Epilogue,
     geometry::Kind,
+    layer::{ConvLayer, Prologue},
+    plan::Plan,
     resample::blur_rows,
     simd::{Job, Sweep, Tiled},
 };
 
 /// Some rows of some output channels at one depth.
-pub(super) struct Task<'a> {
+pub(super) struct Piece<'a> {
     pub depth: usize,
     /// First row of positions, counted within the share; there are `plan.band` of them, fewer at the end.
     pub row: usize,
@@ -20,17 +21,17 @@ pub(super) struct Task<'a> {
     pub outputs: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
-/// A task with all that it needs.
+/// A piece with all that it needs.
 pub(super) struct Tile<'a> {
     pub layer: &'a ConvLayer,
     pub plan: &'a Plan,
     pub input: &'a [f32],
     pub prologue: &'a Prologue<'a>,
     pub epilogue: &'a Epilogue<'a>,
-    pub task: Task<'a>,
+    pub piece: Piece<'a>,
 }
 
-/// Consecutive rows of positions, a tile's share of a task.
+/// Consecutive rows of positions, a tile's share of a piece.
 #[derive(Clone, Copy)]
 struct Rows {
     /// The first one.
@@ -51,7 +52,7 @@ impl Job for Tile<'_> {
     fn run<S: Tiled>(mut self, simd: S) {
         let (layer, plan) = (self.layer, self.plan);
         let [_, high, _] = layer.axes;
-        let (blocks, phases) = (self.task.blocks.clone(), layer.phases.len());
+        let (blocks, phases) = (self.piece.blocks.clone(), layer.phases.len());
         // Vectors may reach beyond the last channel's last position.
         let padded = layer.input * plan.stride + S::F32_LANES;
         let phase_sums = plan.group * layer.block * plan.sums;
@@ -73,12 +74,12 @@ impl Job for Tile<'_> {
             rest = others;
             first
         });
-        let last = (self.task.row + plan.band).min(plan.outputs[2].div_ceil(high.steps));
-        for first in (self.task.row..last).step_by(plan.rows) {
+        let last = (self.piece.row + plan.band).min(plan.outputs[2].div_ceil(high.steps));
+        for first in (self.piece.row..last).step_by(plan.rows) {
             let rows = Rows {
                 first,
                 count: plan.rows.min(last - first),
-                carried: if first == self.task.row {
+                carried: if first == self.piece.row {
                     0
                 } else {
                     2 * high.halo
@@ -113,7 +114,7 @@ impl Job for Tile<'_> {
 }
 
 impl Rows {
-    /// These rows of a task's output, which begins with row `first` and has `values` per row of positions.
+    /// These rows of a piece's output, which begins with row `first` and has `values` per row of positions.
     #[inline(always)]
     fn of<T>(self, output: &mut [T], first: usize, values: usize) -> &mut [T] {
         let rest = &mut output[(self.first - first) * values..];
@@ -137,7 +138,7 @@ impl Tile<'_> {
             for (index, part) in parts.take(plan.parts).enumerate() {
                 let (column_part, row_part) = (index % wide.parts, index / wide.parts % high.parts);
                 let slot = index / (wide.parts * high.parts);
-                let source = (self.task.depth * deep.split + slot).checked_sub(deep.lead);
+                let source = (self.piece.depth * deep.split + slot).checked_sub(deep.lead);
                 let source = source.filter(|&source| source < depth);
                 let lines = part.chunks_exact_mut(plan.pitch).enumerate();
                 for (line, target) in lines.skip(rows.carried) {
@@ -225,13 +226,13 @@ impl Tile<'_> {
         let (layer, plan) = (self.layer, self.plan);
         let [_, depth, _, width] = plan.outputs;
         let [deep, high, wide] = layer.axes;
-        let base = self.task.blocks.start * layer.block;
-        let depths = deep.steps.min(depth - self.task.depth * deep.steps);
+        let base = self.piece.blocks.start * layer.block;
+        let depths = deep.steps.min(depth - self.piece.depth * deep.steps);
         let (line, lines) = lines.split_at_mut(width);
         for (local, channel) in channels.enumerate() {
             for depth_phase in 0..depths {
-                let target = &mut self.task.outputs[(channel - base) * depths + depth_phase];
-                let target = rows.of(target, self.task.row, high.steps * width);
+                let target = &mut self.piece.outputs[(channel - base) * depths + depth_phase];
+                let target = rows.of(target, self.piece.row, high.steps * width);
                 for (row, target) in target.chunks_exact_mut(width).enumerate() {
                     let values = |row_phase: usize, column_phase: usize, row: usize| {
                         let phase =

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::codec::Dtype;
+use super::dtype::Dtype;
 use crate::config::ConfigError;
 
 /// A weights directory that cannot be read or written. Every message is one line and names the file and the tensor.
@@ -177,6 +177,10 @@ impl WeightsError {
             field: field.into(),
             problem: problem.into(),
         }
+    }
+
+    pub(crate) fn direction(index: usize, name: &str, problem: String) -> Self {
+        Self::manifest(format!("directions[{index}] {name:?}"), problem)
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

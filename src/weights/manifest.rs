@@ -6,10 +6,10 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::codec::{Dtype, Tensor, channels, decode};
+use super::codec::{Tensor, decode};
+use super::dtype::{Dtype, channels};
 use super::error::WeightsError;
-use super::layout::expected_tensors;
-use crate::{config::ModelConfig, face::PasteMode, motion::POINTS};
+use crate::config::ModelConfig;
 
 /// Version of the format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -19,6 +19,9 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// Largest shard.
 pub const MAX_SHARD_BYTES: usize = 16 << 20;
+
+/// Group of the directions that were found without a name.
+pub const EXPLORE: &str = "Explore";
 
 const MAX_SHARDS: usize = 1024;
 const MAX_TENSORS: usize = 16 * 1024;
@@ -42,8 +45,7 @@ pub struct Manifest {
     pub shards: Vec<ShardEntry>,
     /// Edits that the model offers.
     pub directions: Vec<Direction>,
-    /// Tensor `[68, 2]`: the face on which motions and changes of directions are laid out, as its points in sides of the
-    /// picture (see [`crate::motion`]).
+    /// Tensor: the landmarks of the face on which what directions bring is laid out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face_shape: Option<String>,
     /// Where the weights come from.
@@ -97,12 +99,13 @@ pub struct Direction {
     /// How the edit is computed.
     #[serde(flatten)]
     pub kind: DirectionKind,
-    /// Tensor `[68, 2]`: how far strength 1 moves the points of a face, in sides of the picture. Nothing moves without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub motion: Option<String>,
-    /// Tensor `[channels, inject_size, inject_size]` on the face of [`Manifest::face_shape`]: what strength 1 adds to
-    /// the features at the injection layer; or, where the model has a feature editor, the plan with as many channels
-    /// as that takes, from which it draws what is added.
+    /// Whether the slider is folded away until its group is opened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub folded: bool,
+    /// Tensor: how far strength 1 moves the landmarks of a face. Nothing moves without it.
+    #[serde(rename = "motion", default, skip_serializing_if = "Option::is_none")]
+    pub landmark_shifts: Option<String>,
+    /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::face_shape`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// Tells how much of the edit a face shows already. Without it, strengths count from where the face is.
@@ -114,13 +117,22 @@ pub struct Direction {
     pub styles: [usize; 2],
 }
 
-/// Measures how much of the upper end of a slider a face shows already: by the distance of two of its points, in
+impl Direction {
+    /// As this version reads it: the first one folded sliders by the name of their group.
+    fn upgraded(mut self) -> Self {
+        self.folded |= self.group == EXPLORE;
+        self
+    }
+}
+
+/// Measures how much of the upper end of a slider a face shows already: by the distance of two of its landmarks, in
 /// distances between the middles of its eyes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shown {
-    /// Two different points of the iBUG scheme, each below 68.
-    pub points: [usize; 2],
+    /// Two different landmarks.
+    #[serde(rename = "points")]
+    pub landmarks: [usize; 2],
     /// Distances at which a face shows nothing and all of it, the smaller first; linear between and constant beyond.
     pub range: [f32; 2],
 }
@@ -185,8 +197,7 @@ struct Version {
 
 impl Manifest {
     /// Reads a manifest and checks everything that can be checked without the shards: the format version, the model
-    /// configuration, the tables, that exactly the tensors of that configuration and of the directions are there, and
-    /// the directions.
+    /// configuration, the tables and the directions. What networks and faces ask of it is theirs to check.
     ///
     /// # Errors
     /// Names the field or the tensor.
@@ -230,7 +241,11 @@ impl Manifest {
             config,
             tensors: raw.tensors,
             shards: raw.shards,
-            directions: raw.directions,
+            directions: raw
+                .directions
+                .into_iter()
+                .map(Direction::upgraded)
+                .collect(),
             face_shape: raw.face_shape,
             provenance: raw.provenance,
             licence: raw.licence,
@@ -253,14 +268,6 @@ impl Manifest {
         Ok(json)
     }
 
-    /// How edits of this model are best put into a photo: as a difference where it is known how they move a face.
-    pub fn paste_mode(&self) -> PasteMode {
-        match self.face_shape {
-            Some(_) => PasteMode::Difference,
-            None => PasteMode::Face,
-        }
-    }
-
     /// Tensors that the directions use, by name.
     pub fn direction_tensors(&self) -> HashSet<String> {
         self.directions
@@ -272,7 +279,7 @@ impl Manifest {
                         .map(|part| format!("{basis}.{part}"))
                         .to_vec(),
                 };
-                names.extend(direction.motion.clone());
+                names.extend(direction.landmark_shifts.clone());
                 names.extend(direction.change.clone());
                 names
             })
@@ -361,9 +368,8 @@ impl Manifest {
         self.config.validate()?;
         self.check_texts()?;
         self.check_shards()?;
-        let tensors = self.check_tensors()?;
-        self.check_directions(&tensors)?;
-        self.check_layout(&tensors)
+        let tensors = self.check_table()?;
+        self.check_directions(&tensors)
     }
 
     fn check_texts(&self) -> Result<(), WeightsError> {
@@ -428,7 +434,7 @@ impl Manifest {
     }
 
     /// Checks the tensor table against the shard table; returns the shapes by name.
-    fn check_tensors(&self) -> Result<HashMap<&str, &[usize]>, WeightsError> {
+    fn check_table(&self) -> Result<HashMap<&str, &[usize]>, WeightsError> {
         if self.tensors.len() > MAX_TENSORS {
             return Err(WeightsError::manifest(
                 "tensors",
@@ -487,23 +493,10 @@ impl Manifest {
                 format!("more than {MAX_DIRECTIONS}"),
             ));
         }
-        if let Some(name) = &self.face_shape {
-            let error = |problem: String| WeightsError::manifest("face_shape", problem);
-            let shape = tensors.get(name.as_str()).copied();
-            let shape =
-                shape.ok_or_else(|| error(format!("{name:?} is not in the tensor table")))?;
-            if shape != [POINTS, 2] {
-                return Err(error(format!(
-                    "tensor {name:?} has shape {shape:?} instead of [{POINTS}, 2]"
-                )));
-            }
-        }
         let (width, styles) = (self.config.style_dim, self.config.styles());
         let mut names = HashSet::new();
         for (index, direction) in self.directions.iter().enumerate() {
-            let error = |problem: String| {
-                WeightsError::manifest(format!("directions[{index}] {:?}", direction.name), problem)
-            };
+            let error = |problem| WeightsError::direction(index, &direction.name, problem);
             if !is_plain_name(&direction.name) {
                 return Err(error(
                     "names consist of letters, digits, dot, dash and underscore".to_owned(),
@@ -530,39 +523,6 @@ impl Manifest {
                     .copied()
                     .ok_or_else(|| error(format!("its tensor {name:?} is not in the tensor table")))
             };
-            if let Some(Shown { points, range }) = direction.shown {
-                let [a, b] = points;
-                if a == b || a.max(b) >= POINTS {
-                    return Err(error(format!(
-                        "shown.points [{a}, {b}] must be two different ones below {POINTS}"
-                    )));
-                }
-                let [low, high] = range;
-                if !(low.is_finite() && high.is_finite() && low < high) {
-                    return Err(error(format!(
-                        "shown.range [{low}, {high}] must be finite, the smaller first"
-                    )));
-                }
-            }
-            let side = self.config.inject_size;
-            let channels = self.config.change_channels();
-            for (name, expected) in [
-                (&direction.motion, vec![POINTS, 2]),
-                (&direction.change, vec![channels, side, side]),
-            ] {
-                let Some(name) = name else { continue };
-                let shape = shape_of(name)?;
-                if shape != expected {
-                    return Err(error(format!(
-                        "tensor {name:?} has shape {shape:?} instead of {expected:?}"
-                    )));
-                }
-                if self.face_shape.is_none() {
-                    return Err(error(format!(
-                        "{name:?} needs the manifest's \"face_shape\""
-                    )));
-                }
-            }
             match &direction.kind {
                 DirectionKind::Linear { tensor } => {
                     let shape = shape_of(tensor)?;
@@ -598,24 +558,36 @@ impl Manifest {
         Ok(())
     }
 
-    /// Checks that the table holds the tensors of the configured networks, those of the directions, and no others.
-    fn check_layout(&self, tensors: &HashMap<&str, &[usize]>) -> Result<(), WeightsError> {
+    /// Shapes of the tensor table by name.
+    pub fn shapes(&self) -> HashMap<&str, &[usize]> {
+        self.tensors
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()))
+            .collect()
+    }
+
+    /// Checks that the tensor table holds these tensors, those of the directions, and no others.
+    ///
+    /// # Errors
+    /// [`WeightsError::Shape`] or [`WeightsError::Layout`] name the tensors.
+    pub fn check_tensors(&self, expected: &[(String, Vec<usize>)]) -> Result<(), WeightsError> {
+        let tensors = self.shapes();
         let mut known = self.direction_tensors();
         let mut missing = Vec::new();
-        for (name, shape) in expected_tensors(&self.config) {
+        for (name, shape) in expected {
             match tensors.get(name.as_str()) {
                 None => missing.push(name.clone()),
                 Some(found) if *found != shape => {
                     return Err(WeightsError::Shape {
                         file: MANIFEST_FILE.to_owned(),
-                        tensor: name,
-                        expected: shape,
+                        tensor: name.clone(),
+                        expected: shape.clone(),
                         found: found.to_vec(),
                     });
                 }
                 Some(_) => {}
             }
-            known.insert(name);
+            known.insert(name.clone());
         }
         let unused: Vec<_> = self
             .tensors

@@ -8,22 +8,20 @@
 
 mod codec;
 mod dir;
+mod dtype;
 mod error;
-mod layout;
 mod manifest;
 mod packer;
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;
 
-pub use codec::{Dtype, Tensor};
+pub use codec::Tensor;
 pub use dir::{StagedDir, WeightsDir};
+pub use dtype::Dtype;
 pub use error::WeightsError;
 pub(crate) use error::list;
-pub use layout::{conv_modulations, expected_tensors};
 pub use manifest::{
-    Direction, DirectionKind, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest,
-    Sample, ShardEntry, ShardTensors, Shown, TensorEntry,
+    Direction, DirectionKind, EXPLORE, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES,
+    Manifest, Sample, ShardEntry, ShardTensors, Shown, TensorEntry,
 };
 pub use packer::{Packed, ShardPacker, WeightsFile};

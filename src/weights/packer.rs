@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
-use super::codec::{Dtype, Encoded, Tensor, encode};
+use super::codec::{Encoded, Tensor, encode};
+use super::dtype::Dtype;
 use super::error::WeightsError;
 use super::manifest::{MAX_SHARD_BYTES, ShardEntry, TensorEntry, hex, is_plain_name};
 

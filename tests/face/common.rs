@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbaImage;
-use sdic::face::{FaceFinder, Picture, Point, Quad};
+use sdic::{
+    face::FaceFinder,
+    pixels::{Picture, Point, Quad},
+};
 
 /// A reproducible sequence of numbers in 0..1 (a linear congruential generator).
 pub struct Random(pub u64);

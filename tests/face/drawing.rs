@@ -1,7 +1,7 @@
 //! Drawn faces: pictures given by a formula, so that they can be rendered in any place, at any size and tilt, with every
 //! landmark known.
 
-use sdic::face::{Landmarks, Picture, Point, Quad};
+use sdic::pixels::{Picture, Point, Quad, QuadPoints};
 
 use crate::common::{Random, render};
 
@@ -52,9 +52,9 @@ impl Look {
     }
 
     /// Eye centres and mouth corners in the frame.
-    pub fn landmarks(&self) -> Landmarks {
+    pub fn quad_points(&self) -> QuadPoints {
         let [x, y] = EYES;
-        Landmarks {
+        QuadPoints {
             left_eye: [x - self.eyes, y],
             right_eye: [x + self.eyes, y],
             left_mouth: [x - self.smile, y + self.mouth],
@@ -203,9 +203,9 @@ fn ellipse([x, y]: Point, [a, b]: [f32; 2], soft: f32) -> f32 {
     smooth(soft, (1.0 - radius) * a.min(b) + soft / 2.0)
 }
 
-/// Positions of the frame's landmarks in a picture where the frame lies at `frame`.
-pub fn placed(landmarks: &Landmarks, frame: &Quad) -> Landmarks {
-    Landmarks {
+/// Positions of the points of the frame in a picture where the frame lies at `frame`.
+pub fn placed(landmarks: &QuadPoints, frame: &Quad) -> QuadPoints {
+    QuadPoints {
         left_eye: frame.at(landmarks.left_eye),
         right_eye: frame.at(landmarks.right_eye),
         left_mouth: frame.at(landmarks.left_mouth),

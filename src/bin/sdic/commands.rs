@@ -8,15 +8,16 @@ use std::{
 };
 
 use burn::tensor::{Device, Distribution, Tensor};
-use image::RgbImage;
 use rayon::prelude::*;
 use sdic::{
-    engine::{Edited, Engine, EngineLoader},
-    face::{self, Face, FaceError, FaceFinder, PasteMode, Quad, Rendered},
+    editing::{
+        EditRun, Edited, Engine, EngineError, EngineLoader, InvertedFace, Stage, check_manifest,
+        paste_mode,
+    },
+    face::{self, Face, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
-    motion::{self, FacePoints},
-    picture,
-    pipeline::{Inversion, Stage},
+    networks::device,
+    pixels::{self, Picture, Quad, QuadError},
     weights::WeightsDir,
 };
 
@@ -60,23 +61,22 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn write_picture(path: &Path, picture: &RgbImage) -> Result<(), Failure> {
-    write_file(path, &picture::encode_png(picture)?)
+fn write_picture(path: &Path, picture: &Picture) -> Result<(), Failure> {
+    write_file(path, &pixels::encode_png(picture)?)
 }
 
 /// Decodes a photo; an error names the file.
-pub fn read_picture(path: &Path) -> Result<RgbImage, Failure> {
-    picture::decode(&read_file(path)?)
-        .map_err(|error| format!("{}: {error}", path.display()).into())
+pub fn read_picture(path: &Path) -> Result<Picture<'static>, Failure> {
+    pixels::decode(&read_file(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Opens the device that was asked for.
 pub fn open_device(backend: Backend) -> Result<Device, Failure> {
     match backend {
-        Backend::Cpu => Ok(sdic::device::cpu()),
+        Backend::Cpu => Ok(device::cpu()),
         #[cfg(feature = "wgpu")]
         Backend::Wgpu => {
-            let gpu = pollster::block_on(sdic::device::gpu::open())?;
+            let gpu = pollster::block_on(device::gpu::open())?;
             eprintln!("running on {}", gpu.adapter);
             Ok(gpu.device)
         }
@@ -102,29 +102,39 @@ pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
 }
 
 /// Inverts with a line per stage on stderr.
-pub fn invert_with_progress(engine: &Engine, face: &RgbImage) -> Inversion {
+pub fn invert_with_progress(
+    engine: &Engine,
+    face: &Picture,
+    landmarks: Option<Landmarks>,
+) -> Result<InvertedFace, EngineError> {
     let started = Instant::now();
-    engine.sdic().invert(engine.face_tensor(face), |stage| {
-        let step = stage as usize + 1;
-        eprintln!(
-            "[{:5.1} s] {step}/{} {}",
-            started.elapsed().as_secs_f32(),
-            Stage::ALL.len(),
-            stage.name()
-        );
+    let report = async |stage: Stage| {
+        let (step, seconds) = (stage as usize + 1, started.elapsed().as_secs_f32());
+        let (steps, name) = (Stage::ALL.len(), stage.name());
+        eprintln!("[{seconds:5.1} s] {step}/{steps} {name}");
+        Ok(())
+    };
+    pollster::block_on(engine.invert(face, landmarks, report))
+}
+
+/// Runs an edit to its end.
+fn finish(engine: &Engine, edit: EditRun) -> Result<Edited<Picture<'static>>, EngineError> {
+    pollster::block_on(async {
+        let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
+        engine.render_edited(edited).await
     })
 }
 
 /// A photo and the face in it to work on.
 struct Subject {
-    photo: face::Picture<'static>,
+    photo: Picture<'static>,
     /// `None` if the whole photo is an aligned face.
     face: Option<Face>,
 }
 
 impl Subject {
     fn open(job: &Job) -> Result<Self, Failure> {
-        let photo = rgba(&read_picture(&job.photo)?)?;
+        let photo = read_picture(&job.photo)?;
         if job.aligned {
             return Ok(Self { photo, face: None });
         }
@@ -146,55 +156,44 @@ impl Subject {
     }
 
     /// The aligned face for an encoder of `side` pixels.
-    fn aligned(&self, side: usize) -> Result<RgbImage, Failure> {
+    fn aligned(&self, side: usize) -> Result<Picture<'static>, Failure> {
         match &self.face {
-            Some(face) => rgb(&face::align(&self.photo, &face.quad, side)?),
-            None => rgb(&self.photo),
+            Some(face) => Ok(face::align(&self.photo, &face.quad, side)?),
+            None => Ok(self.photo.clone()),
         }
     }
 
-    /// The points of the face, where it was found.
-    fn points(&self) -> Result<Option<FacePoints>, Failure> {
-        let points = |face: &Face| face::face_points(&face.points, &face.quad);
-        Ok(self.face.as_ref().map(points).transpose()?)
+    /// The landmarks of the face, where it was found.
+    fn landmarks(&self) -> Result<Option<Landmarks>, Failure> {
+        let landmarks = |face: &Face| face::landmarks_of(&face.mesh, &face.quad);
+        Ok(self.face.as_ref().map(landmarks).transpose()?)
     }
 
     /// The finished picture: the photo with the face in it, or the face alone if the photo was one.
-    fn finish(&self, edited: &Edited<RgbImage>, mode: PasteMode) -> Result<RgbImage, Failure> {
-        let (quad, points) = match (&self.face, mode) {
-            (Some(face), _) => (face.quad, Some(face.points.as_slice())),
+    fn finish(
+        &self,
+        edited: &Edited<Picture<'static>>,
+        mode: PasteMode,
+    ) -> Result<Picture<'static>, Failure> {
+        let (quad, mesh) = match (&self.face, mode) {
+            (Some(face), _) => (face.quad, Some(face.mesh.as_slice())),
             (None, PasteMode::Face) => return Ok(edited.picture.clone()),
             (None, PasteMode::Difference) => {
                 let half = self.photo.width() as f32 / 2.0;
                 let quad = Quad::new([half, half], [half, 0.0]);
-                (quad.ok_or(FaceError::Landmarks)?, None)
+                (quad.ok_or(QuadError)?, None)
             }
         };
         let rendered = Rendered {
-            edited: &rgba(&edited.picture)?,
-            unedited: &rgba(&edited.unedited)?,
+            edited: &edited.picture,
+            unedited: &edited.unedited,
             motion: edited.motion.as_ref(),
         };
-        let finished = face::paste_back(&self.photo, &quad, points, rendered, mode)?;
-        rgb(&finished)
+        Ok(face::paste_back(&self.photo, &quad, mesh, rendered, mode)?)
     }
 }
 
-fn rgba(picture: &RgbImage) -> Result<face::Picture<'static>, Failure> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Ok(face::Picture::new(
-        width,
-        height,
-        picture::to_rgba(picture),
-    )?)
-}
-
-fn rgb(picture: &face::Picture) -> Result<RgbImage, Failure> {
-    let (width, height) = (picture.width() as u32, picture.height() as u32);
-    Ok(picture::from_rgba(picture.rgba(), width, height)?)
-}
-
-fn find_faces(photo: &face::Picture, path: &Path) -> Result<Vec<Face>, Failure> {
+fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
     let faces = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?.detect(photo);
     if faces.is_empty() {
         return Err(format!(
@@ -246,12 +245,12 @@ pub fn import(import: &Import) -> Result<(), Failure> {
 
 /// `sdic align`.
 pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
-    let picture = rgba(&read_picture(photo)?)?;
+    let picture = read_picture(photo)?;
     let faces = find_faces(&picture, photo)?;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     for (index, face) in faces.iter().enumerate() {
         let aligned = face::align(&picture, &face.quad, size)?;
-        write_picture(&out.join(format!("{}.png", index + 1)), &rgb(&aligned)?)?;
+        write_picture(&out.join(format!("{}.png", index + 1)), &aligned)?;
     }
     write_file(&out.join("faces.json"), &serde_json::to_vec_pretty(&faces)?)?;
     println!("{} faces", faces.len());
@@ -264,18 +263,16 @@ pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
     let finder = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?;
     let row = |path: &PathBuf| -> Result<String, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let picture = read_picture(path)
-            .and_then(|picture| rgba(&picture))
-            .map_err(|error| error.to_string())?;
-        let (points, presence) = finder
-            .points_of_aligned(&picture)
+        let picture = read_picture(path).map_err(|error| error.to_string())?;
+        let (landmarks, presence) = finder
+            .landmarks_of_aligned(&picture)
             .map_err(|error| format!("{}: {error}", path.display()))?;
-        let numbers = points.iter().flatten().chain([&presence]);
+        let numbers = landmarks.iter().flatten().chain([&presence]);
         let numbers: String = numbers.map(|value| format!(",{value:.5}")).collect();
         Ok(format!("{}{numbers}\n", csv_field(&name)))
     };
     let rows: Vec<String> = paths.par_iter().map(row).collect::<Result<_, _>>()?;
-    let columns: String = (0..motion::POINTS).map(|i| format!(",x{i},y{i}")).collect();
+    let columns: String = (0..LANDMARKS).map(|i| format!(",x{i},y{i}")).collect();
     let table = format!("file{columns},presence\n{}", rows.concat());
     write_file(out, table.as_bytes())?;
     println!("{} faces", rows.len());
@@ -317,6 +314,7 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
     let dir =
         WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
     let manifest = dir.manifest();
+    check_manifest(manifest)?;
     let config = &manifest.config;
     let [height, width] = config.output_size();
     let bytes: u64 = manifest.shards.iter().map(|shard| shard.bytes).sum();
@@ -367,7 +365,7 @@ pub fn invert(
     let subject = Subject::open(job)?;
     let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
-    let inversion = invert_with_progress(&engine, &face);
+    let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
     let reconstruction = render(inversion.reconstruction)?;
     if let Some(path) = initial {
@@ -393,23 +391,18 @@ pub fn edit(
     let subject = Subject::open(job)?;
     let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
-    let points = subject.points()?;
-    let inversion = invert_with_progress(&engine, &face);
-    let edited = pollster::block_on(async {
-        let codes = engine.codes(&inversion).await?;
-        let strengths = strengths
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value));
-        let edit = engine.edit(&inversion, &codes, points.as_ref(), strengths, None);
-        edit.await
-    })?;
-    let mode = paste.unwrap_or(engine.manifest().paste_mode());
+    let face = invert_with_progress(&engine, &face, subject.landmarks()?)?;
+    let strengths = strengths
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value));
+    let edited = finish(&engine, engine.edit(&face, strengths, None)?)?;
+    let mode = paste.unwrap_or(paste_mode(engine.manifest()));
     write_picture(&job.out, &subject.finish(&edited, mode)?)
 }
 
 /// `sdic sample`.
 pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<(), Failure> {
-    let device = sdic::device::cpu();
+    let device = device::cpu();
     let engine = open_engine(weights, &device)?;
     device.seed(seed);
     let shape = [1, engine.config().style_dim];

@@ -11,10 +11,8 @@ use clap::Args;
 use half::f16;
 use safetensors::{Dtype, SafeTensors, View};
 use sdic::{
-    directions::ganspace_shift,
-    engine::{Engine, read},
-    layers::resize_bilinear,
-    pipeline::Inversion,
+    editing::{Engine, Inversion, InvertedFace, ganspace_offset},
+    networks::read,
 };
 
 use crate::{
@@ -180,10 +178,9 @@ impl TensorFile {
 /// An edit by the reference's formula: the residual is relative to G(w), not to G(w').
 fn reference_edit(engine: &Engine, inversion: &Inversion, codes: Vec<f32>) -> Tensor<4> {
     let codes = engine.codes_tensor(codes);
-    let residual = inversion.reference_residual.clone();
-    engine
-        .sdic()
-        .edit(&codes, residual, engine.config().image_size)
+    let injection = inversion.residual.clone().into();
+    let size = engine.config().image_size;
+    engine.sdic().pass(codes, injection, size).finish()
 }
 
 /// `sdic trace`.
@@ -191,10 +188,15 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
     let picture = read_picture(&trace.aligned)?;
     let engine = open_engine(&trace.weights, &open_device(trace.backend)?)?;
     let side = engine.config().encoder.input_size;
-    let inversion = invert_with_progress(&engine, &picture);
+    let face = invert_with_progress(&engine, &picture, None)?;
+    let InvertedFace {
+        inversion,
+        compensated_codes: codes,
+        ..
+    } = face;
     let mut recorder = Recorder::default();
-    recorder.record("codes", inversion.initial_codes.clone(), Dtype::F32)?;
-    let seen = resize_bilinear(inversion.initial.clone().clamp(-1.0, 1.0), [side; 2], false);
+    recorder.record("codes", inversion.codes.clone(), Dtype::F32)?;
+    let seen = engine.sdic().seen(inversion.initial.clone());
     recorder.record(&format!("initial.{side}"), seen, Dtype::F32)?;
     recorder.record(
         "initial.crop",
@@ -202,17 +204,16 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         Dtype::F32,
     )?;
     recorder.record("discrepancy", inversion.discrepancy.clone(), Dtype::F32)?;
-    recorder.record("wp", inversion.codes.clone(), Dtype::F32)?;
-    let [_, channels, _, _] = inversion.reference_residual.dims();
+    recorder.record("wp", inversion.compensated_codes.clone(), Dtype::F32)?;
+    let [_, channels, _, _] = inversion.residual.dims();
     let some: Vec<_> = (0..channels)
         .step_by(CHANNEL_STEP)
-        .map(|channel| inversion.reference_residual.clone().narrow(1, channel, 1))
+        .map(|channel| inversion.residual.clone().narrow(1, channel, 1))
         .collect();
     let name = format!("residual.{}ch", some.len());
     recorder.record(&name, Tensor::cat(some, 1), Dtype::F32)?;
     recorder.record_image("inversion", inversion.reconstruction.clone(), side)?;
 
-    let codes = pollster::block_on(engine.codes(&inversion))?;
     let style_dim = engine.config().style_dim;
     if let Some(path) = &trace.direction {
         let direction = TensorFile::open(path)?.values("direction")?;
@@ -225,11 +226,11 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
             )
             .into());
         }
-        let shifts = direction.iter().cycle();
+        let offsets = direction.iter().cycle();
         let edited = codes
             .iter()
-            .zip(shifts)
-            .map(|(code, shift)| code + trace.direction_strength * shift);
+            .zip(offsets)
+            .map(|(code, offset)| code + trace.direction_strength * offset);
         let image = reference_edit(&engine, &inversion, edited.collect());
         recorder.record_image("interfacegan", image, side)?;
     }
@@ -251,7 +252,7 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         };
         let mut edited = codes.clone();
         let (styles, strength) = (trace.styles.clone(), trace.ganspace_strength);
-        ganspace_shift(&mut edited, axis, &mean, deviation, styles, strength);
+        ganspace_offset(&mut edited, axis, &mean, deviation, styles, strength);
         let image = reference_edit(&engine, &inversion, edited);
         recorder.record_image("ganspace", image, side)?;
     }

@@ -1,0 +1,639 @@
+//! The sliders of a model: what they add to W+ codes.
+//!
+//! A slider adds `strength * vector` to a range of styles: InterFaceGAN directions (Shen et al., CVPR 2020)
+//! and SeFa ones (Shen and Zhou, CVPR 2021) bring the vector itself; a GANSpace component (Härkönen et al.,
+//! NeurIPS 2020) brings a principal axis times its standard deviation, so that the strength counts standard
+//! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
+//! coordinate *to* the strength; [`ganspace_offset`] computes that.
+//!
+//! A direction may bring two things besides: a motion, by which the landmarks of the face go along with the edit, and a
+//! change of the features at the injection layer, laid out on a face of average shape and carried from there to any
+//! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice.
+
+use std::{collections::HashMap, ops::Range};
+
+use crate::{
+    face::{LANDMARKS, LEFT_EYE, Landmarks, PasteMode, RIGHT_EYE},
+    networks::tensor_shapes,
+    pixels::Point,
+    weights::{Direction, DirectionKind, Manifest, Shown, Tensor, WeightsError},
+};
+
+use super::error::EditError;
+
+/// Checks what a manifest says of networks and faces: that the tensor table holds exactly the tensors of the
+/// configured networks and of the directions, and that those of motions and changes have the shapes that they need.
+///
+/// # Errors
+/// [`WeightsError`] names the tensor or the field.
+pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
+    let shapes = manifest.shapes();
+    let check_shape = |name: &str, expected: &[usize]| {
+        let found = shapes.get(name).copied();
+        let found = found.ok_or_else(|| format!("{name:?} is not in the tensor table"))?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(format!(
+            "tensor {name:?} has shape {found:?} instead of {expected:?}"
+        ))
+    };
+    let face_shape = manifest.face_shape.as_deref();
+    if let Some(name) = face_shape {
+        check_shape(name, &[LANDMARKS, 2])
+            .map_err(|problem| WeightsError::manifest("face_shape", problem))?;
+    }
+    let config = &manifest.config;
+    let (side, channels) = (config.inject_size, config.change_channels());
+    for (index, direction) in manifest.directions.iter().enumerate() {
+        let error = |problem| WeightsError::direction(index, &direction.name, problem);
+        (direction.shown.as_ref())
+            .map_or(Ok(()), check_shown)
+            .map_err(error)?;
+        for (name, shape) in [
+            (&direction.landmark_shifts, &[LANDMARKS, 2][..]),
+            (&direction.change, &[channels, side, side]),
+        ] {
+            let Some(name) = name else { continue };
+            check_shape(name, shape).map_err(error)?;
+            if face_shape.is_none() {
+                return Err(error(format!(
+                    "{name:?} needs the manifest's \"face_shape\""
+                )));
+            }
+        }
+    }
+    manifest.check_tensors(&tensor_shapes(config))
+}
+
+fn check_shown(shown: &Shown) -> Result<(), String> {
+    let ([a, b], [low, high]) = (shown.landmarks, shown.range);
+    if a == b || a.max(b) >= LANDMARKS {
+        let rule = format!("must be two different ones below {LANDMARKS}");
+        return Err(format!("shown.points [{a}, {b}] {rule}"));
+    }
+    if !(low.is_finite() && high.is_finite() && low < high) {
+        let rule = "must be finite, the smaller first";
+        return Err(format!("shown.range [{low}, {high}] {rule}"));
+    }
+    Ok(())
+}
+
+/// How edits of a model are best put into a photo: as a difference where it is known how they move a face.
+pub fn paste_mode(manifest: &Manifest) -> PasteMode {
+    match manifest.face_shape {
+        Some(_) => PasteMode::Difference,
+        None => PasteMode::Face,
+    }
+}
+
+/// One slider: what strength 1 adds to some styles.
+#[derive(Clone, Debug)]
+struct Slider {
+    styles: Range<usize>,
+    /// One vector for all styles, or one per style of the model: rows of `style_dim` values.
+    rows: Vec<f32>,
+    /// `[68, 2]`, see [`Direction::landmark_shifts`].
+    landmark_shifts: Option<Vec<f32>>,
+    /// `[channels, inject_size, inject_size]`, see [`Direction::change`].
+    change: Option<Vec<f32>>,
+    /// See [`Direction::shown`].
+    shown: Option<Shown>,
+    /// Upper end of the strengths offered.
+    most: f32,
+}
+
+/// All edits of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Directions {
+    names: Vec<String>,
+    sliders: HashMap<String, Slider>,
+    style_dim: usize,
+    face_shape: Option<Landmarks>,
+}
+
+impl Directions {
+    /// Reads the directions that `manifest` lists from the tensors it names.
+    ///
+    /// # Errors
+    /// [`EditError::Tensor`] if one is missing or too short.
+    pub fn new(manifest: &Manifest, tensors: &HashMap<String, Tensor>) -> Result<Self, EditError> {
+        let mut directions = Self {
+            style_dim: manifest.config.style_dim,
+            face_shape: values_of(manifest.face_shape.as_ref(), tensors)?
+                .as_deref()
+                .map(landmarks),
+            ..Self::default()
+        };
+        for direction in &manifest.directions {
+            directions.insert(direction, tensors)?;
+        }
+        Ok(directions)
+    }
+
+    /// Adds a direction whose tensors are in `tensors`, or replaces the one of its name.
+    ///
+    /// # Errors
+    /// [`EditError::Tensor`] if one is missing or too short.
+    pub fn insert(
+        &mut self,
+        direction: &Direction,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<(), EditError> {
+        let rows = slider_rows(direction, tensors, self.style_dim)?;
+        let [first, end] = direction.styles;
+        let slider = Slider {
+            styles: first..end,
+            rows,
+            landmark_shifts: values_of(direction.landmark_shifts.as_ref(), tensors)?,
+            change: values_of(direction.change.as_ref(), tensors)?,
+            shown: direction.shown,
+            most: direction.range[1],
+        };
+        let name = direction.name.clone();
+        if self.sliders.insert(name.clone(), slider).is_none() {
+            self.names.push(name);
+        }
+        Ok(())
+    }
+
+    /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
+    /// styles. `None` for a name that there is not.
+    pub fn length(&self, name: &str) -> Option<f32> {
+        let Slider { rows, .. } = self.sliders.get(name)?;
+        let squares: f32 = rows.iter().map(|value| value * value).sum();
+        Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
+    }
+
+    /// The strengths that take a face with the given landmarks where the given ones would take a face that shows nothing
+    /// of the edits yet: strengths of the same name added up, and from those above 0 what the face shows already
+    /// taken away, as far as 0. Without landmarks, and for edits that do not tell, strengths stay as they are.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn effective<'a>(
+        &self,
+        strengths: impl IntoIterator<Item = (&'a str, f32)>,
+        landmarks: Option<&Landmarks>,
+    ) -> Result<Vec<(&'a str, f32)>, EditError> {
+        let mut effective: Vec<(&str, f32)> = Vec::new();
+        for (name, strength) in strengths {
+            self.slider(name, strength)?;
+            match effective.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += strength,
+                None => effective.push((name, strength)),
+            }
+        }
+        for (name, strength) in &mut effective {
+            let Slider { shown, most, .. } = self.slider(name, *strength)?;
+            if let (Some(shown), Some(landmarks)) = (shown, landmarks) {
+                *strength = beyond_shown(*strength, shown_share(shown, landmarks), *most);
+            }
+        }
+        Ok(effective)
+    }
+
+    /// `codes`, rows of `style_dim` values, with what the given edits add to them.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn edited_codes(
+        &self,
+        codes: &[f32],
+        strengths: &[(&str, f32)],
+    ) -> Result<Vec<f32>, EditError> {
+        let mut codes = codes.to_vec();
+        for &(name, strength) in strengths {
+            add_rows(
+                &mut codes,
+                self.slider(name, strength)?,
+                strength,
+                self.style_dim,
+            );
+        }
+        Ok(codes)
+    }
+
+    /// The face on which changes are laid out, if this model has any.
+    pub fn face_shape(&self) -> Option<&Landmarks> {
+        self.face_shape.as_ref()
+    }
+
+    /// How far the given edits move the landmarks of a face together. `None` if nothing moves.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn landmark_shifts(
+        &self,
+        strengths: &[(&str, f32)],
+    ) -> Result<Option<Landmarks>, EditError> {
+        let total = self.total(strengths, |slider| slider.landmark_shifts.as_deref())?;
+        Ok(total.as_deref().map(landmarks))
+    }
+
+    /// What the given edits add together to the features of the face of [`Self::face_shape`],
+    /// `[channels, inject_size, inject_size]`. `None` for nothing.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn change(&self, strengths: &[(&str, f32)]) -> Result<Option<Vec<f32>>, EditError> {
+        self.total(strengths, |slider| slider.change.as_deref())
+    }
+
+    /// The sum of what the sliders bring of one kind, by strength.
+    fn total(
+        &self,
+        strengths: &[(&str, f32)],
+        part: impl Fn(&Slider) -> Option<&[f32]>,
+    ) -> Result<Option<Vec<f32>>, EditError> {
+        let mut total: Option<Vec<f32>> = None;
+        for &(name, strength) in strengths {
+            let slider = self.slider(name, strength)?;
+            let Some(part) = part(slider).filter(|_| strength != 0.0) else {
+                continue;
+            };
+            let total = total.get_or_insert_with(|| vec![0.0; part.len()]);
+            for (sum, value) in total.iter_mut().zip(part) {
+                *sum += strength * value;
+            }
+        }
+        Ok(total)
+    }
+
+    fn slider(&self, name: &str, strength: f32) -> Result<&Slider, EditError> {
+        let slider = self.sliders.get(name).ok_or_else(|| EditError::Unknown {
+            name: name.to_owned(),
+            known: self.names.join(", "),
+        })?;
+        if !strength.is_finite() {
+            return Err(EditError::Strength(name.to_owned()));
+        }
+        Ok(slider)
+    }
+}
+
+/// How much of an edit a face shows, 0..=1; 0 where its landmarks do not tell.
+fn shown_share(shown: &Shown, landmarks: &Landmarks) -> f32 {
+    let distance = |[ax, ay]: Point, [bx, by]: Point| (ax - bx).hypot(ay - by);
+    let middle = |eye: Range<usize>| {
+        let count = eye.len() as f32;
+        [0, 1].map(|axis| landmarks[eye.clone()].iter().map(|p| p[axis]).sum::<f32>() / count)
+    };
+    let ([a, b], [low, high]) = (shown.landmarks, shown.range);
+    let between_eyes = distance(middle(LEFT_EYE), middle(RIGHT_EYE));
+    let distance = distance(landmarks[a], landmarks[b]) / between_eyes;
+    let share = ((distance - low) / (high - low)).clamp(0.0, 1.0);
+    if share.is_finite() { share } else { 0.0 }
+}
+
+/// A strength for a face that shows `share` of the strength `most` already.
+fn beyond_shown(strength: f32, share: f32, most: f32) -> f32 {
+    if strength > 0.0 {
+        (strength - share * most).max(0.0)
+    } else {
+        strength
+    }
+}
+
+/// The values of a tensor that a manifest names.
+fn values_of(
+    name: Option<&String>,
+    tensors: &HashMap<String, Tensor>,
+) -> Result<Option<Vec<f32>>, EditError> {
+    let values = |name: &String| tensors.get(name).map(|tensor| tensor.values.clone());
+    name.map(|name| values(name).ok_or_else(|| EditError::Tensor(name.clone())))
+        .transpose()
+}
+
+/// Rows of a `[68, 2]` tensor; [`check_manifest`] has seen to its shape.
+fn landmarks(values: &[f32]) -> Landmarks {
+    let mut rows = values.as_chunks::<2>().0.iter().copied();
+    std::array::from_fn(|_| rows.next().unwrap_or_default())
+}
+
+/// What strength 1 of a direction adds.
+fn slider_rows(
+    direction: &Direction,
+    tensors: &HashMap<String, Tensor>,
+    style_dim: usize,
+) -> Result<Vec<f32>, EditError> {
+    let values = |name: String| {
+        tensors
+            .get(&name)
+            .map(|tensor| tensor.values.as_slice())
+            .ok_or(EditError::Tensor(name))
+    };
+    match &direction.kind {
+        DirectionKind::Linear { tensor } => Ok(values(tensor.clone())?.to_vec()),
+        DirectionKind::Ganspace { basis, component } => {
+            let name = format!("{basis}.comp");
+            let axis = values(name.clone())?
+                .chunks_exact(style_dim)
+                .nth(*component)
+                .ok_or(EditError::Tensor(name))?;
+            let name = format!("{basis}.std");
+            let deviation = *values(name.clone())?
+                .get(*component)
+                .ok_or(EditError::Tensor(name))?;
+            Ok(axis.iter().map(|value| value * deviation).collect())
+        }
+    }
+}
+
+fn add_rows(codes: &mut [f32], slider: &Slider, strength: f32, style_dim: usize) {
+    let Slider { styles, rows, .. } = slider;
+    let shared = rows.len() == style_dim;
+    for (style, code) in codes.chunks_exact_mut(style_dim).enumerate() {
+        if !styles.contains(&style) {
+            continue;
+        }
+        let from = if shared { 0 } else { style * style_dim };
+        for (value, offset) in code.iter_mut().zip(&rows[from..]) {
+            *value += strength * offset;
+        }
+    }
+}
+
+/// The reference's GANSpace edit: moves the coordinate along `axis` of style 0 to `strength` standard
+/// deviations from `mean` and adds that step to every style in `styles`.
+///
+/// `codes` are rows of `axis.len()` values.
+pub fn ganspace_offset(
+    codes: &mut [f32],
+    axis: &[f32],
+    mean: &[f32],
+    deviation: f32,
+    styles: Range<usize>,
+    strength: f32,
+) {
+    let coordinate: f32 = codes
+        .iter()
+        .zip(mean)
+        .zip(axis)
+        .map(|((code, mean), axis)| (code - mean) * axis)
+        .sum();
+    let step = (strength - coordinate / deviation) * deviation;
+    for (style, code) in codes.chunks_exact_mut(axis.len()).enumerate() {
+        if styles.contains(&style) {
+            for (value, axis) in code.iter_mut().zip(axis) {
+                *value += step * axis;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{config::EditorSizes, testing::models::tiny_with_directions, weights::TensorEntry};
+
+    fn directions() -> Directions {
+        let slider = |styles, rows: &[f32], shifts: Option<&[f32]>| Slider {
+            styles,
+            rows: rows.to_vec(),
+            landmark_shifts: shifts.map(|shift| shift.repeat(68)),
+            change: shifts.map(<[f32]>::to_vec),
+            shown: None,
+            most: 4.0,
+        };
+        Directions {
+            names: vec!["smile".into(), "age".into()],
+            sliders: HashMap::from([
+                (
+                    "smile".into(),
+                    slider(1..2, &[1.0, 2.0], Some(&[0.5, -1.0])),
+                ),
+                (
+                    "age".into(),
+                    slider(0..3, &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0], None),
+                ),
+            ]),
+            style_dim: 2,
+            face_shape: None,
+        }
+    }
+
+    #[test]
+    fn shared_and_per_style_vectors_combine() {
+        let codes = [0.0; 6];
+        let edited = directions().edited_codes(&codes, &[("smile", 2.0), ("age", -1.0)]);
+        assert_eq!(edited.unwrap(), [-1.0, 0.0, 0.0, 4.0, -3.0, 0.0]);
+    }
+
+    #[test]
+    fn strength_zero_changes_nothing() {
+        let codes = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+        let edited = directions().edited_codes(&codes, &[("smile", 0.0), ("age", 0.0)]);
+        assert_eq!(edited.unwrap(), codes);
+    }
+
+    #[test]
+    fn motions_and_changes_add_up_and_rest_without_strength() {
+        let total = |strengths: &[(&'static str, f32)]| {
+            let directions = directions();
+            let shifts = directions.landmark_shifts(strengths).unwrap();
+            (shifts, directions.change(strengths).unwrap())
+        };
+        assert_eq!(total(&[]), (None, None));
+        assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));
+        assert_eq!(
+            total(&[("smile", 3.0), ("smile", -1.0)]),
+            (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
+        );
+        assert!(directions().change(&[("simle", 1.0)]).is_err());
+    }
+
+    /// A face with eyes 0.25 apart and the corners of its mouth, landmarks 48 and 54, `wide` such distances.
+    fn face(wide: f32) -> Landmarks {
+        std::array::from_fn(|i| match i {
+            36..42 => [0.375, 0.4],
+            42..48 => [0.625, 0.4],
+            54 => [0.4 + 0.25 * wide, 0.7],
+            _ => [0.4, 0.7],
+        })
+    }
+
+    #[test]
+    fn what_a_face_shows_already_is_not_added_again() {
+        let mut directions = directions();
+        directions.sliders.get_mut("smile").unwrap().shown = Some(Shown {
+            landmarks: [48, 54],
+            range: [0.75, 1.25],
+        });
+        let effective = |wide: Option<f32>, strengths: &[(&'static str, f32)]| {
+            let landmarks = wide.map(face);
+            let found = directions.effective(strengths.iter().copied(), landmarks.as_ref());
+            found.unwrap()
+        };
+        // The slider goes up to 4; half the way from 0.75 to 1.25 is worth 2.
+        for (wide, strength, expected) in [
+            (0.5, 3.0, 3.0),
+            (0.75, 3.0, 3.0),
+            (1.0, 3.0, 1.0),
+            (1.0, 4.0, 2.0),
+            (1.0, 1.5, 0.0),
+            (1.25, 4.0, 0.0),
+            (2.0, 5.0, 1.0),
+            (1.25, 0.0, 0.0),
+            (1.25, -3.0, -3.0),
+        ] {
+            let found = effective(Some(wide), &[("smile", strength), ("age", strength)]);
+            assert_eq!(found.len(), 2);
+            assert!(
+                (found[0].1 - expected).abs() < 1e-5,
+                "{wide} {strength} {found:?}"
+            );
+            assert_eq!(found[1], ("age", strength));
+        }
+        assert_eq!(effective(None, &[("smile", 3.0)]), [("smile", 3.0)]);
+        // Strengths of one name count together.
+        let twice = effective(Some(1.0), &[("smile", 1.5), ("age", 1.0), ("smile", 1.5)]);
+        assert!((twice[0].1 - 1.0).abs() < 1e-5);
+        assert_eq!(twice[1..], [("age", 1.0)]);
+        // Points that are no face tell nothing.
+        let point = [[0.5; 2]; 68];
+        let found = directions.effective([("smile", 3.0)], Some(&point));
+        assert_eq!(found.unwrap(), [("smile", 3.0)]);
+        assert!(directions.effective([("simle", 1.0)], None).is_err());
+        assert!(directions.effective([("smile", f32::NAN)], None).is_err());
+    }
+
+    #[test]
+    fn unknown_names_and_bad_numbers_are_named() {
+        let codes = [0.0; 6];
+        let error = directions()
+            .edited_codes(&codes, &[("simle", 1.0)])
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this model has no edit called \"simle\"; it has: smile, age"
+        );
+        let error = directions()
+            .edited_codes(&codes, &[("age", f32::NAN)])
+            .unwrap_err();
+        assert_eq!(error, EditError::Strength("age".into()));
+    }
+
+    #[test]
+    fn the_reference_edit_moves_the_coordinate_to_the_strength() {
+        let (axis, mean, deviation) = ([0.6, 0.8], [0.5, -0.5], 2.0);
+        let mut codes = vec![1.0, 3.0, 1.0, 3.0];
+        ganspace_offset(&mut codes, &axis, &mean, deviation, 0..1, 5.0);
+        let coordinate: f32 = (0..2).map(|i| (codes[i] - mean[i]) * axis[i]).sum();
+        assert!((coordinate / deviation - 5.0).abs() < 1e-5);
+        assert_eq!(codes[2..], [1.0, 3.0]);
+    }
+
+    /// Why a manifest is refused.
+    fn refusal(json: &Value) -> String {
+        let manifest = Manifest::parse(&serde_json::to_vec(json).unwrap()).unwrap();
+        check_manifest(&manifest).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_tensor_table_is_that_of_the_networks() {
+        let (manifest, _) = tiny_with_directions();
+        type Case = (fn(&mut Value), &'static str);
+        let cases: [Case; 2] = [
+            (
+                |j| j["tensors"][3]["shape"] = json!([3]),
+                "\"encoder.input_layer.1.running_mean\" has shape [3] instead of [2]",
+            ),
+            (
+                |j| j["tensors"][3]["name"] = json!("encoder.new"),
+                "missing: encoder.input_layer.1.running_mean; used by no network or direction: encoder.new",
+            ),
+        ];
+        for (change, part) in cases {
+            let mut json = serde_json::to_value(&manifest).unwrap();
+            change(&mut json);
+            let error = refusal(&json);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_directions_ask_of_faces_is_checked() {
+        let (manifest, _) = tiny_with_directions();
+        check_manifest(&manifest).unwrap();
+        type Case = (fn(&mut Value), &'static str);
+        let cases: [Case; 6] = [
+            (
+                |d| d[0]["shown"] = json!({"points": [48, 48], "range": [0.5, 1]}),
+                "shown.points [48, 48] must be two different ones below 68",
+            ),
+            (
+                |d| d[0]["shown"] = json!({"points": [48, 68], "range": [0.5, 1]}),
+                "shown.points [48, 68] must be two different ones below 68",
+            ),
+            (
+                |d| d[0]["shown"] = json!({"points": [48, 54], "range": [1, 1]}),
+                "shown.range [1, 1] must be finite, the smaller first",
+            ),
+            (
+                |d| d[0]["motion"] = json!("directions.frown"),
+                "\"directions.frown\" is not in the tensor table",
+            ),
+            (
+                |d| d[0]["motion"] = json!("ganspace.std"),
+                "has shape [3] instead of [68, 2]",
+            ),
+            (
+                |d| d[0]["change"] = json!("directions.smile.motion"),
+                "has shape [68, 2] instead of [4, 8, 8]",
+            ),
+        ];
+        for (change, part) in cases {
+            let mut json = serde_json::to_value(&manifest).unwrap();
+            change(&mut json["directions"]);
+            let error = refusal(&json);
+            assert!(error.contains(part), "{error}");
+        }
+        for (shape, part) in [
+            (None, "needs the manifest's \"face_shape\""),
+            (
+                Some("nowhere"),
+                "face_shape: \"nowhere\" is not in the tensor table",
+            ),
+            (Some("ganspace.std"), "has shape [3] instead of [68, 2]"),
+        ] {
+            let mut changed = manifest.clone();
+            changed.face_shape = shape.map(str::to_owned);
+            let error = check_manifest(&changed).expect_err(part).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_feature_editor_takes_plans_and_needs_its_tensors() {
+        let (mut manifest, _) = tiny_with_directions();
+        manifest.directions[0].shown = Some(Shown {
+            landmarks: [48, 54],
+            range: [0.8, 1.2],
+        });
+        let parsed = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
+        assert_eq!(parsed, manifest);
+
+        manifest.config.editor = Some(EditorSizes { width: 3, plan: 2 });
+        let error = check_manifest(&manifest).unwrap_err().to_string();
+        let expected = "\"directions.smile.change\" has shape [4, 8, 8] instead of [2, 8, 8]";
+        assert!(error.contains(expected), "{error}");
+        let change = |tensor: &&mut TensorEntry| tensor.name == "directions.smile.change";
+        manifest.tensors.iter_mut().find(change).unwrap().shape = vec![2, 8, 8];
+        let error = check_manifest(&manifest).unwrap_err();
+        let WeightsError::Layout { missing, unused } = &error else {
+            panic!("{error}");
+        };
+        let names =
+            ["context", "gate1", "gate2"].map(|layer| format!("feature_editor.{layer}.bias"));
+        assert!(names.iter().all(|name| missing.contains(name)));
+        assert_eq!((missing.len(), unused.len()), (9, 0));
+        // The weights of a model that has one are of no use to a model without.
+        let (mut manifest, _) = tiny_with_directions();
+        manifest.tensors[0].name = "feature_editor.mix.weight".to_owned();
+        let error = check_manifest(&manifest).unwrap_err().to_string();
+        assert!(error.contains("feature_editor.mix.weight"), "{error}");
+    }
+}

@@ -1,0 +1,202 @@
+//! An inverted face, and what sliders make of it.
+//!
+//! The formula is that of [`inversion`](super::inversion). Where an edit moves the face, F moves with it: with M the
+//! motion, M(F) - G(w') is added to G(e). What then differs from the picture of M(F) and w' is what the edit changed
+//! besides. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
+//! for M(F).
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::{directions::Directions, error::EditError, inversion::Inversion, motion::Fields};
+use crate::{
+    face::Landmarks,
+    networks::{GeneratorPass, Injection, ReadError, Sdic, Synthesis, read, warp},
+    pixels::Field,
+};
+
+/// A face ready to be edited.
+#[derive(Clone, Debug)]
+pub struct InvertedFace {
+    /// What the stages have found.
+    pub inversion: Inversion,
+    /// w' as rows of `style_dim` values.
+    pub compensated_codes: Vec<f32>,
+    /// The face's landmarks, in sides of the aligned picture. Without them it moves as an average one would, and
+    /// strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]).
+    pub landmarks: Option<Landmarks>,
+}
+
+impl InvertedFace {
+    /// Reads the codes back.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn new(
+        inversion: Inversion,
+        landmarks: Option<Landmarks>,
+    ) -> Result<Self, ReadError> {
+        Ok(Self {
+            compensated_codes: read(inversion.compensated_codes.clone()).await?,
+            inversion,
+            landmarks,
+        })
+    }
+
+    /// An edit by strengths of the model's sliders: one generator pass, and half a pass more where the face moves.
+    /// `size` below the model's `image_size` gives a preview at that resolution. Nothing is computed yet.
+    ///
+    /// # Errors
+    /// [`EditError`] for an unknown edit, unusable landmarks or an impossible size.
+    pub fn edit<'s, 'a>(
+        &self,
+        sdic: &'a Sdic,
+        directions: &Directions,
+        strengths: impl IntoIterator<Item = (&'s str, f32)>,
+        size: Option<usize>,
+    ) -> Result<EditRun<'a>, EditError> {
+        let config = sdic.config();
+        let (least, most) = (config.inject_size, config.image_size);
+        let size = size.unwrap_or(most);
+        if !size.is_power_of_two() || !(least..=most).contains(&size) {
+            return Err(EditError::PreviewSize { size, least, most });
+        }
+        let strengths = directions.effective(strengths, self.landmarks.as_ref())?;
+        let codes = directions.edited_codes(&self.compensated_codes, &strengths)?;
+        let shape = [1, config.styles(), config.style_dim];
+        let codes = Tensor::from_data(TensorData::new(codes, shape), &sdic.device());
+        let change = directions.change(&strengths)?;
+        let (motion, place) = self.fields(directions, &strengths, change.is_some())?;
+        let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
+        let mut injection = self.injection(moved.as_ref());
+        let unedited = self.unedited(sdic, moved.as_ref(), size);
+        if let (Some(change), Some(place)) = (change, &place) {
+            let shape = [1, config.change_channels(), least, least];
+            let change = Tensor::from_data(TensorData::new(change, shape), &sdic.device());
+            let compensated = || {
+                moved
+                    .unwrap_or_else(|| self.inversion.compensated())
+                    .feature
+            };
+            let drawn = sdic.draw(warp(change, place), compensated);
+            injection.feature = injection.feature + drawn;
+        }
+        Ok(EditRun {
+            edited: sdic.pass(codes, injection, size),
+            unedited,
+            motion,
+        })
+    }
+
+    /// How the strengths move the face, and where its spots lie on the face on which changes are laid out.
+    fn fields(
+        &self,
+        directions: &Directions,
+        strengths: &[(&str, f32)],
+        changes: bool,
+    ) -> Result<(Option<Field>, Option<Field>), EditError> {
+        let shifts = directions.landmark_shifts(strengths)?;
+        let Some(shape) = directions
+            .face_shape()
+            .filter(|_| changes || shifts.is_some())
+        else {
+            return Ok((None, None));
+        };
+        let landmarks = self.landmarks.as_ref().unwrap_or(shape);
+        let fields = Fields::new(landmarks, shifts.as_ref(), shape);
+        let Fields { motion, place } = fields.ok_or(EditError::Landmarks)?;
+        Ok((motion, Some(place)))
+    }
+
+    /// What is added to G(e): M(F) - G(w') where the face moves, else F - G(w').
+    fn injection(&self, moved: Option<&Synthesis>) -> Injection {
+        let lower = &self.inversion.lower;
+        match moved {
+            Some(moved) => Injection {
+                feature: moved.feature.clone() - lower.feature.clone(),
+                skip: Some(moved.skip.clone() - lower.skip.clone()),
+            },
+            None => self.inversion.injected_residual.clone().into(),
+        }
+    }
+
+    /// The picture of w' with M(F), or F. The full one of F is the reconstruction.
+    fn unedited<'a>(
+        &self,
+        sdic: &'a Sdic,
+        moved: Option<&Synthesis>,
+        size: usize,
+    ) -> ControlFlow<Tensor<4>, GeneratorPass<'a>> {
+        let from = match moved {
+            Some(moved) => moved.clone(),
+            None if size == sdic.config().image_size => {
+                return ControlFlow::Break(self.inversion.reconstruction.clone());
+            }
+            None => self.inversion.compensated(),
+        };
+        let codes = self.inversion.compensated_codes.clone();
+        ControlFlow::Continue(sdic.resume(codes, from, size))
+    }
+}
+
+/// What comes of an edit.
+#[derive(Clone, Debug)]
+pub struct Edited<P> {
+    /// The edited face.
+    pub picture: P,
+    /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
+    pub unedited: P,
+    /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
+    pub motion: Option<Field>,
+}
+
+/// An edit under way.
+pub struct EditRun<'a> {
+    edited: GeneratorPass<'a>,
+    unedited: ControlFlow<Tensor<4>, GeneratorPass<'a>>,
+    motion: Option<Field>,
+}
+
+impl EditRun<'_> {
+    /// Goes on by one convolution; breaks with both pictures, not clamped.
+    pub fn advance(self) -> ControlFlow<Edited<Tensor<4>>, Self> {
+        let motion = self.motion;
+        let (edited, unedited) = match self.unedited {
+            ControlFlow::Continue(unedited) => (self.edited, unedited.advance()),
+            ControlFlow::Break(unedited) => match self.edited.advance() {
+                ControlFlow::Continue(edited) => (edited, ControlFlow::Break(unedited)),
+                ControlFlow::Break(picture) => {
+                    return ControlFlow::Break(Edited {
+                        picture,
+                        unedited,
+                        motion,
+                    });
+                }
+            },
+        };
+        ControlFlow::Continue(Self {
+            edited,
+            unedited,
+            motion,
+        })
+    }
+
+    /// Both pictures. `pause` is waited for before every convolution; its error stops the edit.
+    ///
+    /// # Errors
+    /// Those of `pause`.
+    pub async fn finish<E>(
+        self,
+        mut pause: impl AsyncFnMut() -> Result<(), E>,
+    ) -> Result<Edited<Tensor<4>>, E> {
+        let mut run = self;
+        loop {
+            pause().await?;
+            match run.advance() {
+                ControlFlow::Continue(further) => run = further,
+                ControlFlow::Break(edited) => return Ok(edited),
+            }
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! A loaded model with its edits: what the command line and the browser both drive.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    io::{Read, Seek},
+    path::Path,
+};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use thiserror::Error;
+
+use super::{
+    directions::{Directions, check_manifest},
+    edit::{EditRun, Edited, InvertedFace},
+    error::EditError,
+    inversion::{Stage, invert},
+};
+use crate::{
+    config::ModelConfig,
+    face::Landmarks,
+    import::{DirectionFile, ImportError, Naming},
+    networks::{LoadError, Loader, ReadError, Sdic, from_data, to_tensor},
+    pixels::{Picture, PictureError, resize_square},
+    weights::{self, Direction, DirectionKind, Manifest, WeightsError},
+};
+
+/// Heading under which directions from files are shown.
+const OWN_GROUP: &str = "Your own";
+
+/// Anything that stops a model from being loaded or run.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The weights directory.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The parameters.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The strengths of an edit.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// A picture.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The device, or what came back from it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Shards that were never given.
+    #[error("shard {0} was not loaded")]
+    MissingShard(usize),
+}
+
+/// A model that is being loaded, shard by shard in any order.
+pub struct EngineLoader {
+    manifest: Manifest,
+    loader: Loader,
+    direction_names: HashSet<String>,
+    directions: HashMap<String, weights::Tensor>,
+    missing: BTreeSet<usize>,
+}
+
+impl EngineLoader {
+    /// Reads the manifest and prepares networks on `device`.
+    ///
+    /// # Errors
+    /// [`EngineError::Weights`] or [`EngineError::Load`] name what is wrong in the manifest.
+    pub fn new(manifest_json: &[u8], device: &Device) -> Result<Self, EngineError> {
+        Self::with_manifest(Manifest::parse(manifest_json)?, device)
+    }
+
+    /// Prepares networks for a manifest that was read before.
+    ///
+    /// # Errors
+    /// [`EngineError::Weights`] if it lists other tensors than its networks and directions need, and
+    /// [`EngineError::Load`] if its configuration is impossible.
+    pub fn with_manifest(manifest: Manifest, device: &Device) -> Result<Self, EngineError> {
+        check_manifest(&manifest)?;
+        Ok(Self {
+            loader: Loader::new(&manifest.config, device)?,
+            direction_names: manifest.direction_tensors(),
+            directions: HashMap::new(),
+            missing: (0..manifest.shards.len()).collect(),
+            manifest,
+        })
+    }
+
+    /// What is being loaded.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Checks a shard and takes its tensors.
+    ///
+    /// # Errors
+    /// [`EngineError`] names the shard or tensor that is damaged or does not belong.
+    pub fn push_shard(self, index: usize, bytes: &[u8]) -> Result<Self, EngineError> {
+        let tensors = self.manifest.decode_shard(index, bytes)?;
+        let tensors = tensors.collect::<Result<_, _>>()?;
+        self.push_tensors(index, tensors)
+    }
+
+    /// Takes the tensors of a shard that was checked and decoded before.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] names the tensor that does not belong.
+    pub fn push_tensors(
+        mut self,
+        index: usize,
+        tensors: Vec<weights::Tensor>,
+    ) -> Result<Self, EngineError> {
+        let mut parameters = Vec::new();
+        for tensor in tensors {
+            if self.direction_names.contains(&tensor.name) {
+                self.directions.insert(tensor.name.clone(), tensor);
+            } else {
+                parameters.push(tensor);
+            }
+        }
+        self.loader = self.loader.load(parameters)?;
+        self.missing.remove(&index);
+        Ok(self)
+    }
+
+    /// The finished engine.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingShard`] or the names of the missing tensors.
+    pub fn finish(self) -> Result<Engine, EngineError> {
+        if let Some(&index) = self.missing.first() {
+            return Err(EngineError::MissingShard(index));
+        }
+        let directions = Directions::new(&self.manifest, &self.directions)?;
+        let networks = self.loader.finish()?;
+        Ok(Engine {
+            sdic: Sdic::new(self.manifest.config.clone(), networks),
+            manifest: self.manifest,
+            directions,
+        })
+    }
+}
+
+/// A loaded model.
+pub struct Engine {
+    manifest: Manifest,
+    sdic: Sdic,
+    directions: Directions,
+}
+
+impl Engine {
+    /// What was loaded.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The networks.
+    pub fn sdic(&self) -> &Sdic {
+        &self.sdic
+    }
+
+    /// The edits that the model offers.
+    pub fn directions(&self) -> &Directions {
+        &self.directions
+    }
+
+    /// Adds the directions in a file, or replaces those of an earlier file of that name. The names of the edits begin
+    /// with `own/` and the file's name, so that they are none of the model's. A single direction reaches as far as the
+    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis count
+    /// standard deviations.
+    ///
+    /// # Errors
+    /// [`ImportError`] for a file that holds no directions, or those of a model of other sizes.
+    pub fn add_directions(
+        &mut self,
+        file_name: &str,
+        reader: impl Read + Seek,
+    ) -> Result<Vec<Direction>, ImportError> {
+        let stem = Path::new(file_name).file_stem().unwrap_or_default();
+        let naming = Naming::new(&stem.to_string_lossy());
+        let file = DirectionFile::read(reader)?;
+        let (tensors, mut directions) = file.into_directions(self.config(), &naming)?;
+        let tensors = tensors.into_iter().map(|t| (t.name.clone(), t)).collect();
+        for direction in &mut directions {
+            direction.name = format!("own/{file_name}/{}", direction.name);
+            direction.group = OWN_GROUP.to_owned();
+            self.directions
+                .insert(direction, &tensors)
+                .map_err(|error| ImportError::Content(error.to_string()))?;
+            match direction.kind {
+                DirectionKind::Linear { .. } => self.fit_range(direction),
+                DirectionKind::Ganspace { .. } => {
+                    direction.label = format!("{}: {}", naming.label, direction.label);
+                }
+            }
+        }
+        Ok(directions)
+    }
+
+    /// Gives a direction the range that takes it as far as the middle one of the model's own. Of these only those count
+    /// that change nothing but codes, where there are any: the codes of the others do little by themselves.
+    fn fit_range(&self, direction: &mut Direction) {
+        let reach = |own: &Direction| {
+            let [low, high] = own.range;
+            Some(high.max(-low) * self.directions.length(&own.name)?)
+        };
+        let codes_only = |own: &&Direction| own.landmark_shifts.is_none() && own.change.is_none();
+        let own = || self.manifest.directions.iter();
+        let mut reaches: Vec<_> = own().filter(codes_only).filter_map(reach).collect();
+        if reaches.is_empty() {
+            reaches = own().filter_map(reach).collect();
+        }
+        reaches.sort_by(f32::total_cmp);
+        let length = self.directions.length(&direction.name);
+        if let (Some(reach), Some(length)) = (reaches.get(reaches.len() / 2), length) {
+            let limit = reach / length;
+            // A vector of extreme length keeps the usual range.
+            if limit.is_normal() {
+                direction.range = [-limit, limit];
+            }
+        }
+    }
+
+    /// Sizes of the model.
+    pub fn config(&self) -> &ModelConfig {
+        self.sdic.config()
+    }
+
+    /// An aligned square face as the encoder's input, `[1, 3, input_size, input_size]` in [-1, 1];
+    /// another size is resampled.
+    ///
+    /// # Errors
+    /// [`PictureError`] for a picture without pixels.
+    pub fn face_tensor(&self, face: &Picture) -> Result<Tensor<4>, PictureError> {
+        let resized = resize_square(face, self.config().encoder.input_size)?;
+        Ok(to_tensor(&resized, &self.sdic.device()))
+    }
+
+    /// Codes as the generator takes them: rows of `style_dim` values to `[1, styles, style_dim]`.
+    pub fn codes_tensor(&self, codes: Vec<f32>) -> Tensor<3> {
+        let shape = [1, self.config().styles(), self.config().style_dim];
+        Tensor::from_data(TensorData::new(codes, shape), &self.sdic.device())
+    }
+
+    /// Inverts an aligned square face with these landmarks, if they are known. `begin` hears of every stage as it
+    /// begins; its error stops the inversion.
+    ///
+    /// # Errors
+    /// Those of `begin`, or [`EngineError`] for an unusable picture or a failing device.
+    pub async fn invert<E: From<EngineError>>(
+        &self,
+        face: &Picture<'_>,
+        landmarks: Option<Landmarks>,
+        mut begin: impl AsyncFnMut(Stage) -> Result<(), E>,
+    ) -> Result<InvertedFace, E> {
+        let face = self.face_tensor(face).map_err(EngineError::from)?;
+        let stopped = async |stage| begin(stage).await.map_err(Stopped::Caller);
+        let inversion = invert(&self.sdic, face, stopped).await;
+        let inversion = inversion.map_err(|stopped| match stopped {
+            Stopped::Caller(error) => error,
+            Stopped::Device(error) => EngineError::from(error).into(),
+        })?;
+        let inverted = InvertedFace::new(inversion, landmarks).await;
+        Ok(inverted.map_err(EngineError::from)?)
+    }
+
+    /// [`InvertedFace::edit`] with this model's sliders.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn edit<'s>(
+        &self,
+        face: &InvertedFace,
+        strengths: impl IntoIterator<Item = (&'s str, f32)>,
+        size: Option<usize>,
+    ) -> Result<EditRun<'_>, EditError> {
+        face.edit(&self.sdic, &self.directions, strengths, size)
+    }
+
+    /// Both pictures of an edit as a person sees them.
+    ///
+    /// # Errors
+    /// [`EngineError::Read`].
+    pub async fn render_edited(
+        &self,
+        edited: Edited<Tensor<4>>,
+    ) -> Result<Edited<Picture<'static>>, EngineError> {
+        Ok(Edited {
+            picture: self.render(edited.picture).await?,
+            unedited: self.render(edited.unedited).await?,
+            motion: edited.motion,
+        })
+    }
+
+    /// A generator output `[1, 3, size, size]` as the picture a person sees.
+    ///
+    /// # Errors
+    /// [`EngineError::Read`].
+    pub async fn render(&self, image: Tensor<4>) -> Result<Picture<'static>, EngineError> {
+        let data = self.sdic.crop(image).into_data_async().await;
+        Ok(from_data(data.map_err(ReadError::from)?)?)
+    }
+}
+
+/// What stopped an inversion.
+enum Stopped<E> {
+    Caller(E),
+    Device(ReadError),
+}
+
+impl<E> From<ReadError> for Stopped<E> {
+    fn from(error: ReadError) -> Self {
+        Self::Device(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::{
+        import::add_directions,
+        testing::{
+            files::{int, npy, pickle, tensor, torch_zip},
+            models::{sample_tensor, tiny_model},
+        },
+        weights::Dtype,
+    };
+
+    /// The tiny model (styles of 4 values, 6 of them) with a slider "smile" that reaches a length of 5 * 2.
+    fn engine() -> Engine {
+        let (manifest, mut shards) = tiny_model(Dtype::F32);
+        let mut smile = sample_tensor("smile", &[1, 4]);
+        smile.values = vec![0.0, 2.0, 0.0, 0.0];
+        let file = DirectionFile::Linear(smile);
+        let (files, manifest) = add_directions(&manifest, file, &Naming::new("smile")).unwrap();
+        shards.extend(files);
+        let mut loader =
+            EngineLoader::with_manifest(manifest, &crate::networks::device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        loader.finish().unwrap()
+    }
+
+    fn add(engine: &mut Engine, name: &str, bytes: &[u8]) -> Result<Vec<Direction>, ImportError> {
+        engine.add_directions(name, Cursor::new(bytes))
+    }
+
+    #[test]
+    fn directions_from_files_join_the_models_own() {
+        let mut engine = engine();
+        let codes = vec![0.0; 24];
+        let shift = |engine: &Engine, name: &str, strength| {
+            let edited = engine
+                .directions()
+                .edited_codes(&codes, &[(name, strength)]);
+            edited.unwrap()
+        };
+
+        let added = add(
+            &mut engine,
+            "head_tilt.npy",
+            &npy("<f8", &[4], &[0.0, 0.0, 0.5, 0.0]),
+        )
+        .unwrap();
+        let [tilt] = &added[..] else {
+            panic!("one direction")
+        };
+        let about = (tilt.name.as_str(), tilt.label.as_str(), tilt.group.as_str());
+        assert_eq!(
+            about,
+            ("own/head_tilt.npy/head_tilt", "Head tilt", "Your own")
+        );
+        assert_eq!((tilt.range, tilt.styles), ([-20.0, 20.0], [0, 6]));
+        assert_eq!(
+            shift(&engine, &tilt.name, 2.0),
+            [0.0, 0.0, 1.0, 0.0].repeat(6)
+        );
+
+        // Another file of a name that the model has stands beside it; the same file again replaces the first.
+        let rows: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        for values in [&vec![1.0; 24], &rows] {
+            let added = add(&mut engine, "smile.npy", &npy("<f4", &[1, 6, 4], values)).unwrap();
+            assert_eq!(added.len(), 1);
+        }
+        assert_eq!(shift(&engine, "own/smile.npy/smile", 1.0), rows);
+        assert_eq!(shift(&engine, "smile", 1.0), [0.0, 2.0, 0.0, 0.0].repeat(6));
+
+        let basis = include_bytes!("../../tests/import/basis.pt");
+        let added = add(&mut engine, "pca.pt", basis).unwrap();
+        let labels: Vec<_> = added.iter().map(|d| d.label.as_str()).collect();
+        assert_eq!(
+            labels,
+            ["Pca: Component 0", "Pca: Component 1", "Pca: Component 2"]
+        );
+        assert_eq!(added[1].range, [-4.0, 4.0]);
+        assert_eq!(
+            shift(&engine, &added[1].name, 1.0),
+            [0.0, 2.0, 0.0, 0.0].repeat(6)
+        );
+    }
+
+    #[test]
+    fn files_that_are_no_direction_of_this_model_are_refused() {
+        let mut engine = engine();
+        let good = npy("<f4", &[1, 4], &[1.0; 4]);
+        let too_large = vec![0; 33_000_000];
+        let cases: &[(&[u8], &str)] = &[
+            (b"", "not a PyTorch file"),
+            (b"remember the milk", "not a PyTorch file"),
+            (&too_large, "has 33 MB; a file with directions has at most"),
+            (
+                &npy("<f4", &[1, 5], &[1.0; 5]),
+                "has shape [1, 5] instead of [1, 4] or [6, 4]; take",
+            ),
+            (
+                &npy("<f4", &[3, 4], &[1.0; 12]),
+                "has shape [3, 4] instead of",
+            ),
+            (
+                &npy("<f4", &[2, 6, 4], &[1.0; 48]),
+                "has shape [2, 6, 4] instead of",
+            ),
+            (&npy("<f4", &[0], &[]), "has shape [1, 0] instead of"),
+            (&npy("<f4", &[], &[1.0]), "has shape [] instead of"),
+            (
+                &npy("<f4", &[4], &[1.0, f32::NAN, 0.0, 0.0]),
+                "value 1 is NaN, which is not",
+            ),
+            (&npy("<f4", &[4], &[0.0; 4]), "would change nothing"),
+            (
+                &npy("|O", &[4], &[1.0; 4]),
+                "of Python objects, which only running them would restore",
+            ),
+            (
+                &npy("<f4", &[5], &[1.0; 4]),
+                "16 bytes are not those of shape [5]",
+            ),
+            (
+                &npy("<f4", &[usize::MAX, 8], &[1.0; 4]),
+                "are not those of shape",
+            ),
+            (&good[..9], "without a whole header"),
+            (
+                &good[..good.len() - 1],
+                "15 bytes are not those of shape [1, 4]",
+            ),
+            (include_bytes!("../../tests/import/hostile.pt"), "pickle: "),
+            (
+                &torch_zip(&pickle(int(5)), &[]),
+                "holds a number instead of a tensor",
+            ),
+        ];
+        for (bytes, reason) in cases {
+            let error = add(&mut engine, "file", bytes)
+                .expect_err(reason)
+                .to_string();
+            assert!(error.contains(reason), "{error}, expected {reason}");
+        }
+        assert!(engine.directions().length("own/file/file").is_none());
+    }
+
+    #[test]
+    fn views_that_repeat_few_values_endlessly_are_not_unfolded() {
+        let mut engine = engine();
+        let repeated = tensor("0", 1, 0, &[4_000_000, 4], &[0, 0]);
+        let file = torch_zip(&pickle(repeated), &[("0".to_owned(), vec![0, 0, 128, 63])]);
+        let error = add(&mut engine, "wide.pt", &file).unwrap_err().to_string();
+        assert!(error.starts_with("holds 16000000 values; "), "{error}");
+    }
+
+    #[test]
+    fn sliders_that_change_more_than_codes_do_not_say_how_far_others_reach() {
+        let mut engine = engine();
+        // Beside "smile", which reaches 10, one that reaches 50 with a motion.
+        let mut turn = engine.manifest.directions[0].clone();
+        turn.range = [-25.0, 25.0];
+        turn.landmark_shifts = Some("turn.motion".to_owned());
+        engine.manifest.directions.push(turn);
+        let range = |engine: &mut Engine| {
+            let tilt = npy("<f4", &[4], &[0.0, 0.0, 0.5, 0.0]);
+            add(engine, "tilt.npy", &tilt).unwrap()[0].range
+        };
+        assert_eq!(range(&mut engine), [-20.0, 20.0]);
+        engine.manifest.directions.remove(0);
+        assert_eq!(range(&mut engine), [-100.0, 100.0]);
+    }
+
+    #[test]
+    fn vectors_of_extreme_length_keep_the_usual_range() {
+        let mut engine = engine();
+        for value in [1e-30, 1e30] {
+            let added = add(&mut engine, "odd.npy", &npy("<f4", &[4], &[value; 4])).unwrap();
+            assert_eq!(added[0].range, [-5.0, 5.0]);
+        }
+    }
+}

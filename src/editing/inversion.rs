@@ -1,0 +1,221 @@
+//! The five stages of an inversion, and the one formula by which edits start from it.
+//!
+//! Zhang et al., AAAI 2024, figure 2. One definition holds for every edit strength: with G(c) the
+//! generator's feature at the injection layer for codes c, and F the compensated feature, an edit of the
+//! compensated codes w' to e runs the generator once on e with F - G(w') added to G(e). At e = w' this is
+//! exactly the reconstruction. (The reference adds F - G(w) instead, w being the codes before
+//! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::residual`] has that value.)
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Tensor;
+
+use crate::networks::{Compensation, Initial, Injection, ReadError, Sdic, Synthesis, read};
+
+/// Steps of an inversion, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Encoder: picture to codes.
+    Encode,
+    /// Generator: codes to the first reconstruction.
+    Generate,
+    /// DIPN: what the first reconstruction lost.
+    Predict,
+    /// DICN: compensated feature and codes.
+    Compensate,
+    /// Generator: the compensated picture.
+    Reconstruct,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Self; 5] = [
+        Self::Encode,
+        Self::Generate,
+        Self::Predict,
+        Self::Compensate,
+        Self::Reconstruct,
+    ];
+
+    /// Name for progress messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Encode => "encode",
+            Self::Generate => "generate",
+            Self::Predict => "predict",
+            Self::Compensate => "compensate",
+            Self::Reconstruct => "reconstruct",
+        }
+    }
+}
+
+/// What the stages have found.
+#[derive(Clone, Debug)]
+pub struct Inversion {
+    /// w, the encoder's codes, `[1, styles, style_dim]`.
+    pub codes: Tensor<3>,
+    /// The plain e4e reconstruction, `[1, 3, image_size, image_size]`, not clamped.
+    pub initial: Tensor<4>,
+    /// DIPN's map, `[1, 3, input_size, input_size]`.
+    pub discrepancy: Tensor<4>,
+    /// w', the compensated codes that edits start from, `[1, styles, style_dim]`.
+    pub compensated_codes: Tensor<3>,
+    /// The generator on w' at the injection layer, with G(w').
+    pub lower: Synthesis,
+    /// F - G(w), what DICN finds and the reference implementation adds to an edit,
+    /// `[1, channels, inject, inject]`.
+    pub residual: Tensor<4>,
+    /// F - G(w'), what an edit adds at the injection layer, shaped like `residual`.
+    pub injected_residual: Tensor<4>,
+    /// The compensated picture, `[1, 3, image_size, image_size]`, not clamped.
+    pub reconstruction: Tensor<4>,
+}
+
+impl Inversion {
+    /// The generator on w' at the injection layer, compensated: F.
+    pub fn compensated(&self) -> Synthesis {
+        Injection::from(self.injected_residual.clone()).added_to(self.lower.clone())
+    }
+}
+
+/// An inversion under way.
+pub struct InversionRun<'a> {
+    sdic: &'a Sdic,
+    found: Found,
+}
+
+/// What the stages before the next one have found.
+#[expect(clippy::large_enum_variant, reason = "there is one, and it only moves")]
+enum Found {
+    Face(Tensor<4>),
+    Codes(Tensor<4>, Tensor<3>),
+    Initial(Tensor<4>, Tensor<3>, Initial),
+    Discrepancy(Tensor<3>, Initial, Tensor<4>),
+    Compensation(Tensor<3>, Initial, Tensor<4>, Compensation),
+}
+
+impl<'a> InversionRun<'a> {
+    /// Of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1]; nothing is computed yet.
+    pub fn new(sdic: &'a Sdic, face: Tensor<4>) -> Self {
+        Self {
+            sdic,
+            found: Found::Face(face),
+        }
+    }
+
+    /// The stage that [`Self::advance`] computes.
+    pub fn stage(&self) -> Stage {
+        match self.found {
+            Found::Face(..) => Stage::Encode,
+            Found::Codes(..) => Stage::Generate,
+            Found::Initial(..) => Stage::Predict,
+            Found::Discrepancy(..) => Stage::Compensate,
+            Found::Compensation(..) => Stage::Reconstruct,
+        }
+    }
+
+    /// Computes a stage, or on a GPU queues it; breaks with the inversion after the last one.
+    pub fn advance(self) -> ControlFlow<Inversion, Self> {
+        let sdic = self.sdic;
+        let found = match self.found {
+            Found::Face(face) => {
+                let codes = sdic.encode(face.clone());
+                Found::Codes(face, codes)
+            }
+            Found::Codes(face, codes) => {
+                let initial = sdic.generate(&codes);
+                Found::Initial(face, codes, initial)
+            }
+            Found::Initial(face, codes, initial) => {
+                let discrepancy = sdic.predict(face, initial.image.clone());
+                Found::Discrepancy(codes, initial, discrepancy)
+            }
+            Found::Discrepancy(codes, initial, discrepancy) => {
+                let feature = initial.feature.clone();
+                let found = sdic.compensate(discrepancy.clone(), feature, codes.clone());
+                Found::Compensation(codes, initial, discrepancy, found)
+            }
+            Found::Compensation(codes, initial, discrepancy, compensation) => {
+                return ControlFlow::Break(reconstruct(
+                    sdic,
+                    codes,
+                    initial,
+                    discrepancy,
+                    compensation,
+                ));
+            }
+        };
+        ControlFlow::Continue(Self { sdic, found })
+    }
+
+    /// Waits until the stage before has been computed.
+    async fn settle(&self) -> Result<(), ReadError> {
+        match &self.found {
+            Found::Face(_) => Ok(()),
+            Found::Codes(_, codes) => settle(codes).await,
+            Found::Initial(_, _, initial) => settle(&initial.image).await,
+            Found::Discrepancy(_, _, discrepancy) => settle(discrepancy).await,
+            Found::Compensation(_, _, _, found) => settle(&found.residual).await,
+        }
+    }
+}
+
+/// The generator on w' with the compensated feature F = G(w) + (F - G(w)) in place of G(w').
+fn reconstruct(
+    sdic: &Sdic,
+    codes: Tensor<3>,
+    initial: Initial,
+    discrepancy: Tensor<4>,
+    compensation: Compensation,
+) -> Inversion {
+    let Compensation {
+        codes: compensated_codes,
+        residual,
+    } = compensation;
+    let lower = sdic.lower(&compensated_codes);
+    let injected_residual = initial.feature + residual.clone() - lower.feature.clone();
+    // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
+    let upper = Injection::from(injected_residual.clone()).added_to(lower.clone());
+    let size = sdic.config().image_size;
+    let reconstruction = sdic.resume(compensated_codes.clone(), upper, size).finish();
+    Inversion {
+        codes,
+        initial: initial.image,
+        discrepancy,
+        compensated_codes,
+        lower,
+        residual,
+        injected_residual,
+        reconstruction,
+    }
+}
+
+/// The whole inversion of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1]. `begin` hears of every stage
+/// as it begins, when those before have been computed; its error stops the inversion.
+///
+/// # Errors
+/// Those of `begin`, or a failing device.
+pub async fn invert<E: From<ReadError>>(
+    sdic: &Sdic,
+    face: Tensor<4>,
+    mut begin: impl AsyncFnMut(Stage) -> Result<(), E>,
+) -> Result<Inversion, E> {
+    let mut run = InversionRun::new(sdic, face);
+    loop {
+        begin(run.stage()).await?;
+        match run.advance() {
+            ControlFlow::Continue(further) => run = further,
+            ControlFlow::Break(inversion) => {
+                settle(&inversion.reconstruction).await?;
+                return Ok(inversion);
+            }
+        }
+        run.settle().await?;
+    }
+}
+
+/// Waits until everything that `tensor` depends on has been computed.
+async fn settle<const D: usize>(tensor: &Tensor<D>) -> Result<(), ReadError> {
+    let first = std::array::from_fn::<_, D, _>(|_| 0..1);
+    read(tensor.clone().slice(first)).await.map(drop)
+}

@@ -1,0 +1,20 @@
+//! Compensate and edit: aligned face -> codes -> discrepancy -> compensation -> edit.
+//!
+//! [`inversion`] holds the five stages and the formula, [`edit`] what sliders do to an inverted face, [`directions`]
+//! the sliders, [`motion`] how they move it. [`Engine`] is a loaded model with its sliders.
+
+mod directions;
+mod edit;
+mod engine;
+mod error;
+mod inversion;
+mod motion;
+mod self_test;
+
+pub use directions::{Directions, check_manifest, ganspace_offset, paste_mode};
+pub use edit::{EditRun, Edited, InvertedFace};
+pub use engine::{Engine, EngineError, EngineLoader};
+pub use error::EditError;
+pub use inversion::{Inversion, InversionRun, Stage, invert};
+pub use motion::Fields;
+pub use self_test::{TOLERANCE, largest_difference};

@@ -1,0 +1,153 @@
+//! A convolution with its weights, and which parts of its output there are.
+
+use std::ops::Range;
+
+use super::{
+    geometry::{Axis, Kind, Phase, Tap},
+    simd::Isa,
+};
+
+/// `x * scale + shift` per input channel, applied before zero padding; absent parts do nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prologue<'a> {
+    /// Factor per input channel.
+    pub scale: Option<&'a [f32]>,
+    /// Offset per input channel.
+    pub shift: Option<&'a [f32]>,
+}
+
+/// A convolution with its weights laid out for this processor.
+#[derive(Clone, Debug)]
+pub struct ConvLayer {
+    pub(super) isa: Isa,
+    pub(super) input: usize,
+    pub(super) output: usize,
+    /// Output channels that are computed at once.
+    pub(super) block: usize,
+    pub(super) kind: Kind,
+    pub(super) axes: [Axis; 3],
+    /// The parts of the output, `steps` along each axis.
+    pub(super) phases: Vec<Phase>,
+}
+
+/// A layer's input, or some rows of it.
+pub(super) struct Source<'a> {
+    /// `[channels, depth, rows of the window, width]`.
+    pub values: &'a [f32],
+    /// Dimensions of the whole input.
+    pub dims: [usize; 4],
+    /// Rows that are there.
+    pub window: Range<usize>,
+}
+
+/// A part of a layer's output: all columns and depths of some rows and some channels.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Share {
+    /// Rows of positions.
+    pub positions: Range<usize>,
+    /// Blocks of output channels.
+    pub blocks: Range<usize>,
+}
+
+impl ConvLayer {
+    /// Lays out `weight`, whose `shape` is `[out, in, depth, height, width]`, or `[in, out, ...]` where
+    /// [`Kind`] says so; a 2-d kernel has depth 1.
+    ///
+    /// # Panics
+    /// If the shape and the weights or the kind do not agree.
+    pub fn new(weight: &[f32], shape: [usize; 5], kind: Kind) -> Self {
+        Self::with_isa(weight, shape, kind, Isa::best())
+    }
+
+    /// [`ConvLayer::new`] for a chosen instruction set.
+    pub fn with_isa(weight: &[f32], shape: [usize; 5], kind: Kind, isa: Isa) -> Self {
+        let [first, second, kernel @ ..] = shape;
+        assert_eq!(
+            weight.len(),
+            shape.iter().product::<usize>(),
+            "weights of shape {shape:?}"
+        );
+        assert!(!weight.is_empty(), "a convolution has at least one weight");
+        let (output, input) = match kind {
+            Kind::Transposed { .. } => (second, first),
+            Kind::Forward { .. } => (first, second),
+            Kind::Upsample => {
+                assert_eq!(kernel, [1, 3, 3], "kernel of an upsampling convolution");
+                (first, second)
+            }
+        };
+        let area = kernel.iter().product::<usize>();
+        let source = |output: usize, input: usize| match kind {
+            Kind::Transposed { .. } => (input * second + output) * area,
+            _ => (output * second + input) * area,
+        };
+        let block = isa.block(output);
+        let axes = Axis::all(kind, kernel);
+        let phases = Axis::phases(&axes, kind).into_iter().map(|taps| {
+            let element = |[depth, row, column]: &[Tap; 3]| {
+                (depth.index * kernel[1] + row.index) * kernel[2] + column.index
+            };
+            let elements: Vec<usize> = taps.iter().map(element).collect();
+            let stretch = taps.len() * block;
+            let mut weights = vec![0.0; output.div_ceil(block) * input * stretch];
+            for (index, target) in weights.chunks_mut(stretch.max(1)).enumerate() {
+                let (first, input) = (index / input * block, index % input);
+                for channel in first..output.min(first + block) {
+                    let source = &weight[source(channel, input)..][..area];
+                    let target = target[channel - first..].iter_mut().step_by(block);
+                    for (target, &element) in target.zip(&elements) {
+                        *target = source[element];
+                    }
+                }
+            }
+            Phase { taps, weights }
+        });
+        Self {
+            isa,
+            input,
+            output,
+            block,
+            kind,
+            axes,
+            phases: phases.collect(),
+        }
+    }
+
+    /// Output dimensions `[out, depth, height, width]` for an input `[in, depth, height, width]`.
+    pub fn output_dims(&self, dims: [usize; 4]) -> [usize; 4] {
+        let size = |axis: usize| self.axes[axis].output(self.kind, axis, dims[axis + 1]);
+        [self.output, size(0), size(1), size(2)]
+    }
+
+    /// All of the output for an input of `dims`.
+    pub(super) fn whole(&self, dims: [usize; 4]) -> Share {
+        Share {
+            positions: 0..self.positions(1, dims),
+            blocks: 0..self.output.div_ceil(self.block),
+        }
+    }
+
+    /// Positions along an axis for an input of `dims`.
+    pub(super) fn positions(&self, axis: usize, dims: [usize; 4]) -> usize {
+        self.output_dims(dims)[axis + 1].div_ceil(self.axes[axis].steps)
+    }
+
+    /// The rows of an output for an input of `dims` that belong to a share.
+    pub(super) fn output_rows(&self, share: &Share, dims: [usize; 4]) -> Range<usize> {
+        let row = |position: usize| (position * self.axes[1].steps).min(self.output_dims(dims)[2]);
+        row(share.positions.start)..row(share.positions.end)
+    }
+
+    /// The output channels that belong to a share.
+    pub(super) fn output_channels(&self, share: &Share) -> Range<usize> {
+        let channel = |block: usize| (block * self.block).min(self.output);
+        channel(share.blocks.start)..channel(share.blocks.end)
+    }
+
+    /// Dimensions of a share's output for an input of `dims`.
+    pub(super) fn share_dims(&self, share: &Share, dims: [usize; 4]) -> [usize; 4] {
+        let [_, depth, _, width] = self.output_dims(dims);
+        let (channels, rows) = (self.output_channels(share), self.output_rows(share, dims));
+        [channels.len(), depth, rows.len(), width]
+    }
+}

@@ -1,0 +1,132 @@
+//! How a share of a convolution is cut into pieces and tiles that fit the caches.
+
+use std::ops::Range;
+
+use super::{
+    geometry::Phase,
+    layer::{ConvLayer, Share, Source},
+};
+
+/// Bytes of padded input and sums that a tile may take: most of a second-level cache.
+const TILE_BYTES: usize = 3 << 19;
+/// Bytes of sums kept before they are written out.
+const SUMS_BYTES: usize = 1 << 19;
+/// Bytes of padded input that one position of the inner loop may touch: half a first-level cache.
+const INNER_BYTES: usize = 24 << 10;
+/// Rows of positions in a task, at least, where every task repeats some of its neighbour's work.
+const BAND_ROWS: usize = 32;
+/// Bytes of a row of input that one such position may touch.
+const SWEEP_BYTES: usize = 5 * 64;
+/// Values in a cache line.
+const LINE: usize = 16;
+
+/// Sizes that depend on the input's.
+pub(super) struct Plan {
+    pub inputs: [usize; 4],
+    /// Rows of the input that are there.
+    pub window: Range<usize>,
+    pub share: Share,
+    /// Dimensions of the share's output.
+    pub outputs: [usize; 4],
+    /// Rows of positions in a tile, without the halo.
+    pub rows: usize,
+    /// Rows of positions in a piece, which is gone through tile by tile.
+    pub band: usize,
+    /// Columns of positions, with the halo.
+    pub columns: usize,
+    /// Distance of rows in the padded input and in the sums.
+    pub pitch: usize,
+    /// Parts of one channel of the padded input: `[depths][row parts][column parts]`.
+    pub parts: usize,
+    /// Values of one part.
+    pub part: usize,
+    /// Values of one channel of the padded input.
+    pub stride: usize,
+    /// Offsets in the padded input of each phase's kernel elements, for `depth` channels.
+    pub offsets: Vec<Vec<usize>>,
+    /// Values of one row of sums.
+    pub sums: usize,
+    /// Blocks of output channels that a piece takes.
+    pub blocks: usize,
+    /// Blocks whose sums are kept at once.
+    pub group: usize,
+    /// Input channels that the inner loop takes at once.
+    pub depth: usize,
+}
+
+impl ConvLayer {
+    /// For a share of the work on an input.
+    pub(super) fn plan(&self, share: &Share, source: &Source) -> Plan {
+        let inputs = source.dims;
+        let outputs = self.share_dims(share, inputs);
+        let [deep, high, wide] = self.axes;
+        let positions = |axis: usize| self.positions(axis, inputs);
+        let columns = positions(2) + 2 * wide.halo;
+        let pitch = columns + wide.reach - 1;
+        let parts = deep.span * high.parts * wide.parts;
+        // An odd number of lines spreads the channels over all sets of the caches.
+        let spread = |values: usize| (values.div_ceil(LINE) | 1) * LINE;
+        let sizes = |rows: usize| {
+            let rows = rows + 2 * high.halo;
+            let part = (rows + high.reach - 1) * pitch;
+            let stride = spread(parts * part);
+            (part, stride, spread(rows * pitch + LINE))
+        };
+        let bytes = size_of::<f32>();
+        let blocks = share.blocks.len();
+        let block_sums = |sums: usize| self.phases.len() * self.block * sums * bytes;
+        let fits = |rows: &usize| {
+            let (_, stride, sums) = sizes(*rows);
+            self.input * stride * bytes + block_sums(sums) <= TILE_BYTES
+        };
+        let total = share.positions.len();
+        let most = (1..=total).rev().find(fits).unwrap_or(1);
+        let rows = total.div_ceil(total.div_ceil(most));
+        let (part, stride, sums) = sizes(rows);
+        let pieces = match threads() {
+            1 => 1,
+            threads => 2 * threads,
+        };
+        let band = match high.halo {
+            0 => rows,
+            _ => total.div_ceil((total / BAND_ROWS).clamp(1, pieces)),
+        };
+        let shares = pieces
+            .div_ceil(total.div_ceil(band) * positions(0))
+            .min(blocks);
+        let piece_blocks = blocks.div_ceil(shares);
+        let touched = parts * high.reach * SWEEP_BYTES;
+        let depth = (INNER_BYTES / touched).clamp(1, self.input);
+        let offsets = |phase: &Phase| {
+            let taps = phase.offsets(&self.axes, pitch, part);
+            let channel = |channel: usize| taps.iter().map(move |tap| channel * stride + tap);
+            (0..depth).flat_map(channel).collect()
+        };
+        Plan {
+            inputs,
+            window: source.window.clone(),
+            share: share.clone(),
+            outputs,
+            rows,
+            band,
+            columns,
+            pitch,
+            parts,
+            part,
+            stride,
+            offsets: self.phases.iter().map(offsets).collect(),
+            sums,
+            blocks: piece_blocks,
+            group: (SUMS_BYTES / block_sums(sums)).clamp(1, piece_blocks),
+            depth,
+        }
+    }
+}
+
+/// Threads that share the work.
+fn threads() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::current_num_threads();
+    #[cfg(target_arch = "wasm32")]
+    return 1;
+}

@@ -1,0 +1,317 @@
+//! The e4e encoder: an aligned face to W+ codes.
+//!
+//! Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (SIGGRAPH 2021), on the IR-SE-50
+//! trunk with the feature pyramid and map-to-style heads of pSp (Richardson et al., CVPR 2021).
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, activation},
+};
+
+use super::layers::{
+    Activation, BatchNorm, Conv, EqualLinear, PRelu, conv_norm, conv2d, resize_bilinear,
+};
+use crate::config::ModelConfig;
+
+/// Reduction of the squeeze-and-excitation blocks.
+const SQUEEZE: usize = 16;
+/// Style heads below these indices read the 1/16 and 1/8 features; the others read the 1/4 features.
+const COARSE_HEADS: usize = 3;
+const MIDDLE_HEADS: usize = 7;
+
+/// Squeeze-and-excitation: channel gates from global averages.
+#[derive(Module, Debug)]
+struct SqueezeExcite {
+    fc1: Conv<4>,
+    fc2: Conv<4>,
+}
+
+impl SqueezeExcite {
+    fn new(channels: usize, device: &Device) -> Self {
+        let squeezed = (channels / SQUEEZE).max(1);
+        Self {
+            fc1: conv2d([channels, squeezed], 1, 1, false, device),
+            fc2: conv2d([squeezed, channels], 1, 1, false, device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let mean = x.clone().mean_dim(2).mean_dim(3);
+        let squeezed = self.fc1.forward_with(None, mean, Activation::Relu);
+        x * activation::sigmoid(self.fc2.forward(squeezed))
+    }
+
+    fn fuse(self) -> Self {
+        Self {
+            fc1: self.fc1.fuse(None),
+            fc2: self.fc2.fuse(None),
+        }
+    }
+}
+
+type Residual = (
+    BatchNorm,
+    Conv<4>,
+    PRelu,
+    Conv<4>,
+    Option<BatchNorm>,
+    Option<SqueezeExcite>,
+);
+
+/// Improved residual unit (IR), optionally with squeeze-and-excitation (IR-SE).
+#[derive(Module, Debug)]
+pub struct Bottleneck {
+    shortcut_layer: Option<(Conv<4>, Option<BatchNorm>)>,
+    res_layer: Residual,
+    stride: usize,
+}
+
+impl Bottleneck {
+    /// A unit from `channels[0]` to `channels[1]` channels.
+    pub fn new(channels: [usize; 2], stride: usize, squeeze: bool, device: &Device) -> Self {
+        let [input, output] = channels;
+        Self {
+            shortcut_layer: (input != output).then(|| {
+                (
+                    conv2d(channels, 1, stride, false, device),
+                    Some(BatchNorm::new(output, device)),
+                )
+            }),
+            res_layer: (
+                BatchNorm::new(input, device),
+                conv2d(channels, 3, 1, false, device),
+                PRelu::new(output, device),
+                conv2d([output, output], 3, stride, false, device),
+                Some(BatchNorm::new(output, device)),
+                squeeze.then(|| SqueezeExcite::new(output, device)),
+            ),
+            stride,
+        }
+    }
+
+    /// # Shapes
+    /// `[batch, in, height, width]` to `[batch, out, height / stride, width / stride]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
+        let (residual, x) = conv1.forward_keeping(Some(norm), x, Activation::PRelu(prelu));
+        let residual = conv_norm(conv2, last_norm, residual, Activation::Identity);
+        let residual = match squeeze {
+            Some(squeeze) => squeeze.forward(residual),
+            None => residual,
+        };
+        let shortcut = match &self.shortcut_layer {
+            Some((conv, norm)) => conv_norm(conv, norm, x, Activation::Identity),
+            None if self.stride == 1 => x,
+            None => subsample(x, self.stride),
+        };
+        shortcut + residual
+    }
+
+    /// Folds the normalisations that follow a convolution into it.
+    pub fn fuse(self) -> Self {
+        let (norm, conv1, prelu, conv2, last_norm, squeeze) = self.res_layer;
+        let (conv1, conv2) = (conv1.fuse(None), conv2.fuse(last_norm));
+        let squeeze = squeeze.map(SqueezeExcite::fuse);
+        Self {
+            shortcut_layer: self
+                .shortcut_layer
+                .map(|(conv, norm)| (conv.fuse(norm), None)),
+            res_layer: (norm, conv1, prelu, conv2, None, squeeze),
+            stride: self.stride,
+        }
+    }
+}
+
+/// Max pooling with kernel 1: every `stride`-th row and column.
+fn subsample(x: Tensor<4>, stride: usize) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let (rows, columns) = (height / stride, width / stride);
+    x.reshape([batch * channels * rows, stride, columns, stride])
+        .slice([0..batch * channels * rows, 0..1, 0..columns, 0..1])
+        .reshape([batch, channels, rows, columns])
+}
+
+/// Map-to-style head: strided convolutions down to one pixel, then a linear layer.
+#[derive(Module, Debug)]
+struct StyleHead {
+    convs: Vec<Conv<4>>,
+    linear: EqualLinear,
+}
+
+impl StyleHead {
+    fn new(input: usize, side: usize, width: usize, style_dim: usize, device: &Device) -> Self {
+        let convs = (0..side.ilog2()).map(|index| {
+            let from = if index == 0 { input } else { width };
+            conv2d([from, width], 3, 2, true, device)
+        });
+        Self {
+            convs: convs.collect(),
+            linear: EqualLinear::new([width, style_dim], device),
+        }
+    }
+
+    /// `[batch, in, side, side]` to `[batch, style_dim]`.
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = self.convs.iter().fold(x, |x, conv| {
+            conv.forward_with(None, x, Activation::LeakyRelu)
+        });
+        self.linear.forward(x.flatten::<2>(1, 3))
+    }
+
+    fn fuse(self) -> Self {
+        let convs = self.convs.into_iter().map(|conv| conv.fuse(None));
+        Self {
+            convs: convs.collect(),
+            linear: self.linear,
+        }
+    }
+}
+
+/// The e4e encoder (`encoder.` in checkpoints).
+#[derive(Module, Debug)]
+pub struct Encoder {
+    input_layer: (Conv<4>, Option<BatchNorm>, PRelu),
+    body: Vec<Bottleneck>,
+    styles: Vec<StyleHead>,
+    latlayer1: Conv<4>,
+    latlayer2: Conv<4>,
+    taps: [usize; 3],
+}
+
+impl Encoder {
+    /// Builds the encoder with parameters still to be loaded.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let sizes = &config.encoder;
+        let [first, second, third, pyramid] = sizes.widths;
+        let mut body = Vec::new();
+        let mut ends = Vec::new();
+        let mut channels = first;
+        for (&width, &units) in sizes.widths.iter().zip(&sizes.units) {
+            for unit in 0..units {
+                let stride = if unit == 0 { 2 } else { 1 };
+                body.push(Bottleneck::new([channels, width], stride, true, device));
+                channels = width;
+            }
+            ends.push(body.len() - 1);
+        }
+        let styles = (0..config.styles()).map(|index| {
+            let divisor = match index {
+                _ if index < COARSE_HEADS => 16,
+                _ if index < MIDDLE_HEADS => 8,
+                _ => 4,
+            };
+            let side = sizes.input_size / divisor;
+            StyleHead::new(pyramid, side, sizes.head_width, config.style_dim, device)
+        });
+        Self {
+            input_layer: (
+                conv2d([3, first], 3, 1, false, device),
+                Some(BatchNorm::new(first, device)),
+                PRelu::new(first, device),
+            ),
+            body,
+            styles: styles.collect(),
+            latlayer1: conv2d([third, pyramid], 1, 1, true, device),
+            latlayer2: conv2d([second, pyramid], 1, 1, true, device),
+            taps: [ends[1], ends[2], ends[3]],
+        }
+    }
+
+    /// Offsets from the average latent code.
+    ///
+    /// # Shapes
+    /// `[batch, 3, input_size, input_size]` in [-1, 1] to `[batch, styles, style_dim]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<3> {
+        let (conv, norm, prelu) = &self.input_layer;
+        let mut x = conv_norm(conv, norm, x, Activation::PRelu(prelu));
+        let mut taps = Vec::with_capacity(self.taps.len());
+        for (index, unit) in self.body.iter().enumerate() {
+            x = unit.forward(x);
+            if self.taps.contains(&index) {
+                taps.push(x.clone());
+            }
+        }
+        let [c1, c2, c3]: [Tensor<4>; 3] = taps.try_into().expect("one feature per tap");
+        let p2 = upsample_add(c3.clone(), self.latlayer1.forward(c2));
+        let p1 = upsample_add(p2.clone(), self.latlayer2.forward(c1));
+        let heads = self.styles.iter().enumerate().map(|(index, head)| {
+            head.forward(match index {
+                _ if index < COARSE_HEADS => c3.clone(),
+                _ if index < MIDDLE_HEADS => p2.clone(),
+                _ => p1.clone(),
+            })
+        });
+        // The first head gives the base code, the others what each style adds to it.
+        let heads: Vec<Tensor<2>> = heads.collect();
+        let base = heads[0].clone();
+        let codes = heads.into_iter().enumerate().map(|(index, delta)| {
+            if index == 0 {
+                delta
+            } else {
+                base.clone() + delta
+            }
+        });
+        Tensor::stack(codes.collect(), 1)
+    }
+
+    /// Folds every normalisation that follows a convolution into it.
+    pub fn fuse(self) -> Self {
+        let (conv, norm, prelu) = self.input_layer;
+        Self {
+            input_layer: (conv.fuse(norm), None, prelu),
+            body: self.body.into_iter().map(Bottleneck::fuse).collect(),
+            styles: self.styles.into_iter().map(StyleHead::fuse).collect(),
+            latlayer1: self.latlayer1.fuse(None),
+            latlayer2: self.latlayer2.fuse(None),
+            taps: self.taps,
+        }
+    }
+}
+
+/// Feature pyramid step: the coarser feature, resized corner to corner, plus the lateral one.
+fn upsample_add(coarse: Tensor<4>, lateral: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = lateral.dims();
+    resize_bilinear(coarse, [height, width], true) + lateral
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::golden::Case;
+
+    #[test]
+    fn bottlenecks_match_pytorch() {
+        for (name, channels, stride, squeeze) in [
+            ("bottleneck_subsampled", [6, 6], 2, true),
+            ("bottleneck_projected", [6, 20], 2, true),
+            ("bottleneck_plain", [6, 6], 1, false),
+        ] {
+            let case = Case::open(name);
+            let unit = Bottleneck::new(channels, stride, squeeze, case.device());
+            let unit = case.load(unit, &[]);
+            case.check(unit.forward(case.input(None)));
+            case.check(unit.fuse().forward(case.input(None)));
+        }
+    }
+
+    #[test]
+    fn squeeze_excite_matches_pytorch() {
+        let case = Case::open("squeeze_excite");
+        let layer = case.load(SqueezeExcite::new(20, case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+    }
+
+    #[test]
+    fn a_style_head_matches_pytorch() {
+        let case = Case::open("style_head");
+        let head = StyleHead::new(6, 8, 5, 10, case.device());
+        let head = case.load(head, &["encoder", "styles", "0"]);
+        case.check(head.forward(case.input(None)));
+    }
+
+    #[test]
+    fn the_pyramid_step_matches_pytorch() {
+        let case = Case::open("upsample_add");
+        case.check(upsample_add(case.input(0), case.input(1)));
+    }
+}

@@ -1,0 +1,554 @@
+//! StyleGAN2 generator: W+ codes to a picture.
+//!
+//! Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), skip
+//! architecture, in the layout of the common PyTorch port.
+//!
+//! Modulation scales the *input* of a convolution with constant weights and demodulation scales its
+//! *output*, which is the same map as modulating the weights and needs no weight to be repacked per call.
+
+use std::sync::Arc;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{
+        Device, Tensor,
+        module::{conv_transpose2d, conv2d},
+        ops::{ConvOptions, ConvTransposeOptions},
+    },
+};
+
+use super::layers::{
+    Activation, EqualLinear, cpu_values, is_cpu, parameter, run_kernel, style_activation,
+};
+use crate::{
+    config::ModelConfig,
+    kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled},
+};
+
+/// Added to the squared norm of modulated weights before its root is taken.
+const DEMODULATION_EPSILON: f64 = 1e-8;
+/// Learning rate multiplier of the mapping network.
+const MAPPING_MULTIPLIER: f64 = 0.01;
+/// Added to the mean square of a random vector before its root is taken.
+const PIXEL_NORM_EPSILON: f64 = 1e-8;
+/// Values in the largest buffer that every WebGPU adapter must bind: 128 MiB.
+const MAX_BUFFER_VALUES: usize = (128 << 20) / size_of::<f32>();
+/// Taps of the separable low-pass filter behind every resampling.
+const BLUR: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
+
+/// The 4x4 low-pass kernel with gain 4, once per channel: `[channels, 1, 4, 4]`.
+fn blur_kernel(channels: usize, device: &Device) -> Tensor<4> {
+    let row = Tensor::<1>::from_floats(BLUR, device) / 4.0;
+    let column = row.clone().reshape([4, 1]);
+    (column * row.reshape([1, 4]))
+        .reshape([1, 1, 4, 4])
+        .repeat_dim(0, channels)
+}
+
+/// Modulated convolution.
+#[derive(Module, Debug)]
+struct ModulatedConv {
+    weight: Option<Param<Tensor<5>>>,
+    modulation: EqualLinear,
+    /// Factor of the equalised learning rate.
+    gain: f64,
+    /// Squared weights summed over the kernel, `[in, out]`, kept between calls.
+    #[module(skip)]
+    energy: Option<Tensor<2>>,
+    /// Takes the place of `weight` on the CPU.
+    #[module(skip)]
+    kernel: Option<Arc<ConvLayer>>,
+}
+
+impl ModulatedConv {
+    fn new(channels: [usize; 2], kernel: usize, style_dim: usize, device: &Device) -> Self {
+        let [input, output] = channels;
+        let weight = parameter([1, output, input, kernel, kernel], device);
+        Self {
+            weight: Some(weight),
+            modulation: EqualLinear::new([style_dim, input], device),
+            gain: 1.0 / ((input * kernel * kernel) as f64).sqrt(),
+            energy: None,
+            kernel: None,
+        }
+    }
+
+    /// The constant weights, `[out, in, kernel, kernel]`.
+    fn weight(&self) -> Tensor<4> {
+        let Some(weight) = &self.weight else {
+            unreachable!("a convolution has weights or a kernel");
+        };
+        weight.val().squeeze_dim::<4>(0)
+    }
+
+    /// Input scales from a style vector, with the equalised learning rate's factor:
+    /// `[batch, style_dim]` to `[batch, in]`.
+    fn modulate(&self, style: Tensor<2>) -> Tensor<2> {
+        self.modulation.forward(style) * self.gain
+    }
+
+    fn energy(&self) -> Tensor<2> {
+        let weight = self.weight();
+        let [output, input, height, width] = weight.dims();
+        weight
+            .powi_scalar(2)
+            .reshape([output, input, height * width])
+            .sum_dim(2)
+            .squeeze_dim::<2>(2)
+            .transpose()
+    }
+
+    /// Output scales that undo the input scales on average: `[batch, in]` to `[batch, out]`.
+    fn demodulate(&self, scales: Tensor<2>) -> Tensor<2> {
+        let energy = self.energy.clone().unwrap_or_else(|| self.energy());
+        let norm = scales.powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON;
+        norm.sqrt().recip()
+    }
+
+    /// Computes once what does not depend on the style, and on the CPU hands the weights to the kernels.
+    fn fuse(mut self, kind: Kind) -> Self {
+        self.energy = Some(self.energy());
+        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
+            let [_, output, input, height, width] = weight.dims();
+            let shape = [output, input, 1, height, width];
+            let layer = ConvLayer::new(&cpu_values(weight.into_value()), shape, kind);
+            self.kernel = Some(Arc::new(layer));
+        }
+        self
+    }
+}
+
+/// Row `index` of a `[batch, channels]` matrix.
+fn row(matrix: &[f32], channels: usize, index: usize) -> &[f32] {
+    &matrix[index * channels..][..channels]
+}
+
+/// Scales channels: `[batch, channels, height, width]` by `[batch, channels]`.
+fn scale_channels(x: Tensor<4>, scales: Tensor<2>) -> Tensor<4> {
+    let [batch, channels] = scales.dims();
+    x * scales.reshape([batch, channels, 1, 1])
+}
+
+/// Strength of the noise picture that a layer adds.
+#[derive(Module, Debug)]
+struct NoiseInjection {
+    weight: Param<Tensor<1>>,
+}
+
+/// Bias of the fused leaky ReLU.
+#[derive(Module, Debug)]
+struct ActivationBias {
+    bias: Param<Tensor<1>>,
+}
+
+/// Modulated convolution, noise, bias and activation.
+#[derive(Module, Debug)]
+struct StyledConv {
+    conv: ModulatedConv,
+    noise: NoiseInjection,
+    activate: ActivationBias,
+    upsample: bool,
+}
+
+impl StyledConv {
+    fn new(channels: [usize; 2], upsample: bool, style_dim: usize, device: &Device) -> Self {
+        Self {
+            conv: ModulatedConv::new(channels, 3, style_dim, device),
+            noise: NoiseInjection {
+                weight: parameter([1], device),
+            },
+            activate: ActivationBias {
+                bias: parameter([channels[1]], device),
+            },
+            upsample,
+        }
+    }
+
+    fn fuse(self) -> Self {
+        let kind = if self.upsample {
+            Kind::Upsample
+        } else {
+            Kind::Forward {
+                stride: [1; 3],
+                padding: [0, 1, 1],
+            }
+        };
+        Self {
+            conv: self.conv.fuse(kind),
+            ..self
+        }
+    }
+
+    /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
+    fn forward(&self, x: Tensor<4>, style: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
+        let scales = self.conv.modulate(style);
+        let demodulation = self.conv.demodulate(scales.clone());
+        let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
+        let bias = self.activate.bias.val();
+        if let Some(kernel) = &self.conv.kernel {
+            let ([_, input], [_, output]) = (scales.dims(), demodulation.dims());
+            let (scales, demodulation) = (cpu_values(scales), cpu_values(demodulation));
+            let (noise, bias) = (cpu_values(noise), cpu_values(bias));
+            let mut no_slopes = Vec::new();
+            let activation = Activation::Style.kernel(&mut no_slopes);
+            return run_kernel(kernel, x, |index, values, dims| {
+                let prologue = Prologue {
+                    scale: Some(row(&scales, input, index)),
+                    shift: None,
+                };
+                let epilogue = Epilogue {
+                    scale: Some(row(&demodulation, output, index)),
+                    noise: Some(&noise),
+                    bias: Some(&bias),
+                    activation,
+                };
+                kernel.run(values, dims, &prologue, &epilogue).0
+            })
+            .0;
+        }
+        let weight = self.conv.weight();
+        let output = weight.dims()[0];
+        let x = scale_channels(x, scales);
+        let x = if self.upsample {
+            upsample_conv(x, weight, MAX_BUFFER_VALUES)
+        } else {
+            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+            conv2d(x, weight, None, options)
+        };
+        let bias = bias.reshape([1, output, 1, 1]);
+        style_activation(scale_channels(x, demodulation) + noise + bias)
+    }
+}
+
+/// The upsampling convolution: transposed with stride 2, then the low-pass filter.
+///
+/// The transposed convolution's result is a little larger than the picture, [2h + 1, 2w + 1]; as many output
+/// channels are computed at once as keep it within `most` values.
+///
+/// `[batch, in, h, w]` with weights `[out, in, 3, 3]` to `[batch, out, 2h, 2w]`.
+fn upsample_conv(x: Tensor<4>, weight: Tensor<4>, most: usize) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    let [output, _, _, _] = weight.dims();
+    let plane = batch * (2 * height + 1) * (2 * width + 1);
+    let at_once = (most / plane).clamp(1, output);
+    let device = x.device();
+    let parts = (0..output).step_by(at_once).map(|first| {
+        let count = at_once.min(output - first);
+        let weight = weight.clone().narrow(0, first, count).swap_dims(0, 1);
+        let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
+        let y = conv_transpose2d(x.clone(), weight, None, options);
+        let options = ConvOptions::new([1, 1], [1, 1], [1, 1], count);
+        conv2d(y, blur_kernel(count, &device), None, options)
+    });
+    let mut parts: Vec<_> = parts.collect();
+    if parts.len() == 1 {
+        return parts.remove(0);
+    }
+    Tensor::cat(parts, 1)
+}
+
+/// Modulated 1x1 convolution to RGB, added to the upsampled picture of the resolution below.
+#[derive(Module, Debug)]
+struct ToRgb {
+    conv: ModulatedConv,
+    bias: Param<Tensor<4>>,
+}
+
+impl ToRgb {
+    fn new(input: usize, style_dim: usize, device: &Device) -> Self {
+        Self {
+            conv: ModulatedConv::new([input, 3], 1, style_dim, device),
+            bias: parameter([1, 3, 1, 1], device),
+        }
+    }
+
+    /// `[batch, in, side, side]` to `[batch, 3, side, side]`; `skip` has half the side. Gives `x` back, which the
+    /// next block needs: the CPU's kernels would have to copy one that is still held elsewhere.
+    fn forward(
+        &self,
+        x: Tensor<4>,
+        style: Tensor<2>,
+        skip: Option<Tensor<4>>,
+    ) -> (Tensor<4>, Tensor<4>) {
+        let scales = self.conv.modulate(style);
+        if let Some(kernel) = &self.conv.kernel {
+            let [_, input] = scales.dims();
+            let (scales, bias) = (cpu_values(scales), cpu_values(self.bias.val()));
+            let skip = skip.map(|skip| (skip.dims(), cpu_values(skip)));
+            let epilogue = Epilogue {
+                bias: Some(&bias),
+                ..Epilogue::default()
+            };
+            return run_kernel(kernel, x, |index, values, dims| {
+                let prologue = Prologue {
+                    scale: Some(row(&scales, input, index)),
+                    shift: None,
+                };
+                let (mut picture, _) = kernel.run(values, dims, &prologue, &epilogue);
+                if let Some(([_, channels, height, width], skip)) = &skip {
+                    let small = row(skip, channels * height * width, index);
+                    add_upsampled(&mut picture, small, [*channels, *height, *width]);
+                }
+                picture
+            });
+        }
+        let scaled = scale_channels(x.clone(), scales);
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let rgb = conv2d(scaled, self.conv.weight(), None, options) + self.bias.val();
+        match skip {
+            Some(skip) => (rgb + upsample_rgb(skip), x),
+            None => (rgb, x),
+        }
+    }
+
+    fn fuse(self) -> Self {
+        let kind = Kind::Forward {
+            stride: [1; 3],
+            padding: [0; 3],
+        };
+        Self {
+            conv: self.conv.fuse(kind),
+            bias: self.bias,
+        }
+    }
+}
+
+/// Doubles a picture: zeros between the pixels, then the low-pass filter.
+///
+/// `[batch, 3, side, side]` to `[batch, 3, 2 * side, 2 * side]`.
+fn upsample_rgb(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let device = x.device();
+    let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
+    conv_transpose2d(
+        x.reshape([batch * channels, 1, height, width]),
+        blur_kernel(1, &device),
+        None,
+        options,
+    )
+    .reshape([batch, channels, 2 * height, 2 * width])
+}
+
+/// The learned 4x4 input.
+#[derive(Module, Debug)]
+struct ConstantInput {
+    input: Param<Tensor<4>>,
+}
+
+/// What the generator has computed after some of its convolutions.
+#[derive(Debug, Clone)]
+pub struct Synthesis {
+    /// Output of the latest convolution, `[batch, channels, side, side]`. At the injection layer, that of the
+    /// injection block's upsampling convolution: G in the paper.
+    pub feature: Tensor<4>,
+    /// Picture so far, `[batch, 3, side, side]`, or half the side in the middle of a block.
+    pub skip: Tensor<4>,
+    /// Convolutions done after the first one.
+    done: usize,
+}
+
+/// The StyleGAN2 synthesis network (`decoder.` in checkpoints), in two halves around the injection layer.
+#[derive(Module, Debug)]
+pub struct Generator {
+    style: Vec<EqualLinear>,
+    input: ConstantInput,
+    conv1: StyledConv,
+    to_rgb1: ToRgb,
+    convs: Vec<StyledConv>,
+    to_rgbs: Vec<ToRgb>,
+    noises: Vec<Param<Tensor<4>>>,
+    inject_block: usize,
+}
+
+impl Generator {
+    /// Builds the generator with parameters still to be loaded.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let style_dim = config.style_dim;
+        let first = config.channels[0];
+        let mut convs = Vec::new();
+        let mut to_rgbs = Vec::new();
+        let mut noises = vec![parameter([1, 1, 4, 4], device)];
+        for (block, pair) in config.channels.windows(2).enumerate() {
+            let (input, output) = (pair[0], pair[1]);
+            let side = 8 << block;
+            convs.push(StyledConv::new([input, output], true, style_dim, device));
+            convs.push(StyledConv::new([output, output], false, style_dim, device));
+            to_rgbs.push(ToRgb::new(output, style_dim, device));
+            noises.extend((0..2).map(|_| parameter([1, 1, side, side], device)));
+        }
+        let mapping = (0..config.mapping_layers)
+            .map(|_| EqualLinear::with_multiplier([style_dim; 2], MAPPING_MULTIPLIER, device));
+        Self {
+            style: mapping.collect(),
+            input: ConstantInput {
+                input: parameter([1, first, 4, 4], device),
+            },
+            conv1: StyledConv::new([first, first], false, style_dim, device),
+            to_rgb1: ToRgb::new(first, style_dim, device),
+            convs,
+            to_rgbs,
+            noises,
+            inject_block: config.inject_block(),
+        }
+    }
+
+    /// Computes once what no style changes.
+    pub fn fuse(self) -> Self {
+        Self {
+            conv1: self.conv1.fuse(),
+            to_rgb1: self.to_rgb1.fuse(),
+            convs: self.convs.into_iter().map(StyledConv::fuse).collect(),
+            to_rgbs: self.to_rgbs.into_iter().map(ToRgb::fuse).collect(),
+            ..self
+        }
+    }
+
+    /// Convolution `index` of `convs`, whose style is `index + 1`.
+    fn conv(&self, index: usize, x: Tensor<4>, codes: &Tensor<3>) -> Tensor<4> {
+        let noise = self.noises[index + 1].val();
+        self.convs[index].forward(x, style(codes, index + 1), noise)
+    }
+
+    /// The mapping network: random vectors from a normal distribution to style vectors w. `None` if the
+    /// weights came without one.
+    ///
+    /// # Shapes
+    /// `[batch, style_dim]` to the same.
+    pub fn map(&self, z: Tensor<2>) -> Option<Tensor<2>> {
+        if self.style.is_empty() {
+            return None;
+        }
+        let norm = (z.clone().powi_scalar(2).mean_dim(1) + PIXEL_NORM_EPSILON).sqrt();
+        let layers = self.style.iter();
+        Some(layers.fold(z / norm, |x, layer| style_activation(layer.forward(x))))
+    }
+
+    /// The constant input and what has its resolution.
+    ///
+    /// # Shapes
+    /// Codes `[batch, styles, style_dim]`.
+    pub fn begin(&self, codes: &Tensor<3>) -> Synthesis {
+        let [batch, _, _] = codes.dims();
+        let x = self.input.input.val().repeat_dim(0, batch);
+        let x = self.conv1.forward(x, style(codes, 0), self.noises[0].val());
+        let (skip, feature) = self.to_rgb1.forward(x, style(codes, 1), None);
+        Synthesis {
+            feature,
+            skip,
+            done: 0,
+        }
+    }
+
+    /// The next convolution, and after the second one of a block its RGB layer. Not to be called on a finished
+    /// synthesis.
+    pub fn advance(&self, synthesis: Synthesis, codes: &Tensor<3>) -> Synthesis {
+        let Synthesis {
+            feature,
+            skip,
+            done,
+        } = synthesis;
+        let x = self.conv(done, feature, codes);
+        let (skip, feature) = match done % 2 {
+            0 => (skip, x),
+            _ => self.to_rgbs[done / 2].forward(x, style(codes, done + 2), Some(skip)),
+        };
+        Synthesis {
+            feature,
+            skip,
+            done: done + 1,
+        }
+    }
+
+    /// Whether [`Synthesis::feature`] is that of the injection layer, which may be compensated.
+    pub fn at_injection(&self, synthesis: &Synthesis) -> bool {
+        synthesis.done == 2 * self.inject_block + 1
+    }
+
+    /// The picture `[batch, 3, size, size]`, or the full one if that is smaller, once the synthesis has come so far.
+    pub fn picture(&self, synthesis: &Synthesis, size: usize) -> Option<Tensor<4>> {
+        let Synthesis { skip, done, .. } = synthesis;
+        let whole = done.is_multiple_of(2) && skip.dims()[2] >= size;
+        (whole || *done == self.convs.len()).then(|| skip.clone())
+    }
+
+    /// From the constant input up to the injection layer.
+    ///
+    /// # Shapes
+    /// Codes `[batch, styles, style_dim]`.
+    pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
+        let mut synthesis = self.begin(codes);
+        while !self.at_injection(&synthesis) {
+            synthesis = self.advance(synthesis, codes);
+        }
+        synthesis
+    }
+}
+
+/// Style vector `index`: `[batch, styles, style_dim]` to `[batch, style_dim]`.
+fn style(codes: &Tensor<3>, index: usize) -> Tensor<2> {
+    codes.clone().narrow(1, index, 1).squeeze_dim::<2>(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::golden::Case;
+
+    #[test]
+    fn a_styled_convolution_matches_pytorch() {
+        let case = Case::open("styled_up");
+        let layer = StyledConv::new([6, 5], true, 10, case.device());
+        let layer = case.load(layer, &[]);
+        let forward = |layer: &StyledConv| {
+            case.check(layer.forward(case.input(0), case.input(1), case.input(2)));
+        };
+        forward(&layer);
+        forward(&layer.fuse());
+    }
+
+    #[test]
+    fn channels_can_be_upsampled_in_parts() {
+        let case = Case::open("styled_up");
+        let x: Tensor<4> = case.input(0);
+        let weight = Tensor::random(
+            [5, 6, 3, 3],
+            burn::tensor::Distribution::Normal(0.0, 1.0),
+            case.device(),
+        );
+        let whole = cpu_values(upsample_conv(x.clone(), weight.clone(), usize::MAX));
+        for most in [1, 2 * 2 * 17 * 17, 3 * 2 * 17 * 17] {
+            let parts = cpu_values(upsample_conv(x.clone(), weight.clone(), most));
+            let pairs = whole.iter().zip(&parts);
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+            assert!(whole.len() == parts.len() && worst < 1e-4, "{worst}");
+        }
+    }
+
+    #[test]
+    fn the_rgb_layer_matches_pytorch() {
+        let case = Case::open("to_rgb");
+        let layer = case.load(ToRgb::new(6, 10, case.device()), &[]);
+        let forward = |layer: &ToRgb| {
+            let x: Tensor<4> = case.input(0);
+            let (picture, kept) = layer.forward(x.clone(), case.input(1), Some(case.input(2)));
+            case.check(picture);
+            assert_eq!(cpu_values(kept), cpu_values(x));
+        };
+        forward(&layer);
+        forward(&layer.fuse());
+    }
+
+    #[test]
+    fn a_mapping_layer_matches_pytorch() {
+        let case = Case::open("mapping_layer");
+        let layer = EqualLinear::with_multiplier([10, 10], MAPPING_MULTIPLIER, case.device());
+        let layer = case.load(layer, &[]);
+        case.check(style_activation(layer.forward(case.input(None))));
+    }
+
+    #[test]
+    fn the_skip_upsampling_matches_pytorch() {
+        let case = Case::open("upsample");
+        case.check(upsample_rgb(case.input(None)));
+    }
+}

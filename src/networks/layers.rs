@@ -1,0 +1,679 @@
+//! Layers shared by the four networks.
+//!
+//! Field names are those of the released PyTorch checkpoints: a parameter's path in the module tree
+//! is its tensor name (tuples stand for `nn.Sequential`, so positions count from 0).
+//! All networks run in inference mode; batch normalisation uses its running statistics.
+//!
+//! Loaded layers compute with the backend's own operations. `fuse` folds normalisations into convolutions
+//! and, on the CPU, hands the weights to this crate's kernels, which do a convolution and what surrounds it
+//! in one pass over memory.
+
+use std::sync::Arc;
+
+use burn::{
+    module::{Initializer, Module, Param},
+    tensor::{
+        Device, Tensor, TensorData, activation,
+        module::{
+            conv_transpose2d, conv_transpose3d, conv2d as backend_conv2d, conv3d as backend_conv3d,
+            interpolate,
+        },
+        ops::{
+            ConvOptions, ConvTransposeOptions, GridSampleOptions, GridSamplePaddingMode,
+            InterpolateMode, InterpolateOptions,
+        },
+    },
+};
+
+use crate::{
+    kernels::{self, ConvLayer, Epilogue, Kind, Prologue},
+    pixels::Field,
+};
+
+/// Negative slope of the leaky ReLUs in the encoder, DIPN and DICN (PyTorch's default).
+pub const LEAKY_SLOPE: f64 = 0.01;
+/// Negative slope of StyleGAN2's leaky ReLUs, which are followed by a gain of sqrt(2), and of the feature editor's.
+pub const STYLE_SLOPE: f64 = 0.2;
+/// Epsilon of every batch normalisation.
+const NORM_EPSILON: f64 = 1e-5;
+
+/// A lazily created parameter filled with zeros, to be overwritten by loading.
+pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    Initializer::Zeros.init(shape, device)
+}
+
+/// Reshapes per-channel values to broadcast over a `[batch, channels, ...]` tensor.
+fn per_channel<const D: usize>(values: Tensor<1>) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[1] = values.dims()[0];
+    values.reshape(shape)
+}
+
+/// Values of a tensor on the CPU, without a copy if nothing else holds it.
+pub(crate) fn cpu_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let values = tensor.into_data().try_into_vec::<f32>();
+    values.expect("networks compute in f32")
+}
+
+/// Batch normalisation over dimension 1 with fixed statistics.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    running_mean: Param<Tensor<1>>,
+    running_var: Param<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// Normalisation of `channels` channels.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            weight: parameter([channels], device),
+            bias: parameter([channels], device),
+            running_mean: parameter([channels], device),
+            running_var: parameter([channels], device),
+        }
+    }
+
+    /// The same map as `x * scale + shift` per channel.
+    fn affine(&self) -> (Tensor<1>, Tensor<1>) {
+        let scale = self.weight.val() / (self.running_var.val() + NORM_EPSILON).sqrt();
+        let shift = self.bias.val() - self.running_mean.val() * scale.clone();
+        (scale, shift)
+    }
+
+    /// # Shapes
+    /// `[batch, channels, ...]` to the same.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let (scale, shift) = self.affine();
+        x * per_channel(scale) + per_channel(shift)
+    }
+}
+
+/// Parametric ReLU with one slope per channel.
+#[derive(Module, Debug)]
+pub struct PRelu {
+    weight: Param<Tensor<1>>,
+}
+
+impl PRelu {
+    /// Slopes for `channels` channels.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            weight: parameter([channels], device),
+        }
+    }
+}
+
+/// A place in an `nn.Sequential` that holds a layer without parameters.
+#[derive(Module, Debug)]
+pub struct NoParameters;
+
+/// Activation after a convolution.
+#[derive(Clone, Copy, Debug)]
+pub enum Activation<'a> {
+    /// None.
+    Identity,
+    /// [`LEAKY_SLOPE`].
+    LeakyRelu,
+    /// This slope below zero.
+    Leaky(f64),
+    /// StyleGAN2's: [`STYLE_SLOPE`] and a gain of sqrt(2).
+    Style,
+    /// Zero below zero.
+    Relu,
+    /// Learned slopes.
+    PRelu(&'a PRelu),
+}
+
+impl Activation<'_> {
+    fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => x,
+            Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
+            Self::Leaky(slope) => activation::leaky_relu(x, slope),
+            Self::Style => style_activation(x),
+            Self::Relu => activation::relu(x),
+            Self::PRelu(prelu) => activation::prelu(x, prelu.weight.val()),
+        }
+    }
+
+    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU.
+    pub(crate) fn kernel(self, slopes: &mut Vec<f32>) -> kernels::Activation<'_> {
+        let leaky = |slope: f64, gain: f64| kernels::Activation::LeakyRelu {
+            slope: slope as f32,
+            gain: gain as f32,
+        };
+        match self {
+            Self::Identity => kernels::Activation::Identity,
+            Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
+            Self::Leaky(slope) => leaky(slope, 1.0),
+            Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),
+            Self::Relu => kernels::Activation::RELU,
+            Self::PRelu(prelu) => {
+                *slopes = cpu_values(prelu.weight.val());
+                kernels::Activation::PRelu(slopes)
+            }
+        }
+    }
+}
+
+/// Position of the weights' output and input channels, stride and padding of a [`Conv`].
+#[derive(Clone, Debug)]
+struct Geometry {
+    stride: usize,
+    /// Depth, height, width.
+    padding: [usize; 3],
+    transposed: bool,
+    /// Factor on the weights (equalised learning rate).
+    gain: f64,
+}
+
+/// Convolution or transposed convolution in 1, 2 or 3 dimensions (`D` counts batch and channels too).
+#[derive(Module, Debug)]
+pub struct Conv<const D: usize> {
+    weight: Option<Param<Tensor<D>>>,
+    bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    geometry: Geometry,
+    /// Takes the place of `weight` on the CPU.
+    #[module(skip)]
+    kernel: Option<Arc<ConvLayer>>,
+}
+
+impl<const D: usize> Conv<D> {
+    /// A convolution with weights `[out, in, kernel...]`, "same" padding at stride 1.
+    fn new(shape: [usize; D], stride: usize, bias: bool, device: &Device) -> Self {
+        let mut padding = [0; 3];
+        for (padding, side) in padding.iter_mut().rev().zip(shape[2..].iter().rev()) {
+            *padding = side / 2;
+        }
+        Self {
+            weight: Some(parameter(shape, device)),
+            bias: bias.then(|| parameter([shape[0]], device)),
+            geometry: Geometry {
+                stride,
+                padding,
+                transposed: false,
+                gain: 1.0,
+            },
+            kernel: None,
+        }
+    }
+
+    /// A transposed convolution that doubles every side: kernel 4, stride 2, padding 1, no bias.
+    fn doubling(channels: [usize; 2], device: &Device) -> Self {
+        let mut shape = [4; D];
+        shape[..2].copy_from_slice(&channels);
+        let mut padding = [1; 3];
+        padding[..5 - D].fill(0);
+        Self {
+            weight: Some(parameter(shape, device)),
+            bias: None,
+            geometry: Geometry {
+                stride: 2,
+                padding,
+                transposed: true,
+                gain: 1.0,
+            },
+            kernel: None,
+        }
+    }
+
+    /// With equalised learning rate: the weights are divided by the root of what one output sees.
+    fn equalised(mut self) -> Self {
+        let seen: usize = self
+            .weight
+            .iter()
+            .flat_map(|weight| weight.lazy_shape()[1..].to_vec())
+            .product();
+        self.geometry.gain = 1.0 / (seen as f64).sqrt();
+        self
+    }
+
+    /// # Shapes
+    /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
+    pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+        self.forward_with(None, x, Activation::Identity)
+    }
+
+    /// Normalisation before the convolution, if any, and activation after it.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`].
+    pub fn forward_with(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        match &self.kernel {
+            Some(kernel) => self.run_kernel(kernel, norm, x, activation).0,
+            None => self.run_backend(norm, x, activation),
+        }
+    }
+
+    /// [`Self::forward_with`], and the input given back: the CPU's kernels would have to copy one that is still held
+    /// elsewhere.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`].
+    pub fn forward_keeping(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> (Tensor<D>, Tensor<D>) {
+        match &self.kernel {
+            Some(kernel) => self.run_kernel(kernel, norm, x, activation),
+            None => (self.run_backend(norm, x.clone(), activation), x),
+        }
+    }
+
+    fn run_kernel(
+        &self,
+        kernel: &ConvLayer,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> (Tensor<D>, Tensor<D>) {
+        let affine = norm.map(|norm| {
+            let (scale, shift) = norm.affine();
+            (cpu_values(scale), cpu_values(shift))
+        });
+        let prologue = Prologue {
+            scale: affine.as_ref().map(|(scale, _)| scale.as_slice()),
+            shift: affine.as_ref().map(|(_, shift)| shift.as_slice()),
+        };
+        let bias = self.bias.as_ref().map(|bias| cpu_values(bias.val()));
+        let mut slopes = Vec::new();
+        let epilogue = Epilogue {
+            bias: bias.as_deref(),
+            activation: activation.kernel(&mut slopes),
+            ..Epilogue::default()
+        };
+        run_kernel(kernel, x, |_, input, dims| {
+            kernel.run(input, dims, &prologue, &epilogue).0
+        })
+    }
+
+    fn run_backend(
+        &self,
+        norm: Option<&BatchNorm>,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        let x = match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        activation.forward(self.convolve(x))
+    }
+
+    /// The convolution by the backend's own operation.
+    fn convolve(&self, x: Tensor<D>) -> Tensor<D> {
+        let Some(weight) = &self.weight else {
+            unreachable!("a convolution has weights or a kernel");
+        };
+        let Geometry {
+            stride,
+            padding,
+            transposed,
+            gain,
+        } = self.geometry;
+        let x = if gain == 1.0 { x } else { x * gain };
+        let bias = self.bias.as_ref().map(Param::val);
+        let weight = weight.val();
+        let mut dims = x.dims();
+        if D == 5 {
+            let (x, weight) = (raise::<D, 5>(x), raise::<D, 5>(weight));
+            let stride = [stride; 3];
+            let y = if transposed {
+                let options = ConvTransposeOptions::new(stride, padding, [0; 3], [1; 3], 1);
+                conv_transpose3d(x, weight, bias, options)
+            } else {
+                backend_conv3d(
+                    x,
+                    weight,
+                    bias,
+                    ConvOptions::new(stride, padding, [1; 3], 1),
+                )
+            };
+            dims.copy_from_slice(&y.dims());
+            y.reshape(dims)
+        } else {
+            let (x, weight) = (raise::<D, 4>(x), raise::<D, 4>(weight));
+            let (stride, padding) = ([stride; 2], [padding[1], padding[2]]);
+            let y = if transposed {
+                let options = ConvTransposeOptions::new(stride, padding, [0; 2], [1; 2], 1);
+                conv_transpose2d(x, weight, bias, options)
+            } else {
+                backend_conv2d(
+                    x,
+                    weight,
+                    bias,
+                    ConvOptions::new(stride, padding, [1; 2], 1),
+                )
+            };
+            let found = y.dims();
+            dims[..2].copy_from_slice(&found[..2]);
+            dims[2..].copy_from_slice(&found[6 - D..]);
+            y.reshape(dims)
+        }
+    }
+
+    /// Folds `norm`, which follows, into the weights, and on the CPU hands them to the kernels.
+    pub fn fuse(mut self, norm: Option<BatchNorm>) -> Self {
+        if let Some(norm) = norm {
+            let (scale, shift) = norm.affine();
+            let mut shape = [1; D];
+            shape[usize::from(self.geometry.transposed)] = scale.dims()[0];
+            let scales = scale.clone().reshape(shape);
+            self.weight = self
+                .weight
+                .map(|weight| weight.map(|weight| weight * scales));
+            let shift = match self.bias.take() {
+                Some(bias) => bias.into_value() * scale + shift,
+                None => shift,
+            };
+            self.bias = Some(Param::from_tensor(shift));
+        }
+        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
+            let weight = weight.into_value() * self.geometry.gain;
+            let shape = volume_dims(&weight.dims());
+            let mut stride = [self.geometry.stride; 3];
+            stride[..5 - D].fill(1);
+            let padding = self.geometry.padding;
+            let kind = if self.geometry.transposed {
+                Kind::Transposed { stride, padding }
+            } else {
+                Kind::Forward { stride, padding }
+            };
+            let layer = ConvLayer::new(&cpu_values(weight), shape, kind);
+            self.kernel = Some(Arc::new(layer));
+        }
+        self
+    }
+}
+
+/// Whether this crate's own kernels can compute there.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    *device == crate::networks::device::cpu()
+}
+
+/// `[first, second, ...]` of up to three more sides as `[first, second, depth, height, width]`.
+fn volume_dims(dims: &[usize]) -> [usize; 5] {
+    let mut volume = [1; 5];
+    volume[..2].copy_from_slice(&dims[..2]);
+    let sides = dims.len() - 2;
+    volume[5 - sides..].copy_from_slice(&dims[2..]);
+    volume
+}
+
+/// A tensor with sides of 1 put behind its first two dimensions.
+fn raise<const D: usize, const E: usize>(x: Tensor<D>) -> Tensor<E> {
+    let volume = volume_dims(&x.dims());
+    let mut shape = [1; E];
+    shape[..2].copy_from_slice(&volume[..2]);
+    shape[2..].copy_from_slice(&volume[7 - E..]);
+    x.reshape(shape)
+}
+
+/// Runs a CPU kernel on each picture of a batch.
+///
+/// `run` takes the picture's index in the batch, its values and its dimensions `[channels, depth, height, width]`,
+/// and returns the values of the result. Returns the result and `x`, which is not copied if nothing else holds it.
+pub(crate) fn run_kernel<const D: usize>(
+    kernel: &ConvLayer,
+    x: Tensor<D>,
+    run: impl Fn(usize, &[f32], [usize; 4]) -> Vec<f32>,
+) -> (Tensor<D>, Tensor<D>) {
+    let device = x.device();
+    let input_shape = x.dims();
+    let mut shape = input_shape;
+    let [batch, dims @ ..] = volume_dims(&shape);
+    let values = cpu_values(x);
+    let output_dims = kernel.output_dims(dims);
+    shape[1] = output_dims[0];
+    shape[2..].copy_from_slice(&output_dims[6 - D..]);
+    let mut pictures = values
+        .chunks_exact(values.len() / batch)
+        .enumerate()
+        .map(|(index, picture)| run(index, picture, dims));
+    let mut output = pictures.next().unwrap_or_default();
+    for picture in pictures {
+        output.extend(picture);
+    }
+    let tensor = |values, shape| Tensor::from_data(TensorData::new(values, shape), &device);
+    (tensor(output, shape), tensor(values, input_shape))
+}
+
+/// Convolution, batch normalisation and leaky ReLU.
+#[derive(Module, Debug)]
+pub struct BasicConv<const D: usize> {
+    conv: Conv<D>,
+    bn: Option<BatchNorm>,
+}
+
+impl<const D: usize> BasicConv<D> {
+    /// Normalises the `channels` outputs of `conv`.
+    pub fn new(conv: Conv<D>, channels: usize, device: &Device) -> Self {
+        Self {
+            conv,
+            bn: Some(BatchNorm::new(channels, device)),
+        }
+    }
+
+    /// Without normalisation.
+    pub fn plain(conv: Conv<D>) -> Self {
+        Self { conv, bn: None }
+    }
+
+    /// Convolution and normalisation, without the activation.
+    pub fn linear(&self, x: Tensor<D>) -> Tensor<D> {
+        conv_norm(&self.conv, &self.bn, x, Activation::Identity)
+    }
+
+    /// # Shapes
+    /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
+    pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+        conv_norm(&self.conv, &self.bn, x, Activation::LeakyRelu)
+    }
+
+    /// Folds the normalisation into the convolution.
+    pub fn fuse(self) -> Self {
+        Self {
+            conv: self.conv.fuse(self.bn),
+            bn: None,
+        }
+    }
+}
+
+/// Convolution, a normalisation unless it has been folded away, and an activation.
+pub fn conv_norm<const D: usize>(
+    conv: &Conv<D>,
+    norm: &Option<BatchNorm>,
+    x: Tensor<D>,
+    activation: Activation,
+) -> Tensor<D> {
+    match norm {
+        Some(norm) => activation.forward(norm.forward(conv.forward(x))),
+        None => conv.forward_with(None, x, activation),
+    }
+}
+
+/// 2-d convolution with an odd square kernel and "same" padding at stride 1.
+pub fn conv2d(
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    bias: bool,
+    device: &Device,
+) -> Conv<4> {
+    let [input, output] = channels;
+    Conv::new([output, input, kernel, kernel], stride, bias, device)
+}
+
+/// 1-d convolution with an odd kernel and "same" padding.
+pub fn conv1d(channels: [usize; 2], kernel: usize, bias: bool, device: &Device) -> Conv<3> {
+    let [input, output] = channels;
+    Conv::new([output, input, kernel], 1, bias, device)
+}
+
+/// 3-d convolution without bias; the kernel `[depth, height, width]` is odd, with "same" padding at stride 1.
+pub fn conv3d(channels: [usize; 2], kernel: [usize; 3], stride: usize, device: &Device) -> Conv<5> {
+    let ([input, output], [depth, height, width]) = (channels, kernel);
+    Conv::new([output, input, depth, height, width], stride, false, device)
+}
+
+/// 3x3 convolution with bias and equalised learning rate: weights are divided by sqrt(in * 9).
+pub fn equal_conv2d(channels: [usize; 2], device: &Device) -> Conv<4> {
+    conv2d(channels, 3, 1, true, device).equalised()
+}
+
+/// Transposed 2-d convolution that doubles height and width: kernel 4, stride 2, padding 1, no bias.
+pub fn deconv2d(channels: [usize; 2], device: &Device) -> Conv<4> {
+    Conv::doubling(channels, device)
+}
+
+/// Transposed 3-d convolution that doubles depth, height and width: kernel 4, stride 2, padding 1, no bias.
+pub fn deconv3d(channels: [usize; 2], device: &Device) -> Conv<5> {
+    Conv::doubling(channels, device)
+}
+
+/// Bilinear resize without antialiasing.
+///
+/// `align_corners` as in PyTorch: `false` maps half-pixel centres, `true` maps corner to corner.
+///
+/// # Shapes
+/// `[batch, channels, height, width]` to `[batch, channels, size[0], size[1]]`.
+pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    if [height, width] == size {
+        return x;
+    }
+    interpolate(
+        x,
+        InterpolateOptions::new(InterpolateMode::Bilinear)
+            .with_align_corners(align_corners)
+            .with_output_size(size),
+    )
+}
+
+/// Reads `x`, bilinearly, along the arrows of `field`. The border goes on outside.
+///
+/// # Shapes
+/// `[1, channels, side, side]` to the same.
+pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
+    let [_, _, side, _] = x.dims();
+    let device = x.device();
+    let spots = (0..side * side).flat_map(|i| {
+        let middle = [i % side, i / side].map(|i| (i as f32 + 0.5) / side as f32);
+        let arrow = field.at(middle);
+        [0, 1].map(|axis| 2.0 * (middle[axis] + arrow[axis]) - 1.0)
+    });
+    let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
+    let options = GridSampleOptions::new(InterpolateMode::Bilinear)
+        .with_padding_mode(GridSamplePaddingMode::Border);
+    x.grid_sample_2d(Tensor::from_data(spots, &device), options)
+}
+
+/// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
+pub fn style_activation<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    activation::leaky_relu(x, STYLE_SLOPE) * std::f64::consts::SQRT_2
+}
+
+/// Fully connected layer with equalised learning rate: `(x W^T / sqrt(in) + b) * multiplier`.
+#[derive(Module, Debug)]
+pub struct EqualLinear {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    multiplier: f64,
+}
+
+impl EqualLinear {
+    /// From `channels[0]` to `channels[1]` values, with learning rate multiplier 1.
+    pub fn new(channels: [usize; 2], device: &Device) -> Self {
+        Self::with_multiplier(channels, 1.0, device)
+    }
+
+    /// With another learning rate multiplier.
+    pub fn with_multiplier(channels: [usize; 2], multiplier: f64, device: &Device) -> Self {
+        let [input, output] = channels;
+        Self {
+            weight: parameter([output, input], device),
+            bias: parameter([output], device),
+            multiplier,
+        }
+    }
+
+    /// # Shapes
+    /// `[batch, in]` to `[batch, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let weight = self.weight.val();
+        let scale = self.multiplier / (weight.dims()[1] as f64).sqrt();
+        let bias = self.bias.val() * self.multiplier;
+        (x * scale).matmul(weight.transpose()) + bias.unsqueeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{pixels::GRID, testing::golden::Case};
+
+    /// Checks a layer as loaded and with its normalisation folded in.
+    fn check<const D: usize>(name: &'static str, conv: Conv<D>, channels: usize) {
+        let case = Case::open(name);
+        let layer = case.load(BasicConv::new(conv, channels, case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+        case.check(layer.fuse().forward(case.input(None)));
+    }
+
+    #[test]
+    fn basic_convs_match_pytorch() {
+        let device = &crate::networks::device::cpu();
+        check("basic_conv", conv2d([6, 5], 3, 2, false, device), 5);
+        check("basic_conv_transposed", deconv2d([6, 5], device), 5);
+        check("basic_conv3d", conv3d([4, 5], [3, 3, 3], 2, device), 5);
+        check("basic_conv3d_flat", conv3d([4, 5], [1, 5, 5], 1, device), 5);
+        check("basic_conv3d_transposed", deconv3d([4, 3], device), 3);
+    }
+
+    #[test]
+    fn a_plain_transposed_convolution_matches_pytorch() {
+        let case = Case::open("conv3d_transposed_plain");
+        let layer = BasicConv::plain(deconv3d([4, 1], case.device()));
+        let layer = case.load(layer, &[]);
+        case.check(layer.linear(case.input(None)));
+        case.check(layer.fuse().linear(case.input(None)));
+    }
+
+    #[test]
+    fn equalised_layers_match_pytorch() {
+        let case = Case::open("equal_linear");
+        let layer = case.load(EqualLinear::new([10, 7], case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+        let case = Case::open("equal_conv");
+        let layer = case.load(equal_conv2d([6, 4], case.device()), &[]);
+        case.check(layer.forward(case.input(None)));
+        case.check(layer.fuse(None).forward(case.input(None)));
+    }
+
+    #[test]
+    fn warping_matches_pytorch() {
+        let case = Case::open("warp");
+        let planes = cpu_values(case.input::<4>(1));
+        let (right, down) = planes.split_at(GRID * GRID);
+        let arrows = right.iter().zip(down).map(|(&x, &y)| [x, y]);
+        case.check(warp(case.input(0), &Field::new(arrows.collect()).unwrap()));
+    }
+
+    #[test]
+    fn resizing_matches_pytorch() {
+        for (name, side) in [("resize_down", 5), ("resize_up", 13), ("resize_half", 4)] {
+            let case = Case::open(name);
+            case.check(resize_bilinear(case.input(None), [side; 2], false));
+        }
+    }
+}

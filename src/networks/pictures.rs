@@ -1,0 +1,89 @@
+//! Pictures as the networks see them: RGB in [-1, 1], `pixel / 127.5 - 1`, as `[1, 3, height, width]`.
+
+use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
+use thiserror::Error;
+
+use crate::pixels::Picture;
+
+/// Why values could not be read back from a device.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The device failed while computing.
+    #[error("the device failed: {0}; reload and try again, or run on the CPU")]
+    Device(#[from] ExecutionError),
+    /// A tensor of another shape or number type than asked for.
+    #[error("expected a tensor of f32 values as {expected}, got shape {found:?}")]
+    Shape {
+        /// What was asked for.
+        expected: &'static str,
+        /// The tensor's shape.
+        found: Vec<usize>,
+    },
+}
+
+/// Values of a tensor in row-major order.
+///
+/// # Errors
+/// [`ReadError`].
+pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
+    let data = tensor.into_data_async().await?;
+    let found = data.shape().iter().copied().collect();
+    let expected = "rows";
+    data.try_into_vec::<f32>()
+        .map_err(|_| ReadError::Shape { expected, found })
+}
+
+/// A picture, laid over white where it is transparent, as a `[1, 3, height, width]` tensor in [-1, 1].
+pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
+    let picture = picture.view().over_white();
+    let pixels = picture.rgba();
+    let values: Vec<f32> = (0..3)
+        .flat_map(|channel| pixels.iter().skip(channel).step_by(4))
+        .map(|&value| f32::from(value) / 127.5 - 1.0)
+        .collect();
+    let shape = [1, 3, picture.height(), picture.width()];
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The picture in `[1, 3, height, width]` values around [-1, 1], clamped and rounded.
+///
+/// # Errors
+/// [`ReadError::Shape`] if the data is not of that form.
+pub fn from_data(data: TensorData) -> Result<Picture<'static>, ReadError> {
+    let shape: Vec<usize> = data.shape().iter().copied().collect();
+    let bad_shape = || ReadError::Shape {
+        expected: "[1, 3, height, width]",
+        found: shape.clone(),
+    };
+    let &[1, 3, height, width] = shape.as_slice() else {
+        return Err(bad_shape());
+    };
+    let values = data.as_slice::<f32>().map_err(|_| bad_shape())?;
+    let plane = height * width;
+    let byte = |value: f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
+    Ok(Picture::from_rgb(width, height, |x, y| {
+        let at = y * width + x;
+        [0, 1, 2].map(|channel| byte(values[channel * plane + at]))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_come_back_from_tensors() {
+        let picture = Picture::from_rgb(37, 19, |x, y| [x as u8, y as u8, (x ^ y) as u8]);
+        let tensor = to_tensor(&picture, &Device::flex());
+        assert_eq!(tensor.dims(), [1, 3, 19, 37]);
+        assert_eq!(from_data(tensor.into_data()).unwrap(), picture);
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        let data = TensorData::new(vec![0.0_f32; 8], [1, 2, 2, 2]);
+        assert!(
+            matches!(from_data(data), Err(ReadError::Shape { found, .. }) if found == [1, 2, 2, 2])
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! A loaded model, and the steps of the pipeline on it; what follows what is for [`editing`](crate::editing).
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor};
+
+use super::{
+    generator::{Generator, Synthesis},
+    layers::{resize_bilinear, warp},
+    model::Networks,
+};
+use crate::{config::ModelConfig, pixels::Field};
+
+/// The generator's first picture and the feature that DICN compensates.
+#[derive(Clone, Debug)]
+pub struct Initial {
+    /// Generator output for the encoder's codes, `[1, 3, image_size, image_size]`, not clamped.
+    pub image: Tensor<4>,
+    /// G(w), `[1, channels, inject, inject]`.
+    pub feature: Tensor<4>,
+}
+
+/// What DICN found.
+#[derive(Clone, Debug)]
+pub struct Compensation {
+    /// w', `[1, styles, style_dim]`.
+    pub codes: Tensor<3>,
+    /// F - G(w), `[1, channels, inject, inject]`.
+    pub residual: Tensor<4>,
+}
+
+/// What is added at the injection layer to what the generator makes of some codes.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// To the feature, `[1, channels, inject, inject]`.
+    pub feature: Tensor<4>,
+    /// To the picture so far, where the face moves; shaped like [`Synthesis::skip`].
+    pub skip: Option<Tensor<4>>,
+}
+
+impl From<Tensor<4>> for Injection {
+    /// Of a face that does not move.
+    fn from(feature: Tensor<4>) -> Self {
+        Self {
+            feature,
+            skip: None,
+        }
+    }
+}
+
+impl Injection {
+    /// The synthesis, which is at the injection layer, with this in it.
+    pub fn added_to(self, mut synthesis: Synthesis) -> Synthesis {
+        synthesis.feature = synthesis.feature + self.feature;
+        if let Some(skip) = self.skip {
+            synthesis.skip = synthesis.skip + skip;
+        }
+        synthesis
+    }
+}
+
+impl Synthesis {
+    /// Feature and picture so far, moved along a field.
+    pub fn moved(mut self, motion: &Field) -> Self {
+        self.feature = warp(self.feature, motion);
+        self.skip = warp(self.skip, motion);
+        self
+    }
+}
+
+/// A loaded SDIC model.
+#[derive(Debug, Clone)]
+pub struct Sdic {
+    config: ModelConfig,
+    networks: Networks,
+}
+
+impl Sdic {
+    /// Wraps networks that were loaded for `config`.
+    pub fn new(config: ModelConfig, networks: Networks) -> Self {
+        Self { config, networks }
+    }
+
+    /// Sizes of the model.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where the networks' parameters live.
+    pub fn device(&self) -> Device {
+        self.networks.latent_avg.device()
+    }
+
+    /// Encoder: `[1, 3, input_size, input_size]` in [-1, 1] to codes w, `[1, styles, style_dim]`.
+    pub fn encode(&self, face: Tensor<4>) -> Tensor<3> {
+        self.networks.encoder.forward(face) + self.networks.latent_avg.val().unsqueeze()
+    }
+
+    /// Codes w of a made-up face, from a random vector `[1, style_dim]`: the mapping network's style, moved
+    /// towards the average by `truncation` (1 leaves it, 0 is the average face). `None` if the weights came
+    /// without a mapping network.
+    pub fn sample(&self, z: Tensor<2>, truncation: f64) -> Option<Tensor<3>> {
+        let style = self.networks.generator.map(z)?.unsqueeze_dim::<3>(1);
+        let average = self.networks.latent_avg.val().unsqueeze();
+        Some((style - average.clone()) * truncation + average)
+    }
+
+    /// Generator without compensation.
+    pub fn generate(&self, codes: &Tensor<3>) -> Initial {
+        let lower = self.lower(codes);
+        let feature = lower.feature.clone();
+        let pass = self.resume(codes.clone(), lower, self.config.image_size);
+        Initial {
+            image: pass.finish(),
+            feature,
+        }
+    }
+
+    /// A picture as DIPN compares it with the face: `[1, 3, size, size]` to `[1, 3, input_size, input_size]`.
+    pub fn seen(&self, image: Tensor<4>) -> Tensor<4> {
+        let side = self.config.encoder.input_size;
+        resize_bilinear(image.clamp(-1.0, 1.0), [side; 2], false)
+    }
+
+    /// DIPN: the face and its plain reconstruction to the discrepancy map, `[1, 3, input_size, input_size]`.
+    pub fn predict(&self, face: Tensor<4>, image: Tensor<4>) -> Tensor<4> {
+        self.networks.dipn.forward(face, self.seen(image))
+    }
+
+    /// DICN: the discrepancy map, G(w) and w to F - G(w) and w'.
+    pub fn compensate(
+        &self,
+        discrepancy: Tensor<4>,
+        feature: Tensor<4>,
+        codes: Tensor<3>,
+    ) -> Compensation {
+        let dicn = &self.networks.dicn;
+        Compensation {
+            residual: dicn.residual(discrepancy.clone(), feature),
+            codes: dicn.compensate_codes(discrepancy, codes),
+        }
+    }
+
+    /// The generator on `codes` up to the injection layer.
+    pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
+        self.networks.generator.lower(codes)
+    }
+
+    /// A generator pass on `codes` with `injection` added at the injection layer; `size` below `image_size` stops at
+    /// that resolution for a preview.
+    pub fn pass(&self, codes: Tensor<3>, injection: Injection, size: usize) -> GeneratorPass<'_> {
+        let generator = &self.networks.generator;
+        GeneratorPass {
+            synthesis: generator.begin(&codes),
+            generator,
+            codes,
+            injection: Some(injection),
+            size,
+        }
+    }
+
+    /// The rest of a pass from the injection layer on; `synthesis` is compensated already.
+    pub fn resume(&self, codes: Tensor<3>, synthesis: Synthesis, size: usize) -> GeneratorPass<'_> {
+        GeneratorPass {
+            synthesis,
+            generator: &self.networks.generator,
+            codes,
+            injection: None,
+            size,
+        }
+    }
+
+    /// What a change, in the place of the face, adds to its compensated feature, moved if the face moves: what the
+    /// feature editor draws, or the change itself where the model has none.
+    ///
+    /// # Shapes
+    /// `[1, change_channels, inject, inject]` (see [`ModelConfig::change_channels`]) and
+    /// `[1, channels, inject, inject]` to the latter.
+    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
+        match &self.networks.feature_editor {
+            Some(editor) => editor.forward(compensated(), change),
+            None => change,
+        }
+    }
+
+    /// Keeps the rows and columns of a generator output that are picture.
+    ///
+    /// # Shapes
+    /// `[1, 3, size, size]`, `size` at most `image_size`, to `[1, 3, rows, columns]` in proportion.
+    pub fn crop(&self, image: Tensor<4>) -> Tensor<4> {
+        let [_, _, size, _] = image.dims();
+        let [rows, columns] = self
+            .config
+            .output_size()
+            .map(|side| side * size / self.config.image_size);
+        image
+            .narrow(2, (size - rows) / 2, rows)
+            .narrow(3, (size - columns) / 2, columns)
+    }
+}
+
+/// A generator pass under way, for a caller that has other things to do in between, or may lose interest.
+pub struct GeneratorPass<'a> {
+    generator: &'a Generator,
+    codes: Tensor<3>,
+    injection: Option<Injection>,
+    size: usize,
+    synthesis: Synthesis,
+}
+
+impl GeneratorPass<'_> {
+    /// Goes on by one convolution; breaks with the picture, `[1, 3, size, size]`, not clamped.
+    pub fn advance(mut self) -> ControlFlow<Tensor<4>, Self> {
+        if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
+            return ControlFlow::Break(picture);
+        }
+        if self.generator.at_injection(&self.synthesis)
+            && let Some(injection) = self.injection.take()
+        {
+            self.synthesis = injection.added_to(self.synthesis);
+        }
+        self.synthesis = self.generator.advance(self.synthesis, &self.codes);
+        ControlFlow::Continue(self)
+    }
+
+    /// The picture, without a pause.
+    pub fn finish(self) -> Tensor<4> {
+        let mut pass = self;
+        loop {
+            match pass.advance() {
+                ControlFlow::Continue(further) => pass = further,
+                ControlFlow::Break(picture) => return picture,
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A dense warp of a square picture.
+
+use super::quad::Point;
+
+/// Cells per side of a [`Field`].
+pub const GRID: usize = 64;
+
+/// An arrow for every spot of a picture, which says how far away to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field(Vec<Point>);
+
+impl Field {
+    /// From the arrows of GRID x GRID cells, row by row; `None` for another number of them.
+    pub fn new(arrows: Vec<Point>) -> Option<Self> {
+        (arrows.len() == GRID * GRID).then_some(Self(arrows))
+    }
+
+    /// The arrows of the cells, row by row.
+    pub fn arrows(&self) -> &[Point] {
+        &self.0
+    }
+
+    /// The arrow at `[u, v]`, bilinear between the middles of the cells and constant beyond.
+    #[inline]
+    pub fn at(&self, uv: Point) -> Point {
+        between_cells(&self.0, GRID, uv)
+    }
+}
+
+/// Value at `[u, v]` of `side` x `side` cells, row by row: bilinear between their middles and constant beyond.
+#[inline]
+pub(crate) fn between_cells<const N: usize>(
+    cells: &[[f32; N]],
+    side: usize,
+    uv: Point,
+) -> [f32; N] {
+    let [(x, fx), (y, fy)] = uv.map(|t| {
+        let at = (t * side as f32 - 0.5).clamp(0.0, side as f32 - 1.0);
+        let near = (at as usize).min(side - 2);
+        (near, at - near as f32)
+    });
+    let corner = |x, y| cells[y * side + x];
+    let (a, b) = (corner(x, y), corner(x + 1, y));
+    let (c, d) = (corner(x, y + 1), corner(x + 1, y + 1));
+    std::array::from_fn(|i| {
+        let top = a[i] + fx * (b[i] - a[i]);
+        let bottom = c[i] + fx * (d[i] - c[i]);
+        top + fy * (bottom - top)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_numbers_of_arrows_are_refused() {
+        assert_eq!(Field::new(vec![[0.0; 2]; 5]), None);
+    }
+
+    #[test]
+    fn a_field_is_read_at_any_resolution() {
+        let field = Field::new(
+            (0..GRID * GRID)
+                .map(|i| [(i % GRID) as f32, (i / GRID) as f32])
+                .collect(),
+        );
+        let field = field.unwrap();
+        let row = |side: usize, count: usize| -> Vec<f32> {
+            let middle = |i: usize| (i as f32 + 0.5) / side as f32;
+            (0..count)
+                .map(|i| field.at([middle(i), middle(0)])[0])
+                .collect()
+        };
+        assert_eq!(row(GRID, 3), [0.0, 1.0, 2.0]);
+        assert_eq!(row(GRID / 2, 3), [0.5, 2.5, 4.5]);
+        assert_eq!(row(2 * GRID, 4), [0.0, 0.25, 0.75, 1.25]);
+        assert_eq!(field.at([7.0, -1.0]), [GRID as f32 - 1.0, 0.0]);
+    }
+}

@@ -1,0 +1,323 @@
+//! The worker that holds the networks.
+
+use std::{collections::BTreeMap, io::BufReader};
+
+use burn::tensor::Device;
+use js_sys::{Function, Promise};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Blob;
+
+use super::{
+    EditedJs, MeshJs, QuadJs, argument,
+    blob::BlobReader,
+    picture::{PictureJs, edited_to_js, picture_to_js},
+    plain, quad_argument, thrown,
+};
+use crate::{
+    editing::{
+        EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
+        largest_difference, paste_mode,
+    },
+    face::{PasteMode, landmarks_of},
+    networks::{ReadError, device},
+    pixels::{Picture, Point},
+    weights::{Direction, Manifest},
+};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "ModelInfo")]
+    pub type ModelInfoJs;
+    #[wasm_bindgen(typescript_type = "DirectionInfo[]")]
+    pub type DirectionsJs;
+    #[wasm_bindgen(typescript_type = "ViewName")]
+    pub type ViewNameJs;
+    #[wasm_bindgen(typescript_type = "StageCallback")]
+    pub type StageCallbackJs;
+    #[wasm_bindgen(typescript_type = "PauseCallback")]
+    pub type PauseCallbackJs;
+    #[wasm_bindgen(typescript_type = "Record<string, number>")]
+    pub type StrengthsJs;
+}
+
+impl From<EngineError> for JsValue {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::Weights(_) | EngineError::MissingShard(_) => "weights",
+            EngineError::Load(_) => "load",
+            EngineError::Edit(_) => "edit",
+            EngineError::Picture(_) | EngineError::Read(ReadError::Shape { .. }) => "picture",
+            EngineError::Read(ReadError::Device(_)) => "device",
+        };
+        thrown(code, &error.to_string())
+    }
+}
+
+impl From<EditError> for JsValue {
+    fn from(error: EditError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelInfo<'a> {
+    name: &'a str,
+    title: &'a str,
+    provenance: &'a str,
+    licence: &'a str,
+    model_card: Option<&'a str>,
+    image_size: usize,
+    output_width: usize,
+    output_height: usize,
+    input_size: usize,
+    inject_size: usize,
+    styles: usize,
+    paste_mode: PasteMode,
+    directions: Vec<DirectionInfo<'a>>,
+    shards: &'a [crate::weights::ShardEntry],
+    samples: &'a [crate::weights::Sample],
+}
+
+#[derive(Serialize)]
+struct DirectionInfo<'a> {
+    name: &'a str,
+    label: &'a str,
+    group: &'a str,
+    folded: bool,
+    range: [f32; 2],
+}
+
+impl<'a> From<&'a Direction> for DirectionInfo<'a> {
+    fn from(direction: &'a Direction) -> Self {
+        Self {
+            name: &direction.name,
+            label: &direction.label,
+            group: &direction.group,
+            folded: direction.folded,
+            range: direction.range,
+        }
+    }
+}
+
+fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
+    let config = &manifest.config;
+    let [output_height, output_width] = config.output_size();
+    ModelInfo {
+        name: &manifest.name,
+        title: &manifest.title,
+        provenance: &manifest.provenance,
+        licence: &manifest.licence,
+        model_card: manifest.model_card.as_deref(),
+        image_size: config.image_size,
+        output_width,
+        output_height,
+        input_size: config.encoder.input_size,
+        inject_size: config.inject_size,
+        styles: config.styles(),
+        paste_mode: paste_mode(manifest),
+        directions: manifest.directions.iter().map(Into::into).collect(),
+        shards: &manifest.shards,
+        samples: &manifest.samples,
+    }
+}
+
+/// Waits for what a callback has returned.
+async fn answered(returned: Result<JsValue, JsValue>) -> Result<(), JsValue> {
+    JsFuture::from(Promise::resolve(&returned?)).await.map(drop)
+}
+
+/// A device with, once loaded, a model and the face being edited.
+#[wasm_bindgen]
+pub struct WebEngine {
+    device: Device,
+    backend: &'static str,
+    adapter: String,
+    loader: Option<EngineLoader>,
+    engine: Option<Engine>,
+    face: Option<InvertedFace>,
+}
+
+#[wasm_bindgen]
+impl WebEngine {
+    /// Opens a device: "cpu", or "webgpu" where this build has it.
+    pub async fn create(backend: &str) -> Result<WebEngine, JsValue> {
+        let (device, backend, adapter) = match backend {
+            "cpu" => (device::cpu(), "cpu", "CPU (WebAssembly)".to_owned()),
+            #[cfg(feature = "wgpu")]
+            "webgpu" => {
+                let gpu = device::gpu::open()
+                    .await
+                    .map_err(|error| thrown("no-gpu", &error.to_string()))?;
+                (gpu.device, "webgpu", gpu.adapter)
+            }
+            other => {
+                let text = format!("this build has no \"{other}\" backend; use \"cpu\"");
+                return Err(thrown("no-backend", &text));
+            }
+        };
+        Ok(WebEngine {
+            device,
+            backend,
+            adapter,
+            loader: None,
+            engine: None,
+            face: None,
+        })
+    }
+
+    /// "cpu" or "webgpu".
+    #[wasm_bindgen(getter)]
+    pub fn backend(&self) -> String {
+        self.backend.to_owned()
+    }
+
+    /// Name of the adapter, for people.
+    #[wasm_bindgen(getter)]
+    pub fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
+    /// Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped.
+    pub fn begin(&mut self, manifest_json: &[u8]) -> Result<ModelInfoJs, JsValue> {
+        self.face = None;
+        self.engine = None;
+        let loader = EngineLoader::new(manifest_json, &self.device)?;
+        let info = plain(&model_info(loader.manifest()))?;
+        self.loader = Some(loader);
+        Ok(info.unchecked_into())
+    }
+
+    /// Verifies one shard (size, SHA-256, tensor table) and takes its tensors; any order. After an error the
+    /// load starts again with `begin`.
+    #[wasm_bindgen(js_name = pushShard)]
+    pub fn push_shard(&mut self, index: usize, bytes: &[u8]) -> Result<(), JsValue> {
+        let loader = self.loader.take().ok_or_else(not_loading)?;
+        self.loader = Some(loader.push_shard(index, bytes)?);
+        Ok(())
+    }
+
+    /// Completes the model; an error names every tensor that is missing.
+    pub fn finish(&mut self) -> Result<(), JsValue> {
+        let loader = self.loader.take().ok_or_else(not_loading)?;
+        self.engine = Some(loader.finish()?);
+        Ok(())
+    }
+
+    /// Adds the edit directions in a file (PyTorch, safetensors or NumPy) to the model, in place of those that came
+    /// from a file of this name before.
+    #[wasm_bindgen(js_name = addDirections)]
+    pub fn add_directions(&mut self, name: &str, file: Blob) -> Result<DirectionsJs, JsValue> {
+        let engine = self.engine.as_mut().ok_or_else(no_model)?;
+        let reader = BufReader::new(BlobReader::new(file)?);
+        let added = engine.add_directions(name, reader)?;
+        let infos: Vec<DirectionInfo> = added.iter().map(Into::into).collect();
+        Ok(plain(&infos)?.unchecked_into())
+    }
+
+    /// Runs a tiny model on this device and on the CPU; returns the largest relative difference and throws
+    /// ("self-test") if it is above 1e-3. Also compiles the shaders.
+    #[wasm_bindgen(js_name = selfTest)]
+    pub async fn self_test(&self) -> Result<f32, JsValue> {
+        let difference = largest_difference(&self.device).await?;
+        if difference > TOLERANCE {
+            let text = format!(
+                "the adapter {} computes wrongly (difference {difference}); use the CPU instead",
+                self.adapter
+            );
+            return Err(thrown("self-test", &text));
+        }
+        Ok(difference)
+    }
+
+    /// Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
+    /// it has the given mesh, if it was found there; `onStage` hears of each stage as it begins, and can stop the
+    /// inversion. The face inverted before is forgotten in any case.
+    pub async fn invert(
+        &mut self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        quad: &QuadJs,
+        mesh: &MeshJs,
+        on_stage: &StageCallbackJs,
+    ) -> Result<(), JsValue> {
+        self.face = None;
+        let quad = quad_argument(quad)?;
+        let mesh: Option<Vec<Point>> = argument(mesh)?;
+        let landmarks = mesh.map(|mesh| landmarks_of(&mesh, &quad)).transpose()?;
+        let picture = Picture::new(width, height, rgba)?;
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        let on_stage: &Function = on_stage.unchecked_ref();
+        let begin = async |stage: Stage| {
+            let name = JsValue::from(stage.name());
+            let (done, total) = (stage as usize, Stage::ALL.len());
+            let called = on_stage.call3(&JsValue::NULL, &name, &done.into(), &total.into());
+            answered(called).await
+        };
+        self.face = Some(engine.invert(&picture, landmarks, begin).await?);
+        Ok(())
+    }
+
+    /// A picture of the current inversion: the plain e4e reconstruction ("initial"), the compensated one
+    /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
+    pub async fn view(&self, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
+        let (engine, face) = self.inverted()?;
+        let inversion = &face.inversion;
+        let image = match kind.as_string().as_deref() {
+            Some("initial") => inversion.initial.clone(),
+            Some("reconstruction") => inversion.reconstruction.clone(),
+            Some("discrepancy") => inversion.discrepancy.clone(),
+            _ => {
+                let text = "no such view; use \"initial\", \"reconstruction\" or \"discrepancy\"";
+                return Err(thrown("view", text));
+            }
+        };
+        picture_to_js(&engine.render(image).await?)
+    }
+
+    /// Renders the inverted face with the given strengths by edit name;
+    /// `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
+    /// generator's convolutions, and can stop the edit.
+    pub async fn edit(
+        &self,
+        strengths: &StrengthsJs,
+        preview_size: Option<usize>,
+        pause: &PauseCallbackJs,
+    ) -> Result<EditedJs, JsValue> {
+        let (engine, face) = self.inverted()?;
+        let strengths: BTreeMap<String, f32> = argument(strengths)?;
+        let strengths = strengths
+            .iter()
+            .map(|(name, &value)| (name.as_str(), value));
+        let pause: &Function = pause.unchecked_ref();
+        let run = engine.edit(face, strengths, preview_size)?;
+        let edited = run.finish(async || answered(pause.call0(&JsValue::NULL)).await);
+        let edited = edited.await?;
+        edited_to_js(&engine.render_edited(edited).await?)
+    }
+}
+
+impl WebEngine {
+    fn inverted(&self) -> Result<(&Engine, &InvertedFace), JsValue> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        let face = self
+            .face
+            .as_ref()
+            .ok_or_else(|| thrown("order", "no face has been inverted; call invert first"))?;
+        Ok((engine, face))
+    }
+}
+
+fn not_loading() -> JsValue {
+    thrown("order", "no model is being loaded; call begin first")
+}
+
+fn no_model() -> JsValue {
+    thrown(
+        "order",
+        "no model is loaded; call begin, pushShard and finish first",
+    )
+}

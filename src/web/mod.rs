@@ -1,0 +1,152 @@
+//! The JavaScript API; the only room that knows about a browser. One file per worker.
+//!
+//! Everything runs inside module workers. Errors are thrown as plain objects `{code, message, hint}`.
+
+mod blob;
+mod convert;
+mod engine;
+mod photo;
+mod picture;
+mod thread_pool;
+
+use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    face::FaceError,
+    import::ImportError,
+    pixels::{PictureError, Quad, QuadError},
+};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A picture as `ImageData` takes it: rows of RGBA bytes. */
+export interface Picture { width: number; height: number; data: Uint8ClampedArray<ArrayBuffer>; }
+/** What every function throws. */
+export interface SdicError { code: string; message: string; hint: string; }
+/** One edit. A strength of 0 leaves the picture as it is. */
+export interface DirectionInfo { name: string; label: string; group: string; folded: boolean; range: [number, number]; }
+/** A file of the weights directory. */
+export interface ShardInfo { file: string; bytes: number; sha256: string; }
+/** A picture that comes with the model; `aligned`: it is already cut like an aligned face, not a photo. */
+export interface SampleInfo { file: string; label: string; aligned?: boolean; }
+/** What the manifest of a weights directory says. */
+export interface ModelInfo {
+  name: string; title: string; provenance: string; licence: string; modelCard: string | null;
+  imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+  /** How edits of this model are best put into a photo. */
+  pasteMode: PasteMode;
+  directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+}
+/** A point in a picture: x, y in pixels. */
+export type Point = [number, number];
+/** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
+export type Quad = [Point, Point, Point, Point];
+/** The points that fix a quad, left and right as seen in the picture. */
+export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point; rightMouth: Point; }
+/** A face in a photo, in the photo's pixels. */
+export interface Face {
+  score: number; quad: Quad; quadPoints: QuadPoints; mesh: Point[];
+  box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
+  warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
+}
+/** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
+export interface Edited { edited: Picture; unedited: Picture; motion: Float32Array<ArrayBuffer> | undefined; }
+/** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
+export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
+/** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */
+export type PasteMode = "face" | "difference";
+export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
+export type ViewName = "initial" | "reconstruction" | "discrepancy";
+/** Hears of a stage as it begins; what it returns is waited for, and a rejection stops the inversion. */
+export type StageCallback = (stage: StageName, done: number, total: number) => Promise<void>;
+/** Asked between the steps of an edit; what it returns is waited for, and a rejection stops the edit. */
+export type PauseCallback = () => Promise<void>;
+/** Workers that each do shares of convolutions by `performTask`; threads count from 0. */
+export interface ThreadPool {
+  readonly threads: number;
+  /** Memory shared with a thread: at least so many values. */
+  area(thread: number, values: number): Float32Array;
+  /** Has a thread work on the first `count` values of its area. */
+  send(thread: number, order: string, count: number): void;
+  /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
+  collect(thread: number): Float32Array | null | undefined;
+  /** Ends all threads. */
+  stop(): void;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "Quad")]
+    pub type QuadJs;
+    #[wasm_bindgen(typescript_type = "Point[] | undefined")]
+    pub type MeshJs;
+    #[wasm_bindgen(typescript_type = "Edited")]
+    pub type EditedJs;
+}
+
+/// Sends panics to the console, readable.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[derive(Serialize)]
+struct Thrown<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+/// An error object; messages say what is wrong and, after a semicolon, what to do.
+fn thrown(code: &str, text: &str) -> JsValue {
+    let (message, hint) = text.rsplit_once("; ").unwrap_or((text, ""));
+    plain(&Thrown {
+        code,
+        message,
+        hint,
+    })
+    .unwrap_or_else(|_| JsValue::from_str(text))
+}
+
+/// A value as a plain object.
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| JsValue::from_str(&error.to_string()))
+}
+
+/// A plain object as a value.
+fn argument<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value.clone())
+        .map_err(|error| thrown("argument", &error.to_string()))
+}
+
+fn quad_argument(quad: &QuadJs) -> Result<Quad, JsValue> {
+    Ok(Quad::from_corners(&argument(quad)?)?)
+}
+
+impl From<FaceError> for JsValue {
+    fn from(error: FaceError) -> Self {
+        thrown("face", &error.to_string())
+    }
+}
+
+impl From<QuadError> for JsValue {
+    fn from(error: QuadError) -> Self {
+        thrown("face", &error.to_string())
+    }
+}
+
+impl From<PictureError> for JsValue {
+    fn from(error: PictureError) -> Self {
+        thrown("picture", &error.to_string())
+    }
+}
+
+impl From<ImportError> for JsValue {
+    fn from(error: ImportError) -> Self {
+        thrown("import", &error.to_string())
+    }
+}

@@ -1,0 +1,163 @@
+//! The worker that holds the photo: finds faces, cuts them out aligned, and puts edited ones back.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+use super::{
+    EditedJs, MeshJs, QuadJs, argument,
+    picture::{PictureJs, edited_from_js, picture_to_js},
+    plain, quad_argument,
+};
+use crate::{
+    face::{self, Face, Rendered, Warning},
+    pixels::{Picture, Point, Quad, QuadPoints},
+};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "Face[]")]
+    pub type FacesJs;
+    #[wasm_bindgen(typescript_type = "QuadPoints")]
+    pub type QuadPointsJs;
+    #[wasm_bindgen(typescript_type = "PasteMode")]
+    pub type PasteModeJs;
+}
+
+/// A face as JavaScript spells it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FaceJs<'a> {
+    score: f32,
+    quad: Quad,
+    quad_points: QuadPointsFields,
+    mesh: &'a [Point],
+    r#box: [f32; 4],
+    rotation: u16,
+    yaw: f32,
+    warnings: &'a [Warning],
+}
+
+impl<'a> From<&'a Face> for FaceJs<'a> {
+    fn from(face: &'a Face) -> Self {
+        Self {
+            score: face.score,
+            quad: face.quad,
+            quad_points: face.quad_points.into(),
+            mesh: &face.mesh,
+            r#box: face.bounds,
+            rotation: face.rotation,
+            yaw: face.yaw,
+            warnings: &face.warnings,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QuadPointsFields {
+    left_eye: Point,
+    right_eye: Point,
+    left_mouth: Point,
+    right_mouth: Point,
+}
+
+impl From<QuadPoints> for QuadPointsFields {
+    fn from(points: QuadPoints) -> Self {
+        let QuadPoints {
+            left_eye,
+            right_eye,
+            left_mouth,
+            right_mouth,
+        } = points;
+        Self {
+            left_eye,
+            right_eye,
+            left_mouth,
+            right_mouth,
+        }
+    }
+}
+
+impl From<QuadPointsFields> for QuadPoints {
+    fn from(points: QuadPointsFields) -> Self {
+        let QuadPointsFields {
+            left_eye,
+            right_eye,
+            left_mouth,
+            right_mouth,
+        } = points;
+        Self {
+            left_eye,
+            right_eye,
+            left_mouth,
+            right_mouth,
+        }
+    }
+}
+
+/// Finds faces; runs on the CPU, needs no model.
+#[wasm_bindgen]
+pub struct FaceFinder(face::FaceFinder);
+
+#[wasm_bindgen]
+impl FaceFinder {
+    /// From the bytes of `face/manifest.json` and of the file it names.
+    #[wasm_bindgen(constructor)]
+    pub fn new(manifest_json: &[u8], weights: &[u8]) -> Result<FaceFinder, JsValue> {
+        Ok(Self(face::FaceFinder::from_bytes(manifest_json, weights)?))
+    }
+
+    /// The faces in a photo (RGBA bytes), largest first; none is an empty list, not an error.
+    pub fn detect(&self, rgba: &[u8], width: usize, height: usize) -> Result<FacesJs, JsValue> {
+        let faces = self.0.detect(&Picture::new(width, height, rgba)?);
+        let faces: Vec<FaceJs> = faces.iter().map(Into::into).collect();
+        Ok(plain(&faces)?.unchecked_into())
+    }
+}
+
+/// Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
+/// mirrored and blurred as in FFHQ.
+#[wasm_bindgen]
+pub fn align(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    size: usize,
+) -> Result<PictureJs, JsValue> {
+    let photo = Picture::new(width, height, rgba)?;
+    picture_to_js(&face::align(&photo, &quad_argument(quad)?, size)?)
+}
+
+/// The FFHQ square of four points set by hand.
+#[wasm_bindgen(js_name = quadFromPoints)]
+pub fn quad_from_points(points: &QuadPointsJs) -> Result<QuadJs, JsValue> {
+    let points = argument::<QuadPointsFields>(points)?;
+    let quad = Quad::from_points(&points.into())?;
+    Ok(plain(&quad.corners())?.unchecked_into())
+}
+
+/// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one.
+#[wasm_bindgen(js_name = pasteBack)]
+#[allow(clippy::too_many_arguments)]
+pub fn paste_back(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    mesh: &MeshJs,
+    edited: &EditedJs,
+    mode: &PasteModeJs,
+) -> Result<PictureJs, JsValue> {
+    let photo = Picture::new(width, height, rgba)?;
+    let mesh: Option<Vec<Point>> = argument(mesh)?;
+    let edited = edited_from_js(edited)?;
+    let rendered = Rendered {
+        edited: &edited.picture,
+        unedited: &edited.unedited,
+        motion: edited.motion.as_ref(),
+    };
+    let (quad, mode) = (quad_argument(quad)?, argument(mode)?);
+    let finished = face::paste_back(&photo, &quad, mesh.as_deref(), rendered, mode)?;
+    picture_to_js(&finished)
+}
