@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes final_trace.safetensors: the bundled weights on three generated portraits, in PyTorch f32.
+"""Writes final_trace.safetensors: the bundled weights on generated portraits, in PyTorch f32.
 
-`<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and `<n>.unedited.smile`
-(half of the range's upper end, on an average face) as f16 pictures [3,S,S] in [-1,1], not clamped. n is one of PORTRAITS:
-the picture tests/face/portraits/<n>.png, brought to the encoder's size bilinearly.
+`<n>.codes` (w) and `<n>.wp` (w') [styles,D] are f32. `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and
+`<n>.unedited.smile` (half of the range's upper end, on an average face) are f16 pictures [3,S,S] in [-1,1], not
+clamped. n is one of PORTRAITS: the picture tests/face/portraits/<n>.png, brought to the encoder's size bilinearly.
 usage: make_final.py      (needs training/requirements.txt)
 """
 
@@ -42,8 +42,8 @@ def main():
             inversion = model.invert(photo)
             edited, unedited, _ = edit(model, manifest, tensors, inversion, {"smile": half})
         trace |= {f"{name}.codes": inversion.codes, f"{name}.wp": inversion.compensated_codes}
-        pictures = {"discrepancy": inversion.discrepancy, "reconstruction": inversion.reconstruction, "edit.smile": edited,
-                    "unedited.smile": unedited}
+        pictures = {"discrepancy": inversion.discrepancy, "reconstruction": inversion.reconstruction,
+                    "edit.smile": edited, "unedited.smile": unedited}
         trace |= {f"{name}.{key}": value.half() for key, value in pictures.items()}
     save_file({k: v.squeeze(0).contiguous() for k, v in trace.items()}, HERE / "final_trace.safetensors")
 

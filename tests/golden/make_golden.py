@@ -114,7 +114,8 @@ def tiny_model():
     }
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
-         "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3], "styles": [0, TINY.styles]},
+         "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3],
+         "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
          "change": "directions.tilt.change", "range": [-2, 2], "styles": [1, 4]},
         {"name": "third", "label": "Third component", "group": "Explore", "kind": "ganspace", "basis": "basis",
@@ -156,7 +157,7 @@ def tiny_model():
     inversion = model.invert(image)
     for hook in hooks:
         hook.remove()
-    c3, p2, p1 = model.encoder.pyramid(image)
+    _, p2, p1 = model.encoder.pyramid(image)
     volume, _ = dip.descriptors(image, layers.resize(inversion.initial.clamp(-1, 1), TINY.encoder.input_size))
     trace |= {
         "encoder.p2": p2, "encoder.p1": p1, "DIP.volume": volume,
@@ -272,7 +273,7 @@ def main():
         trace = tiny_model()
         save_file(layer_cases(), HERE / "layers.safetensors")
     for name, tensor in trace.items():
-        print(f"{name:40} {str(tuple(tensor.shape)):20} rms {tensor.square().mean().sqrt():.3f}")
+        print(f"{name:40} {tuple(tensor.shape)!s:20} rms {tensor.square().mean().sqrt():.3f}")
 
 
 if __name__ == "__main__":

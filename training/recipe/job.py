@@ -35,7 +35,8 @@ class Job:
         if needs and not self.inputs:
             sys.exit(f"{args.work}: no checkpoint of stage {' or '.join(needs)}; run that stage of train.sh first")
         self.faces = Faces(args.work / "faces.npy", args.index, self.config.image_size, self.device)
-        self.half = self.device.type == "cuda" or bf16_is_faster()
+        # Of runs that shall come out the same, no measured time may decide.
+        self.half = self.device.type == "cuda" or (not self.steps and bf16_is_faster())
 
     def autocast(self):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)

@@ -22,7 +22,7 @@ from ..sliders import LABELLED
 from ..teachers.exemplars import ELDER, LENT, SMILING
 
 CLEAN_SIDE = 512
-TRAINED, CHECKED = 96, 24  # drawn faces of each source, real and synthetic, to train on and to check with
+TRAINED, CHECKED = 48, 12  # drawn faces of each source, real and synthetic, to train on and to check with
 HELD_OUT = 3  # pairs of people nobody trains on
 EYES, BROWS = (range(36, 42), range(42, 48)), (range(17, 22), range(22, 27))
 FINER = 2  # times larger than the picture, a face is drawn
