@@ -4,7 +4,7 @@
 usage: peer.py WEIGHTS_DIR BENCH_PROGRAM [ROUNDS] [--gpu]
 
 BENCH_PROGRAM is what `cargo bench --bench pipeline --no-run` builds. Needs torch, numpy and safetensors; PyTorch runs
-the networks in `training/sdic` in f32 on as many threads as it likes. With --gpu both run on the GPU, PyTorch by CUDA in
+the networks in `training/networks` in f32 on as many threads as it likes. With --gpu both run on the GPU, PyTorch by CUDA in
 f32 without TF32. Prints seconds, and the ratio of each pair.
 """
 import json
@@ -17,9 +17,8 @@ import time
 import torch
 from safetensors.torch import load_file
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "training"))
-from sdic.config import ModelConfig  # noqa: E402
-from sdic.model import Sdic  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from training.networks import ModelConfig, Sdic  # noqa: E402
 
 
 def load(directory):
@@ -56,7 +55,7 @@ def main(directory, program, rounds, device):
                 state["inversion"] = model.invert(face)
                 state["inversion"].reconstruction.cpu()
             else:
-                edited, _ = model.edit(state["inversion"], torch.zeros_like(state["inversion"].wp))
+                edited, _ = model.edit(state["inversion"], torch.zeros_like(state["inversion"].compensated_codes))
                 edited.cpu()
         return time.perf_counter() - start
 

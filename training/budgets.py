@@ -1,23 +1,35 @@
-"""The budgets of train.sh: model sizes, devices, minutes per stage, pictures per step."""
+"""The budgets of train.sh: model sizes, devices, how long stages take, pictures per step."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from sdic.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig, ModelConfig
+import torch
+
+from .networks.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig, ModelConfig
+
+STAGES = ("autoencoder", "dipn", "compensation", "crops", "classifier")
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """`minutes` and `batch` (per worker and step) by stage; `real_share` of a batch are real photos; with the `critic`,
-    StyleGAN2's discriminator judges beside those on ImageNet features."""
+    """`minutes` or, for runs that come out the same anywhere, `steps`, and the `batch` (per worker and step) are
+    by stage. With the `critic`, StyleGAN2's discriminator judges beside those on ImageNet features."""
 
     model: ModelConfig
     device: str
-    minutes: dict[str, float]
     batch: dict[str, int]
-    real_share: float = 0.5
+    minutes: dict[str, float] | None = None
+    steps: dict[str, int] | None = None
     critic: bool = True
+    cached: tuple[int, int] = (640, 480)  # photos whose inversions `crops` rebuilds and edits
+
+    def available_device(self) -> torch.device:
+        """A CPU, where stages can at least be tried, if there is no such GPU."""
+        if self.device != "cpu" and not torch.cuda.is_available():
+            print("no GPU found: this runs on the CPU, for a trial only", flush=True)
+            return torch.device("cpu")
+        return torch.device(self.device)
 
 
 MODEL_128 = ModelConfig(
@@ -46,15 +58,15 @@ TINY_MODEL = ModelConfig(
     editor=EditorConfig(width=8, plan=4),
 )
 
-STAGES = ("autoencoder", "dipn", "compensation", "crops", "classifier")
-
 
 def by_stage(*values):
-    return dict(zip(STAGES, values))
+    return dict(zip(STAGES, values, strict=True))
 
 
 BUDGETS = {
     "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
     "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(96, 128, 64, 6, 64)),
-    "tiny": Budget(TINY_MODEL, "cpu", minutes=by_stage(0.2, 0.2, 0.3, 0.2, 0.2), batch=by_stage(4, 4, 4, 4, 8)),
+    "tiny": Budget(
+        TINY_MODEL, "cpu", steps=by_stage(32, 60, 24, 32, 80), batch=by_stage(4, 4, 4, 4, 8), cached=(16, 12)
+    ),
 }

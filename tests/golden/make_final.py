@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes final_trace.safetensors: the bundled weights on three generated portraits, in PyTorch f32.
+"""Writes final_trace.safetensors: the bundled weights on generated portraits, in PyTorch f32.
 
-`<n>.codes`, `<n>.wp` [styles,D] in f32; `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and `<n>.unedited.smile`
-(half of the range's upper end, on an average face) as f16 pictures [3,S,S] in [-1,1], not clamped. n is one of PORTRAITS:
-the picture tests/face/portraits/<n>.png, brought to the encoder's size bilinearly.
+`<n>.codes` (w) and `<n>.wp` (w') [styles,D] are f32. `<n>.discrepancy`, `<n>.reconstruction`, `<n>.edit.smile` and
+`<n>.unedited.smile` (half of the range's upper end, on an average face) are f16 pictures [3,S,S] in [-1,1], not
+clamped. n is one of PORTRAITS: the picture tests/face/portraits/<n>.png, brought to the encoder's size bilinearly.
 usage: make_final.py      (needs training/requirements.txt)
 """
 
@@ -19,9 +19,11 @@ from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "training"))
+sys.path.insert(0, str(ROOT))
 
-from sdic import layers, weights  # noqa: E402
+from training import weights  # noqa: E402
+from training.editing.directions import edit  # noqa: E402
+from training.networks import layers  # noqa: E402
 
 PORTRAITS = ("01", "02")
 
@@ -37,11 +39,11 @@ def main():
         photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         photo = layers.resize(photo, model.config.encoder.input_size)
         with torch.no_grad():
-            done = model.invert(photo)
-            edited, unedited, _ = weights.edit(model, manifest, tensors, done, {"smile": half})
-        trace |= {f"{name}.codes": done.codes, f"{name}.wp": done.wp}
-        pictures = {"discrepancy": done.discrepancy, "reconstruction": done.reconstruction, "edit.smile": edited,
-                    "unedited.smile": unedited}
+            inversion = model.invert(photo)
+            edited, unedited, _ = edit(model, manifest, tensors, inversion, {"smile": half})
+        trace |= {f"{name}.codes": inversion.codes, f"{name}.wp": inversion.compensated_codes}
+        pictures = {"discrepancy": inversion.discrepancy, "reconstruction": inversion.reconstruction,
+                    "edit.smile": edited, "unedited.smile": unedited}
         trace |= {f"{name}.{key}": value.half() for key, value in pictures.items()}
     save_file({k: v.squeeze(0).contiguous() for k, v in trace.items()}, HERE / "final_trace.safetensors")
 

@@ -18,15 +18,26 @@ from safetensors.torch import save_file
 from torch import nn
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "training"))
+sys.path.insert(0, str(HERE.parents[1]))
 
-from sdic import ModelConfig, Sdic, layers, motion, weights  # noqa: E402
-from sdic.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig  # noqa: E402
-from sdic.dicn import LatentFusion  # noqa: E402
-from sdic.dipn import ContextFusion  # noqa: E402
-from sdic.encoder import StyleHead, upsample_add  # noqa: E402
-from sdic.feature_editor import FeatureEditor  # noqa: E402
-from sdic.generator import Blur, FusedLeakyReLU, ModulatedConv2d, StyledConv, ToRGB, Upsample  # noqa: E402
+from training import weights  # noqa: E402
+from training.editing import directions as edits  # noqa: E402
+from training.editing import motion  # noqa: E402
+from training.landmarks import LANDMARKS  # noqa: E402
+from training.networks import ModelConfig, Sdic, layers  # noqa: E402
+from training.networks.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig  # noqa: E402
+from training.networks.dicn import LatentFusion  # noqa: E402
+from training.networks.dipn import ContextFusion  # noqa: E402
+from training.networks.encoder import StyleHead, upsample_add  # noqa: E402
+from training.networks.feature_editor import FeatureEditor  # noqa: E402
+from training.networks.generator import (  # noqa: E402
+    Blur,
+    FusedLeakyReLU,
+    ModulatedConv2d,
+    StyledConv,
+    ToRGB,
+    Upsample,
+)
 
 TINY = ModelConfig(
     image_size=32,
@@ -93,17 +104,18 @@ def tiny_model():
     model = fill(Sdic(TINY), "tiny.")
     extra = {
         "directions.tilt": random("tilt", 1, TINY.style_dim),
-        "directions.tilt.motion": 0.02 * random("motion", motion.POINTS, 2),
+        "directions.tilt.motion": 0.02 * random("motion", LANDMARKS, 2),
         "directions.tilt.change": random("change", TINY.change_channels, TINY.inject_size, TINY.inject_size),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
         "basis.std": 1 + 0.2 * random("std", 4).abs(),
-        "face.shape": 0.5 + 0.15 * random("shape", motion.POINTS, 2),
+        "face.shape": 0.5 + 0.15 * random("shape", LANDMARKS, 2),
     }
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
-         "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3], "styles": [0, TINY.styles]},
+         "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3],
+         "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
          "change": "directions.tilt.change", "range": [-2, 2], "styles": [1, 4]},
         {"name": "third", "label": "Third component", "group": "Explore", "kind": "ganspace", "basis": "basis",
@@ -145,52 +157,52 @@ def tiny_model():
     inversion = model.invert(image)
     for hook in hooks:
         hook.remove()
-    c3, p2, p1 = model.encoder.pyramid(image)
+    _, p2, p1 = model.encoder.pyramid(image)
     volume, _ = dip.descriptors(image, layers.resize(inversion.initial.clamp(-1, 1), TINY.encoder.input_size))
     trace |= {
         "encoder.p2": p2, "encoder.p1": p1, "DIP.volume": volume,
-        "codes": inversion.codes, "initial.full": inversion.initial, "g_inject": inversion.initial_features,
-        "discrepancy": inversion.discrepancy, "wp": inversion.wp, "residual": inversion.residual,
-        "shift": inversion.shift, "reconstruction": inversion.reconstruction,
+        "codes": inversion.codes, "initial.full": inversion.initial, "g_inject": inversion.initial_feature,
+        "discrepancy": inversion.discrepancy, "wp": inversion.compensated_codes, "residual": inversion.residual,
+        "shift": inversion.injected_residual, "reconstruction": inversion.reconstruction,
     }
 
-    def shifted(kind: str, strength: float):
-        delta = torch.zeros_like(inversion.wp)
+    def offset(kind: str, strength: float):
+        found = torch.zeros_like(inversion.compensated_codes)
         entry = next(d for d in directions if d["name"] == kind)
         start, end = entry["styles"]
         if entry["kind"] == "linear":
-            delta[:, start:end] += strength * extra[entry["tensor"]].expand(TINY.styles, -1)[start:end]
+            found[:, start:end] += strength * extra[entry["tensor"]].expand(TINY.styles, -1)[start:end]
         else:
             comp, std = extra["basis.comp"][entry["component"]], extra["basis.std"][entry["component"]]
-            at = ((inversion.wp[0, 0] - extra["basis.mean"][0]) * comp[0]).sum() / std
-            delta[:, start:end] += (strength - at) * comp * std
-        return delta
+            at = ((inversion.compensated_codes[0, 0] - extra["basis.mean"][0]) * comp[0]).sum() / std
+            found[:, start:end] += (strength - at) * comp * std
+        return found
 
-    edits = {"tilt": 1.5, "bend": -1.0, "third": 2.0}
-    points = extra["face.shape"][None] + 0.02 * random("points", 1, motion.POINTS, 2)
+    strengths = {"tilt": 1.5, "bend": -1.0, "third": 2.0}
+    landmarks = extra["face.shape"][None] + 0.02 * random("points", 1, LANDMARKS, 2)
     about["directions"] = directions
 
-    def edit(points=None, **strengths):
-        return weights.edit(model, about, tensors, inversion, strengths, points)
+    def edit(landmarks=None, **strengths):
+        return edits.edit(model, about, tensors, inversion, strengths, landmarks)
 
-    trace["points"] = points
-    trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"] = edit(points, tilt=1.5)
+    trace["points"] = landmarks
+    trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"] = edit(landmarks, tilt=1.5)
     trace["average.tilt"], _, _ = edit(tilt=1.5)
-    trace["edit.bend"], _, _ = edit(points, bend=-1.0)
+    trace["edit.bend"], _, _ = edit(landmarks, bend=-1.0)
     trace["edit.tilt+bend"], trace["unedited.tilt+bend"], _ = edit(tilt=1.5, bend=-1.0)
-    trace["edit.third"], _ = model.edit(inversion, shifted("third", edits["third"]))
-    trace["edit.none"], _ = model.edit(inversion, torch.zeros_like(inversion.wp))
+    trace["edit.third"], _ = model.edit(inversion, offset("third", strengths["third"]))
+    trace["edit.none"], _ = model.edit(inversion, torch.zeros_like(inversion.compensated_codes))
     # The published rule for one direction: the residual itself on top of the edited G_R.
-    codes = inversion.wp + shifted("tilt", 1.5)
-    features, skip = model.decoder.head(codes)
-    trace["published.tilt"] = model.decoder.tail(features + inversion.residual, skip, codes)
+    edited_codes = inversion.compensated_codes + offset("tilt", 1.5)
+    feature, skip = model.decoder.head(edited_codes)
+    trace["published.tilt"] = model.decoder.tail(feature + inversion.residual, skip, edited_codes)
     # A model without a feature editor adds a change as it is.
     model.feature_editor = None
     plain = random("plain", TINY.inject_channels, TINY.inject_size, TINY.inject_size)
     tensors["directions.tilt.change"] = trace["plain"] = plain
-    trace["plain.tilt"], _, _ = edit(points, tilt=1.5)
+    trace["plain.tilt"], _, _ = edit(landmarks, tilt=1.5)
     trace = {k: v.detach().squeeze(0).contiguous() for k, v in trace.items()}
-    save_file(trace, HERE / "tiny_trace.safetensors", metadata={"edits": json.dumps(edits)})
+    save_file(trace, HERE / "tiny_trace.safetensors", metadata={"edits": json.dumps(strengths)})
     return trace
 
 
@@ -243,10 +255,10 @@ def layer_cases():
     # Smooth, as fields are: at a side that does not divide GRID, f32 is not enough between the cells of white noise.
     field = 0.3 * layers.resize(random("motion", 1, 2, 16, 16), motion.GRID)
     plain("warp", layers.warp, random("warped", 1, 3, 6, 6), field)
-    shape = 0.5 + 0.15 * random("shape", 1, motion.POINTS, 2)
-    points = shape + 0.03 * random("points", 1, motion.POINTS, 2)
-    shifts = 0.03 * random("shifts", 1, motion.POINTS, 2)
-    plain("fields", lambda p, s, t: torch.cat(motion.fields(p, s, t[0]), 1), points, shifts, shape)
+    shape = 0.5 + 0.15 * random("shape", 1, LANDMARKS, 2)
+    landmarks = shape + 0.03 * random("points", 1, LANDMARKS, 2)
+    shifts = 0.03 * random("shifts", 1, LANDMARKS, 2)
+    plain("fields", lambda p, s, t: torch.cat(motion.fields(p, s, t[0]), 1), landmarks, shifts, shape)
     plain("resize_down", lambda t: layers.resize(t, 5), x)
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)
@@ -261,7 +273,7 @@ def main():
         trace = tiny_model()
         save_file(layer_cases(), HERE / "layers.safetensors")
     for name, tensor in trace.items():
-        print(f"{name:40} {str(tuple(tensor.shape)):20} rms {tensor.square().mean().sqrt():.3f}")
+        print(f"{name:40} {tuple(tensor.shape)!s:20} rms {tensor.square().mean().sqrt():.3f}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Training of the SDIC networks in PyTorch. Commands are modules: `python -m training.recipe.export --help`."""

@@ -1,0 +1,1 @@
+"""The training pictures: packing, labels, landmarks, random batches."""

@@ -1,0 +1,58 @@
+"""The model with its sliders: what one standard deviation of each adds to codes and features, learned in training."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..landmarks import LANDMARKS
+from ..networks import Inversion, Sdic
+from ..sliders import SLIDERS
+from .motion import sample
+
+
+class Edits(nn.Module):
+    """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and to the
+    feature of the face of mean shape, `changes` [10,P,R,R]; both are learned. The teachers know that `shape`
+    [68,2] and how far a slider shifts its landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
+
+    def __init__(self, config):
+        super().__init__()
+        count = len(SLIDERS)
+        self.directions = nn.Parameter(torch.zeros(count, config.styles, config.style_dim))
+        self.changes = nn.Parameter(torch.zeros(count, config.change_channels, config.inject_size, config.inject_size))
+        self.register_buffer("shape", torch.zeros(LANDMARKS, 2))
+        self.register_buffer("shifts", torch.zeros(count, LANDMARKS, 2))
+
+    def follow(self, appearance):
+        """Takes shape and shifts of the landmarks from a teacher."""
+        self.shape.copy_(appearance.shape)
+        self.shifts.copy_(appearance.landmark_shifts)
+
+    def offset(self, which, strengths):
+        """What the sliders `which` [n] add to the codes at `strengths` [n], [n,styles,D]."""
+        return strengths[:, None, None] * self.directions[which]
+
+    def change(self, which, strengths):
+        """What they add to the feature, before it is brought in place, [n,P,R,R]."""
+        return strengths[:, None, None, None] * self.changes[which]
+
+
+class Editable(Sdic):
+    """The model with its sliders."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.edits = Edits(config)
+
+    def slide(self, inversion: Inversion, motion, place, which, strengths):
+        """`Sdic.edit` by `strengths` [n] of the sliders `which` [n], with the fields of that."""
+        offset, change = self.edits.offset(which, strengths), self.edits.change(which, strengths)
+        return self.edit(inversion, offset, motion, change, place)
+
+
+def in_photo(photo, motion, edited, unedited):
+    """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
+    added."""
+    moved = photo if motion is None else sample(photo, motion)
+    return (moved + edited - unedited).clamp(-1, 1)

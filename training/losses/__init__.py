@@ -1,0 +1,1 @@
+"""What reconstructions and edits are trained to lower."""

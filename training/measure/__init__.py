@@ -1,0 +1,1 @@
+"""Measurements of trained models; nothing here takes part in training."""

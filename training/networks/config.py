@@ -1,0 +1,92 @@
+"""Sizes of the SDIC networks: the `config` object of a weights manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    input_size: int = 256
+    units: tuple[int, ...] = (3, 4, 14, 3)
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    head_width: int = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class DipnConfig:
+    features: tuple[int, ...] = (16, 24, 32, 96, 160)
+    descriptor: int = 24
+    volume: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class DicnConfig:
+    stem: int = 32
+    middle: int = 64
+    latent_map: int = 64
+    condition: int | None = None  # channels of condition_shift3; None: as many as styles
+
+
+@dataclasses.dataclass(frozen=True)
+class EditorConfig:
+    """Of the feature editor: channels inside it, and of the plans that sliders bring."""
+
+    width: int = 40
+    plan: int = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Field names and meaning are those of the JSON manifest; the defaults are the sizes of the published face
+    model."""
+
+    image_size: int = 1024
+    crop: tuple[int, int] | None = None
+    style_dim: int = 512
+    channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64, 32)
+    mapping_layers: int = 0
+    inject_size: int = 64
+    encoder: EncoderConfig = EncoderConfig()
+    dipn: DipnConfig = DipnConfig()
+    dicn: DicnConfig = DicnConfig()
+    editor: EditorConfig | None = None  # None: sliders change the features themselves
+
+    @property
+    def styles(self) -> int:
+        """Number of style vectors in W+."""
+        return 2 * int(math.log2(self.image_size)) - 2
+
+    @property
+    def inject_conv(self) -> int:
+        """Index into `decoder.convs` of the layer whose output is compensated."""
+        return 2 * (int(math.log2(self.inject_size)) - 3)
+
+    @property
+    def inject_channels(self) -> int:
+        return self.channels[int(math.log2(self.inject_size)) - 2]
+
+    @property
+    def change_channels(self) -> int:
+        """Channels of what a slider brings to the injection layer."""
+        return self.editor.plan if self.editor else self.inject_channels
+
+    def to_json(self) -> dict:
+        data = json.loads(json.dumps(dataclasses.asdict(self)))
+        if self.dicn.condition is None:
+            del data["dicn"]["condition"]
+        if self.editor is None:
+            del data["editor"]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict) -> ModelConfig:
+        parts = {"encoder": EncoderConfig, "dipn": DipnConfig, "dicn": DicnConfig, "editor": EditorConfig}
+
+        def build(kind, fields):
+            return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+        data = {k: build(parts[k], v) if k in parts else v for k, v in data.items()}
+        return build(cls, data)

@@ -1,0 +1,1 @@
+"""From prepared pictures to a weights directory: the loop, its stages, components, export."""

@@ -1,0 +1,42 @@
+"""What the stages that learn edits share."""
+
+from __future__ import annotations
+
+from ..editing.edits import Editable
+from ..measure.fidelity import left
+from ..teachers.editor import Editor
+from .loop import Stage
+
+
+def plain_inversion(model: Editable, images):
+    """Codes w, G(w), the picture so far, the plain reconstruction and the discrepancy of photos."""
+    codes = model.encode(images).float()
+    initial_feature, initial_skip = model.decoder.head(codes)
+    initial = model.decoder.tail(initial_feature, initial_skip, codes)
+    discrepancy = model.DIP(model.seen(images), model.shown(initial.float()))
+    return codes, initial_feature, initial_skip, initial, discrepancy
+
+
+class EditedStage(Stage):
+    """A stage of the model with its sliders."""
+
+    model: Editable
+    editor: Editor
+
+    def groups(self, rates: dict[str, float]) -> dict:
+        """The parameters behind the injection, and of the sliders, that learn at these rates."""
+        model = self.model
+        known = {
+            "DICN": model.SAF.feature_parameters(),
+            "generator": model.decoder.tail_parameters(),
+            "editor": [*model.feature_editor.parameters()] if model.feature_editor else [],
+            "directions": [model.edits.directions],
+            "changes": [model.edits.changes],
+        }
+        return {name: (known[name], rate) for name, rate in rates.items()}
+
+    def measure(self, ids):
+        super().measure(ids)
+        images = self.job.faces.images(ids)
+        shares = left(self.average, self.editor, images, self.editor.landmarks_of(ids))
+        print("val real, left of the change:", *(f"{name} {share:.3f}" for name, share in shares.items()), flush=True)

@@ -1,0 +1,1 @@
+"""The stages: each gives its parts and its loss to the loop."""

@@ -1,0 +1,134 @@
+"""Stage 3: DICN, the layers after the injection, feature editor and sliders on whole pictures, by what a visitor
+sees.
+
+Encoder, DIPN and the layers before the injection are frozen, and so is DICN's latent branch, which leaves codes as
+they are: with it the training diverged. First everything is reconstructed. Then part of every batch is edited by a
+slider: the photo with the edit in it must come out as the picture that the teachers make of it, and pass for real
+with judges of the whole face, the eyes and the mouth.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ... import checkpoints
+from ...editing.edits import Editable, in_photo
+from ...losses.balance import balanced
+from ...losses.features import perceptual_loss
+from ...losses.judges import Judges
+from ...losses.reconstruction import face_weight, reconstruction_loss
+from ...networks import Inversion
+from ...teachers.editor import Editor, edit_weight, noisy
+from ..edited import EditedStage, plain_inversion
+from ..loop import train
+from ..optimiser import Optimiser, Steady, placed
+
+RATES = {"DICN": 8e-4, "generator": 5e-4, "editor": 1e-3, "directions": 1e-3, "changes": 3e-3}
+JUDGE_RATE = 3e-4
+EDITS_FROM = 0.35  # of the stage; until then all pictures are reconstructed
+PERCEPT = 0.5
+ADVERSARIAL = {"rebuilt": 0.05, "edited": 0.25}  # lengths of the judges' gradients, in lengths of the other losses'
+RAMP = 200  # steps until they count in full
+STATISTICS_FROM = 16  # pictures per step; smaller batches keep the normalisations' statistics
+
+
+class Compensation(EditedStage):
+    name = "compensation"
+    needs = ("autoencoder", "dipn")
+    decay = 0.998
+    real_share = 0.65
+
+    def __init__(self, job):
+        self.job = job
+        model, self.judge = Editable(job.config), Judges().to(job.device)
+        self.editor = Editor.load(job.work, job.faces)
+        for path in job.inputs:
+            found = checkpoints.load(path)
+            checkpoints.take(model, found["average"])
+            if "judge" in found:
+                self.judge.judges.load_state_dict(found["judge"], strict=False)  # close-ups are new
+        for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
+            nn.init.zeros_(branch[3].weight)  # w' = w to begin with
+        self.model = model = placed(model, job.device)
+        model.edits.follow(self.editor.appearance)
+        model.eval().requires_grad_(False)
+        if job.batch >= STATISTICS_FROM:
+            model.SAF.train()
+        judging = {"judge": (self.judge.learned(), JUDGE_RATE)}
+        self.optimisers = {
+            "optimiser": Optimiser(torch.optim.Adam, self.groups(RATES), betas=(0.8, 0.99), fused=True),
+            "judge_optimiser": Steady(torch.optim.Adam, judging, betas=(0.5, 0.99), fused=True),
+        }
+        self.judges = {"judge": self.judge.judges}
+        self.face = face_weight(job.config.image_size, job.device)
+
+    def learn(self):
+        job, model, judge = self.job, self.model, self.judge
+        images, landmarks, labels = self.sampler.drawn(self.editor)
+        editing = self.clock.progress > EDITS_FROM
+        n = max(1, job.batch // 4) if editing else len(images)  # pictures that are rebuilt, the first ones
+        m = max(1, n // 2)  # pictures whose plain reconstruction is kept as it is
+        with job.autocast():
+            with torch.no_grad():
+                codes, initial_feature, initial_skip, initial, discrepancy = plain_inversion(model, images)
+            compensated_feature, compensated_codes = model.SAF(discrepancy, initial_feature, codes)
+            compensated_codes = compensated_codes.float()
+            lower_feature, lower_skip = model.decoder.head(compensated_codes)
+            plain = model.decoder.tail(initial_feature[:m], initial_skip[:m], codes[:m])
+            rebuilt = model.decoder.tail(compensated_feature[:n], lower_skip[:n], compensated_codes[:n])
+        outs, wanted, weight = [rebuilt.float()], [images[:n]], [self.face.expand(n, -1, -1, -1)]
+        if editing:
+            parts = (
+                codes,
+                initial,
+                initial_feature,
+                discrepancy,
+                compensated_feature,
+                compensated_codes,
+                lower_feature,
+                lower_skip,
+            )
+            inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
+            out, target = self.edited(images[n:], landmarks[n:], labels[n:], inversion)
+            outs.append(out)
+            wanted.append(target)
+            weight.append(edit_weight(self.face, images[n:], target))
+        out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)
+
+        with job.autocast():
+            taps = judge.taps(out)
+            with torch.no_grad():
+                real_taps = judge.taps(images)
+                wanted_taps = judge.features(wanted)
+            judge_loss = judge.loss(real_taps, taps)
+        self.optimisers["judge_optimiser"].descend(judge_loss)
+
+        with job.autocast():
+            percept = perceptual_loss(judge.features(out), wanted_taps)
+            fooled = judge.fooled(taps)
+        pixels = reconstruction_loss(out, wanted, weight)
+        kept = reconstruction_loss(plain.float(), initial[:m].float()) + 0.01 * (
+            (compensated_feature - initial_feature).float().square().mean()
+            + (compensated_codes - codes).square().mean()
+        )
+        ramp = min(1.0, (self.clock.step + 1) / RAMP)
+        adversaries = [(fooled, ramp * ADVERSARIAL["edited" if editing else "rebuilt"])]
+        slope = balanced(out, pixels + PERCEPT * percept, adversaries, len(out), model.decoder.last_weight)
+        self.optimisers["optimiser"].descend_along([out, kept], [slope, None], clip=1.0)
+        return {"pixels": pixels, "percept": percept, "fooled": fooled, "judge": judge_loss, "kept": kept}
+
+    def edited(self, photos, landmarks, labels, inversion: Inversion):
+        """Photos with edits by random sliders in them, and what they should look like."""
+        editor = self.editor
+        which, strengths = editor.drawn(len(photos), self.rng)
+        strengths = editor.effective(landmarks, which, strengths)
+        motion, _, target = editor.wanted(photos, landmarks, which, strengths, labels)
+        seen = editor.appearance.fields(noisy(landmarks), which, strengths)
+        with self.job.autocast():
+            edited, unedited = self.model.slide(inversion, *seen, which, strengths)
+        return in_photo(photos, motion, edited.float(), unedited.float().detach()), target
+
+
+if __name__ == "__main__":
+    train(Compensation)

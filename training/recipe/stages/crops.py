@@ -1,0 +1,278 @@
+"""Stage 4: compensation and edits on crops of inversions computed once, which gives a CPU many cheap steps.
+
+First DICN and the layers after the injection learn to rebuild crops of photos. Then the feature editor, the plans
+of the sliders and, slowly, those layers learn to draw what the teachers want of edits, most often where the slider
+draws most. Encoder, DIPN, codes and directions of the codes stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ... import checkpoints
+from ...editing.edits import Editable
+from ...editing.motion import sample
+from ...losses.features import Features, perceptual_loss
+from ...losses.reconstruction import face_weight, reconstruction_loss
+from ...networks.layers import warp
+from ...sliders import SLIDERS
+from ...teachers.editor import Editor, edit_weight, noisy
+from ..edited import EditedStage, plain_inversion
+from ..loop import train
+from ..optimiser import Optimiser
+
+MARGIN = 2  # cells at a crop's border that see padding, left out of the loss
+EDITS = 5  # of each photo that is edited
+EDITS_FROM = 0.25  # of the stage
+REBUILT = 0.25  # of the crops after that
+PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
+RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "changes": 2e-3}
+EDITING_FACTORS = {"DICN": 0.0, "generator": 0.3}  # on the rates once edits are learned
+AT_FOCUS = 0.75  # of the crops of sliders that have one
+
+
+class Photos(NamedTuple):
+    """Photos and their plain inversions."""
+
+    photo: torch.Tensor
+    initial_feature: torch.Tensor
+    initial_skip: torch.Tensor
+    discrepancy: torch.Tensor
+    codes: torch.Tensor
+
+
+class EditedPhotos(NamedTuple):
+    """Photos edited by a slider each."""
+
+    moved_photo: torch.Tensor
+    wanted: torch.Tensor
+    weight: torch.Tensor  # of the pixels
+    moved_feature: torch.Tensor  # F, moved
+    added_feature: torch.Tensor  # what the edited codes add to it
+    moved_skip: torch.Tensor  # the picture so far, moved
+    added_skip: torch.Tensor
+    place: torch.Tensor  # where plans lie
+    codes: torch.Tensor
+    edited_codes: torch.Tensor
+    which: torch.Tensor  # the sliders
+    strengths: torch.Tensor
+    centres: torch.Tensor  # what to look at, NaN for anything
+
+
+class Crops:
+    """Crops of batches of maps at any resolution, at corners in cells of the injection layer."""
+
+    def __init__(self, config, ids, corners):
+        self.config, self.ids, self.corners = config, ids, corners
+
+    def alike(self):
+        """The same crops of one map."""
+        return Crops(self.config, [0] * len(self.ids), self.corners)
+
+    def of_each(self):
+        """The same crops of maps that were chosen already."""
+        return Crops(self.config, range(len(self.ids)), self.corners)
+
+    def __call__(self, whole):
+        scale = whole.shape[-1] / self.config.inject_size
+        side = int(cells(self.config) * scale)
+        parts = []
+        for i, (y, x) in zip(self.ids, self.corners, strict=True):
+            top, left = int(y * scale), int(x * scale)
+            parts.append(whole[i, :, top : top + side, left : left + side])
+        return torch.stack(parts).float().contiguous(memory_format=torch.channels_last)
+
+
+def cells(config) -> int:
+    """Cells of the injection layer in a crop's side."""
+    return config.inject_size // 2
+
+
+@contextlib.contextmanager
+def noise_cut(decoder, crops: Crops):
+    """The noise maps after the injection layer as crops see them."""
+    maps = dict(decoder.noises.named_buffers())
+    alike = crops.alike()
+    for name, noise in maps.items():
+        if noise.shape[-1] >= crops.config.inject_size:
+            setattr(decoder.noises, name, alike(noise))
+    yield
+    for name, noise in maps.items():
+        setattr(decoder.noises, name, noise)
+
+
+def corners(config, centres, rng):
+    """Upper left corners [n,2], rows first, of crops around centres [n,2] in picture sides, x first; anywhere for
+    NaN."""
+    most = config.inject_size - cells(config)
+    found = []
+    for x, y in centres:
+        if np.isnan(x):
+            spot = rng.integers(most + 1, size=2)
+        else:
+            spot = np.array([y, x]) * config.inject_size - most / 2 + rng.normal(0, 2, 2)
+        found.append(np.clip(spot, 0, most) // 2 * 2)  # the picture so far is half as fine
+    return np.array(found, int)
+
+
+def joined(kind, rows):
+    """The tensors of all rows, joined by column."""
+    return kind(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
+
+class CropStage(EditedStage):
+    name = "crops"
+    needs = ("compensation",)
+    decay = 0.995
+    real_share = 0.65
+    check = 32
+    report_every = 100
+    measured_often = False
+    judges = {}
+
+    def __init__(self, job):
+        self.job = job
+        self.model, self.features = Editable(job.config), Features()
+        self.editor = Editor.load(job.work, job.faces)
+        checkpoints.take_average(self.model, job.inputs[0])
+        self.model.edits.follow(self.editor.appearance)
+        self.model.eval().requires_grad_(False)
+        self.optimisers = {"optimiser": Optimiser(torch.optim.Adam, self.groups(RATES), betas=(0.9, 0.99), fused=True)}
+        self.margin = MARGIN * job.config.image_size // job.config.inject_size
+        self.face = face_weight(job.config.image_size)
+
+    def begin(self, seed: int):
+        super().begin(seed)
+        self.photos, self.edits = self.cached_photos(self.job.budget.cached[0]), None
+        print(f"{len(self.photos.photo)} photos inverted", flush=True)
+
+    @property
+    def editing(self) -> bool:
+        return self.clock.progress > EDITS_FROM
+
+    def factors(self):
+        return EDITING_FACTORS if self.editing else {}
+
+    def learn(self):
+        if self.editing and self.edits is None:
+            with self.clock.paused():
+                checkpoints.take(self.model, self.average.state_dict())
+                self.edits = self.cached_edits(self.job.budget.cached[1])
+            print(f"{len(self.edits.wanted)} edits prepared", flush=True)
+        edited = self.editing and self.rng.random() > REBUILT
+        kind = "edited" if edited else "rebuilt"
+        (pixels, percept), kept = self.edited() if edited else self.rebuilt()
+        self.optimisers["optimiser"].descend(pixels + percept + kept, clip=1.0)
+        return {kind: pixels, "percept": percept}
+
+    # -- inversions computed once
+
+    def inverted(self, images):
+        """Plain inversions of photos."""
+        with self.job.autocast():
+            codes, feature, skip, _, discrepancy = plain_inversion(self.model, images)
+        return codes, feature.float(), skip.float(), discrepancy.float()
+
+    @torch.no_grad()
+    def cached_photos(self, count: int) -> Photos:
+        rows = []
+        for _ in range(-(-count // self.sampler.batch)):
+            images, _ = self.sampler()
+            codes, feature, skip, discrepancy = self.inverted(images)
+            rows.append([*(t.bfloat16() for t in (images, feature, skip, discrepancy)), codes])
+        return joined(Photos, rows)
+
+    @torch.no_grad()
+    def cached_edits(self, count: int) -> EditedPhotos:
+        """Photos edited by random sliders."""
+        model, rows = self.model, []
+        for _ in range(-(-count // self.sampler.batch)):
+            images, landmarks, labels = self.sampler.drawn(self.editor)
+            codes, feature, skip, discrepancy = self.inverted(images)
+            with self.job.autocast():
+                compensated_feature = model.SAF.compensate(discrepancy, feature).float()
+            inversion = codes, feature, skip, compensated_feature
+            rows += [self.cached_edit(images, landmarks, labels, *inversion) for _ in range(EDITS)]
+        return joined(EditedPhotos, rows)
+
+    def cached_edit(self, images, landmarks, labels, codes, feature, skip, compensated_feature):
+        editor = self.editor
+        which, strengths = editor.drawn(len(images), self.rng)
+        strengths = editor.effective(landmarks, which, strengths)
+        motion, _, wanted = editor.wanted(images, landmarks, which, strengths, labels)
+        seen_motion, seen_place = editor.appearance.fields(noisy(landmarks), which, strengths)
+        edited_codes = codes + self.model.edits.offset(which, strengths)
+        with self.job.autocast():
+            edited_feature, edited_skip = self.model.decoder.head(edited_codes)
+        centres = torch.full((len(images), 2), float("nan"))
+        for i, row in enumerate(which.tolist()):
+            if SLIDERS[row].focus:
+                centres[i] = landmarks[i, SLIDERS[row].focus].mean(0)
+        return EditedPhotos(
+            moved_photo=sample(images, motion).bfloat16(),
+            wanted=wanted.bfloat16(),
+            weight=edit_weight(self.face, images, wanted).bfloat16(),
+            moved_feature=warp(compensated_feature, seen_motion).bfloat16(),
+            added_feature=(edited_feature.float() - feature).bfloat16(),
+            moved_skip=warp(skip, seen_motion).bfloat16(),
+            added_skip=(edited_skip.float() - skip).bfloat16(),
+            place=seen_place,
+            codes=codes,
+            edited_codes=edited_codes,
+            which=which,
+            strengths=strengths,
+            centres=centres,
+        )
+
+    # -- losses of crops
+
+    def compared(self, kind: str, out, wanted, weight):
+        """Losses of crops within their margin."""
+
+        def inner(crops):
+            return crops.float()[..., self.margin : -self.margin, self.margin : -self.margin]
+
+        out, wanted, weight = inner(out), inner(wanted), inner(weight)
+        with self.job.autocast(), torch.no_grad():
+            taps = self.features(wanted)
+        with self.job.autocast():
+            percept = perceptual_loss(self.features(out), taps)
+        return reconstruction_loss(out, wanted, weight), PERCEPT[kind] * percept
+
+    def rebuilt(self):
+        config, model, batch = self.job.config, self.model, self.job.batch
+        ids = self.rng.integers(len(self.photos.photo), size=batch)
+        crops = Crops(config, ids, corners(config, np.full((batch, 2), np.nan), self.rng))
+        photo, feature, skip, discrepancy = (crops(whole) for whole in self.photos[:4])
+        weight = crops.alike()(self.face)
+        with self.job.autocast(), noise_cut(model.decoder, crops):
+            compensated_feature = model.SAF.compensate(discrepancy, feature)
+            out = model.decoder.tail(compensated_feature, skip, self.photos.codes[ids])
+        kept = 0.01 * (compensated_feature - feature).float().square().mean()
+        return self.compared("rebuilt", out, photo, weight), kept
+
+    def edited(self):
+        config, model, edits = self.job.config, self.model, self.edits
+        ids = self.rng.integers(len(edits.wanted), size=self.job.batch)
+        centres = edits.centres[ids].numpy().copy()
+        centres[self.rng.random(len(ids)) > AT_FOCUS] = np.nan
+        crops = Crops(config, ids, corners(config, centres, self.rng))
+        plans = model.edits.change(edits.which[ids], edits.strengths[ids])
+        plan = crops.of_each()(warp(plans, edits.place[ids]))
+        feature, skip, added_skip = crops(edits.moved_feature), crops(edits.moved_skip), crops(edits.added_skip)
+        with self.job.autocast(), noise_cut(model.decoder, crops):
+            change = model.feature_editor(feature, plan) if model.feature_editor else plan
+            edited_feature = feature + crops(edits.added_feature) + change
+            out = model.decoder.tail(edited_feature, skip + added_skip, edits.edited_codes[ids])
+            with torch.no_grad():
+                unedited = model.decoder.tail(feature, skip, edits.codes[ids])
+        seen = (crops(edits.moved_photo) + out.float() - unedited.float()).clamp(-1, 1)
+        return self.compared("edited", seen, crops(edits.wanted), crops(edits.weight)), 0.0
+
+
+if __name__ == "__main__":
+    train(CropStage)

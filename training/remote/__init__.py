@@ -1,0 +1,1 @@
+"""Training on a machine that has a GPU, but no network and little time."""

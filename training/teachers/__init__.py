@@ -1,0 +1,1 @@
+"""The teachers: what an edit of a training picture should look like."""

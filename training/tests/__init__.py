@@ -1,0 +1,1 @@
+"""A run of everything on drawn faces."""

@@ -1,0 +1,255 @@
+"""Everything, in the order of train.sh, on drawn faces: each stage, export, measurements, and the way to a GPU and
+back.
+
+The model is too small and the run too short to learn a face. What is tested is that each stage changes what it
+should, and nothing else, that it lowers its loss, and that files hold what their readers expect.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import types
+import unittest
+
+import torch
+
+from .. import checkpoints, weights
+from ..budgets import BUDGETS
+from ..data.faces import Faces
+from ..editing.directions import edit
+from ..editing.edits import Editable
+from ..measure.fidelity import fidelity, left
+from ..networks import Sdic
+from ..remote import pieces
+from ..remote.chain import SHARES, START, Chain, pack, unpack
+from ..sliders import COMPONENTS, SLIDERS, by_name
+from ..teachers.editor import Editor
+from ..teachers.exemplars import Exemplars
+from . import made_faces
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ABOUT = json.loads((ROOT / "training" / "recipe" / "about" / "tiny.json").read_text(encoding="utf-8"))
+TINY = BUDGETS["tiny"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+INTERRUPTED = 8  # steps of the first stage before it is continued
+
+
+class TinyRun(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.data, cls.work, cls.out = (cls.folder / name for name in ("data", "work", "weights"))
+        made_faces.write(cls.data, cls.work)
+        cls.shell("prepare.sh", cls.data, cls.work)
+        cls.stage("autoencoder", "--steps", INTERRUPTED)
+        cls.interrupted = checkpoints.load(cls.work / "autoencoder.pt")
+        cls.log = cls.shell("train.sh", "--budget", "tiny", cls.data, cls.work, cls.out)
+        cls.faces = Faces(cls.work / "faces.npy", cls.data / "index.csv", TINY.model.image_size)
+        cls.editor = Editor.load(cls.work, cls.faces)
+        cls.val = cls.faces.split(val=True, real=True)
+
+    @classmethod
+    def run_command(cls, *command) -> str:
+        done = subprocess.run([*map(str, command)], env=ENVIRONMENT, capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError(f"{command} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        return done.stdout
+
+    @classmethod
+    def shell(cls, script: str, *arguments) -> str:
+        return cls.run_command("bash", ROOT / "training" / script, *arguments)
+
+    @classmethod
+    def python(cls, module: str, *arguments) -> str:
+        return cls.run_command(sys.executable, "-m", f"training.{module}", *arguments)
+
+    @classmethod
+    def stage(cls, name: str, *arguments) -> str:
+        common = "--budget", "tiny", "--index", cls.data / "index.csv", "--work", cls.work
+        return cls.python(f"recipe.stages.{name}", *common, *arguments)
+
+    def state(self, name: str) -> dict:
+        return checkpoints.load(self.work / f"{name}.pt")
+
+    def averaged(self, name: str, kind=Editable):
+        return checkpoints.take_average(kind(TINY.model), self.work / f"{name}.pt").eval().requires_grad_(False)
+
+    def changed(self, before: str, after: str) -> set[str]:
+        """Tensors of the average that a stage has changed."""
+        old, new = self.state(before)["average"], self.state(after)["average"]
+        return {name for name in old.keys() & new.keys() if not torch.equal(old[name], new[name])}
+
+    # -- the stages
+
+    def test_every_stage_does_its_steps_and_stays_finite(self):
+        for name in ("autoencoder", "dipn", "compensation", "crops"):
+            state = self.state(name)
+            self.assertEqual(state["step"], TINY.steps[name])
+            self.assertGreater(state["spent"], 0)
+            for key, tensor in state["net"].items():
+                self.assertTrue(tensor.isfinite().all(), f"{name}: {key}")
+
+    def test_an_interrupted_stage_continues_and_a_finished_one_is_skipped(self):
+        self.assertEqual(self.interrupted["step"], INTERRUPTED)
+        # Lines come at steps 10 and 25; the first step of a run has none.
+        self.assertIn("autoencoder step 10 ", self.log)
+        self.assertGreater(self.state("autoencoder")["spent"], self.interrupted["spent"])
+        before = (self.work / "dipn.pt").stat().st_mtime_ns
+        self.assertIn(f"dipn: done after {TINY.steps['dipn']} steps", self.stage("dipn"))
+        self.assertEqual((self.work / "dipn.pt").stat().st_mtime_ns, before)
+
+    def test_a_run_of_steps_comes_out_the_same_again(self):
+        first = self.state("dipn")
+        (self.work / "dipn.pt").rename(self.folder / "dipn.pt")
+        try:
+            self.stage("dipn", "--steps", TINY.steps["dipn"])
+            again = self.state("dipn")
+        finally:
+            (self.folder / "dipn.pt").replace(self.work / "dipn.pt")
+        for name, tensor in first["average"].items():
+            self.assertTrue(torch.equal(tensor, again["average"][name]), name)
+
+    def test_the_autoencoder_learns_pictures(self):
+        photos = self.faces.images(self.val)
+        torch.manual_seed(1)
+        untrained = fidelity(Sdic(TINY.model).eval(), photos)["plain, dB"]
+        self.assertGreater(fidelity(self.averaged("autoencoder"), photos)["plain, dB"], untrained + 3)
+
+    def test_dipn_alone_changes_and_lowers_its_loss(self):
+        changed = self.changed("autoencoder", "dipn")
+        self.assertTrue(changed)
+        self.assertTrue(all(name.startswith("DIP.") for name in changed), changed)
+        losses = {int(step): float(loss) for step, loss in re.findall(r"dipn step (\d+) .* loss (\S+)", self.log)}
+        self.assertLess(losses[50], 0.7 * losses[10])
+
+    def test_compensation_leaves_encoder_and_dipn(self):
+        changed = self.changed("dipn", "compensation")
+        self.assertTrue({"SAF.conv_layer1.0.weight", "feature_editor.out.weight"} <= changed, changed)
+        frozen = ("encoder.", "DIP.", "SAF.aff1d.", "SAF.condition_shift3.", "decoder.conv1.", "decoder.input.")
+        allowed = ("SAF.aff1d.att.3", "SAF.aff1d.att2.3")  # begin as nothing
+        wrong = {name for name in changed if name.startswith(frozen) and not name.startswith(allowed)}
+        self.assertFalse(wrong)
+        self.assertTrue(self.state("compensation")["average"]["edits.directions"].any())
+
+    def test_crops_leave_the_directions_and_learn_plans(self):
+        changed = self.changed("compensation", "crops")
+        self.assertIn("edits.changes", changed)
+        wrong = {name for name in changed if name.startswith(("encoder.", "DIP.", "SAF.aff1d.", "edits.directions"))}
+        self.assertFalse(wrong)
+
+    def test_an_edit_moves_the_face_as_the_teacher_does(self):
+        photos, landmarks = self.faces.images(self.val[:8]), self.editor.landmarks_of(self.val[:8])
+        found = left(self.averaged("crops"), self.editor, photos, landmarks)
+        self.assertEqual(list(found), [slider.name for slider in SLIDERS])
+        for name in ("yaw", "pitch", "slim"):  # which do little else
+            self.assertLess(found[name], 0.5, name)
+
+    def test_workers_agree(self):
+        work = self.folder / "workers"
+        work.mkdir()
+        for name in ("faces.npy", "appearance.pt", "exemplars.pt"):
+            (work / name).symlink_to(self.work / name)
+        launch = sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"
+        stage = "-m", "training.recipe.stages.autoencoder", "--budget", "tiny", "--steps", "8", "--seed", "7"
+        self.run_command(*launch, *stage, "--index", self.data / "index.csv", "--work", work)
+        self.assertEqual(checkpoints.load(work / "autoencoder.pt")["step"], 8)
+
+    # -- the weights directory
+
+    def test_the_manifest_says_what_the_sliders_say(self):
+        manifest = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
+        entries = {entry["name"]: entry for entry in manifest["directions"]}
+        self.assertEqual(list(entries), ABOUT["sliders"] + [component["name"] for component in ABOUT["components"]])
+        for name in ABOUT["sliders"]:
+            entry, slider = entries[name], by_name(name)
+            self.assertEqual((entry["label"], entry["group"]), (slider.title, slider.group))
+            self.assertEqual(tuple(entry["range"]), slider.ends)
+            self.assertNotIn("folded", entry)
+        for component in ABOUT["components"]:
+            self.assertEqual(entries[component["name"]]["group"], COMPONENTS["group"])
+            self.assertIs(entries[component["name"]]["folded"], True)
+        shown = Exemplars(checkpoints.load(self.work / "exemplars.pt")).shown["smile"]
+        self.assertEqual(entries["smile"]["shown"], {"points": [48, 54], "range": [*shown]})
+
+    def test_the_exported_model_is_the_trained_one(self):
+        model, manifest, tensors = weights.load_model(self.out)
+        photos, landmarks = self.faces.images(self.val[:4]), self.editor.landmarks_of(self.val[:4])
+        with torch.no_grad():
+            theirs, ours = self.averaged("crops").invert(photos), model.invert(photos)
+            torch.testing.assert_close(ours.reconstruction, theirs.reconstruction, atol=0.02, rtol=0)
+            same, _, _ = edit(model, manifest, tensors, ours, {"smile": 0.0}, landmarks)
+            torch.testing.assert_close(same, ours.reconstruction, atol=0.02, rtol=0)
+            turned, _, motion = edit(model, manifest, tensors, ours, {"yaw": 1.5}, landmarks)
+        self.assertEqual(motion.shape[:2], (4, 2))
+        self.assertGreater((turned - ours.reconstruction).abs().mean(), 0.01)
+
+    # -- measurements
+
+    def test_the_report(self):
+        log = self.stage("classifier")
+        read = dict(re.findall(r"^(\w+) +correlation (\S+)$", log, re.M))
+        self.assertEqual(list(read), [slider.name for slider in SLIDERS if slider.label])
+        self.assertGreater(float(read["smile"]), 0.3)
+        program = self.folder / "sdic"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m training.tests.stand_in "$@"\n')
+        program.chmod(program.stat().st_mode | stat.S_IEXEC)
+        folders = "--data", self.data, "--work", self.work, "--weights", self.out, "--before", self.out
+        report = self.folder / "report.md"
+        self.python("measure.report", *folders, "--program", program, "--out", report, "--faces", 3)
+        text = report.read_text(encoding="utf-8")
+        self.assertNotIn("nan", text)
+        for name in ABOUT["sliders"]:
+            self.assertRegex(text, rf"(?m)^\| {name} \| .*\d \|$")
+        self.assertLess(max(map(len, text.splitlines())), 200)
+        self.assertTrue((self.folder / "report-edits.webp").exists())
+
+    def test_counts(self):
+        self.assertRegex(self.python("measure.count", "--budget", "tiny"), r"inversion \d\.\d+ GMAC, edit \d\.\d+ to ")
+
+    # -- a machine with a GPU, and back
+
+    def test_the_chain_begins_from_what_was_carried(self):
+        parts, work, out = (self.folder / name for name in ("parts", "carried", "delivered"))
+        carried = self.python(
+            "remote.carry", "--data", self.data, "--work", self.work, "--weights", self.out, "--out", parts,
+            "--megabytes", 4.2,
+        )  # fmt: skip
+        self.assertRegex(carried, r"^\d+ of \d+ pictures in 2 parts")
+        work.mkdir()
+        unpack(parts, 2, work)
+        pack(work / "pictures", work / "index.csv", work / "faces.npy")
+        self.assertFalse(any("london-9" in path.name for path in (work / "pictures").iterdir()), "held out")
+        chain = Chain(types.SimpleNamespace(budget="tiny", work=work, out=out, until=self.folder / "until"))
+        chain.minutes = lambda stage: 0.05
+        chain.env |= ENVIRONMENT | {"PYTHONPATH": chain.env["PYTHONPATH"]}
+        for stage in SHARES:
+            chain.train(stage)
+            chain.deliver(stage)
+            joined = self.folder / "joined.pt"
+            pieces.join(out / stage, joined)
+            average, found = checkpoints.load(work / f"{stage}.pt")["average"], checkpoints.load(joined)["average"]
+            for name, tensor in average.items():
+                torch.testing.assert_close(found[name], tensor.float(), atol=0.01, rtol=0.01, msg=name)
+        self.assertTrue((out / "compensation.jpg").exists())
+        self.assertTrue((out / "directions" / "pieces.json").exists())
+
+    def test_the_chain_shares_what_is_left(self):
+        until = self.folder / "deadline"
+        until.write_text(str(time.time() + 60 * (10 + 3 * START)))
+        chain = Chain(types.SimpleNamespace(budget="tiny", work=self.work, out=self.folder, until=until))
+        shares = [chain.minutes(stage) for stage in SHARES]
+        self.assertAlmostEqual(shares[0], 10 * SHARES["autoencoder"] / math.fsum(SHARES.values()), delta=0.1)
+        self.assertAlmostEqual(shares[2], 10 + 2 * START, delta=0.1)
+
+
+if __name__ == "__main__":
+    unittest.main()
