@@ -125,10 +125,10 @@ test("edits go onto the photo's own pixels, or onto the rebuilt face", async () 
 test("compensation brings the reconstruction closer to the original", async () => {
   const { page } = visitor;
   await page.selectOption("#paste-mode", "face"); // the original at the model's size
-  await page.waitForTimeout(500);
+  await settled(page);
   const shown = await allViews(page);
   await page.selectOption("#paste-mode", "difference");
-  await page.waitForTimeout(500);
+  await settled(page);
   const [plain, compensated] = [shown.plain, shown.compensated].map((picture) => difference(picture, shown.original));
   console.log(`mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
   assert.ok(compensated < plain, `compensated ${compensated} against plain ${plain}`);
@@ -222,7 +222,7 @@ test("files that are no direction of this model get a sentence each", async () =
  * Has the page keep a record of its calls to the engine and what became of them.
  * @param {import("playwright-core").Page} page
  * @param {string} method
- * @param {{ holdFirst?: boolean }} [options] `holdFirst`: the engine hears of the first one only when it is called off
+ * @param {{ holdFirst?: boolean }} [options] `holdFirst`: the engine hears of the first one only when it is cancelled
  */
 function recordCalls(page, method, { holdFirst = false } = {}) {
   return page.evaluate(([name, hold]) => {
@@ -232,7 +232,7 @@ function recordCalls(page, method, { holdFirst = false } = {}) {
     /** @type {(() => void) | undefined} */
     let release;
     Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
-      if ("calledOff" in message) {
+      if ("cancel" in message) {
         release?.();
         release = undefined;
       }
@@ -265,7 +265,7 @@ test("the newest slider position wins: an edit that is overtaken shows nothing",
     for (let position = 10; position <= 90; position += 5) {
       slider.value = String(position);
       for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));
-      // Now and then two positions come in one turn of the event loop.
+      // Now and then two positions come in one round of the event loop.
       if (position % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 15));
     }
     const page = /** @type {any} */ (globalThis);
@@ -334,7 +334,6 @@ test("in the whole photo only the face changes", async () => {
     return canvas.width === width;
   }, photo.width);
   await settled(page);
-  await page.waitForTimeout(500);
   const [original, edited] = [await pixels(page, "before"), await pixels(page)];
   let inside = 0;
   for (let i = 0; i < edited.data.length; i += 4) {

@@ -18,31 +18,31 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * Opens the first sample in a page that counts the errands of the crew's members.
- * @param {{ isolated?: boolean, start?: string, member?: string }} [options] `start` is run by each member when it
- *   starts, `member` with its sixth errand and all that follow
+ * Opens the first sample in a page that counts the tasks of the pool's threads.
+ * @param {{ isolated?: boolean, start?: string, thread?: string }} [options] `start` is run by each thread when it
+ *   starts, `thread` with its sixth task and all that follow
  */
-async function edited({ isolated, start = "", member = "" } = {}) {
+async function edited({ isolated, start = "", thread = "" } = {}) {
   const site = await host(path.join(root, "weights"), { isolated });
-  const script = path.join(site.folder, "workers/crew-member.js");
+  const script = path.join(site.folder, "workers/pool-thread.js");
   const spy = `${start}
-let errands = 0;
-const channel = new BroadcastChannel("errands");
+let tasks = 0;
+const channel = new BroadcastChannel("tasks");
 self.addEventListener("message", (event) => {
-  channel.postMessage(++errands);
-  if (errands >= 6) { ${member} }
+  channel.postMessage(++tasks);
+  if (tasks >= 6) { ${thread} }
 });
 `;
   await writeFile(script, spy + (await readFile(script, "utf8")));
   const { page, problems, context } = await visit(browser, site.url);
   await page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
-    page.errands = 0;
-    page.channel = new BroadcastChannel("errands");
-    page.channel.onmessage = () => page.errands++;
+    page.tasks = 0;
+    page.channel = new BroadcastChannel("tasks");
+    page.channel.onmessage = () => page.tasks++;
   });
   await modelReady(page);
-  const errands = () => page.evaluate(() => /** @type {any} */ (globalThis).errands);
+  const tasks = () => page.evaluate(() => /** @type {any} */ (globalThis).tasks);
   const status = async () => {
     await page.click("#engine-button");
     const text = (await page.locator("#engine-now").textContent()) ?? "";
@@ -52,12 +52,12 @@ self.addEventListener("message", (event) => {
   const before = await status();
   await page.locator("#sample-list button").first().click();
   await inverted(page);
-  const inversion = await errands();
+  const inversion = await tasks();
   const slider = (await page.locator("#sliders input[type=range]").first().getAttribute("id")) ?? "";
   await slide(page, slider.replace(/^slider-/, ""), 70);
   const { data } = await pixels(page);
   const threads = await page.evaluate(() => Math.min(navigator.hardwareConcurrency, 8));
-  const result = { data, before, after: await status(), inversion, total: await errands(), threads, problems };
+  const result = { data, before, after: await status(), inversion, total: await tasks(), threads, problems };
   await context.close();
   await site.remove();
   return result;
@@ -69,36 +69,36 @@ test("without the headers that allow shared memory there is one thread", () => {
 });
 
 test("with them all processors share the work, and every pixel is the same", async (context) => {
-  const crew = await edited();
-  if (crew.threads === 1) return context.skip("one processor only");
-  const status = `CPU (WebAssembly), ${crew.threads} threads`;
-  assert.deepEqual([crew.before, crew.after], [status, status]);
-  assert.ok(crew.inversion > 10, `${crew.inversion} errands for an inversion`);
-  assert.ok(crew.total > crew.inversion, "errands for an edit");
-  assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
-  assert.deepEqual(crew.problems, []);
+  const pool = await edited();
+  if (pool.threads === 1) return context.skip("one processor only");
+  const status = `CPU (WebAssembly), ${pool.threads} threads`;
+  assert.deepEqual([pool.before, pool.after], [status, status]);
+  assert.ok(pool.inversion > 10, `${pool.inversion} tasks for an inversion`);
+  assert.ok(pool.total > pool.inversion, "tasks for an edit");
+  assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
+  assert.deepEqual(pool.problems, []);
 });
 
-test("without members that start, there is one thread", async () => {
+test("without further threads that start, there is one", async () => {
   const { before, total, problems } = await edited({ start: "throw new Error('cannot start');" });
   assert.deepEqual([before, total, problems], ["CPU (WebAssembly)", 0, []]);
 });
 
-test("a member that has died takes no work with it", async (context) => {
-  const crew = await edited({ member: "event.stopImmediatePropagation(); self.close();" });
-  if (crew.threads === 1) return context.skip("one processor only");
-  assert.ok(crew.inversion >= 6, `${crew.inversion} errands`);
-  assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
+test("a thread that has died takes no work with it", async (context) => {
+  const pool = await edited({ thread: "event.stopImmediatePropagation(); self.close();" });
+  if (pool.threads === 1) return context.skip("one processor only");
+  assert.ok(pool.inversion >= 6, `${pool.inversion} tasks`);
+  assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
 });
 
-for (const [what, member] of [
+for (const [what, thread] of [
   ["hangs", "const { control, number } = event.data; if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);"],
   ["fails", "event.data.order = '';"],
 ]) {
-  test(`when a member ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {
-    const crew = await edited({ member });
-    if (crew.threads === 1) return context.skip("one processor only");
-    assert.deepEqual([crew.before, crew.after], [`CPU (WebAssembly), ${crew.threads} threads`, "CPU (WebAssembly)"]);
-    assert.ok(Buffer.from(crew.data).equals(Buffer.from(alone.data)), "the same picture");
+  test(`when a thread ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {
+    const pool = await edited({ thread });
+    if (pool.threads === 1) return context.skip("one processor only");
+    assert.deepEqual([pool.before, pool.after], [`CPU (WebAssembly), ${pool.threads} threads`, "CPU (WebAssembly)"]);
+    assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
   });
 }

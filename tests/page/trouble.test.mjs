@@ -154,10 +154,9 @@ test("a photo without a face is placed by hand, by keyboard alone", async () => 
   const outline = () => page.locator("sdic-align polygon").getAttribute("points");
   await page.waitForFunction(() => document.querySelector("sdic-align polygon")?.hasAttribute("points"));
   const start = await outline();
-  await page.locator(".point.left_eye").focus();
+  await page.locator(".point.leftEye").focus();
   for (let i = 0; i < 4; i++) await page.keyboard.press("Shift+ArrowLeft");
   await page.waitForFunction((before) => document.querySelector("sdic-align polygon")?.getAttribute("points") !== before, start);
-  await page.waitForTimeout(300);
   await page.getByRole("button", { name: "Use this crop" }).press("Enter");
   await inverted(page);
   assert.ok(await page.locator("#scope").isVisible(), "the face is part of a larger photo");

@@ -50,24 +50,23 @@ function scheduler(cost) {
   const calls = [];
   /** @type {{ strength: number, full: boolean }[]} */
   const shown = [];
-  let [idle, callOff, strength] = [() => {}, () => {}, 0];
+  let [idle, strength] = [() => {}, 0];
   const subject = new EditScheduler({
     imageSize: 256,
     smallestPreview: 64,
-    edit({ smile }, size = 256) {
+    edit({ smile }, size = 256, signal) {
       calls.push({ strength: smile, size });
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           strength = smile;
           resolve();
         }, cost(size, smile));
-        callOff = () => {
+        signal.addEventListener("abort", () => {
           clearTimeout(timer);
-          reject(new Failure({ code: "superseded", message: "called off" }));
-        };
+          reject(new Failure({ code: "superseded", message: "cancelled" }));
+        });
       });
     },
-    callOff: () => callOff(),
     onPicture: (full) => shown.push({ strength, full }),
     onFailure: (failure) => assert.fail(String(failure)),
     onBusy: (busy) => !busy && idle(),
@@ -90,7 +89,7 @@ async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-test("an edit under way is called off for a newer one, and shows nothing", async () => {
+test("an edit under way is cancelled for a newer one, and shows nothing", async () => {
   const { subject, calls, shown, done } = scheduler((_, strength) => (strength < 5 ? FOREVER : 1));
   for (let smile = 1; smile <= 5; smile++) {
     subject.request({ smile }, false);
@@ -111,7 +110,7 @@ test("a quick picture of a moving slider is let through, and the full one of whe
   assert.deepEqual(shown.map(({ strength }) => strength), [1, 3]);
 });
 
-test("a moving slider calls off a picture that takes too long, and learns from it", async () => {
+test("a moving slider cancels a picture that takes too long, and learns from it", async () => {
   const { subject, calls, shown, done } = scheduler((size, strength) => (size > 64 && strength < 4 ? FOREVER : 1));
   for (let smile = 1; smile <= 3; smile++) {
     subject.request({ smile }, true);

@@ -40,7 +40,9 @@ export function byId(id, kind) {
  * @param {import("../shared/types.js").Picture | ImageBitmap} picture
  */
 export function draw(canvas, picture) {
-  [canvas.width, canvas.height] = [picture.width, picture.height];
+  // Setting a size makes the browser allocate anew, even if it is the same size.
+  if (canvas.width !== picture.width) canvas.width = picture.width;
+  if (canvas.height !== picture.height) canvas.height = picture.height;
   const context = canvas.getContext("2d");
   if (picture instanceof ImageBitmap) context?.drawImage(picture, 0, 0);
   else context?.putImageData(new ImageData(picture.data, picture.width, picture.height), 0, 0);

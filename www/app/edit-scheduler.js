@@ -1,4 +1,5 @@
 import { Failure } from "../shared/failure.js";
+import { atRest, same } from "../shared/strengths.js";
 
 /** @import { Strengths } from "../shared/types.js" */
 
@@ -9,13 +10,13 @@ const REST_MS = 120;
 
 /**
  * Turns a stream of slider positions into pictures: the newest position always wins, positions in between are skipped,
- * and while a slider moves the pictures are as large as fits the time. An edit under way is called off when a newer
+ * and while a slider moves the pictures are as large as fits the time. An edit under way is cancelled when a newer
  * position comes, except for the quick ones of a moving slider: without them nothing would be seen until it rests.
  */
 export class EditScheduler {
   /** @type {{ strengths: Strengths, moving: boolean } | undefined} */
   #wanted;
-  /** @type {{ strengths: Strengths, moving: boolean, size: number, start: number, calledOff: boolean } | undefined} */
+  /** @type {{ strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController } | undefined} */
   #current;
   /** @type {Promise<void> | undefined} the work under way */
   #running;
@@ -28,12 +29,11 @@ export class EditScheduler {
   /**
    * @param {{
    *   imageSize: number, smallestPreview: number,
-   *   edit: (strengths: Strengths, previewSize?: number) => Promise<void>,
-   *   callOff: () => void,
+   *   edit: (strengths: Strengths, previewSize: number | undefined, signal: AbortSignal) => Promise<void>,
    *   onPicture: (full: boolean, seconds: number) => void,
    *   onFailure: (failure: unknown) => void,
    *   onBusy: (busy: boolean) => void
-   * }} options `edit` makes and shows a picture; `callOff` makes the edit under way fail as "superseded" if it still can
+   * }} options `edit` makes and shows a picture; after its signal was aborted it fails as "superseded" if it still can
    */
   constructor(options) {
     this.options = options;
@@ -58,66 +58,70 @@ export class EditScheduler {
    */
   #reconsider({ strengths, moving }) {
     const current = this.#current;
-    if (!current || current.calledOff) return;
-    const { imageSize, smallestPreview, callOff } = this.options;
-    if (current.size === imageSize && JSON.stringify(current.strengths) === JSON.stringify(strengths)) {
+    if (!current || current.cancel.signal.aborted) return;
+    const { imageSize, smallestPreview } = this.options;
+    if (current.size === imageSize && same(current.strengths, strengths)) {
       this.#wanted = undefined;
       return;
     }
     const quick = current.size === smallestPreview || performance.now() - current.start <= PREVIEW_ABOVE_MS;
     if (moving && current.moving && quick) return;
-    current.calledOff = true;
-    callOff();
+    current.cancel.abort();
   }
 
-  /** Resolves when the last picture asked for is there in full. */
+  /** Resolves when the last picture asked for is there in full, or has failed. */
   async idle() {
     while (this.#running) await this.#running;
   }
 
-  /** Begins nothing more, for good. */
+  /** Cancels what is under way and begins nothing more, for good. */
   stop() {
     this.#stopped = true;
     this.#wanted = undefined;
+    this.#current?.cancel.abort();
     this.#wake?.();
   }
 
   async #run() {
     this.options.onBusy(true);
-    try {
-      while (this.#wanted) {
-        const { strengths, moving } = this.#wanted;
-        this.#wanted = undefined;
-        const size = moving ? this.#previewSize() : this.options.imageSize;
-        const shown = await this.#render(strengths, moving, size);
-        if (!shown || size === this.options.imageSize) continue;
-        await this.#rest();
-        if (this.#stopped) return;
-        this.#wanted ??= { strengths, moving: false };
-      }
-    } catch (failure) {
+    while (this.#wanted) {
+      const wanted = this.#wanted;
       this.#wanted = undefined;
-      this.options.onFailure(failure);
-    } finally {
-      this.#running = undefined;
-      this.options.onBusy(false);
+      try {
+        await this.#satisfy(wanted);
+      } catch (failure) {
+        // One that was overtaken does not matter any more; nor does what went wrong with it.
+        if (!this.#wanted && !this.#stopped) this.options.onFailure(failure);
+      }
     }
+    this.#running = undefined;
+    this.options.onBusy(false);
+  }
+
+  /** @param {{ strengths: Strengths, moving: boolean }} wanted */
+  async #satisfy({ strengths, moving }) {
+    const size = moving ? this.#previewSize() : this.options.imageSize;
+    const shown = await this.#render(strengths, moving, size);
+    if (!shown || size === this.options.imageSize) return;
+    await this.#rest();
+    if (!this.#stopped) this.#wanted ??= { strengths, moving: false };
   }
 
   /**
    * @param {Strengths} strengths
    * @param {boolean} moving
    * @param {number} size
-   * @returns {Promise<boolean>} false when it was called off
+   * @returns {Promise<boolean>} false when it was cancelled
    */
   async #render(strengths, moving, size) {
     const full = size === this.options.imageSize;
     const start = performance.now();
     const spent = () => performance.now() - start;
-    this.#current = { strengths, moving, size, start, calledOff: false };
+    const cancel = new AbortController();
+    this.#current = { strengths, moving, size, start, cancel };
     try {
-      await this.options.edit(strengths, full ? undefined : size);
-      this.#took.set(size, spent());
+      await this.options.edit(strengths, full ? undefined : size, cancel.signal);
+      if (!atRest(strengths)) this.#took.set(size, spent()); // else there was nothing to compute
       if (this.#stopped) return false;
       this.options.onPicture(full, spent() / 1000);
       return true;

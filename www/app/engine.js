@@ -1,47 +1,67 @@
-// The engine as the page sees it: which backend runs, how far its model is, and how to bring it back when it falls.
+// The engine as the page sees it: which backend runs, how far its model is, and how to bring it back after a crash.
 import { Failure } from "../shared/failure.js";
 import { ownModel } from "../shared/own-model.js";
 import { RemoteWorker } from "../shared/rpc.js";
+import { atRest } from "../shared/strengths.js";
 import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { Adapter, Backend, Direction, Edited, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
+/** @import { EngineEvents, EngineMethods } from "../shared/protocol.js" */
+/** @import { Adapter, Backend, CropId, EditId, EngineInfo, InversionId, LoadProgress } from "../shared/types.js" */
+/** @import { ModelInfo, Strengths, ViewName } from "../shared/types.js" */
 
+/** @typedef {RemoteWorker<EngineMethods, EngineEvents>} EngineWorker */
 /**
- * @typedef {{ state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure }} EngineStatus
+ * @typedef {{
+ *   state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure
+ * }} EngineStatus
  */
 
 const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
-/** Fires `status`, `stage`, `manifest` and `notice` (a sentence for the visitor). */
+/**
+ * Fires `status`, `stage`, `model`, `notice` (a sentence for the visitor), `worker` (there is another one, or none) and
+ * `crash` (the engine was ready, and is gone).
+ */
 export class Engine extends EventTarget {
-  /** @type {RemoteWorker | undefined} */
+  /** @type {EngineWorker | undefined} */
   #worker;
-  /** @type {Promise<Manifest> | undefined} */
+  /** @type {Promise<ModelInfo> | undefined} a start under way or done, never one that failed */
   #ready;
   /** @type {EngineStatus} */
   status = { state: "starting" };
-  /** @type {Manifest | undefined} */
-  manifest;
+  /** @type {ModelInfo | undefined} */
+  model;
   /** @type {Adapter | undefined} */
   adapter;
 
   /**
    * Starts, or starts anew, the engine that the settings ask for, and loads the model into it.
-   * @returns {Promise<Manifest>}
+   * @returns {Promise<ModelInfo>}
    */
   start() {
     this.#worker?.stop(new Failure({ code: "restarted", message: "the engine was started anew" }));
     const ready = this.#start();
-    ready.catch((failure) => {
-      if (this.#ready === ready && failure.code !== "restarted") this.#tell({ state: "failed", failure });
-    });
     this.#ready = ready;
+    ready.catch((failure) => {
+      if (this.#ready === ready) this.fail(failure);
+    });
     return ready;
   }
 
-  /** Resolves when the model is loaded. */
+  /**
+   * Ends the engine's use until it is wanted again.
+   * @param {Failure} failure why
+   */
+  fail(failure) {
+    this.#worker?.stop(failure);
+    this.#use(undefined);
+    this.#ready = undefined;
+    this.#tell({ state: "failed", failure });
+  }
+
+  /** Resolves when the model is loaded; starts the engine where it does not run. */
   get ready() {
     return this.#ready ?? this.start();
   }
@@ -51,62 +71,68 @@ export class Engine extends EventTarget {
    * @param {Backend | undefined} [backend] the one that runs unless given
    */
   timingKey(backend = this.status.info?.backend) {
-    return `${this.manifest?.name} ${backend}`;
+    return `${this.model?.name} ${backend}`;
   }
 
   async #start() {
     this.#tell({ state: "starting" });
     let worker = this.#spawn();
-    this.adapter = /** @type {Adapter} */ (await worker.call("probe"));
+    this.adapter = await worker.call("probe", []);
     const wish = settings.backend;
-    let backend = /** @type {Backend} */ (wish === "auto" ? (this.adapter.kind === "real" ? "webgpu" : "cpu") : wish);
+    /** @type {Backend} */
+    let backend = wish === "auto" ? (this.adapter.kind === "real" ? "webgpu" : "cpu") : wish;
     /** @type {EngineInfo} */
     let info;
     try {
-      info = await worker.call("start", backend);
+      info = await worker.call("start", [backend]);
     } catch (thrown) {
       const failure = Failure.from(thrown);
-      if (backend === "cpu" || failure.code === "restarted") throw failure;
+      if (backend === "cpu" || failure.ended) throw failure;
       const reason = failure.message;
       this.#notice(failure.code === "self-test" ? t("engine.selfTestFailed") : t("engine.gpuFailed", { reason }));
       worker.stop();
       worker = this.#spawn();
       backend = "cpu";
-      info = await worker.call("start", backend);
+      info = await worker.call("start", [backend]);
     }
     this.#tell({ state: "loading", info });
     if (settings.model === "own" && !(await ownModel())) remember({ model: "bundled" });
-    const manifest = await worker.call("load", settings.model === "own" ? undefined : BUNDLED);
-    this.#tell({ state: "ready", info });
-    return /** @type {Manifest} */ (manifest);
+    const model = await worker.call("load", [settings.model === "own" ? undefined : BUNDLED]);
+    this.#tell({ ...this.status, state: "ready", progress: undefined });
+    return model;
   }
 
   #spawn() {
+    /** @type {EngineWorker} */
     const worker = new RemoteWorker(SCRIPT, {
-      onEvent: (event, data) => {
-        if (event === "progress") this.#tell({ ...this.status, progress: data });
-        else if (event === "manifest") this.#manifest(data);
-        else if (event === "threads") this.#threads(data);
-        else this.dispatchEvent(new CustomEvent(event, { detail: data }));
+      on: {
+        progress: (progress) => this.#tell({ ...this.status, progress }),
+        model: (model) => {
+          this.model = model;
+          this.dispatchEvent(new CustomEvent("model"));
+        },
+        threads: (threads) => {
+          const { info } = this.status;
+          if (info) this.#tell({ ...this.status, info: { ...info, threads } });
+        },
+        stage: (detail) => this.dispatchEvent(new CustomEvent("stage", { detail })),
       },
       onCrash: (failure) => {
-        if (this.#worker === worker && this.status.state === "ready") this.dispatchEvent(new CustomEvent("crash", { detail: failure }));
+        // A crash on the way to a ready engine rejects that start.
+        if (this.#worker !== worker || this.status.state !== "ready") return;
+        this.#use(undefined);
+        this.#ready = undefined;
+        this.dispatchEvent(new CustomEvent("crash", { detail: failure }));
       },
     });
-    this.#worker = worker;
+    this.#use(worker);
     return worker;
   }
 
-  /** @param {Manifest} manifest */
-  #manifest(manifest) {
-    this.manifest = manifest;
-    this.dispatchEvent(new CustomEvent("manifest"));
-  }
-
-  /** @param {number} threads */
-  #threads(threads) {
-    const { info } = this.status;
-    if (info) this.#tell({ ...this.status, info: { ...info, threads } });
+  /** @param {EngineWorker | undefined} worker */
+  #use(worker) {
+    this.#worker = worker;
+    this.dispatchEvent(new CustomEvent("worker"));
   }
 
   /** @param {EngineStatus} status */
@@ -120,69 +146,74 @@ export class Engine extends EventTarget {
     this.dispatchEvent(new CustomEvent("notice", { detail: sentence }));
   }
 
-  /**
-   * @param {string} method
-   * @param {...unknown} args
-   */
-  async #call(method, ...args) {
-    await this.ready;
-    return /** @type {RemoteWorker} */ (this.#worker).call(method, ...args);
+  /** Whether there is a worker to link to another one. */
+  get alive() {
+    return this.#worker !== undefined;
+  }
+
+  /** @param {MessagePort | undefined} port a way to the photo's worker */
+  link(port) {
+    this.#worker?.link(port);
+  }
+
+  /** The worker that has been started. */
+  get #running() {
+    if (!this.#worker) throw new Failure({ code: "stopped", message: "the engine does not run" });
+    return this.#worker;
   }
 
   /**
-   * Inverts an aligned face and remembers how long it took.
-   * @param {Picture} face
-   * @param {Quad} quad where it was cut out
-   * @param {Point[] | undefined} points its mesh in the photo, when it was found and not placed by hand
+   * Inverts the face in a crop, and remembers how long it took.
+   * @param {InversionId} inversion
+   * @param {CropId} crop
+   * @param {AbortSignal} signal
    * @returns {Promise<number>} seconds
    */
-  async invert(face, quad, points) {
-    await this.ready;
+  async invert(inversion, crop, signal) {
+    const { inputSize } = await this.ready;
     const start = performance.now();
-    await this.#call("invert", face, quad, points);
-    const inversion = (performance.now() - start) / 1000;
-    this.#remember({ inversion });
-    return inversion;
+    await this.#running.call("invert", [inversion, crop, inputSize], { signal });
+    const seconds = (performance.now() - start) / 1000;
+    this.#remember({ inversion: seconds });
+    return seconds;
   }
 
-  /** Calls off the inversion or edit under way, which then fails as "superseded". */
-  callOff() {
-    // Calls made just now leave when the engine is ready; what calls them off must not overtake them.
-    this.#ready?.then(() => this.#worker?.callOff()).catch(() => {});
+  /**
+   * A picture of an inversion, which the caller closes.
+   * @param {InversionId} inversion
+   * @param {ViewName} kind
+   * @param {AbortSignal} signal
+   */
+  async view(inversion, kind, signal) {
+    return this.#running.call("view", [inversion, kind], { signal });
+  }
+
+  /**
+   * Has the photo's worker hold an edit.
+   * @param {InversionId} inversion
+   * @param {EditId} edit
+   * @param {Strengths} strengths
+   * @param {number | undefined} previewSize
+   * @param {AbortSignal} signal
+   */
+  async edit(inversion, edit, strengths, previewSize, signal) {
+    const start = performance.now();
+    await this.#running.call("edit", [inversion, edit, strengths, previewSize], { signal });
+    if (previewSize !== undefined || atRest(strengths)) return;
+    this.#remember({ edit: (performance.now() - start) / 1000 });
+  }
+
+  /**
+   * Adds the directions in a file, in place of those of an earlier file of its name.
+   * @param {File} file
+   */
+  async addDirections(file) {
+    return this.#running.call("addDirections", [file.name, file]);
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */
   #remember(timing) {
     const key = this.timingKey();
     remember({ timings: { ...settings.timings, [key]: { ...settings.timings[key], ...timing } } });
-  }
-
-  /**
-   * @param {EngineView} kind
-   * @returns {Promise<Picture>}
-   */
-  view(kind) {
-    return this.#call("view", kind);
-  }
-
-  /**
-   * Adds the directions in a file, in place of those of an earlier file of its name.
-   * @param {File} file
-   * @returns {Promise<Direction[]>}
-   */
-  addDirections(file) {
-    return this.#call("addDirections", file.name, file);
-  }
-
-  /**
-   * @param {Strengths} strengths
-   * @param {number} [previewSize]
-   * @returns {Promise<Edited>}
-   */
-  async edit(strengths, previewSize) {
-    const start = performance.now();
-    const edited = await this.#call("edit", strengths, previewSize);
-    if (previewSize === undefined) this.#remember({ edit: (performance.now() - start) / 1000 });
-    return edited;
   }
 }

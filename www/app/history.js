@@ -28,7 +28,8 @@ export class History {
     const states = [];
     let at = 0;
     this.#states.forEach((text, i) => {
-      const kept = JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).filter(([key]) => keys.has(key))));
+      const entries = Object.entries(JSON.parse(text)).filter(([key]) => keys.has(key));
+      const kept = JSON.stringify(Object.fromEntries(entries));
       if (kept !== states.at(-1)) states.push(kept);
       if (i === this.#at) at = states.length - 1;
     });

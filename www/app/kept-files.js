@@ -1,33 +1,64 @@
-// Files with directions that the visitor added, kept in this browser by the model they belong to.
+// Files with directions that the visitor added, kept in this browser by the model they belong to. Nothing here deletes a
+// file but `forgetFile`.
+
+/** @import { ModelInfo } from "../shared/types.js" */
 
 const CACHE = "sdic-directions";
 
-/** @param {string} model */
-function folder(model) {
-  return `/${CACHE}/${encodeURIComponent(model)}/`;
+/**
+ * What tells a model from all others: a hash over its shards.
+ * @param {Pick<ModelInfo, "shards">} model
+ */
+export async function fingerprint({ shards }) {
+  const text = shards.map(({ sha256 }) => sha256).join("\n");
+  if (!globalThis.crypto?.subtle) return text; // without a secure origin nothing is kept anyway
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return Array.from(hash.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {string} key */
+function folder(key) {
+  return `/${CACHE}/${encodeURIComponent(key)}/`;
+}
+
+/** @param {string} model its fingerprint */
+function modelFolder(model) {
+  return folder(`sha256-${model}`);
 }
 
 /**
- * @param {string} model
- * @param {string} name of the file
+ * Brings files that an earlier version kept by a model's name to where they are looked for now.
+ * @param {Cache} cache
+ * @param {string} model its fingerprint
+ * @param {string} name of the model
  */
-function address(model, name) {
-  return folder(model) + encodeURIComponent(name);
+async function migrate(cache, model, name) {
+  for (const request of await cache.keys()) {
+    const { pathname } = new URL(request.url);
+    if (!pathname.startsWith(folder(name))) continue;
+    const place = modelFolder(model) + pathname.slice(folder(name).length);
+    const response = await cache.match(request);
+    if (response && !(await cache.match(place))) await cache.put(place, response);
+    await cache.delete(request);
+  }
 }
 
 /**
  * The files kept for a model, oldest first; none where the browser forbids storage.
- * @param {string} model
+ * @param {string} model its fingerprint
+ * @param {string} name of the model
  * @returns {Promise<File[]>}
  */
-export async function keptFiles(model) {
+export async function keptFiles(model, name) {
   const files = [];
   try {
     const cache = await caches.open(CACHE);
+    await migrate(cache, model, name);
+    const place = modelFolder(model);
     for (const request of await cache.keys()) {
       const { pathname } = new URL(request.url);
-      const response = pathname.startsWith(folder(model)) && (await cache.match(request));
-      if (response) files.push(new File([await response.blob()], decodeURIComponent(pathname.slice(folder(model).length))));
+      const response = pathname.startsWith(place) && (await cache.match(request));
+      if (response) files.push(new File([await response.blob()], decodeURIComponent(pathname.slice(place.length))));
     }
   } catch {
     // private windows may refuse: directions then last as long as the page
@@ -36,24 +67,24 @@ export async function keptFiles(model) {
 }
 
 /**
- * @param {string} model
+ * @param {string} model its fingerprint
  * @param {File} file
  */
 export async function keepFile(model, file) {
   try {
-    await (await caches.open(CACHE)).put(address(model, file.name), new Response(file));
+    await (await caches.open(CACHE)).put(modelFolder(model) + encodeURIComponent(file.name), new Response(file));
   } catch {
     // as above
   }
 }
 
 /**
- * @param {string} model
+ * @param {string} model its fingerprint
  * @param {string} name of the file
  */
 export async function forgetFile(model, name) {
   try {
-    await (await caches.open(CACHE)).delete(address(model, name));
+    await (await caches.open(CACHE)).delete(modelFolder(model) + encodeURIComponent(name));
   } catch {
     // as above
   }

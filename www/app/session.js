@@ -1,111 +1,101 @@
-// One photo being edited: which face, its pictures, and the sliders. Survives the engine falling over.
+// What the visitor does with photos, one after another: open one, choose a face or place it, move sliders, save. The
+// parts do the work; this is their sequence.
 import { Failure } from "../shared/failure.js";
-import { isWholePhoto, wholePhoto } from "../shared/quad.js";
-import { RemoteWorker } from "../shared/rpc.js";
+import { wholePhoto } from "../shared/quad.js";
+import { check } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
-import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
-import { forgetFile, keepFile, keptFiles } from "./own-directions.js";
+import { OwnDirections } from "./own-directions.js";
+import { Photos } from "./photos.js";
+import { Portrait } from "./portrait.js";
+import { RestartLimit } from "./recovery.js";
 import { remember } from "./settings.js";
 
 /** @import { Engine } from "./engine.js" */
-/** @import { Direction, Edited, Face, Landmarks, Manifest, PasteMode, Picture, Quad, Strengths } from "../shared/types.js" */
-
-/**
- * @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View
- * @typedef {Face & { thumbnail: Picture }} FoundFace
- * @typedef {{ width: number, height: number, bitmap: ImageBitmap, name: string }} Photo
- * @typedef {{ file: File, directions: Direction[] }} OwnFile
- */
-
-const SCRIPT = new URL("../workers/photo.js", import.meta.url);
-/** Restarts of the engine within `RESTART_WINDOW_MS` before it is left alone. */
-const MAX_RESTARTS = 2;
-const RESTART_WINDOW_MS = 120_000;
-/** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
-const FACE_SIDE = 1024;
-const PREVIEW_SIDE = 512;
+/** @import { OwnFile } from "./own-directions.js" */
+/** @import { Photo } from "./photos.js" */
+/** @import { SaveKind } from "../shared/protocol.js" */
+/** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
  * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
  * `picture` (a view changed), `sliders`, `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
  */
 export class Session extends EventTarget {
-  /** @type {RemoteWorker | undefined} */
-  #photoWorker;
-  /** @type {Blob | undefined} what the photo worker holds, to give to its successor should it fall */
-  #file;
-  #quarterTurns = 0;
-  /** @type {EditScheduler | undefined} */
-  #scheduler;
-  /** @type {History} */
+  #photos = new Photos();
+  #own;
+  #limits = { engine: new RestartLimit(), photos: new RestartLimit() };
   #history = new History({});
-  /** @type {string | undefined} the model that `ownFiles` belong to */
-  #ownModel;
-  /** @type {{ manifest: Manifest, done: Promise<void> } | undefined} the loaded model that was given the kept files */
-  #equipped;
-  /** @type {number[]} times of the latest restarts */
-  #restarts = [];
-  /** Counts photos and crops, so that answers about an earlier one are dropped. */
-  #turn = 0;
+  /** @type {Portrait | undefined} */
+  #portrait;
+  /** @type {PasteMode | undefined} what the visitor chose, instead of what suits the model */
+  #chosenMode;
+  /** The file that is being opened. */
+  #opening = new AbortController();
+  /** What is being done with the open photo before there is a portrait: turning it, or looking for faces. */
+  #looking = new AbortController();
+  /** @type {Photo | undefined} in which faces are being looked for */
+  #searched;
 
   /** @type {Photo | undefined} */
   photo;
   /** @type {FoundFace[]} */
   faces = [];
-  /** @type {FoundFace | undefined} the face in use, undefined when it was placed by hand */
-  face;
-  /** @type {Quad | undefined} */
-  quad;
-  /** @type {Partial<Record<View, Picture>>} */
-  pictures = {};
-  /** @type {ImageBitmap | undefined} the whole photo with the edited face in it, when it is up to date */
-  pasted;
-  /** @type {{ edited: Edited, full: boolean } | undefined} what the engine made of the sliders last; not `full` for a preview */
-  #made;
-  /** @type {PasteMode | undefined} what the visitor chose, instead of what suits the model */
-  #chosenMode;
   /** @type {Strengths} */
   strengths = {};
-  /** @type {{ inversion?: number, edit?: number }} seconds */
-  timing = {};
-  /** @type {OwnFile[]} files with directions that the visitor added to the model */
-  ownFiles = [];
 
   /** @param {Engine} engine */
   constructor(engine) {
     super();
     this.engine = engine;
+    this.#own = new OwnDirections(engine);
+    this.#own.addEventListener("change", () => this.#emit("directions"));
+    this.#own.addEventListener("notice", (event) => this.#emit("notice", /** @type {CustomEvent} */ (event).detail));
+    for (const part of [engine, this.#photos]) part.addEventListener("worker", () => this.#link());
     engine.addEventListener("status", () => {
-      if (engine.status.state === "ready") void engine.ready.then((manifest) => this.#equip(manifest)).catch(() => {}); // using it will tell
+      // A file that crashes the engine is heard of as a crash.
+      if (engine.status.state === "ready") engine.ready.then((model) => this.#equip(model)).catch(() => {});
     });
-    engine.addEventListener("crash", (event) => void this.#recover(/** @type {CustomEvent} */ (event).detail));
+    engine.addEventListener("crash", (event) => this.#engineCrashed(/** @type {CustomEvent} */ (event).detail));
+    this.#photos.addEventListener("crash", () => this.#photosCrashed());
   }
 
-  /**
-   * Calls the photo worker, started on first use. One that crashed is replaced, and given the photo again.
-   * @param {string} method
-   * @param {...unknown} args
-   */
-  async #inPhoto(method, ...args) {
-    const worker = (this.#photoWorker ??= new RemoteWorker(SCRIPT));
-    try {
-      return await worker.call(method, ...args);
-    } catch (thrown) {
-      const failure = Failure.from(thrown);
-      if (!failure.fatal) throw failure;
-      worker.stop();
-      if (this.#photoWorker === worker) this.#photoWorker = undefined;
-      if (this.#file && method !== "open") {
-        await this.#inPhoto("open", this.#file);
-        for (let turns = 0; turns < this.#quarterTurns; turns++) await this.#inPhoto("turn");
-      }
-      throw new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") });
-    }
+  get pictures() {
+    return this.#portrait?.pictures ?? {};
+  }
+
+  get pasted() {
+    return this.#portrait?.pasted;
+  }
+
+  get timing() {
+    return this.#portrait?.timing ?? {};
+  }
+
+  /** The face in use, undefined when it was placed by hand. */
+  get face() {
+    return this.#portrait?.face;
+  }
+
+  get quad() {
+    return this.#portrait?.quad;
   }
 
   get inverted() {
-    return this.pictures.edited !== undefined;
+    return this.#portrait?.inverted ?? false;
+  }
+
+  get settled() {
+    return this.#portrait?.settled ?? false;
+  }
+
+  get hasSurroundings() {
+    return this.#portrait?.hasSurroundings ?? false;
+  }
+
+  /** Files with directions that the visitor added to the model. */
+  get ownFiles() {
+    return this.#own.files;
   }
 
   get canUndo() {
@@ -121,186 +111,136 @@ export class Session extends EventTarget {
    * @returns {PasteMode}
    */
   get pasteMode() {
-    return this.#chosenMode ?? this.engine.manifest?.pasteMode ?? "face";
+    return this.#chosenMode ?? this.engine.model?.pasteMode ?? "face";
   }
 
-  /** @param {PasteMode} mode */
-  async choosePasteMode(mode) {
-    const turn = this.#turn;
-    this.#chosenMode = mode;
-    try {
-      await this.#showOriginal(turn);
-      if (this.#made) await this.#showEdited(turn, this.#made);
-    } catch (thrown) {
-      if (turn === this.#turn) this.#fail(thrown);
-    }
-  }
-
-  /** Side of the face as it is shown and saved on its own. */
-  get #faceSide() {
-    const { outputHeight } = /** @type {Manifest} */ (this.engine.manifest);
-    if (this.pasteMode === "face" || !this.quad) return outputHeight;
-    const [[x, y], , , [right, top]] = this.quad;
-    return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
-  }
-
-  /** Whether the face is only part of the photo, so that there is something to paste it back into. */
-  get hasSurroundings() {
-    if (!this.photo || !this.quad) return false;
-    const { width, height } = this.photo;
-    return !isWholePhoto(this.quad, width, height);
-  }
+  // ---- From a file to a portrait
 
   /**
-   * Opens a picture and goes on to its largest face.
+   * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob} file
    * @param {{ name: string, aligned?: boolean }} about `aligned`: the picture is already cut like an aligned face
    */
   async open(file, { name, aligned = false }) {
-    const turn = this.#begin();
+    this.#opening.abort();
+    this.#opening = new AbortController();
+    const { signal } = this.#opening;
     try {
-      const { notes, ...photo } = await this.#inPhoto("open", file);
-      if (turn !== this.#turn) return;
-      [this.#file, this.#quarterTurns] = [file, 0];
-      this.#adopt({ ...photo, name });
+      const { photo, notes } = await this.#photos.open(file, name, signal);
+      this.#adopt(photo, signal);
       for (const note of notes) this.#emit("notice", note);
-      if (aligned) await this.use(wholePhoto(photo.width, photo.height), undefined);
-      else await this.#findFaces(turn);
+      if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
+      else await this.#findFaces(photo);
     } catch (thrown) {
-      if (turn === this.#turn) this.#fail(thrown);
+      this.#report(thrown);
     }
   }
 
-  /** @param {Photo} photo */
-  #adopt(photo) {
-    this.photo?.bitmap.close();
-    this.photo = photo;
-    [this.faces, this.face, this.quad] = [[], undefined, undefined];
+  /** Turns the photo by a quarter and looks for faces again. */
+  async turnPhoto() {
+    const { photo } = this;
+    if (!photo) return;
+    const signal = this.#look();
+    try {
+      const turned = await this.#photos.turn(photo, signal);
+      this.#adopt(turned, signal);
+      await this.#findFaces(turned);
+    } catch (thrown) {
+      this.#report(thrown);
+    }
+  }
+
+  /** Begins something with the open photo, instead of what was begun before. */
+  #look() {
+    this.#looking.abort();
+    this.#looking = new AbortController();
+    this.#searched = undefined;
+    return this.#looking.signal;
+  }
+
+  /**
+   * Goes on with another photo; the one before is closed.
+   * @param {Photo} photo
+   * @param {AbortSignal} signal aborted when another one is wanted by now
+   */
+  #adopt(photo, signal) {
+    if (signal.aborted) this.#photos.close(photo);
+    check(signal);
+    this.#look();
+    this.#portrait?.close();
+    if (this.photo) this.#photos.close(this.photo);
+    [this.photo, this.#portrait, this.faces] = [photo, undefined, []];
     this.strengths = {};
     this.#history = new History({});
-    this.#clear();
     this.#emit("sliders");
     this.#emit("photo");
   }
 
-  /** @param {number} turn */
-  async #findFaces(turn) {
+  /** @param {Photo} photo */
+  async #findFaces(photo) {
+    const signal = this.#look();
+    this.#searched = photo;
     this.#emit("step", { stage: "align" });
-    /** @type {FoundFace[]} */
-    const faces = await this.#inPhoto("faces");
-    if (turn !== this.#turn) return;
-    this.faces = faces;
+    try {
+      const faces = await this.#photos.faces(photo, signal);
+      check(signal);
+      this.faces = faces;
+    } catch (thrown) {
+      if (!signal.aborted) this.#emit("step", { stage: undefined });
+      throw thrown;
+    } finally {
+      if (!signal.aborted) this.#searched = undefined;
+    }
+    const { faces } = this;
     this.#emit("faces");
     if (faces.length === 0) {
       this.#emit("notice", t("face.none"));
       this.#emit("need-crop");
     } else {
       if (faces.length > 1) this.#emit("notice", t("face.found", { count: faces.length }));
-      await this.use(faces[0].quad, faces[0]);
-    }
-  }
-
-  /** Turns the photo by a quarter and looks for faces again. */
-  async turnPhoto() {
-    const turn = this.#begin();
-    try {
-      const { notes: _, ...photo } = await this.#inPhoto("turn");
-      if (turn !== this.#turn || !this.photo) return;
-      this.#quarterTurns++;
-      this.#adopt({ ...photo, name: this.photo.name });
-      await this.#findFaces(turn);
-    } catch (thrown) {
-      this.#fail(thrown);
+      await this.use(photo, faces[0].quad, faces[0]);
     }
   }
 
   /**
-   * Cuts the face in `quad` out of the photo and inverts it.
+   * Cuts the face in `quad` out of a photo and inverts it; not if that photo is no longer open.
+   * @param {Photo} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face
    */
-  async use(quad, face) {
-    const turn = this.#begin();
-    this.#clear();
-    [this.quad, this.face] = [quad, face];
+  async use(photo, quad, face) {
+    if (photo !== this.photo) return;
+    this.#look();
+    this.#portrait?.close();
+    const portrait = new Portrait(photo, quad, face, {
+      engine: this.engine,
+      photos: this.#photos,
+      wishes: () => ({ strengths: this.strengths, mode: this.pasteMode }),
+      equip: (model) => this.#equip(model),
+      tell: (type, detail) => this.#emit(type, detail),
+      fail: (thrown) => {
+        this.#emit("step", { stage: undefined });
+        this.#report(thrown);
+      },
+    });
+    this.#portrait = portrait;
     for (const warning of face?.warnings ?? []) this.#emit("notice", t(`face.warning.${warning}`));
     this.#emit("faces");
-    this.#emit("step", { stage: "align" });
-    try {
-      if (this.engine.status.state !== "ready") this.#emit("step", { stage: "model" });
-      await this.#invert(turn);
-    } catch (thrown) {
-      if (turn === this.#turn) await this.#handle(thrown);
-    }
+    await portrait.run();
   }
 
-  /** @param {number} turn */
-  async #invert(turn) {
-    const manifest = await this.engine.ready;
-    await this.#equip(manifest);
-    const { inputSize, imageSize, injectSize } = manifest;
-    this.#keepKnown(manifest);
-    this.#emit("step", { stage: "align" });
-    await this.#showOriginal(turn);
-    const quad = /** @type {Quad} */ (this.quad);
-    const face = await this.#inPhoto("align", quad, inputSize);
-    if (turn !== this.#turn) return;
-    const seconds = await this.engine.invert(face, quad, this.face?.points);
-    if (turn !== this.#turn) return;
-    this.timing = { inversion: seconds };
-    this.#scheduler = new EditScheduler({
-      imageSize,
-      smallestPreview: injectSize,
-      edit: async (strengths, previewSize) => {
-        const edited = await this.engine.edit(strengths, previewSize);
-        await this.#showEdited(turn, { edited, full: previewSize === undefined });
-      },
-      callOff: () => this.engine.callOff(),
-      onPicture: (full, spent) => {
-        if (turn !== this.#turn) return;
-        if (full) this.timing.edit = spent;
-        this.#emit("edited", { full });
-      },
-      onFailure: (thrown) => turn === this.#turn && void this.#handle(thrown),
-      onBusy: (busy) => this.#emit("busy", busy),
-    });
-    for (const kind of /** @type {const} */ (["initial", "discrepancy", "reconstruction"])) {
-      const picture = await this.engine.view(kind);
-      if (turn !== this.#turn) return;
-      this.#show(kind, picture);
-    }
-    const reconstruction = /** @type {Picture} */ (this.pictures.reconstruction);
-    const still = { edited: reconstruction, unedited: reconstruction, motion: undefined };
-    await this.#showEdited(turn, { edited: still, full: true });
-    if (turn !== this.#turn) return;
-    if (Object.values(this.strengths).some((strength) => strength !== 0)) this.#scheduler.request(this.strengths, false);
-    this.#emit("step", { stage: undefined, seconds });
+  /** What the manual crop asks about the open photo. */
+  geometry() {
+    const { photo } = this;
+    if (!photo) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+    return {
+      photo,
+      quadFromPoints: this.#photos.quadFromPoints.bind(this.#photos),
+      preview: (/** @type {Quad} */ quad, /** @type {number} */ size) => this.#photos.preview(photo, quad, size),
+    };
   }
 
-  /** @param {number} turn */
-  async #showOriginal(turn) {
-    if (!this.quad || !this.engine.manifest) return;
-    const original = await this.#inPhoto("align", this.quad, this.#faceSide);
-    if (turn === this.#turn) this.#show("original", original);
-  }
-
-  /**
-   * Shows what the engine made of the sliders: as it is, or on the photo's own pixels.
-   * @param {number} turn
-   * @param {{ edited: Edited, full: boolean }} made
-   */
-  async #showEdited(turn, made) {
-    if (turn !== this.#turn) return;
-    this.#made = made;
-    const mode = this.pasteMode;
-    let picture = made.edited.edited;
-    if (mode === "difference") {
-      const side = made.full ? this.#faceSide : Math.min(PREVIEW_SIDE, this.#faceSide);
-      picture = await this.#inPhoto("retouch", this.quad, made.edited, side);
-    }
-    // Else whoever came in between has shown what now holds.
-    if (made === this.#made && mode === this.pasteMode) this.#show("edited", picture);
-  }
+  // ---- Edits
 
   /**
    * Sets sliders; the picture follows.
@@ -308,10 +248,8 @@ export class Session extends EventTarget {
    * @param {{ moving?: boolean }} [options] `moving`: the slider is still held, so this is no step to undo
    */
   set(changes, { moving = false } = {}) {
-    for (const [name, strength] of Object.entries(changes)) {
-      if (strength === 0) delete this.strengths[name];
-      else this.strengths[name] = strength;
-    }
+    const strengths = Object.entries({ ...this.strengths, ...changes }).filter(([, strength]) => strength !== 0);
+    this.strengths = Object.fromEntries(strengths);
     if (!moving) this.#history.push(this.strengths);
     this.#edit(moving);
   }
@@ -334,118 +272,55 @@ export class Session extends EventTarget {
 
   /** @param {boolean} moving */
   #edit(moving) {
-    this.pasted = undefined;
+    this.#portrait?.request(moving);
     this.#emit("sliders");
-    this.#scheduler?.request(this.strengths, moving);
   }
 
-  /**
-   * The whole photo with the edited face in it.
-   * @returns {Promise<ImageBitmap | undefined>} undefined when a newer edit or photo came in between
-   */
+  /** @param {PasteMode} mode */
+  async choosePasteMode(mode) {
+    this.#chosenMode = mode;
+    await this.#portrait?.showMode();
+  }
+
+  /** Makes the whole photo with the edited face in it, as `pasted`; not if a newer edit comes in between. */
   async paste() {
-    const [turn, made, mode] = [this.#turn, this.#made, this.pasteMode];
-    const bitmap = await this.#inPhoto("paste", this.quad, this.face?.points, made?.edited, mode);
-    if (turn !== this.#turn || made !== this.#made || mode !== this.pasteMode) return undefined;
-    this.pasted = bitmap;
-    return bitmap;
-  }
-
-  /** Whether the edited picture is there in full, not as a preview. */
-  get settled() {
-    return this.inverted && this.#made?.full === true;
+    await this.#portrait?.paste();
   }
 
   /**
-   * The result as a PNG file.
-   * @param {"face" | "photo" | "pair"} what
+   * A PNG file of exactly what the sliders say now.
+   * @param {SaveKind} what
    * @returns {Promise<Blob>}
+   * @throws {Failure} that says why not
    */
   async save(what) {
-    await this.#scheduler?.idle();
-    const { original, edited } = this.pictures;
-    if (what === "photo") {
-      await this.paste();
-      return this.#inPhoto("savePhoto");
-    }
-    return this.#inPhoto("savePictures", what === "pair" ? [original, edited] : [edited]);
+    if (!this.#portrait) throw new Failure({ code: "not-saved", message: t("error.saveOvertaken") });
+    return this.#portrait.save(what);
   }
+
+  // ---- The visitor's own directions
 
   /**
-   * @param {Landmarks} points
-   * @returns {Promise<Quad>}
+   * Readies a model that was just loaded: it takes the visitor's own directions, and sliders that it has not are
+   * forgotten.
+   * @param {ModelInfo} model
    */
-  quadFromPoints(points) {
-    return this.#inPhoto("quadFromPoints", points);
-  }
-
-  /**
-   * @param {Quad} quad
-   * @param {number} size
-   * @returns {Promise<Picture>}
-   */
-  align(quad, size) {
-    return this.#inPhoto("align", quad, size);
-  }
-
-  /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
-  async restartEngine() {
-    const turn = this.#begin();
-    try {
-      this.#emit("step", { stage: "model" });
-      await this.engine.start();
-      if (turn === this.#turn && this.quad) await this.#invert(turn);
-    } catch (thrown) {
-      if (turn === this.#turn) await this.#handle(thrown);
-    }
+  async #equip(model) {
+    await this.#own.equip(model);
+    this.#keepKnown(model);
   }
 
   /**
    * Forgets sliders that there are no longer: another model had them, or their file was removed.
-   * @param {Manifest} manifest
+   * @param {ModelInfo} model
    */
   #keepKnown({ directions }) {
-    const own = this.ownFiles.flatMap((each) => each.directions);
-    const names = new Set([...directions, ...own].map(({ name }) => name));
+    const names = new Set([...directions, ...this.#own.directions].map(({ name }) => name));
     this.#history.keepOnly(names);
-    const kept = Object.fromEntries(Object.entries(this.strengths).filter(([name]) => names.has(name)));
-    if (Object.keys(kept).length === Object.keys(this.strengths).length) return;
-    this.strengths = kept;
+    const kept = Object.entries(this.strengths).filter(([name]) => names.has(name));
+    if (kept.length === Object.keys(this.strengths).length) return;
+    this.strengths = Object.fromEntries(kept);
     this.#emit("sliders");
-  }
-
-  /**
-   * Gives a model that was just loaded the visitor's own directions, once.
-   * @param {Manifest} manifest
-   */
-  #equip(manifest) {
-    if (this.#equipped?.manifest !== manifest) this.#equipped = { manifest, done: this.#giveOwn(manifest) };
-    return this.#equipped.done;
-  }
-
-  /** @param {Manifest} manifest */
-  async #giveOwn({ name }) {
-    if (this.#ownModel !== name) {
-      this.ownFiles = (await keptFiles(name)).map((file) => ({ file, directions: [] }));
-      this.#ownModel = name;
-    }
-    for (const own of this.ownFiles) {
-      try {
-        own.directions = await this.engine.addDirections(own.file);
-      } catch (thrown) {
-        const { code, fatal } = Failure.from(thrown);
-        // A file that no longer fits, or that even brings the engine down, must not stand in the way for ever.
-        if (code === "import" || fatal) await this.#forget(own);
-        if (code !== "import") throw thrown;
-      }
-    }
-    this.#emit("directions");
-  }
-
-  /** @param {OwnFile} own */
-  async #forget(own) {
-    this.ownFiles = this.ownFiles.filter((other) => other !== own);
-    if (this.#ownModel !== undefined) await forgetFile(this.#ownModel, own.file.name);
   }
 
   /**
@@ -455,18 +330,13 @@ export class Session extends EventTarget {
   async addDirections(files) {
     for (const file of files) {
       try {
-        const manifest = await this.engine.ready;
-        await this.#equip(manifest);
-        const directions = await this.engine.addDirections(file);
-        const copy = new File([await file.arrayBuffer()], file.name); // the one on the disk may change
-        this.ownFiles = [...this.ownFiles.filter((other) => other.file.name !== file.name), { file: copy, directions }];
-        this.#ownChanged(manifest, directions);
-        await keepFile(manifest.name, copy);
+        this.#ownChanged(await this.#own.add(file));
       } catch (thrown) {
-        const { code, message: reason } = Failure.from(thrown);
-        if (code !== "import") return this.#handle(thrown);
+        const failure = Failure.from(thrown);
+        const { code, message: reason } = failure;
+        if (code !== "import") return this.#report(failure);
         const message = t("direction.refused", { file: file.name, reason });
-        this.#emit("failure", new Failure({ code, message, hint: t("hint.direction") }));
+        this.#report(new Failure({ code, message, hint: t("hint.direction") }));
       }
     }
   }
@@ -476,76 +346,75 @@ export class Session extends EventTarget {
    * @param {OwnFile} own
    */
   async removeDirections(own) {
-    const manifest = await this.engine.ready;
-    const forgotten = this.#forget(own);
-    this.#ownChanged(manifest, own.directions);
-    await forgotten;
+    const removed = this.#own.remove(own);
+    this.#ownChanged(own.directions);
+    await removed;
   }
 
-  /**
-   * @param {Manifest} manifest
-   * @param {Direction[]} touched
-   */
-  #ownChanged(manifest, touched) {
+  /** @param {{ name: string }[]} touched directions that are no longer what they were */
+  #ownChanged(touched) {
     const shown = touched.some(({ name }) => name in this.strengths);
-    this.#emit("directions");
-    this.#keepKnown(manifest);
+    if (this.engine.model) this.#keepKnown(this.engine.model);
     if (shown) this.#edit(false);
   }
 
-  /** @param {unknown} thrown */
-  async #handle(thrown) {
-    const failure = Failure.from(thrown);
-    if (failure.code === "restarted") return;
-    if (failure.fatal) await this.#recover(failure);
-    else this.#fail(failure);
+  // ---- Workers that come and go
+
+  /** Gives both workers a way to each other. */
+  #link() {
+    if (!this.engine.alive || !this.#photos.alive) {
+      this.engine.link(undefined);
+      this.#photos.link(undefined);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    this.engine.link(port1);
+    this.#photos.link(port2);
+  }
+
+  /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
+  async restartEngine() {
+    const portrait = this.#portrait;
+    portrait?.forgetInversion();
+    this.engine.start().catch(() => {}); // its status tells
+    await portrait?.run();
   }
 
   /** @param {Failure} failure */
-  async #recover(failure) {
-    const now = performance.now();
-    this.#restarts = [...this.#restarts.filter((time) => now - time < RESTART_WINDOW_MS), now];
-    if (this.#restarts.length > MAX_RESTARTS) {
-      this.#fail(new Failure({ code: "gone", message: t("engine.gone"), hint: failure.message }));
+  #engineCrashed(failure) {
+    this.#portrait?.forgetInversion();
+    const { engine: limit } = this.#limits;
+    if (limit.next() === undefined) {
+      this.#emit("step", { stage: undefined });
+      this.engine.fail(new Failure({ code: "gone", message: t("engine.gone"), hint: failure.message }));
       return;
     }
-    if (this.#restarts.length === MAX_RESTARTS && this.engine.status.info?.backend === "webgpu") {
+    if (limit.last && this.engine.status.info?.backend === "webgpu") {
       remember({ backend: "cpu" });
       this.#emit("notice", t("engine.gpuGivenUp"));
     }
     this.#emit("notice", t("engine.recovered"));
-    await this.restartEngine();
+    void this.restartEngine();
   }
 
-  /** Starts a new turn: what is still under way for an earlier one no longer counts. */
-  #begin() {
-    this.#scheduler?.stop();
-    this.engine.callOff();
-    return ++this.#turn;
-  }
-
-  #clear() {
-    this.pictures = {};
-    this.pasted = undefined;
-    this.#made = undefined;
-    this.#scheduler = undefined;
-    this.timing = {};
+  #photosCrashed() {
+    const [portrait, searched] = [this.#portrait, this.#searched];
+    portrait?.forgetEdits();
+    this.#emit("failure", new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") }));
+    if (this.#limits.photos.next() === undefined) this.#emit("step", { stage: undefined });
+    else if (searched) this.#findFaces(searched).catch((thrown) => this.#report(thrown));
+    else void portrait?.run();
   }
 
   /**
-   * @param {View} view
-   * @param {Picture} picture
+   * Tells the visitor what went wrong, unless nothing did or it is told already.
+   * @param {unknown} thrown
    */
-  #show(view, picture) {
-    this.pictures[view] = picture;
-    if (view === "edited") this.pasted = undefined;
-    this.#emit("picture", view);
-  }
-
-  /** @param {unknown} thrown */
-  #fail(thrown) {
-    this.#emit("step", { stage: undefined });
-    this.#emit("failure", Failure.from(thrown));
+  #report(thrown) {
+    const failure = Failure.from(thrown);
+    // Crashes of either worker are reported where they are mended, the engine's start by its status.
+    if (failure.ended || failure.fatal || failure.code === "photo" || failure === this.engine.status.failure) return;
+    this.#emit("failure", failure);
   }
 
   /**

@@ -1,8 +1,56 @@
 /**
+ * The codes of all failures, by where they arise. A test compares `engine` with what the Rust code throws.
+ */
+export const CODES = Object.freeze({
+  /** Thrown by the engine itself, from WebAssembly. */
+  engine: /** @type {const} */ ([
+    "weights",
+    "load",
+    "edit",
+    "picture",
+    "device",
+    "no-gpu",
+    "no-backend",
+    "order",
+    "view",
+    "argument",
+    "face",
+    "self-test",
+    "task",
+    "import",
+  ]),
+  /** About loading and keeping a model. */
+  model: /** @type {const} */ (["network", "missing", "stale", "no-adapter", "not-started", "no-space"]),
+  /** About the file that was to be opened. */
+  file: /** @type {const} */ ([
+    "not-a-picture",
+    "unsupported",
+    "too-large",
+    "too-small",
+    "damaged",
+    "no-image",
+    "camera",
+  ]),
+  /** A worker's answer to an id that it does not hold, or holds no longer. */
+  stale: /** @type {const} */ (["stale-photo", "stale-crop", "stale-inversion", "stale-edit"]),
+  /** A call that ended early because something else was wanted. */
+  ended: /** @type {const} */ (["superseded", "stopped", "restarted", "disconnected"]),
+  /** A worker that must be replaced before anything else can work. */
+  fatal: /** @type {const} */ (["crash", "device-lost", "out-of-memory"]),
+  /** What the page itself tells the visitor. */
+  page: /** @type {const} */ (["photo", "gone", "not-saved", "unexpected"]),
+});
+
+/** @typedef {typeof CODES[keyof typeof CODES][number]} FailureCode */
+
+/**
  * What went wrong, in a form that crosses from a worker to the page.
  * `code` is for programs, `message` says what and where, `hint` says what to do.
- * @typedef {{ code: string, message: string, hint?: string }} FailureData
+ * @typedef {{ code: FailureCode, message: string, hint?: string }} FailureData
  */
+
+/** What engines say when a function calls itself too deeply; WebAssembly cannot go on after that. */
+const STACK_OVERFLOW = /call stack|too much recursion/i;
 
 /** An error with a code and a hint, thrown on both sides of a worker. */
 export class Failure extends Error {
@@ -23,10 +71,13 @@ export class Failure extends Error {
   static from(thrown) {
     if (thrown instanceof Failure) return thrown;
     if (thrown instanceof WebAssembly.RuntimeError) return new Failure({ code: "crash", message: thrown.message });
-    if (thrown instanceof Error) return new Failure({ code: "unexpected", message: thrown.message });
-    if (typeof thrown === "object" && thrown !== null && "code" in thrown) {
-      const { code, message, hint } = /** @type {Partial<FailureData>} */ (thrown);
-      return new Failure({ code: String(code), message: String(message ?? code), hint });
+    if (thrown instanceof Error) {
+      const code = STACK_OVERFLOW.test(thrown.message) ? "crash" : "unexpected";
+      return new Failure({ code, message: thrown.message });
+    }
+    if (typeof thrown === "object" && thrown !== null && "code" in thrown && typeof thrown.code === "string") {
+      const { code, message, hint } = /** @type {FailureData} */ (thrown);
+      return new Failure({ code, message: String(message ?? code), hint });
     }
     return new Failure({ code: "unexpected", message: String(thrown) });
   }
@@ -38,8 +89,16 @@ export class Failure extends Error {
 
   /** True when the worker that threw this must be replaced before anything else can work. */
   get fatal() {
-    return FATAL.has(this.code);
+    return CODES.fatal.some((code) => code === this.code);
+  }
+
+  /** True when the worker holds something else by now than what the call was about. */
+  get stale() {
+    return CODES.stale.some((code) => code === this.code);
+  }
+
+  /** True when nothing went wrong: something else was wanted, or the worker was ended on purpose. */
+  get ended() {
+    return CODES.ended.some((code) => code === this.code);
   }
 }
-
-const FATAL = new Set(["crash", "device-lost", "out-of-memory"]);

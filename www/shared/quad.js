@@ -7,7 +7,12 @@
  * @returns {Quad}
  */
 export function wholePhoto(width, height) {
-  return [[0, 0], [0, height], [width, height], [width, 0]];
+  return [
+    [0, 0],
+    [0, height],
+    [width, height],
+    [width, 0],
+  ];
 }
 
 /**

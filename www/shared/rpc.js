@@ -1,137 +1,185 @@
-// Calls from the page to a worker: one message per call, one per answer, and events in between. Calls can be called off,
-// which those under way notice when they next breathe.
+// Calls to a worker: one message per call, one per answer, and events in between. Every call settles: by its answer, or
+// by a Failure when its worker crashes or is stopped. A call can be cancelled, which it notices when it next yields.
+// `workers/tasks.js` answers them.
 import { Failure } from "./failure.js";
+
+/** @import { FailureData } from "./failure.js" */
 
 /**
  * @typedef {{ id: number, method: string, args: unknown[] }} Call
- * @typedef {{ id: number, value: unknown } | { id: number, failure: import("./failure.js").FailureData }} Answer
+ * @typedef {{ cancel: number }} Cancel the id of a call
+ * @typedef {{ link: MessagePort | undefined }} Link a way to another worker, in place of any given before
+ * @typedef {{ id: number, value: unknown } | { id: number, failure: FailureData }} Answer
  * @typedef {{ event: string, data: unknown }} Notice
+ * @typedef {Record<string, (...args: any[]) => unknown>} Methods
  */
 
 /**
- * The buffers and bitmaps in `value` (itself, its fields, or the items of its lists) that can be moved instead of copied.
+ * @template {Record<string, any>} Events
+ * @typedef {{ [E in keyof Events]?: (data: Events[E]) => void }} Listeners
+ */
+
+/**
+ * The buffers and bitmaps in `value` (itself, its fields, or the items of its lists) that can be moved instead of
+ * copied.
  * @param {unknown} value
  * @param {Set<Transferable>} [found]
  * @returns {Set<Transferable>}
  */
-function movable(value, found = new Set()) {
+export function movable(value, found = new Set()) {
   if (value instanceof ImageBitmap) found.add(value);
   else if (ArrayBuffer.isView(value)) found.add(/** @type {ArrayBuffer} */ (value.buffer));
-  else if (Array.isArray(value)) value.forEach((item) => movable(item, found));
-  else if (value?.constructor === Object) Object.values(value).forEach((item) => movable(item, found));
+  else if (Array.isArray(value)) for (const item of value) movable(item, found);
+  else if (value?.constructor === Object) for (const item of Object.values(value)) movable(item, found);
   return found;
 }
 
-/** Worker side: the call being answered, and the latest one that was called off with all before it. */
-let [current, calledOff] = [-1, -1];
-/** @type {MessageChannel | undefined} a message to oneself takes one turn of the event loop, a timer at least 4 ms */
-let turn;
-
 /**
- * Worker side: lets messages in, as a call must do now and then to be called off.
- * @throws {Failure} "superseded" if the page no longer wants the answer to this call
+ * Frees the bitmaps in an answer that nobody wants any more.
+ * @param {unknown} value
  */
-export async function breathe() {
-  const { port1, port2 } = (turn ??= new MessageChannel());
-  await new Promise((resolve) => {
-    port1.onmessage = resolve;
-    port2.postMessage(undefined);
-  });
-  if (current <= calledOff) throw new Failure({ code: "superseded", message: "a newer request came in between" });
+function release(value) {
+  for (const each of movable(value)) if (each instanceof ImageBitmap) each.close();
+}
+
+/** What a call fails with that is no longer wanted. */
+export function superseded() {
+  return new Failure({ code: "superseded", message: "something else was asked for in the meantime" });
 }
 
 /**
- * Worker side: answers calls by `methods`, one after another in the order they came.
- * @param {Record<string, (...args: any[]) => unknown>} methods
+ * Fails when the caller no longer wants what it asked for.
+ * @param {AbortSignal | undefined} signal
+ * @throws {Failure} "superseded"
  */
-export function answerCalls(methods) {
-  // A panic inside the engine's own tasks surfaces as a rejection that nobody awaits: make it an error the page hears of.
-  self.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    setTimeout(() => {
-      throw event.reason;
-    });
-  });
-  let last = Promise.resolve();
-  self.addEventListener("message", (event) => {
-    const data = /** @type {MessageEvent<Call | { calledOff: number }>} */ (event).data;
-    if ("calledOff" in data) return void (calledOff = data.calledOff);
-    const { id, method, args } = data;
-    last = last.then(async () => {
-      current = id;
-      try {
-        const value = await methods[method](...args);
-        self.postMessage({ id, value }, { transfer: [...movable(value)] });
-      } catch (thrown) {
-        self.postMessage({ id, failure: Failure.from(thrown).toJSON() });
-      }
-    });
-  });
+export function check(signal) {
+  if (signal?.aborted) throw superseded();
 }
 
 /**
- * Worker side: tells the page something while a call runs.
- * @param {string} event
- * @param {unknown} data
+ * Calls over a worker or a port.
+ * @template {Methods} M
+ * @template {Record<string, any>} [Events=Record<string, never>]
  */
-export function notify(event, data) {
-  self.postMessage({ event, data });
-}
-
-/** Page side: a module worker whose methods are called by name. */
-export class RemoteWorker {
-  /** @type {Map<number, { resolve: (value: any) => void, reject: (failure: Failure) => void }>} */
+export class Remote {
+  /** @type {Map<number, { settle: (answer: Answer) => void, reject: (failure: Failure) => void }>} */
   #waiting = new Map();
   #next = 0;
+  /** @type {Failure | undefined} why there will be no more answers */
+  #over;
+
+  /**
+   * @param {Worker | MessagePort} endpoint
+   * @param {{ on?: Listeners<Events>, onFatal?: (failure: Failure) => void }} [listeners] `onFatal` hears of an answer
+   *   after which the other side cannot be used
+   */
+  constructor(endpoint, { on = {}, onFatal } = {}) {
+    this.endpoint = endpoint;
+    endpoint.addEventListener("message", (event) => {
+      const { data } = /** @type {MessageEvent<Answer | Notice>} */ (event);
+      if (this.#over) return "value" in data ? release(data.value) : undefined;
+      if ("event" in data) return on[data.event]?.(/** @type {any} */ (data.data));
+      if ("failure" in data && new Failure(data.failure).fatal) onFatal?.(new Failure(data.failure));
+      this.#waiting.get(data.id)?.settle(data);
+    });
+    if ("start" in endpoint) endpoint.start();
+  }
+
+  /**
+   * @template {keyof M & string} Name
+   * @param {Name} method
+   * @param {Parameters<M[Name]>} args
+   * @param {{ signal?: AbortSignal, move?: boolean }} [options] after `signal` was aborted the call fails as
+   *   "superseded", whatever comes of it; `move` moves the pictures in `args` instead of cloning them
+   * @returns {Promise<Awaited<ReturnType<M[Name]>>>} rejects with a Failure
+   */
+  call(method, args, { signal, move = false } = {}) {
+    if (this.#over) return Promise.reject(this.#over);
+    if (signal?.aborted) return Promise.reject(superseded());
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const cancel = () => this.endpoint.postMessage({ cancel: id });
+      const end = () => {
+        this.#waiting.delete(id);
+        signal?.removeEventListener("abort", cancel);
+      };
+      const fail = (/** @type {Failure} */ failure) => {
+        end();
+        reject(signal?.aborted ? superseded() : failure);
+      };
+      const settle = (/** @type {Answer} */ answer) => {
+        if ("failure" in answer) return fail(new Failure(answer.failure));
+        end();
+        if (!signal?.aborted) return resolve(/** @type {any} */ (answer.value));
+        release(answer.value);
+        reject(superseded());
+      };
+      // Posted first: what cannot be cloned rejects this call, and nothing waits for it.
+      this.endpoint.postMessage({ id, method, args }, { transfer: move ? [...movable(args)] : [] });
+      this.#waiting.set(id, { settle, reject: fail });
+      signal?.addEventListener("abort", cancel);
+    });
+  }
+
+  /**
+   * Gives the other side a way to another worker, or takes it away.
+   * @param {MessagePort | undefined} port
+   */
+  link(port) {
+    if (!this.#over) this.endpoint.postMessage({ link: port }, { transfer: port ? [port] : [] });
+    else port?.close();
+  }
+
+  /**
+   * Fails all calls, those that wait and those to come.
+   * @param {Failure} failure
+   */
+  end(failure) {
+    if (this.#over) return;
+    this.#over = failure;
+    for (const { reject } of [...this.#waiting.values()]) reject(failure);
+  }
+}
+
+/**
+ * A module worker whose methods are called by name.
+ * @template {Methods} M
+ * @template {Record<string, any>} [Events=Record<string, never>]
+ * @extends {Remote<M, Events>}
+ */
+export class RemoteWorker extends Remote {
   #worker;
 
   /**
-   * @param {URL} script `onCrash` hears of a crash that no waiting call can report
-   * @param {{ onEvent?: (event: string, data: any) => void, onCrash?: (failure: Failure) => void }} [listeners]
+   * @param {URL} script
+   * @param {{ on?: Listeners<Events>, onCrash?: (failure: Failure) => void }} [listeners] `onCrash` hears when the worker
+   *   has failed for good; by then all its calls have been rejected
    */
-  constructor(script, { onEvent, onCrash } = {}) {
-    this.#worker = new Worker(script, { type: "module" });
-    this.#worker.addEventListener("message", ({ data }) => {
-      if ("event" in data) return onEvent?.(data.event, data.data);
-      const waiting = this.#waiting.get(data.id);
-      this.#waiting.delete(data.id);
-      if ("failure" in data) waiting?.reject(new Failure(data.failure));
-      else waiting?.resolve(data.value);
-    });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      const failure = new Failure({ code: "crash", message: event.message || "the worker could not start" });
-      const idle = this.#waiting.size === 0;
+  constructor(script, { on, onCrash } = {}) {
+    const worker = new Worker(script, { type: "module" });
+    const crash = (/** @type {Failure} */ failure) => {
+      if (this.#worker === undefined) return;
       this.stop(failure);
-      if (idle) onCrash?.(failure);
+      onCrash?.(failure);
+    };
+    super(worker, { on, onFatal: crash });
+    this.#worker = /** @type {Worker | undefined} */ (worker);
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      crash(new Failure({ code: "crash", message: event.message || "the worker could not start" }));
+    });
+    worker.addEventListener("messageerror", () => {
+      crash(new Failure({ code: "crash", message: "an answer could not be read" }));
     });
   }
 
   /**
-   * @param {string} method
-   * @param {...unknown} args cloned, not moved: the page keeps its pictures
-   * @returns {Promise<any>} rejects with a Failure
-   */
-  call(method, ...args) {
-    const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args });
-    });
-  }
-
-  /** Calls off what has been asked for so far: calls that can be stopped half way fail as "superseded". */
-  callOff() {
-    if (this.#waiting.size > 0) this.#worker.postMessage({ calledOff: this.#next - 1 });
-  }
-
-  /**
-   * Ends the worker; every call still waiting fails with `failure`.
+   * Ends the worker; all its calls fail with `failure`.
    * @param {Failure} [failure]
    */
   stop(failure = new Failure({ code: "stopped", message: "the worker was stopped" })) {
-    this.#worker.terminate();
-    for (const { reject } of this.#waiting.values()) reject(failure);
-    this.#waiting.clear();
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.end(failure);
   }
 }

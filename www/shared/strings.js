@@ -40,7 +40,8 @@ const STRINGS = {
   "engine.noEstimate": "Not measured yet: the first face will tell how fast this machine is.",
   "engine.selfTestFailed": "The graphics card computed wrong numbers, so the processor is used instead.",
   "engine.gpuFailed": "The graphics card could not be used ({reason}); the processor takes over.",
-  "engine.gpuGivenUp": "The graphics card failed twice; the processor is used from now on. Switch back under “Engine”.",
+  "engine.gpuGivenUp":
+    "The graphics card failed twice; the processor is used from now on. Switch back under “Engine”.",
   "engine.recovered": "The engine stopped and was started again. Your photo and your sliders are kept.",
   "engine.gone": "The engine stopped again and again. Switch it under “Engine”, or reload the page.",
 
@@ -49,7 +50,8 @@ const STRINGS = {
   "own.bundledHint": "Small: loads and runs fast.",
   "own.storedHint": "Converted on this device; {size} kept in this browser.",
   "own.import": "Load SDIC weights",
-  "own.importHint": "The authors’ checkpoint (SDIC_ffhq.pt, 1.2 to 1.5 GB). It is converted here, without a server, and needs about 600 MB of this browser’s storage.",
+  "own.importHint":
+    "The authors’ checkpoint (SDIC_ffhq.pt, 1.2 to 1.5 GB). It is converted here, without a server, and needs about 600 MB of this browser’s storage.",
   "own.progress": "Converting the weights: {percent} %",
   "own.done": "The weights are converted and kept in this browser.",
   "own.remove": "Remove the converted weights",
@@ -82,13 +84,15 @@ const STRINGS = {
   "face.warning.outside": "The face reaches beyond the edge of the photo; what is missing is made up.",
   "face.adjust": "Adjust the crop",
   "align.title": "Place the face",
-  "align.help": "Drag the points onto the eyes and the corners of the mouth. With the keyboard: Tab to a point, arrows to move it, with Shift in larger steps.",
-  "align.left_eye": "Left eye, as seen",
-  "align.right_eye": "Right eye, as seen",
-  "align.left_mouth": "Left mouth corner",
-  "align.right_mouth": "Right mouth corner",
+  "align.help":
+    "Drag the points onto the eyes and the corners of the mouth. With the keyboard: Tab to a point, arrows to move it, with Shift in larger steps.",
+  "align.leftEye": "Left eye, as seen",
+  "align.rightEye": "Right eye, as seen",
+  "align.leftMouth": "Left mouth corner",
+  "align.rightMouth": "Right mouth corner",
   "align.preview": "The aligned face",
   "align.use": "Use this crop",
+  "align.failed": "These points make no crop: {reason}.",
   "align.rotate": "Turn by 90°",
 
   "camera.title": "Camera",
@@ -107,7 +111,8 @@ const STRINGS = {
   "caption.retouched": "Your own pixels, moved and changed as the sliders say.",
   "caption.reconstruction": "Rebuilt by the generator, with the predicted loss compensated.",
   "caption.initial": "What the encoder alone brings back: editable, but not quite the person.",
-  "caption.discrepancy": "What the plain reconstruction lost, as predicted from photo and reconstruction. This is what gets put back.",
+  "caption.discrepancy":
+    "What the plain reconstruction lost, as predicted from photo and reconstruction. This is what gets put back.",
   "caption.original": "Your photo, aligned.",
   "compare.toggle": "Compare",
   "compare.with": "Compare with",
@@ -120,18 +125,22 @@ const STRINGS = {
   "paste.title": "Edits go",
   "paste.difference": "onto your photo",
   "paste.face": "onto the rebuilt face",
-  "stage.picture": "Picture: {view}",
+  "viewer.picture": "Picture: {view}",
 
   "slider.reset": "Reset {label}",
   "slider.value": "{label}, {value}",
   "slider.neutral": "unchanged",
   "slider.none": "This model brings no directions to edit along.",
   "direction.add": "Add a direction…",
-  "direction.hint": "A .npy, .npz, .pt or .safetensors file for this model, such as InterFaceGAN’s. It is kept in this browser.",
+  "direction.hint":
+    "A .npy, .npz, .pt or .safetensors file for this model, such as InterFaceGAN’s. It is kept in this browser.",
   "direction.remove": "Remove {file}",
   "direction.removed": "{file} was removed.",
   "direction.refused": "{file} holds no direction for this model: {reason}.",
-  "hint.direction": "Choose a .npy, .npz, .pt or .safetensors file made for it: one vector for all styles, or one for each.",
+  "direction.unused": "{file} is kept, but not used: {reason}.",
+  "direction.unusedRow": "{file}: not used",
+  "hint.direction":
+    "Choose a .npy, .npz, .pt or .safetensors file made for it: one vector for all styles, or one for each.",
   "edit.undo": "Undo",
   "edit.redo": "Redo",
   "edit.resetAll": "Reset all",
@@ -158,9 +167,9 @@ const STRINGS = {
   "theme.light": "light",
   "theme.dark": "dark",
   "top.about": "About",
-  "close": "Close",
-  "cancel": "Cancel",
-  "dismiss": "Dismiss",
+  close: "Close",
+  cancel: "Cancel",
+  dismiss: "Dismiss",
 
   "about.title": "About this page",
   "about.what":
@@ -215,12 +224,16 @@ const STRINGS = {
   "hint.host": "The files of this page are incomplete or mixed up: load it again, or tell whoever hosts it.",
   "error.noAdapter": "This browser offers no WebGPU adapter.",
   "hint.useCpu": "Choose “Processor” under “Engine”.",
+  "error.stale": "The photo or its crop was replaced in the meantime.",
+  "error.saveOvertaken": "Another photo or crop came in between, so this one was not saved.",
+  "error.unsettled": "Not saved: there is no picture of what the sliders say now.",
+  "hint.unsettled": "Move a slider and try again.",
   "error.photo": "Something went wrong inside while working on this photo.",
   "hint.photo": "Try again, or choose another crop.",
-  "retry": "Try again",
+  retry: "Try again",
   "note.reduced": "The photo has {from} megapixels; it was reduced to {to}.",
   "note.firstFrame": "Of a moving picture the first frame is used.",
-  "pixels": "{width} × {height} pixels",
+  pixels: "{width} × {height} pixels",
 };
 
 /** @typedef {keyof typeof STRINGS} StringKey */

@@ -14,7 +14,8 @@ export async function probe() {
   if (!adapter) return { kind: "none", name: "" };
   const { vendor, architecture, device, description } = adapter.info;
   const name = description || [vendor, architecture, device].filter(Boolean).join(" ") || "WebGPU";
-  const software = adapter.info.isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(" "));
+  const software =
+    adapter.info.isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(" "));
   return { kind: software ? "software" : "real", name };
 }
 

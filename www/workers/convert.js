@@ -2,8 +2,8 @@
 import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { ownFolder, removeOwnModel } from "../shared/own-model.js";
-import { answerCalls, notify } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
+import { answerCalls, notify } from "./tasks.js";
 
 answerCalls({
   /**

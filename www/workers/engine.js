@@ -1,30 +1,50 @@
-// The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns.
+// The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns. Faces come from the photo's
+// worker, and edits go to it; the page only hears how it goes.
 import { Failure } from "../shared/failure.js";
 import { ownFile } from "../shared/own-model.js";
-import { answerCalls, breathe, notify } from "../shared/rpc.js";
+import { Remote } from "../shared/rpc.js";
+import { atRest } from "../shared/strengths.js";
 import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
-import { Crew } from "./crew.js";
+import { answerCalls, crash, notify } from "./tasks.js";
+import { ThreadPool } from "./thread-pool.js";
+import { namedDirections, setThreadPool } from "./wasm-names.js";
 import { ShardLoader } from "./weights.js";
 
-/** @import { Backend, Direction, Edited, EngineInfo, EngineView, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
+/** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { Edited, InversionId, Picture } from "../shared/types.js" */
+/** @import { WebEngine } from "./wasm-names.js" */
 
-/** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
+/** @type {import("./tasks.js").Notify<EngineEvents>} */
+const tell = notify;
+
+/** @type {WebEngine | undefined} */
 let engine;
+/** @type {{ inversion: InversionId, crop: import("../shared/types.js").CropId } | undefined} what the engine holds */
+let held;
+/** @type {Remote<PhotoSupply> | undefined} the photo's worker */
+let photos;
 
-/**
- * Ends this worker's use: the page hears of it as a crash, and starts another.
- * @param {string} reason
- */
-function fall(reason) {
-  setTimeout(() => {
-    throw new Error(`GPU device lost: ${reason}`);
-  });
-}
+const disconnected = () => new Failure({ code: "disconnected", message: "the photo's worker is gone" });
 
 function running() {
   if (!engine) throw new Failure({ code: "not-started", message: "the engine has not been started" });
   return engine;
+}
+
+/** The photo's worker. */
+function supply() {
+  if (!photos) throw disconnected();
+  return photos;
+}
+
+/**
+ * The engine with this inversion in it.
+ * @param {InversionId} inversion
+ */
+function holding(inversion) {
+  if (held?.inversion !== inversion) throw new Failure({ code: "stale-inversion", message: t("error.stale") });
+  return { engine: running(), crop: held.crop };
 }
 
 /**
@@ -39,107 +59,126 @@ async function loadHosted(folder) {
       : t("error.offline", { file: "manifest.json" });
     throw new Failure({ code: "network", message, hint: t("hint.retry") });
   }
-  const manifest = begin(new Uint8Array(await response.arrayBuffer()));
-  const loader = new ShardLoader(manifest.shards, folder, (progress) => notify("progress", progress));
-  await loader.deliver((index, bytes) => running().pushShard(index, bytes));
-  return manifest;
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  for (let attempt = 0; ; attempt++) {
+    const model = begin(bytes);
+    const loader = new ShardLoader(model.shards, folder, (progress) => tell("progress", progress));
+    try {
+      await loader.deliver((index, shard) => running().pushShard(index, shard));
+      return model;
+    } catch (thrown) {
+      // "stale": the cache was wrong about one shard, and is clean of it now. A cache that cannot be cleaned must not
+      // keep us here.
+      const { code, message } = Failure.from(thrown);
+      if (code !== "stale") throw thrown;
+      if (attempt >= model.shards.length) throw new Failure({ code: "weights", message, hint: t("hint.host") });
+    }
+  }
 }
 
 /** Loads the model that the visitor converted. */
 async function loadOwn() {
-  const manifest = begin(new Uint8Array(await (await ownFile("manifest.json")).arrayBuffer()));
-  const total = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  const model = begin(new Uint8Array(await (await ownFile("manifest.json")).arrayBuffer()));
+  const total = model.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   let loaded = 0;
-  for (const [index, { file }] of manifest.shards.entries()) {
+  for (const [index, { file }] of model.shards.entries()) {
     const bytes = new Uint8Array(await (await ownFile(file)).arrayBuffer());
     running().pushShard(index, bytes);
     loaded += bytes.length;
-    notify("progress", { loaded, total, cached: loaded, secondsLeft: undefined });
+    tell("progress", { loaded, total, cached: loaded, secondsLeft: undefined });
   }
-  return manifest;
+  return model;
 }
 
 /** @param {Uint8Array} manifestBytes */
 function begin(manifestBytes) {
-  const manifest = running().begin(manifestBytes);
-  notify("manifest", manifest);
-  return manifest;
+  held = undefined;
+  const info = running().begin(manifestBytes);
+  const model = { ...info, directions: namedDirections(info.directions) };
+  tell("model", model);
+  return model;
 }
 
-answerCalls({
+/**
+ * What comes of sliders that are all at rest: the reconstruction itself.
+ * @returns {Promise<Edited>}
+ */
+async function unmoved() {
+  const edited = await running().view("reconstruction");
+  return { edited, unedited: edited, motion: undefined };
+}
+
+/** @param {Picture} picture */
+function bitmapOf({ width, height, data }) {
+  return createImageBitmap(new ImageData(data, width, height));
+}
+
+/** @type {EngineMethods & ThisType<import("./tasks.js").Task>} */
+const methods = {
   probe,
 
   /**
    * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
    * several threads where it can; a `threads` event tells when it has to go on with one.
-   * @param {Backend} backend
-   * @returns {Promise<EngineInfo>}
    */
   async start(backend) {
     if (backend === "webgpu" && (await probe()).kind === "none") {
       throw new Failure({ code: "no-adapter", message: t("error.noAdapter"), hint: t("hint.useCpu") });
     }
-    if (backend === "webgpu") watchDevices(fall);
+    if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
     const started = await module.Engine.create(backend);
-    const hiring = backend === "cpu" ? Crew.hire(() => notify("threads", 1)) : undefined;
-    const [selfTestError, crew] = await Promise.all([started.selfTest(), hiring]);
-    if (crew) module.setCrew(crew);
+    const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1)) : undefined;
+    const [selfTestError, pool] = await Promise.all([started.selfTest(), starting]);
+    if (pool) setThreadPool(module, pool);
     engine = started;
-    return { backend, adapter: started.adapter, selfTestError, threads: 1 + (crew?.members ?? 0) };
+    return { backend, adapter: started.adapter, selfTestError, threads: 1 + (pool?.threads ?? 0) };
   },
 
   /**
-   * Loads the model from a folder of the host, or the visitor's own; `progress` events tell how far it is.
-   * @param {string | undefined} folder undefined for the visitor's own
-   * @returns {Promise<Manifest>}
+   * Loads the model from a folder of the host, or the visitor's own where none is given; `progress` events tell how
+   * far it is.
    */
   async load(folder) {
-    for (;;) {
-      try {
-        const manifest = folder === undefined ? await loadOwn() : await loadHosted(new URL(folder));
-        running().finish();
-        return manifest;
-      } catch (thrown) {
-        if (Failure.from(thrown).code !== "stale") throw thrown; // else the cache was wrong, and is clean now
-      }
-    }
+    const model = folder === undefined ? await loadOwn() : await loadHosted(new URL(folder));
+    running().finish();
+    return model;
   },
 
+  /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
+  addDirections: (name, file) => namedDirections(running().addDirections(name, file)),
+
   /**
-   * Inverts an aligned face; `stage` events name what is being done. Can be called off between stages.
-   * @param {Picture} face
-   * @param {Quad} quad where it was cut out
-   * @param {Point[] | undefined} points its mesh in the photo, when it was found and not placed by hand
+   * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages. The face
+   * inverted before is forgotten in any case.
    */
-  async invert({ width, height, data }, quad, points) {
-    const rgba = new Uint8Array(data.buffer);
-    await running().invert(rgba, width, height, quad, points, (stage, done, total) => {
-      notify("stage", { stage, done, total });
-      return breathe();
+  async invert(inversion, crop, inputSize) {
+    held = undefined;
+    const { picture, quad, mesh } = await supply().call("face", [crop, inputSize]);
+    const rgba = new Uint8Array(picture.data.buffer);
+    await running().invert(rgba, picture.width, picture.height, quad, mesh, (stage, done, total) => {
+      tell("stage", { stage, done, total });
+      return this.yield();
     });
+    held = { inversion, crop };
   },
 
-  /**
-   * @param {EngineView} kind
-   * @returns {Promise<Picture>}
-   */
-  view: (kind) => running().view(kind),
+  async view(inversion, kind) {
+    return bitmapOf(await holding(inversion).engine.view(kind));
+  },
 
-  /**
-   * Adds the directions in a file to the model.
-   * @param {string} name
-   * @param {Blob} file
-   * @returns {Direction[]}
-   */
-  addDirections: (name, file) => running().addDirections(name, file),
+  /** Makes an edit, and gives it to the photo's worker. Can be cancelled between any two convolutions. */
+  async edit(inversion, edit, strengths, previewSize) {
+    const { engine, crop } = holding(inversion);
+    const edited = atRest(strengths) ? await unmoved() : await engine.edit(strengths, previewSize, () => this.yield());
+    await supply().call("take", [crop, edit, edited], { move: true });
+  },
+};
 
-  /**
-   * Can be called off between any two convolutions.
-   * @param {Strengths} strengths
-   * @param {number} [previewSize]
-   * @returns {Promise<Edited>}
-   */
-  edit: (strengths, previewSize) => running().edit(strengths, previewSize, breathe),
+answerCalls(methods, {
+  onLink(port) {
+    photos?.end(disconnected());
+    photos = port && new Remote(port);
+  },
 });

@@ -1,58 +1,114 @@
-// The worker that holds the photo: opens it, finds faces, cuts them out aligned, and puts edited ones back.
-import init, { FaceFinder, align, pasteBack, quadFromPoints } from "../pkg/cpu/sdic.js";
+// The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
+// names the photo or crop that it is about; several calls can be under way at once.
+import init, { align, FaceFinder, pasteBack, quadFromPoints } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
-import { answerCalls } from "../shared/rpc.js";
+import { t } from "../shared/strings.js";
 import { context2d, decode } from "./decode.js";
+import { answerCalls } from "./tasks.js";
+import { namedFace, wasmPoints } from "./wasm-names.js";
 
-/** @import { Edited, Face, Landmarks, PasteMode, Picture, Point, Quad } from "../shared/types.js" */
+/** @import { Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
 
-/** Longest side on which faces are looked for: the detector works at 192 pixels and the landmarks on a crop. */
+/**
+ * @typedef {{
+ *   photo: OffscreenCanvas, quad: Quad, mesh: Point[] | undefined,
+ *   cuts: Map<number, Picture>, made: { edit: EditId, edited: Edited } | undefined
+ * }} Crop `cuts`: the face by size, which is asked for at every position of a slider; `made`: the latest edit
+ */
+
+/** Longest side on which faces are looked for: the detector works at 192 pixels and the mesh on a crop. */
 const SEARCH_SIDE = 2048;
 const THUMBNAIL = 96;
+/** Sizes of the face kept for one crop. */
+const KEPT_CUTS = 3;
 
-/** @type {Promise<FaceFinder> | undefined} */
-let finder;
-/** @type {OffscreenCanvas | undefined} */
-let photo;
-/** @type {OffscreenCanvas | undefined} the photo with the edited face, once `paste` was called */
-let pasted;
-/** @type {Map<string, Picture>} faces cut out for `retouch`, which is called for every position of a slider */
-const cuts = new Map();
+/** @type {Map<PhotoId, OffscreenCanvas>} */
+const photos = new Map();
+/** @type {Map<CropId, Crop & { of: PhotoId }>} */
+const crops = new Map();
 
-const ready = init();
-
-/** The open photo. */
-function current() {
-  if (!photo) throw new Failure({ code: "no-photo", message: "no photo is open" });
-  return photo;
+/**
+ * Does `work` at the first call, and once more after it has failed.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
+function once(work) {
+  /** @type {Promise<T> | undefined} */
+  let done;
+  return () => {
+    done ??= work().catch((thrown) => {
+      done = undefined;
+      throw thrown;
+    });
+    return done;
+  };
 }
 
-/** The face networks, loaded on first use. */
-function faceFinder() {
-  finder ??= (async () => {
-    const folder = new URL("../weights/face/", import.meta.url);
-    const manifest = await bytes(new URL("manifest.json", folder));
-    const { shard } = JSON.parse(new TextDecoder().decode(manifest));
-    const weights = await bytes(new URL(shard.file, folder));
-    return new FaceFinder(manifest, weights);
-  })();
-  return finder;
-}
+const ready = once(init);
+
+/** The face networks. */
+const faceFinder = once(async () => {
+  await ready();
+  const folder = new URL("../weights/face/", import.meta.url);
+  const manifest = await bytes(new URL("manifest.json", folder));
+  const { shard } = JSON.parse(new TextDecoder().decode(manifest));
+  return new FaceFinder(manifest, await bytes(new URL(shard.file, folder)));
+});
 
 /** @param {URL} url */
 async function bytes(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Failure({ code: "weights", message: `${url.pathname}: status ${response.status}` });
+  const file = url.pathname;
+  const response = await fetch(url).catch(() => {
+    throw new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
+  });
+  if (!response.ok) {
+    const message = t("error.shardStatus", { file, status: response.status });
+    throw new Failure({ code: "missing", message, hint: t("hint.host") });
+  }
   return new Uint8Array(await response.arrayBuffer());
+}
+
+/** @param {PhotoId} id */
+function photoOf(id) {
+  const photo = photos.get(id);
+  if (!photo) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+  return photo;
+}
+
+/** @param {CropId} id */
+function cropOf(id) {
+  const crop = crops.get(id);
+  if (!crop) throw new Failure({ code: "stale-crop", message: t("error.stale") });
+  return crop;
+}
+
+/**
+ * @param {CropId} id
+ * @param {EditId} edit
+ */
+function madeOf(id, edit) {
+  const crop = cropOf(id);
+  if (crop.made?.edit !== edit) throw new Failure({ code: "stale-edit", message: t("error.stale") });
+  return { crop, edited: crop.made.edited };
+}
+
+/**
+ * Frees a canvas now, instead of when its object happens to be collected.
+ * @param {OffscreenCanvas} canvas
+ */
+function free(canvas) {
+  canvas.width = canvas.height = 0;
 }
 
 /**
  * The part of the photo that alignment and paste-back can touch, so that the engine never holds all of a large photo.
+ * @param {OffscreenCanvas} photo
  * @param {Quad} quad
  */
-function surroundings(quad) {
-  const { width, height } = current();
+function surroundings(photo, quad) {
+  const { width, height } = photo;
   const side = Math.hypot(quad[3][0] - quad[0][0], quad[3][1] - quad[0][1]);
   const margin = Math.ceil(0.35 * side) + 8;
   const [xs, ys] = [quad.map(([x]) => x), quad.map(([, y]) => y)];
@@ -60,168 +116,234 @@ function surroundings(quad) {
   const top = Math.min(height - 1, Math.max(0, Math.floor(Math.min(...ys)) - margin));
   const right = Math.max(left + 1, Math.min(width, Math.ceil(Math.max(...xs)) + margin));
   const bottom = Math.max(top + 1, Math.min(height, Math.ceil(Math.max(...ys)) + margin));
-  const pixels = context2d(current()).getImageData(left, top, right - left, bottom - top);
+  const pixels = context2d(photo).getImageData(left, top, right - left, bottom - top);
   return { left, top, pixels, quad: /** @type {Quad} */ (quad.map(([x, y]) => [x - left, y - top])) };
 }
 
 /**
  * The face in `quad`, upright. A photo that is an aligned face already is only brought to size: aligning it again would
  * blur its rim.
+ * @param {OffscreenCanvas} photo
  * @param {Quad} quad
  * @param {number} size
  * @returns {Picture}
  */
-function cutOut(quad, size) {
-  const { width, height } = current();
-  if (isWholePhoto(quad, width, height)) {
+function cutOut(photo, quad, size) {
+  if (isWholePhoto(quad, photo.width, photo.height)) {
     const context = context2d(new OffscreenCanvas(size, size));
     context.imageSmoothingQuality = "high";
-    context.drawImage(current(), 0, 0, size, size);
+    context.drawImage(photo, 0, 0, size, size);
     const { data } = context.getImageData(0, 0, size, size);
+    free(context.canvas);
     return { width: size, height: size, data };
   }
-  const { pixels, quad: local } = surroundings(quad);
+  const { pixels, quad: local } = surroundings(photo, quad);
   return align(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, size);
 }
 
 /**
- * As `cutOut`, remembering the last few.
- * @param {Quad} quad
+ * As `cutOut`, remembering the last few; the picture must not be changed.
+ * @param {Crop} crop
  * @param {number} size
  */
-function remembered(quad, size) {
-  const key = JSON.stringify([quad, size]);
-  const picture = cuts.get(key) ?? cutOut(quad, size);
-  if (cuts.size > 3) cuts.clear();
-  cuts.set(key, picture);
+function remembered({ photo, quad, cuts }, size) {
+  const picture = cuts.get(size) ?? cutOut(photo, quad, size);
+  if (cuts.size >= KEPT_CUTS && !cuts.has(size)) cuts.clear();
+  cuts.set(size, picture);
   return picture;
 }
 
-/** @param {Picture} picture */
-function canvasOf({ width, height, data }) {
-  const canvas = new OffscreenCanvas(width, height);
-  context2d(canvas).putImageData(new ImageData(data, width, height), 0, 0);
-  return canvas;
+/**
+ * The edited face as it is shown.
+ * @param {Crop} crop
+ * @param {Edited} edited
+ * @param {Look} look
+ * @returns {Picture}
+ */
+function retouched(crop, edited, { mode, side }) {
+  if (mode === "face") return edited.edited;
+  const { data } = remembered(crop, side);
+  return pasteBack(new Uint8Array(data.buffer), side, side, wholePhoto(side, side), undefined, edited, mode);
 }
 
-answerCalls({
-  /**
-   * Opens a file; the photo open before is forgotten.
-   * @param {Blob} file
-   */
-  async open(file) {
+/**
+ * The whole photo with the edited face in its place, on a canvas that the caller frees.
+ * @param {Crop} crop
+ * @param {Edited} edited
+ * @param {Look["mode"]} mode
+ */
+function pasted({ photo, quad, mesh }, edited, mode) {
+  const { left, top, pixels, quad: local } = surroundings(photo, quad);
+  const localMesh = mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
+  const rgba = new Uint8Array(pixels.data.buffer);
+  const region = pasteBack(rgba, pixels.width, pixels.height, local, localMesh, edited, mode);
+  const context = context2d(new OffscreenCanvas(photo.width, photo.height));
+  context.drawImage(photo, 0, 0);
+  context.putImageData(imageData(region), left, top);
+  return context.canvas;
+}
+
+/** @param {Picture} picture */
+function imageData({ width, height, data }) {
+  return new ImageData(data, width, height);
+}
+
+/** @param {Picture} picture */
+function bitmapOf(picture) {
+  return createImageBitmap(imageData(picture));
+}
+
+/**
+ * Pictures of one height side by side, on a canvas that the caller frees.
+ * @param {Picture[]} pictures
+ */
+function sheet(pictures) {
+  const width = pictures.reduce((sum, picture) => sum + picture.width, 0);
+  const context = context2d(new OffscreenCanvas(width, Math.max(...pictures.map(({ height }) => height))));
+  let x = 0;
+  for (const picture of pictures) {
+    context.putImageData(imageData(picture), x, 0);
+    x += picture.width;
+  }
+  return context.canvas;
+}
+
+/** @type {PhotoMethods & ThisType<import("./tasks.js").Task>} */
+const methods = {
+  async open(id, file) {
     const { canvas, notes } = await decode(file);
-    [photo, pasted] = [canvas, undefined];
-    cuts.clear();
-    return { width: photo.width, height: photo.height, notes, bitmap: await createImageBitmap(photo) };
+    try {
+      this.check();
+      const bitmap = await createImageBitmap(canvas);
+      photos.set(id, canvas);
+      return { width: canvas.width, height: canvas.height, notes, bitmap };
+    } catch (thrown) {
+      free(canvas);
+      throw thrown;
+    }
   },
 
-  /** Turns the open photo by a quarter, clockwise. */
-  async turn() {
-    const before = current();
-    photo = new OffscreenCanvas(before.height, before.width);
-    const context = context2d(photo);
-    context.translate(before.height, 0);
+  /** Takes over a photo that another worker held. */
+  adopt(id, bitmap) {
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    context2d(canvas).drawImage(bitmap, 0, 0);
+    bitmap.close();
+    photos.set(id, canvas);
+  },
+
+  /** A photo turned by a quarter, clockwise, as a photo of its own. */
+  async turn(id, turned) {
+    const photo = photoOf(id);
+    const canvas = new OffscreenCanvas(photo.height, photo.width);
+    const context = context2d(canvas);
+    context.translate(photo.height, 0);
     context.rotate(Math.PI / 2);
-    context.drawImage(before, 0, 0);
-    cuts.clear();
-    return { width: photo.width, height: photo.height, notes: [], bitmap: await createImageBitmap(photo) };
+    context.drawImage(photo, 0, 0);
+    const bitmap = await createImageBitmap(canvas);
+    photos.set(turned, canvas);
+    return { width: canvas.width, height: canvas.height, bitmap };
   },
 
-  /**
-   * Every face of the open photo, largest first, with a small aligned picture of each.
-   * @returns {Promise<(Face & { thumbnail: Picture })[]>}
-   */
-  async faces() {
-    await ready;
-    const { width, height } = current();
+  /** Every face of a photo, largest first. */
+  async faces(id) {
+    const finder = await faceFinder();
+    const photo = photoOf(id);
+    const { width, height } = photo;
     const scale = Math.min(1, SEARCH_SIDE / Math.max(width, height));
     const small = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
     const context = context2d(small);
     context.imageSmoothingQuality = "high";
-    context.drawImage(current(), 0, 0, small.width, small.height);
+    context.drawImage(photo, 0, 0, small.width, small.height);
+    const [dx, dy] = [width / small.width, height / small.height];
     const { data } = context.getImageData(0, 0, small.width, small.height);
-    const faces = (await faceFinder()).detect(new Uint8Array(data.buffer), small.width, small.height);
-    /** @type {(point: Point) => Point} */
-    const inPhoto = ([x, y]) => [(x * width) / small.width, (y * height) / small.height];
-    return faces.map((face) => {
+    const found = finder.detect(new Uint8Array(data.buffer), small.width, small.height).map(namedFace);
+    free(small);
+    const inPhoto = (/** @type {Point} */ [x, y]) => /** @type {Point} */ ([x * dx, y * dy]);
+    return found.map((face) => {
+      const { leftEye, rightEye, leftMouth, rightMouth } = face.quadPoints;
       const quad = /** @type {Quad} */ (face.quad.map(inPhoto));
-      const moved = Object.entries(face.landmarks).map(([name, point]) => [name, inPhoto(point)]);
-      const landmarks = /** @type {Landmarks} */ (/** @type {unknown} */ (Object.fromEntries(moved)));
-      return { ...face, quad, landmarks, points: face.points.map(inPhoto), thumbnail: cutOut(quad, THUMBNAIL) };
+      const quadPoints = {
+        leftEye: inPhoto(leftEye),
+        rightEye: inPhoto(rightEye),
+        leftMouth: inPhoto(leftMouth),
+        rightMouth: inPhoto(rightMouth),
+      };
+      return { ...face, quad, quadPoints, mesh: face.mesh.map(inPhoto), thumbnail: cutOut(photo, quad, THUMBNAIL) };
     });
   },
 
-  /** @param {Landmarks} points */
   async quadFromPoints(points) {
-    await ready;
-    return quadFromPoints(points);
+    await ready();
+    return quadFromPoints(wasmPoints(points));
   },
 
-  /**
-   * The face in `quad`, upright and `size` pixels square.
-   * @param {Quad} quad
-   * @param {number} size
-   */
-  async align(quad, size) {
-    await ready;
-    return cutOut(quad, size);
+  /** The face in a quad that is not a crop yet. */
+  async preview(id, quad, size) {
+    await ready();
+    return cutOut(photoOf(id), quad, size);
   },
 
-  /**
-   * The whole photo with the edited face in its place; kept for `savePhoto`.
-   * @param {Quad} quad
-   * @param {Point[] | undefined} points the face mesh, when the face was found and not placed by hand
-   * @param {Edited} edited
-   * @param {PasteMode} mode
-   * @returns {Promise<ImageBitmap>}
-   */
-  async paste(quad, points, edited, mode) {
-    await ready;
-    const { left, top, pixels, quad: local } = surroundings(quad);
-    const mesh = points?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
-    const rgba = new Uint8Array(pixels.data.buffer);
-    /** @type {Picture} */
-    const region = pasteBack(rgba, pixels.width, pixels.height, local, mesh, edited, mode);
-    pasted = new OffscreenCanvas(current().width, current().height);
-    const context = context2d(pasted);
-    context.drawImage(current(), 0, 0);
-    context.putImageData(new ImageData(region.data, region.width, region.height), left, top);
-    return createImageBitmap(pasted);
+  /** Begins a crop of a photo. */
+  crop(id, crop, quad, mesh) {
+    crops.set(crop, { of: id, photo: photoOf(id), quad, mesh, cuts: new Map(), made: undefined });
   },
 
-  /**
-   * The face in `quad`, upright and `size` pixels square, moved and changed as an edit does.
-   * @param {Quad} quad
-   * @param {Edited} edited
-   * @param {number} size
-   * @returns {Promise<Picture>}
-   */
-  async retouch(quad, edited, size) {
-    await ready;
-    const { data } = remembered(quad, size);
-    return pasteBack(new Uint8Array(data.buffer), size, size, wholePhoto(size, size), undefined, edited, "difference");
+  async original(id, side) {
+    await ready();
+    return bitmapOf(remembered(cropOf(id), side));
   },
 
-  /** The result of the last `paste` as a PNG file. */
-  savePhoto() {
-    return (pasted ?? current()).convertToBlob({ type: "image/png" });
+  async retouch(id, edit, look) {
+    await ready();
+    const { crop, edited } = madeOf(id, edit);
+    return bitmapOf(retouched(crop, edited, look));
   },
 
-  /**
-   * One picture, or several of one height side by side, as a PNG file.
-   * @param {Picture[]} pictures
-   */
-  savePictures(pictures) {
-    const sheet = new OffscreenCanvas(
-      pictures.reduce((sum, { width }) => sum + width, 0),
-      Math.max(...pictures.map(({ height }) => height)),
-    );
-    let x = 0;
-    for (const picture of pictures) {
-      context2d(sheet).drawImage(canvasOf(picture), x, 0);
-      x += picture.width;
+  async paste(id, edit, mode) {
+    await ready();
+    const { crop, edited } = madeOf(id, edit);
+    return pasted(crop, edited, mode).transferToImageBitmap();
+  },
+
+  /** What was made of a crop, as a PNG file. */
+  async save(id, edit, what, look) {
+    await ready();
+    const { crop, edited } = madeOf(id, edit);
+    const face = () => retouched(crop, edited, look);
+    const original = () => remembered(crop, look.side);
+    const canvas =
+      what === "photo" ? pasted(crop, edited, look.mode) : sheet(what === "pair" ? [original(), face()] : [face()]);
+    try {
+      return await canvas.convertToBlob({ type: "image/png" });
+    } finally {
+      free(canvas);
     }
-    return sheet.convertToBlob({ type: "image/png" });
   },
+
+  /** Forgets a photo with its crops, or a crop; one that is not there is none the worse. */
+  release(id) {
+    for (const [crop, { of }] of crops) if (crop === id || of === id) crops.delete(crop);
+    const photo = photos.get(/** @type {PhotoId} */ (id));
+    if (!photo) return;
+    photos.delete(/** @type {PhotoId} */ (id));
+    free(photo);
+  },
+};
+
+/** @type {PhotoSupply & ThisType<import("./tasks.js").Task>} */
+const forEngine = {
+  async face(id, size) {
+    await ready();
+    const { photo, quad, mesh } = cropOf(id);
+    return { picture: cutOut(photo, quad, size), quad, mesh };
+  },
+
+  take(id, edit, edited) {
+    cropOf(id).made = { edit, edited };
+  },
+};
+
+answerCalls(methods, {
+  concurrent: true,
+  onLink: (port) => port && answerCalls(forEngine, { endpoint: port, concurrent: true }),
 });

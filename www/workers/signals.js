@@ -1,10 +1,10 @@
-// What the engine's worker and a member of its crew tell each other through shared memory: three 32-bit words.
+// What the engine's worker and a thread of its pool tell each other through shared memory: three 32-bit words.
 
-/** Index of the state of the latest errand: its number times `STATES`, plus one of the following. */
+/** Index of the state of the latest task: its number times `STATES`, plus one of the following. */
 export const STATE = 0;
 /** Index of the number of values in the result. */
 export const LENGTH = 1;
-/** Index of the number of the latest errand that the member has seen. */
+/** Index of the number of the latest task that the thread has seen. */
 export const SEEN = 2;
 
 export const STATES = 4;

@@ -1,53 +1,53 @@
-// Further workers that take shares of the CPU engine's convolutions, seen from the worker that shares them out.
+// Further workers that compute parts of the CPU engine's convolutions, seen from the worker that shares them out.
 //
 // Shared memory needs the page to be isolated from other origins, which its host asks for by two headers; without them
-// there is no crew. A member costs one instance of the engine (some MB), and the largest share it was ever sent
-// three times over: in shared memory, and as input and output in its own. Together that is about three times
-// the largest layer, some 400 MB for a 1024-pixel model whatever the number of members, and a few MB for the bundled one.
+// there is no pool. A thread costs one instance of the engine (some MB), and the largest part it was ever sent three
+// times over: in shared memory, and as input and output in its own. Together that is about three times the largest
+// layer: some 400 MB for a 1024-pixel model whatever the number of threads, and a few MB for the bundled one.
 import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.js";
 
 /**
  * @typedef {{
  *   worker: Worker, control: Int32Array<SharedArrayBuffer>, area: Float32Array<SharedArrayBuffer>,
- *   errands: number, sent: number, unseen: number
- * }} Member `errands` it was sent, the last one at the time `sent`; the first that it has not seen, at `unseen`
+ *   tasks: number, sent: number, unseen: number
+ * }} Thread `tasks` it was sent, the last one at the time `sent`; the first that it has not seen, at `unseen`
  */
 
-/** Threads at most: what is not shared out takes its time however many there are. */
+/** Threads at most, the engine's own included: what is not shared out takes its time however many there are. */
 const MOST_THREADS = 8;
-/** How long members may take to start before the engine goes on without them. */
+/** How long threads may take to start before the engine goes on without them. */
 const START_MS = 20_000;
-/** How long a member may be silent: at least so long, and at work so many times what the caller needed for its share. */
+/** How long a thread may be silent: at least so long, and at work so many times what the caller needed for its part. */
 const SILENCE_MS = 5_000;
 const SILENCE_RATIO = 5;
 
-/** @implements {Pick<import("../pkg/cpu/sdic.js").Crew, keyof Crew>} */
-export class Crew {
-  #members;
-  #onRetire;
+export class ThreadPool {
+  #threads;
+  #onStop;
 
   /**
-   * @param {Member[]} members
-   * @param {() => void} onRetire
+   * @param {Thread[]} threads
+   * @param {() => void} onStop
    */
-  constructor(members, onRetire) {
-    this.#members = members;
-    this.#onRetire = onRetire;
+  constructor(threads, onStop) {
+    this.#threads = threads;
+    this.#onStop = onStop;
   }
 
   /**
-   * Starts a member for every further processor; undefined where there is none or memory cannot be shared.
-   * @param {() => void} onRetire hears when a member has failed, and the crew has gone
+   * Starts a thread for every further processor; undefined where there is none or memory cannot be shared.
+   * @param {() => void} onStop hears when a thread has failed, and the pool was stopped
    */
-  static async hire(onRetire) {
+  static async start(onStop) {
     const count = Math.min(navigator.hardwareConcurrency, MOST_THREADS) - 1;
     if (!crossOriginIsolated || count < 1) return undefined;
-    /** @type {Member[]} */
-    const members = [];
-    const hired = () => {
+    /** @type {Thread[]} */
+    const threads = [];
+    const started = () => {
       const control = new Int32Array(new SharedArrayBuffer(12));
-      const worker = new Worker(new URL("./crew-member.js", import.meta.url), { type: "module" });
-      members.push({ worker, control, area: new Float32Array(new SharedArrayBuffer(0)), errands: 0, sent: 0, unseen: 0 });
+      const worker = new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" });
+      const area = new Float32Array(new SharedArrayBuffer(0));
+      threads.push({ worker, control, area, tasks: 0, sent: 0, unseen: 0 });
       return new Promise((resolve, reject) => {
         worker.addEventListener("message", resolve, { once: true });
         worker.addEventListener("error", (event) => {
@@ -58,53 +58,54 @@ export class Crew {
     };
     const late = new Promise((resolve) => setTimeout(resolve, START_MS, false));
     try {
-      const ready = Promise.all(Array.from({ length: count }, hired)).then(() => true);
-      if (await Promise.race([ready, late])) return new Crew(members, onRetire);
+      const ready = Promise.all(Array.from({ length: count }, started)).then(() => true);
+      if (await Promise.race([ready, late])) return new ThreadPool(threads, onStop);
     } catch {
       // Not every browser starts workers from workers: one thread does it too.
     }
-    for (const { worker } of members) worker.terminate();
+    for (const { worker } of threads) worker.terminate();
     return undefined;
   }
 
-  get members() {
-    return this.#members.length;
+  /** How many there are beside the engine's own. */
+  get threads() {
+    return this.#threads.length;
   }
 
   /**
-   * Memory shared with a member, kept from one errand to the next.
-   * @param {number} member
+   * Memory shared with a thread, kept from one task to the next.
+   * @param {number} thread
    * @param {number} values
    */
-  area(member, values) {
-    const kept = this.#members[member];
+  area(thread, values) {
+    const kept = this.#threads[thread];
     if (kept.area.length < values) kept.area = new Float32Array(new SharedArrayBuffer(4 * values));
     return kept.area;
   }
 
   /**
-   * @param {number} member
+   * @param {number} thread
    * @param {string} order
    * @param {number} count
    */
-  send(member, order, count) {
-    const each = this.#members[member];
+  send(thread, order, count) {
+    const each = this.#threads[thread];
     const { worker, control, area } = each;
     each.sent = performance.now();
-    if (Atomics.load(control, SEEN) === each.errands) each.unseen = each.sent;
-    const number = ++each.errands;
+    if (Atomics.load(control, SEEN) === each.tasks) each.unseen = each.sent;
+    const number = ++each.tasks;
     Atomics.store(control, STATE, number * STATES + SENT);
     worker.postMessage({ number, control, area, order, count });
   }
 
   /**
-   * Waits, blocking this worker, for a member's result; null when it has not begun, and now will not, undefined when it
-   * failed or nothing is heard of it.
-   * @param {number} member
+   * Waits, blocking this worker, for a thread's result; null when it has not begun, and now will not, undefined when
+   * it failed or nothing is heard of it.
+   * @param {number} thread
    */
-  collect(member) {
-    const { control, area, errands, sent, unseen } = this.#members[member];
-    const base = errands * STATES;
+  collect(thread) {
+    const { control, area, tasks, sent, unseen } = this.#threads[thread];
+    const base = tasks * STATES;
     const now = performance.now();
     if (Atomics.compareExchange(control, STATE, base + SENT, base + OVER) === base + SENT) {
       return now - unseen < SILENCE_MS ? null : undefined;
@@ -113,8 +114,8 @@ export class Crew {
     return Atomics.load(control, STATE) === base + DONE ? area.subarray(0, Atomics.load(control, LENGTH)) : undefined;
   }
 
-  retire() {
-    for (const { worker } of this.#members) worker.terminate();
-    this.#onRetire();
+  stop() {
+    for (const { worker } of this.#threads) worker.terminate();
+    this.#onStop();
   }
 }

@@ -1,5 +1,5 @@
-import { draw, h } from "../dom.js";
 import { t } from "../../shared/strings.js";
+import { draw, h } from "../dom.js";
 
 /** @import { Picture } from "../../shared/types.js" */
 /** @typedef {{ picture: Picture | ImageBitmap, label: string }} Layer */
@@ -14,7 +14,14 @@ const LARGE_STEP = 10;
 export class CompareView extends HTMLElement {
   #after = h("canvas", { className: "after", role: "img" });
   #before = h("canvas", { className: "before", role: "img" });
-  #handle = h("div", { className: "handle", role: "slider", tabIndex: 0, "aria-valuemin": 0, "aria-valuemax": 100, hidden: true });
+  #handle = h("div", {
+    className: "handle",
+    role: "slider",
+    tabIndex: 0,
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+    hidden: true,
+  });
   #split = 50;
   #comparing = false;
   #held = false;
@@ -25,7 +32,10 @@ export class CompareView extends HTMLElement {
     this.append(this.#after, this.#before, this.#handle);
     this.#handle.append(h("span", { className: "grip" }));
     this.addEventListener("pointerdown", (event) => this.#press(event));
-    this.addEventListener("pointermove", (event) => this.#comparing && this.hasPointerCapture(event.pointerId) && this.#drag(event));
+    this.addEventListener(
+      "pointermove",
+      (event) => this.#comparing && this.hasPointerCapture(event.pointerId) && this.#drag(event),
+    );
     for (const end of ["pointerup", "pointercancel"]) this.addEventListener(end, () => (this.held = false));
     this.#handle.addEventListener("keydown", (event) => this.#key(event));
     this.#update();
@@ -74,8 +84,8 @@ export class CompareView extends HTMLElement {
     this.#handle.setAttribute("aria-label", t("compare.handle", { before, after }));
     this.#handle.setAttribute("aria-valuenow", String(Math.round(this.#split)));
     this.#handle.setAttribute("aria-valuetext", t("compare.value", { percent: Math.round(this.#split), before }));
-    this.#after.setAttribute("aria-label", t("stage.picture", { view: after }));
-    this.#before.setAttribute("aria-label", t("stage.picture", { view: before }));
+    this.#after.setAttribute("aria-label", t("viewer.picture", { view: after }));
+    this.#before.setAttribute("aria-label", t("viewer.picture", { view: before }));
     this.#before.setAttribute("aria-hidden", String(shown === 0));
   }
 
@@ -104,10 +114,14 @@ export class CompareView extends HTMLElement {
     const step = event.shiftKey ? LARGE_STEP : STEP;
     /** @type {Record<string, number>} */
     const places = {
-      ArrowLeft: this.#split - step, ArrowDown: this.#split - step,
-      ArrowRight: this.#split + step, ArrowUp: this.#split + step,
-      PageDown: this.#split - LARGE_STEP, PageUp: this.#split + LARGE_STEP,
-      Home: 0, End: 100,
+      ArrowLeft: this.#split - step,
+      ArrowDown: this.#split - step,
+      ArrowRight: this.#split + step,
+      ArrowUp: this.#split + step,
+      PageDown: this.#split - LARGE_STEP,
+      PageUp: this.#split + LARGE_STEP,
+      Home: 0,
+      End: 100,
     };
     if (!(event.key in places)) return;
     event.preventDefault();

@@ -1,6 +1,7 @@
 // The dialogs: engine, saving, camera, manual alignment, about.
-import { Failure } from "../../shared/failure.js";
+
 import { forgetModel, keptBytes } from "../../shared/cache.js";
+import { Failure } from "../../shared/failure.js";
 import { ownModel, removeOwnModel } from "../../shared/own-model.js";
 import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
@@ -11,7 +12,8 @@ import { fillRadioGroup } from "./radio-group.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
-/** @import { Backend } from "../../shared/types.js" */
+/** @import { SaveKind } from "../../shared/protocol.js" */
+/** @import { Backend, Quad } from "../../shared/types.js" */
 
 /**
  * Opens a dialog and resolves with the value of the button that closed it.
@@ -41,13 +43,22 @@ export function openEngineDialog(engine, onChange) {
   const measured = (/** @type {Backend} */ backend, /** @type {string} */ hint) => {
     const timing = settings.timings[engine.timingKey(backend)];
     if (!timing?.inversion) return hint;
-    return t("engine.estimate", { hint, inversion: formatSeconds(timing.inversion), edit: timing.edit ? formatSeconds(timing.edit) : "…" });
+    return t("engine.estimate", {
+      hint,
+      inversion: formatSeconds(timing.inversion),
+      edit: timing.edit ? formatSeconds(timing.edit) : "…",
+    });
   };
   fillRadioGroup(
     byId("engine-choices", HTMLElement),
     [
       { value: "auto", label: t("engine.auto"), hint: t("engine.autoHint") },
-      { value: "webgpu", label: gpuLabel, hint: measured("webgpu", gpuHint), disabled: (adapter?.kind ?? "none") === "none" },
+      {
+        value: "webgpu",
+        label: gpuLabel,
+        hint: measured("webgpu", gpuHint),
+        disabled: (adapter?.kind ?? "none") === "none",
+      },
       { value: "cpu", label: t("engine.cpu"), hint: measured("cpu", t("engine.cpuHint")) },
     ],
     settings.backend,
@@ -57,9 +68,16 @@ export function openEngineDialog(engine, onChange) {
       onChange();
     },
   );
-  const device = info && info.threads > 1 ? t("engine.threads", { adapter: info.adapter, threads: info.threads }) : (info?.adapter ?? "");
+  const device =
+    info && info.threads > 1
+      ? t("engine.threads", { adapter: info.adapter, threads: info.threads })
+      : (info?.adapter ?? "");
   byId("engine-now", HTMLElement).textContent = info
-    ? t("engine.now", { backend: t(`engine.${info.backend}`), adapter: device, error: info.selfTestError.toExponential(1) })
+    ? t("engine.now", {
+        backend: t(`engine.${info.backend}`),
+        adapter: device,
+        error: info.selfTestError.toExponential(1),
+      })
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
@@ -80,7 +98,8 @@ async function showModels(onChange) {
   };
   /** @type {import("./radio-group.js").Choice<"bundled" | "own">[]} */
   const choices = [{ value: "bundled", label: t("own.bundled"), hint: t("own.bundledHint") }];
-  if (own) choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: formatBytes(own.bytes) }) });
+  if (own)
+    choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: formatBytes(own.bytes) }) });
   fillRadioGroup(byId("own-choices", HTMLElement), choices, settings.model, use);
   const remove = byId("own-remove", HTMLButtonElement);
   remove.hidden = !own;
@@ -99,10 +118,10 @@ async function showModels(onChange) {
 export async function openSaveDialog(session) {
   const { photo, pictures } = session;
   if (!photo || !pictures.edited) return;
-  /** @type {"face" | "photo" | "pair"} */
+  /** @type {SaveKind} */
   let what = session.hasSurroundings ? "photo" : "face";
   const size = pixels(pictures.edited);
-  /** @type {import("./radio-group.js").Choice<"face" | "photo" | "pair">[]} */
+  /** @type {import("./radio-group.js").Choice<SaveKind>[]} */
   const choices = [
     { value: "face", label: t("save.face", { size }) },
     { value: "pair", label: t("save.pair") },
@@ -139,7 +158,10 @@ export async function openCamera() {
   const video = byId("camera-video", HTMLVideoElement);
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1920 } }, audio: false });
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: "user", width: { ideal: 1920 } },
+      audio: false,
+    });
   } catch (thrown) {
     report(new Failure({ code: "camera", message: t("camera.denied", { reason: Failure.from(thrown).message }) }));
     return undefined;
@@ -158,18 +180,31 @@ export async function openCamera() {
 }
 
 /**
- * Lets the visitor place the face by hand.
+ * Lets the visitor place the face by hand. The square that is used is that of the points as they are, in the photo
+ * they were placed on.
  * @param {Session} session
  */
 export async function openAlignDialog(session) {
+  const dialog = byId("align-dialog", HTMLDialogElement);
+  const form = byId("align-form", HTMLFormElement);
   const tool = byId("align", AlignTool);
-  const { photo } = session;
-  if (!photo) return;
-  tool.geometry = session;
-  tool.quad = undefined;
-  tool.show(photo, session.quad, session.face?.landmarks);
-  const answer = await ask(byId("align-dialog", HTMLDialogElement));
-  if (answer === "use" && tool.quad) await session.use(tool.quad, undefined);
+  if (!session.photo || dialog.open) return;
+  const geometry = session.geometry();
+  tool.show(geometry, session.quad, session.face?.quadPoints);
+  /** @type {Quad | undefined} */
+  let quad;
+  form.onsubmit = async (event) => {
+    const { submitter } = event;
+    if (!(submitter instanceof HTMLButtonElement) || submitter.value !== "use") return;
+    event.preventDefault();
+    quad = await tool.settled();
+    if (quad) dialog.close("use");
+  };
+  const close = () => dialog.close();
+  session.addEventListener("photo", close, { once: true });
+  const answer = await ask(dialog);
+  session.removeEventListener("photo", close);
+  if (answer === "use" && quad) await session.use(geometry.photo, quad, undefined);
 }
 
 /**
@@ -186,11 +221,11 @@ async function card(url) {
  * @param {Engine} engine
  */
 export async function openAboutDialog(engine) {
-  const { manifest } = engine;
+  const { model } = engine;
   const about = byId("about-model", HTMLElement);
   about.replaceChildren();
-  if (manifest) {
-    const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = manifest;
+  if (model) {
+    const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = model;
     about.append(
       h("p", {}, h("strong", {}, title), `, ${pixels({ width, height })}. ${provenance}`),
       h("p", {}, t("about.licence", { licence })),

@@ -18,9 +18,19 @@ export function notice(sentence, { kind = "note", hint, action } = {}) {
   box.append(h("p", {}, sentence, ...(hint ? [h("span", { className: "hint" }, ` ${hint}`)] : [])));
   if (action) {
     const { label, run } = action;
-    box.append(h("button", { type: "button", className: "link", onclick: () => (leave(), run()) }, label));
+    const onclick = () => {
+      leave();
+      run();
+    };
+    box.append(h("button", { type: "button", className: "link", onclick }, label));
   }
-  box.append(h("button", { type: "button", className: "quiet round", "aria-label": t("dismiss"), onclick: leave }, icon("close")));
+  box.append(
+    h(
+      "button",
+      { type: "button", className: "quiet round", "aria-label": t("dismiss"), onclick: leave },
+      icon("close"),
+    ),
+  );
   list.append(box);
   if (kind === "note" && !action) setTimeout(leave, STAY_MS);
 }

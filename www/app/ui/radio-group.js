@@ -18,8 +18,16 @@ export function fillRadioGroup(group, choices, selected, onChoose) {
   const rows = choices.map(({ value, label, hint, disabled = false, picture }) => {
     const input = h("input", { type: "radio", name: group.id, value, checked: value === selected, disabled });
     input.addEventListener("change", () => onChoose(value));
-    const text = picture ? [picture, h("span", { className: "hidden" }, label)] : [h("span", { className: "name" }, label)];
-    return h("label", { title: picture ? label : (hint ?? "") }, input, ...text, ...(hint && !picture ? [h("span", { className: "hint" }, hint)] : []));
+    const text = picture
+      ? [picture, h("span", { className: "hidden" }, label)]
+      : [h("span", { className: "name" }, label)];
+    return h(
+      "label",
+      { title: picture ? label : (hint ?? "") },
+      input,
+      ...text,
+      ...(hint && !picture ? [h("span", { className: "hint" }, hint)] : []),
+    );
   });
   group.replaceChildren(...rows);
   if (focused) /** @type {HTMLInputElement | null} */ (group.querySelector("input:checked"))?.focus();

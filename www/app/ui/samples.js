@@ -2,18 +2,18 @@ import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { report } from "./notices.js";
 
-/** @import { Sample } from "../../shared/types.js" */
+/** @import { SampleInfo } from "../../shared/types.js" */
 
 const FOLDER = "weights/";
 
 /**
  * Shows the portraits that come with the bundled model, whichever model runs.
- * @param {(picture: Blob, sample: Sample) => void} onChoose
+ * @param {(picture: Blob, sample: SampleInfo) => void} onChoose
  */
 export async function showSamples(onChoose) {
   const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined); // the engine reports when it is missing
   if (!response?.ok) return;
-  /** @type {{ samples?: Sample[] }} */
+  /** @type {{ samples?: SampleInfo[] }} */
   const { samples = [] } = await response.json();
   const items = samples.map((sample) => {
     const src = FOLDER + sample.file;
@@ -25,7 +25,15 @@ export async function showSamples(onChoose) {
       }
     };
     const picture = h("img", { src, alt: "", width: 256, height: 256, loading: "lazy" });
-    return h("li", {}, h("button", { type: "button", "aria-label": t("start.sample", { label: sample.label }), onclick: choose }, picture));
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", "aria-label": t("start.sample", { label: sample.label }), onclick: choose },
+        picture,
+      ),
+    );
   });
   byId("sample-list", HTMLElement).replaceChildren(...items);
   byId("samples", HTMLElement).hidden = samples.length === 0;

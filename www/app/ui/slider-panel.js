@@ -1,22 +1,29 @@
-import { h, icon } from "../dom.js";
 import { t, translated } from "../../shared/strings.js";
+import { h, icon } from "../dom.js";
 
-/** @import { OwnFile } from "../session.js" */
-/** @import { Direction, Strengths } from "../../shared/types.js" */
+/** @import { OwnFile } from "../own-directions.js" */
+/** @import { DirectionInfo, Strengths } from "../../shared/types.js" */
 
-/** Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is, or end at 0 where it does. */
+/**
+ * Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is, or end at 0
+ * where it does.
+ */
 const POSITIONS = 100;
-/** Groups that start folded: many directions without a name of their own. */
-const FOLDED = new Set(["Explore"]);
+
+/**
+ * @typedef {{
+ *   direction: DirectionInfo, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement
+ * }} Row
+ */
 
 /**
  * One slider per direction, in groups; those that the visitor added come last. Fires `strengths` with
  * `{ changes, moving }`, and `remove` with one of the visitor's files.
  */
 export class SliderPanel extends HTMLElement {
-  /** @type {Map<string, { direction: Direction, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement }>} */
+  /** @type {Map<string, Row>} */
   #rows = new Map();
-  /** @type {Direction[]} */
+  /** @type {DirectionInfo[]} */
   #directions = [];
   #model = h("div");
   #own = h("div");
@@ -25,37 +32,58 @@ export class SliderPanel extends HTMLElement {
     if (!this.firstChild) this.append(this.#model, this.#own);
   }
 
-  /** @param {Direction[]} directions */
+  /** @param {DirectionInfo[]} directions */
   set directions(directions) {
     this.#forget(this.#directions);
     this.#directions = directions;
     const groups = Map.groupBy(directions, ({ group }) => group);
-    const blocks = [...groups].map(([group, members]) => this.#group(group, members.map((direction) => this.#row(direction)), groups.size === 1));
+    const blocks = Array.from(groups, ([name, members]) => {
+      const rows = members.map((direction) => this.#row(direction));
+      return group(name, rows, groups.size === 1 || !members.every(({ folded }) => folded));
+    });
     this.#model.replaceChildren(...(blocks.length > 0 ? blocks : [h("p", { className: "aside" }, t("slider.none"))]));
   }
 
   /** @param {OwnFile[]} files */
   set own(files) {
-    this.#forget([...this.#rows.values()].map(({ direction }) => direction).filter((direction) => !this.#directions.includes(direction)));
-    const rows = files.flatMap((own) => own.directions.map((direction, i) => this.#row(direction, i === 0 ? own : undefined)));
-    for (const row of rows) row.classList.add("own");
+    const shown = [...this.#rows.values()].map(({ direction }) => direction);
+    this.#forget(shown.filter((direction) => !this.#directions.includes(direction)));
+    const rows = files.flatMap((own) =>
+      own.directions.map((direction, i) => {
+        const row = this.#row(direction);
+        row.classList.add("own");
+        if (i === 0) row.querySelector(".reset")?.after(this.#remove(own));
+        return row;
+      }),
+    );
+    const unused = files.filter(({ refusal }) => refusal).map((own) => this.#unused(own));
     const [first] = files.flatMap(({ directions }) => directions);
-    this.#own.replaceChildren(...(first ? [this.#group(first.group, rows, true)] : []));
-  }
-
-  /** @param {Direction[]} directions */
-  #forget(directions) {
-    for (const { name } of directions) this.#rows.delete(name);
+    this.#own.replaceChildren(...(first ? [group(first.group, rows, true)] : []), ...unused);
   }
 
   /**
-   * @param {string} group
-   * @param {HTMLElement[]} rows
-   * @param {boolean} open
+   * The button that removes a file.
+   * @param {OwnFile} own
    */
-  #group(group, rows, open) {
-    const heading = h("summary", {}, translated(`group.${group}`, group));
-    return h("details", { open: open || !FOLDED.has(group) }, heading, h("div", { className: "rows" }, ...rows));
+  #remove(own) {
+    const title = t("direction.remove", { file: own.file.name });
+    const onclick = () => this.dispatchEvent(new CustomEvent("remove", { detail: own }));
+    const about = { type: "button", className: "remove", title, "aria-label": title, onclick };
+    return h("button", about, icon("close"));
+  }
+
+  /**
+   * A file that the engine does not use.
+   * @param {OwnFile} own
+   */
+  #unused(own) {
+    const text = h("span", { title: own.refusal?.message }, t("direction.unusedRow", { file: own.file.name }));
+    return h("div", { className: "row unused" }, text, this.#remove(own));
+  }
+
+  /** @param {DirectionInfo[]} directions */
+  #forget(directions) {
+    for (const { name } of directions) this.#rows.delete(name);
   }
 
   set disabled(/** @type {boolean} */ off) {
@@ -70,16 +98,14 @@ export class SliderPanel extends HTMLElement {
     }
   }
 
-  /**
-   * @param {Direction} direction
-   * @param {OwnFile} [own] the file to offer for removal
-   */
-  #row(direction, own) {
+  /** @param {DirectionInfo} direction */
+  #row(direction) {
     const { name, label } = direction;
     const id = `slider-${name}`;
     const input = h("input", { id, type: "range", ...ends(direction), step: "1", value: "0", disabled: true });
     const output = h("output", { htmlFor: id });
-    const reset = h("button", { type: "button", className: "reset", title: t("slider.reset", { label }), "aria-label": t("slider.reset", { label }) }, icon("undo"));
+    const title = t("slider.reset", { label });
+    const reset = h("button", { type: "button", className: "reset", title, "aria-label": title }, icon("undo"));
     this.#rows.set(name, { direction, input, output, reset });
     const tell = (/** @type {boolean} */ moving) => {
       this.#mark(name);
@@ -98,14 +124,7 @@ export class SliderPanel extends HTMLElement {
       input.focus();
     });
     this.#mark(name);
-    const row = h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset);
-    if (own) {
-      const title = t("direction.remove", { file: own.file.name });
-      const remove = () => this.dispatchEvent(new CustomEvent("remove", { detail: own }));
-      row.append(h("button", { type: "button", className: "remove", title, "aria-label": title, onclick: remove }, icon("close")));
-    }
-    row.append(input);
-    return row;
+    return h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset, input);
   }
 
   /**
@@ -123,22 +142,34 @@ export class SliderPanel extends HTMLElement {
     const value = position === 0 ? t("slider.neutral") : signed;
     input.setAttribute("aria-valuetext", t("slider.value", { label: direction.label, value }));
     const { min, max } = ends(direction);
-    const [from, to] = [Math.min(0, position), Math.max(0, position)].map((at) => (at - Number(min)) / (Number(max) - Number(min)));
+    const [from, to] = [Math.min(0, position), Math.max(0, position)].map(
+      (at) => (at - Number(min)) / (Number(max) - Number(min)),
+    );
     input.style.setProperty("--from", String(from));
     input.style.setProperty("--to", String(to));
   }
 }
 
 /**
+ * @param {string} name
+ * @param {HTMLElement[]} rows
+ * @param {boolean} open
+ */
+function group(name, rows, open) {
+  const heading = h("summary", {}, translated(`group.${name}`, name));
+  return h("details", { open }, heading, h("div", { className: "rows" }, ...rows));
+}
+
+/**
  * The first and last slider position.
- * @param {Direction} direction
+ * @param {DirectionInfo} direction
  */
 function ends({ range: [min, max] }) {
   return { min: String(min < 0 ? -POSITIONS : 0), max: String(max > 0 ? POSITIONS : 0) };
 }
 
 /**
- * @param {Direction} direction
+ * @param {DirectionInfo} direction
  * @param {number} position
  */
 function toStrength({ range: [min, max] }, position) {
@@ -146,7 +177,7 @@ function toStrength({ range: [min, max] }, position) {
 }
 
 /**
- * @param {Direction} direction
+ * @param {DirectionInfo} direction
  * @param {number} strength
  */
 function toPosition({ range: [min, max] }, strength) {

@@ -1,17 +1,16 @@
-// The picture and everything that decides what it shows: view, comparison, extent, and the progress over it.
-import { byId, draw, h, icon } from "../dom.js";
-import { settings } from "../settings.js";
-import { formatSeconds, t } from "../../shared/strings.js";
+// The picture and everything that decides what it shows: view, comparison, extent.
+import { t } from "../../shared/strings.js";
+import { byId, draw, h } from "../dom.js";
 import { CompareView } from "./compare-view.js";
-import { announce, report } from "./notices.js";
+import { report } from "./notices.js";
 import { fillRadioGroup, selectRadio } from "./radio-group.js";
 
 /** @import { PasteMode } from "../../shared/types.js" */
-/** @import { Session, View } from "../session.js" */
+/** @import { View } from "../portrait.js" */
+/** @import { Session } from "../session.js" */
 
 const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "discrepancy", "original"]);
 const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
-const STAGES = /** @type {const} */ (["model", "align", "encode", "generate", "predict", "compensate", "reconstruct"]);
 
 const compare = byId("compare", CompareView);
 const views = byId("views", HTMLElement);
@@ -20,21 +19,20 @@ const withSelect = byId("compare-with", HTMLSelectElement);
 const withLabel = byId("compare-with-label", HTMLLabelElement);
 const hold = byId("hold", HTMLButtonElement);
 const caption = byId("caption", HTMLElement);
-const progress = byId("progress", HTMLElement);
-const stages = byId("stages", HTMLOListElement);
-const estimate = byId("estimate", HTMLElement);
 const scope = byId("scope", HTMLElement);
 const pasteLabel = byId("paste-label", HTMLLabelElement);
 const pasteMode = byId("paste-mode", HTMLSelectElement);
 const faces = byId("faces", HTMLElement);
 
 /** @param {Session} session */
-export function startStage(session) {
+export function startViewer(session) {
   /** @type {View} */
   let view = "edited";
   /** @type {"face" | "photo"} */
   let extent = "face";
   let pasting = false;
+  /** Whether a whole photo is on show, if an older one: better than none while the next is made. */
+  let wholeShown = false;
 
   const choose = (/** @type {View} */ value) => {
     view = value;
@@ -42,9 +40,16 @@ export function startStage(session) {
     refresh();
   };
 
-  fillRadioGroup(views, VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) })), view, choose);
+  fillRadioGroup(
+    views,
+    VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) })),
+    view,
+    choose,
+  );
   withSelect.append(...BEFORE.map((value) => h("option", { value }, t(`view.${value}`))));
-  pasteMode.append(...(/** @type {const} */ (["difference", "face"])).map((value) => h("option", { value }, t(`paste.${value}`))));
+  pasteMode.append(
+    .../** @type {const} */ (["difference", "face"]).map((value) => h("option", { value }, t(`paste.${value}`))),
+  );
 
   const compareTo = (/** @type {boolean} */ on) => {
     compare.comparing = on;
@@ -62,10 +67,12 @@ export function startStage(session) {
     if (whole && photo) {
       if (!session.pasted && session.settled) void paste();
       compare.beforeLayer = { picture: photo.bitmap, label: t("view.original") };
-      const after = session.pasted ?? (pasting ? undefined : photo.bitmap);
+      const after = session.pasted ?? (wholeShown ? undefined : photo.bitmap);
       if (after) compare.afterLayer = { picture: after, label: t("view.edited") };
+      if (session.pasted) wholeShown = true;
       caption.textContent = "";
     } else {
+      wholeShown = false;
       const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
       const base = pictures[before] ?? pictures.original ?? photo?.bitmap;
       compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
@@ -76,7 +83,8 @@ export function startStage(session) {
     }
     compare.classList.toggle("whole", whole);
     views.classList.toggle("off", whole);
-    for (const input of views.querySelectorAll("input")) input.disabled = whole || !pictures[/** @type {View} */ (input.value)];
+    for (const input of views.querySelectorAll("input"))
+      input.disabled = whole || !pictures[/** @type {View} */ (input.value)];
     withSelect.disabled = whole;
     pasteLabel.hidden = !session.inverted;
     pasteMode.value = session.pasteMode;
@@ -84,24 +92,24 @@ export function startStage(session) {
     toggle.disabled = hold.disabled = !session.inverted;
   }
 
+  /** Makes the whole photo; `refresh` asks again where it came too late. */
   async function paste() {
     if (pasting) return;
     pasting = true;
     try {
-      while (!session.pasted && extent === "photo" && session.settled) await session.paste();
-      refresh();
+      await session.paste();
     } catch (thrown) {
       extent = "face";
       fillScopes();
       report(thrown);
-      refresh();
     } finally {
       pasting = false;
     }
+    refresh();
   }
 
   function fillScopes() {
-    const choices = (/** @type {const} */ (["face", "photo"])).map((value) => ({ value, label: t(`scope.${value}`) }));
+    const choices = /** @type {const} */ (["face", "photo"]).map((value) => ({ value, label: t(`scope.${value}`) }));
     fillRadioGroup(byId("scopes", HTMLElement), choices, extent, (value) => {
       extent = value;
       choose("edited");
@@ -114,15 +122,22 @@ export function startStage(session) {
   pasteMode.addEventListener("change", () => {
     void session.choosePasteMode(/** @type {PasteMode} */ (pasteMode.value));
   });
-  for (const [type, on] of /** @type {const} */ ([["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])) {
+  for (const [type, on] of /** @type {const} */ ([
+    ["pointerdown", true],
+    ["pointerup", false],
+    ["pointerleave", false],
+    ["blur", false],
+  ])) {
     hold.addEventListener(type, () => (compare.held = on));
   }
-  hold.addEventListener("keydown", ({ key }) => (key === " " || key === "Enter") && (compare.held = true));
+  hold.addEventListener("keydown", ({ key }) => {
+    if (key === " " || key === "Enter") compare.held = true;
+  });
   hold.addEventListener("keyup", () => (compare.held = false));
 
   session.addEventListener("photo", () => {
     view = "edited";
-    extent = "face";
+    [extent, wholeShown] = ["face", false];
     selectRadio(views, view);
     fillScopes();
     compareTo(false);
@@ -142,10 +157,12 @@ export function startStage(session) {
     });
     fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
       const face = session.faces[Number(index)];
-      void session.use(face.quad, face);
+      if (session.photo) void session.use(session.photo, face.quad, face);
     });
   });
-  session.addEventListener("busy", (event) => compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail));
+  session.addEventListener("busy", (event) =>
+    compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail),
+  );
 
   return {
     /** What saving and copying mean now. */
@@ -155,29 +172,8 @@ export function startStage(session) {
     choose,
     views: VIEWS,
     toggleCompare: () => session.inverted && compareTo(!compare.comparing),
-    hold: (/** @type {boolean} */ on) => session.inverted && (compare.held = on),
+    hold: (/** @type {boolean} */ on) => {
+      if (session.inverted) compare.held = on;
+    },
   };
-}
-
-/**
- * Names the stage that runs, over the picture; undefined hides the list.
- * @param {(typeof STAGES)[number] | undefined} stage
- * @param {{ waitsForModel: boolean, timingKey: string }} [about]
- */
-export function showStage(stage, about) {
-  progress.hidden = stage === undefined;
-  if (stage === undefined) return;
-  const wanted = STAGES.filter((name) => name !== "model" || about?.waitsForModel);
-  const at = wanted.indexOf(stage);
-  stages.replaceChildren(
-    ...wanted.map((name, i) => {
-      const state = i < at ? "past" : i === at ? "present" : "future";
-      const item = h("li", { className: state, "aria-current": state === "present" ? "step" : undefined });
-      item.append(h("span", { className: "bead" }, ...(state === "past" ? [icon("check")] : [])), t(`stage.${name}`));
-      return item;
-    }),
-  );
-  const usual = about && settings.timings[about.timingKey]?.inversion;
-  estimate.textContent = usual ? t("stage.estimate", { seconds: formatSeconds(usual) }) : "";
-  announce(t(`stage.${stage}`));
 }

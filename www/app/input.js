@@ -1,0 +1,78 @@
+// The ways in: a file chosen, dropped or pasted, and the camera.
+import { Failure } from "../shared/failure.js";
+import { t } from "../shared/strings.js";
+import { byId } from "./dom.js";
+import { openCamera } from "./ui/dialogs.js";
+import { report } from "./ui/notices.js";
+
+/** @import { Session } from "./session.js" */
+
+/**
+ * @param {Session} session
+ * @param {(checkpoint: File) => Promise<void>} convert takes the authors' weights
+ */
+export function startInput(session, convert) {
+  const picker = byId("file", HTMLInputElement);
+  const drop = byId("drop", HTMLElement);
+  const panel = byId("panel", HTMLElement);
+  const camera = byId("camera", HTMLButtonElement);
+
+  /**
+   * @param {Blob} file
+   * @param {{ name?: string, aligned?: boolean }} [about]
+   */
+  function open(file, { name = file instanceof File ? file.name : "photo.png", aligned } = {}) {
+    void session.open(file, { name, aligned });
+  }
+
+  /** @param {DataTransfer | null} data */
+  function openFrom(data) {
+    const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? data?.files[0];
+    if (file && /\.(pt|pth)$/i.test(file.name)) void convert(file);
+    else if (file) open(file);
+    else report(new Failure({ code: "no-image", message: t("error.noImage"), hint: t("hint.another") }));
+  }
+
+  /**
+   * Whether what is dragged is meant for the panel: files over it that are no pictures.
+   * @param {DragEvent} event
+   */
+  function forPanel({ target, dataTransfer }) {
+    const items = [...(dataTransfer?.items ?? [])];
+    return target instanceof Node && panel.contains(target) && !items.some(({ type }) => type.startsWith("image/"));
+  }
+
+  function endDrag() {
+    drop.hidden = true;
+    panel.classList.remove("dropping");
+  }
+
+  for (const id of ["choose", "new-photo"]) {
+    byId(id, HTMLButtonElement).addEventListener("click", () => picker.click());
+  }
+  picker.addEventListener("change", () => {
+    if (picker.files?.[0]) open(picker.files[0]);
+    picker.value = "";
+  });
+  camera.hidden = !navigator.mediaDevices;
+  camera.addEventListener("click", async () => {
+    const shot = await openCamera();
+    if (shot) open(shot, { name: "camera.png" });
+  });
+
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    drop.hidden = forPanel(event);
+    panel.classList.toggle("dropping", drop.hidden);
+  });
+  addEventListener("dragleave", ({ relatedTarget }) => relatedTarget === null && endDrag());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    endDrag();
+    if (event.dataTransfer && forPanel(event)) void session.addDirections([...event.dataTransfer.files]);
+    else openFrom(event.dataTransfer);
+  });
+  addEventListener("paste", ({ clipboardData }) => openFrom(clipboardData));
+  return open;
+}

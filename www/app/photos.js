@@ -1,0 +1,238 @@
+// Photos as the page sees them: kept and worked on by a worker that is replaced when it crashes.
+import { Failure } from "../shared/failure.js";
+import { newId } from "../shared/ids.js";
+import { RemoteWorker } from "../shared/rpc.js";
+import { t } from "../shared/strings.js";
+
+/** @import { Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
+
+const SCRIPT = new URL("../workers/photo.js", import.meta.url);
+
+/** An open photo; whoever opened it releases it. */
+export class Photo {
+  id = newId("photo");
+  /** @type {ImageBitmap | undefined} */
+  #bitmap;
+  width = 0;
+  height = 0;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** All of it, upright. */
+  get bitmap() {
+    if (!this.#bitmap) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+    return this.#bitmap;
+  }
+
+  /** @param {OpenedPhoto} opened */
+  show({ width, height, bitmap }) {
+    [this.width, this.height, this.#bitmap] = [width, height, bitmap];
+  }
+
+  close() {
+    this.#bitmap?.close();
+    this.#bitmap = undefined;
+  }
+}
+
+/**
+ * Fires `worker` (there is another one, or none) and `crash` (photos are kept and come back by themselves, crops and
+ * edits are gone).
+ */
+export class Photos extends EventTarget {
+  /** @type {RemoteWorker<PhotoMethods> | undefined} */
+  #worker;
+  /** @type {Set<Photo>} */
+  #open = new Set();
+
+  /** The worker, started on first use, and given the photos that its predecessor held. */
+  get #running() {
+    if (this.#worker) return this.#worker;
+    /** @type {RemoteWorker<PhotoMethods>} */
+    const worker = new RemoteWorker(SCRIPT, {
+      onCrash: (failure) => {
+        if (this.#worker !== worker) return;
+        this.#use(undefined);
+        this.dispatchEvent(new CustomEvent("crash", { detail: failure }));
+      },
+    });
+    this.#use(worker);
+    for (const { id, bitmap } of this.#open) worker.call("adopt", [id, bitmap]).catch(() => {}); // its crash is heard of
+    return worker;
+  }
+
+  /** @param {RemoteWorker<PhotoMethods> | undefined} worker */
+  #use(worker) {
+    this.#worker = worker;
+    this.dispatchEvent(new CustomEvent("worker"));
+  }
+
+  /** Whether there is a worker to link to another one. */
+  get alive() {
+    return this.#worker !== undefined;
+  }
+
+  /** @param {MessagePort | undefined} port a way to the engine's worker */
+  link(port) {
+    this.#worker?.link(port);
+  }
+
+  /**
+   * @template {keyof PhotoMethods} Name
+   * @param {Name} method
+   * @param {Parameters<PhotoMethods[Name]>} args
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Awaited<ReturnType<PhotoMethods[Name]>>>}
+   */
+  async #call(method, args, signal) {
+    try {
+      return await this.#running.call(method, args, { signal });
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      if (failure.fatal) throw new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") });
+      throw failure;
+    }
+  }
+
+  /**
+   * Decodes a file. The photo before stays open.
+   * @param {Blob} file
+   * @param {string} name
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ photo: Photo, notes: string[] }>} with sentences for the visitor
+   */
+  open(file, name, signal) {
+    const photo = new Photo(name);
+    return this.#opening(photo, async () => {
+      const opened = await this.#call("open", [photo.id, file], signal);
+      photo.show(opened);
+      return { photo, notes: opened.notes };
+    });
+  }
+
+  /**
+   * A photo turned by a quarter, as a photo of its own.
+   * @param {Photo} photo
+   * @param {AbortSignal} signal
+   */
+  turn(photo, signal) {
+    const turned = new Photo(photo.name);
+    return this.#opening(turned, async () => {
+      turned.show(await this.#call("turn", [photo.id, turned.id], signal));
+      return turned;
+    });
+  }
+
+  /**
+   * @template T
+   * @param {Photo} photo
+   * @param {() => Promise<T>} work opens it
+   */
+  async #opening(photo, work) {
+    try {
+      const done = await work();
+      this.#open.add(photo);
+      return done;
+    } catch (thrown) {
+      this.release(photo.id); // the worker may have finished all the same
+      throw thrown;
+    }
+  }
+
+  /** @param {Photo} photo */
+  close(photo) {
+    this.#open.delete(photo);
+    photo.close();
+    this.release(photo.id);
+  }
+
+  /**
+   * Has the worker forget a photo or crop.
+   * @param {Photo["id"] | CropId} id
+   */
+  release(id) {
+    this.#worker?.call("release", [id]).catch(() => {}); // a crashed worker has forgotten it, too
+  }
+
+  /**
+   * Every face of a photo, largest first.
+   * @param {Photo} photo
+   * @param {AbortSignal} signal
+   */
+  faces(photo, signal) {
+    return this.#call("faces", [photo.id], signal);
+  }
+
+  /** @param {QuadPoints} points */
+  quadFromPoints(points) {
+    return this.#call("quadFromPoints", [points]);
+  }
+
+  /**
+   * The face in a quad that is not a crop yet.
+   * @param {Photo} photo
+   * @param {Quad} quad
+   * @param {number} size
+   */
+  preview(photo, quad, size) {
+    return this.#call("preview", [photo.id, quad, size]);
+  }
+
+  /**
+   * Begins a crop of a photo.
+   * @param {Photo} photo
+   * @param {CropId} crop
+   * @param {Quad} quad
+   * @param {Point[] | undefined} mesh of the face, when it was found and not placed by hand
+   */
+  crop(photo, crop, quad, mesh) {
+    return this.#call("crop", [photo.id, crop, quad, mesh]);
+  }
+
+  /**
+   * The face in a crop, as a bitmap that the caller closes.
+   * @param {CropId} crop
+   * @param {number} side
+   * @param {AbortSignal} signal
+   */
+  original(crop, side, signal) {
+    return this.#call("original", [crop, side], signal);
+  }
+
+  /**
+   * The edited face, as a bitmap that the caller closes.
+   * @param {CropId} crop
+   * @param {EditId} edit
+   * @param {Look} look
+   * @param {AbortSignal} signal
+   */
+  retouch(crop, edit, look, signal) {
+    return this.#call("retouch", [crop, edit, look], signal);
+  }
+
+  /**
+   * The whole photo with the edited face in it, as a bitmap that the caller closes.
+   * @param {CropId} crop
+   * @param {EditId} edit
+   * @param {PasteMode} mode
+   * @param {AbortSignal} signal
+   */
+  paste(crop, edit, mode, signal) {
+    return this.#call("paste", [crop, edit, mode], signal);
+  }
+
+  /**
+   * What was made of a crop, as a PNG file.
+   * @param {CropId} crop
+   * @param {EditId} edit
+   * @param {SaveKind} what
+   * @param {Look} look
+   */
+  save(crop, edit, what, look) {
+    return this.#call("save", [crop, edit, what, look]);
+  }
+}

@@ -1,0 +1,75 @@
+// The panel: sliders, undo and redo, the visitor's own directions, and how long things took.
+import { formatSeconds, t } from "../../shared/strings.js";
+import { byId } from "../dom.js";
+import { notice } from "./notices.js";
+import { SliderPanel } from "./slider-panel.js";
+
+/** @import { Session } from "../session.js" */
+
+const sliders = byId("sliders", SliderPanel);
+const button = (/** @type {string} */ id) => byId(id, HTMLButtonElement);
+
+/** @param {Session} session */
+export function startControls(session) {
+  const { engine } = session;
+
+  /** Brings buttons and timing in line with what can be done. */
+  function show() {
+    const { inversion, edit } = session.timing;
+    sliders.disabled = !session.inverted;
+    for (const id of ["save", "copy", "share"]) button(id).disabled = !session.inverted;
+    button("undo").disabled = !session.inverted || !session.canUndo;
+    button("redo").disabled = !session.inverted || !session.canRedo;
+    button("reset-all").disabled = !session.inverted || Object.keys(session.strengths).length === 0;
+    byId("timing", HTMLElement).textContent = timing(inversion, edit);
+  }
+
+  function showSliders() {
+    sliders.strengths = session.strengths;
+    show();
+  }
+
+  for (const type of ["step", "picture", "edited"]) session.addEventListener(type, show);
+  session.addEventListener("sliders", showSliders);
+  engine.addEventListener("model", () => {
+    sliders.directions = engine.model?.directions ?? [];
+    showSliders();
+  });
+  session.addEventListener("directions", () => {
+    sliders.own = session.ownFiles;
+    showSliders();
+  });
+
+  sliders.addEventListener("strengths", (event) => {
+    const { changes, moving } = /** @type {CustomEvent} */ (event).detail;
+    session.set(changes, { moving });
+  });
+  button("undo").addEventListener("click", () => session.undo());
+  button("redo").addEventListener("click", () => session.redo());
+  button("reset-all").addEventListener("click", () => session.resetAll());
+
+  const files = byId("direction-files", HTMLInputElement);
+  button("add-direction").addEventListener("click", () => files.click());
+  files.addEventListener("change", () => {
+    void session.addDirections([...(files.files ?? [])]);
+    files.value = "";
+  });
+  sliders.addEventListener("remove", (event) => {
+    const own = /** @type {CustomEvent} */ (event).detail;
+    void session.removeDirections(own);
+    const undo = { label: t("edit.undo"), run: () => void session.addDirections([own.file]) };
+    notice(t("direction.removed", { file: own.file.name }), { action: undo });
+    button("add-direction").focus();
+  });
+}
+
+/**
+ * How long things took, in words.
+ * @param {number | undefined} inversion seconds
+ * @param {number | undefined} edit
+ */
+function timing(inversion, edit) {
+  if (inversion === undefined) return "";
+  if (edit === undefined) return t("edit.timingFirst", { inversion: formatSeconds(inversion) });
+  return t("edit.timing", { inversion: formatSeconds(inversion), edit: formatSeconds(edit) });
+}

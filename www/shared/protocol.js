@@ -1,0 +1,72 @@
+// What can be asked of each worker, and what it tells without being asked. The page's calls and the workers' methods
+// are both checked against these types.
+
+/** @import { Adapter, Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
+/** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
+/** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
+
+/**
+ * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
+ * @typedef {{ mode: PasteMode, side: number }} Look
+ *
+ * @typedef {"face" | "photo" | "pair"} SaveKind the aligned face, the whole photo, or the face before and after
+ */
+
+/**
+ * The worker that holds the networks.
+ * @typedef {{
+ *   probe(): Promise<Adapter>,
+ *   start(backend: Backend): Promise<EngineInfo>,
+ *   load(folder: string | undefined): Promise<ModelInfo>,
+ *   addDirections(name: string, file: Blob): DirectionInfo[],
+ *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
+ *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
+ *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<void>,
+ * }} EngineMethods
+ *
+ * @typedef {{
+ *   progress: LoadProgress,
+ *   model: ModelInfo,
+ *   threads: number,
+ *   stage: { stage: StageName, done: number, total: number },
+ * }} EngineEvents
+ */
+
+/**
+ * @typedef {{ width: number, height: number, bitmap: ImageBitmap }} OpenedPhoto
+ * @typedef {OpenedPhoto & { notes: string[] }} DecodedPhoto `notes` are sentences for the visitor
+ */
+
+/**
+ * The worker that holds the photo, as the page sees it.
+ * @typedef {{
+ *   open(photo: PhotoId, file: Blob): Promise<DecodedPhoto>,
+ *   adopt(photo: PhotoId, bitmap: ImageBitmap): void,
+ *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
+ *   faces(photo: PhotoId): Promise<FoundFace[]>,
+ *   quadFromPoints(points: QuadPoints): Promise<Quad>,
+ *   preview(photo: PhotoId, quad: Quad, size: number): Promise<Picture>,
+ *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,
+ *   original(crop: CropId, side: number): Promise<ImageBitmap>,
+ *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
+ *   paste(crop: CropId, edit: EditId, mode: PasteMode): Promise<ImageBitmap>,
+ *   save(crop: CropId, edit: EditId, what: SaveKind, look: Look): Promise<Blob>,
+ *   release(id: PhotoId | CropId): void,
+ * }} PhotoMethods
+ */
+
+/**
+ * The same worker, as the engine's worker sees it.
+ * @typedef {{
+ *   face(crop: CropId, size: number): Promise<{ picture: Picture, quad: Quad, mesh: Point[] | undefined }>,
+ *   take(crop: CropId, edit: EditId, edited: Edited): void,
+ * }} PhotoSupply
+ */
+
+/**
+ * The worker that converts the authors' checkpoint.
+ * @typedef {{ convert(file: File): Promise<void> }} ConvertMethods
+ * @typedef {{ progress: { done: number, total: number } }} ConvertEvents
+ */
+
+export {};

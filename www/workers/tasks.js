@@ -1,0 +1,119 @@
+// A worker's side of `shared/rpc.js`: calls are answered, and may be cancelled while they run.
+import { Failure } from "../shared/failure.js";
+import { movable, superseded } from "../shared/rpc.js";
+
+/** @import { Call, Cancel, Link, Methods } from "../shared/rpc.js" */
+
+/**
+ * @template {Record<string, any>} Events
+ * @typedef {<E extends keyof Events & string>(event: E, data: Events[E]) => void} Notify
+ */
+
+/** @type {MessageChannel | undefined} a message to oneself takes one round of the event loop, a timer at least 4 ms */
+let loop;
+/** @type {(() => void)[]} */
+const rounds = [];
+
+/** Lets messages in. */
+function nextRound() {
+  if (!loop) {
+    loop = new MessageChannel();
+    loop.port1.onmessage = () => rounds.shift()?.();
+  }
+  const { port2 } = loop;
+  return new Promise((resolve) => {
+    rounds.push(() => resolve(undefined));
+    port2.postMessage(undefined);
+  });
+}
+
+/** One call being answered; `this` in the methods of a worker. */
+export class Task {
+  cancelled = false;
+
+  /**
+   * Lets messages in, as a long call must do now and then to be cancelled.
+   * @throws {Failure} "superseded" if the caller no longer wants the answer
+   */
+  async yield() {
+    await nextRound();
+    this.check();
+  }
+
+  /** @throws {Failure} "superseded" */
+  check() {
+    if (this.cancelled) throw superseded();
+  }
+}
+
+/**
+ * Answers calls by `methods`.
+ * @template {Methods} M
+ * @param {M & ThisType<Task>} methods
+ * @param {{
+ *   endpoint?: Pick<MessagePort, "addEventListener" | "postMessage"> & { start?: () => void },
+ *   concurrent?: boolean,
+ *   onLink?: (port: MessagePort | undefined) => void
+ * }} [options] where calls come from, the page unless told; not `concurrent`, they are answered one after another in
+ *   the order they came; `onLink` hears of a way to another worker, even while a call runs
+ */
+export function answerCalls(methods, { endpoint = self, concurrent = false, onLink } = {}) {
+  /** @type {Map<number, Task>} */
+  const tasks = new Map();
+  let last = Promise.resolve();
+  if (endpoint === self) {
+    // A panic inside the engine's own tasks surfaces as a rejection that nobody awaits.
+    self.addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      crash(event.reason);
+    });
+  }
+  endpoint.addEventListener("message", (event) => {
+    const data = /** @type {MessageEvent<Call | Cancel | Link>} */ (event).data;
+    if ("cancel" in data) {
+      const task = tasks.get(data.cancel);
+      if (task) task.cancelled = true;
+    } else if ("link" in data) {
+      onLink?.(data.link);
+    } else {
+      const task = new Task();
+      tasks.set(data.id, task);
+      const answer = async () => {
+        try {
+          task.check();
+          const value = await methods[data.method].apply(task, data.args);
+          endpoint.postMessage({ id: data.id, value }, { transfer: [...movable(value)] });
+        } catch (thrown) {
+          const failure = Failure.from(thrown);
+          // It is the page that replaces a worker: another one that called need not hear of it.
+          if (failure.fatal && endpoint !== self) crash(failure);
+          else endpoint.postMessage({ id: data.id, failure: failure.toJSON() });
+        } finally {
+          tasks.delete(data.id);
+        }
+      };
+      if (concurrent) void answer();
+      else last = last.then(answer);
+    }
+  });
+  endpoint.start?.();
+}
+
+/**
+ * Ends this worker's use: the page hears of an error outside any call, and replaces the worker.
+ * @param {unknown} reason
+ */
+export function crash(reason) {
+  setTimeout(() => {
+    throw reason;
+  });
+}
+
+/**
+ * Tells the page something while a call runs.
+ * @param {string} event
+ * @param {unknown} data
+ */
+export function notify(event, data) {
+  self.postMessage({ event, data });
+}
