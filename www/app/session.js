@@ -34,7 +34,7 @@ export class Session extends EventTarget {
   #opening = new AbortController();
   /** What is being done with the open photo before there is a portrait: turning it, or looking for faces. */
   #looking = new AbortController();
-  /** @type {Photo | undefined} in which faces are being looked for */
+  /** @type {Photo | undefined} in which faces are still to be found */
   #searched;
 
   /** @type {Photo | undefined} */
@@ -130,7 +130,7 @@ export class Session extends EventTarget {
       this.#adopt(photo, signal);
       for (const note of notes) this.#emit("notice", note);
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
-      else await this.#findFaces(photo);
+      else await this.#search(photo);
     } catch (thrown) {
       this.#report(thrown);
     }
@@ -144,9 +144,11 @@ export class Session extends EventTarget {
     try {
       const turned = await this.#photos.turn(photo, signal);
       this.#adopt(turned, signal);
-      await this.#findFaces(turned);
+      await this.#search(turned);
     } catch (thrown) {
       this.#report(thrown);
+      // What was interrupted for this goes on.
+      if (this.#searched && !signal.aborted) await this.#search(this.#searched);
     }
   }
 
@@ -154,7 +156,6 @@ export class Session extends EventTarget {
   #look() {
     this.#looking.abort();
     this.#looking = new AbortController();
-    this.#searched = undefined;
     return this.#looking.signal;
   }
 
@@ -169,37 +170,48 @@ export class Session extends EventTarget {
     this.#look();
     this.#portrait?.close();
     if (this.photo) this.#photos.close(this.photo);
-    [this.photo, this.#portrait, this.faces] = [photo, undefined, []];
+    [this.photo, this.#portrait, this.faces, this.#searched] = [photo, undefined, [], undefined];
     this.strengths = {};
     this.#history = new History({});
     this.#emit("sliders");
     this.#emit("photo");
   }
 
-  /** @param {Photo} photo */
-  async #findFaces(photo) {
+  /**
+   * Looks for faces, and goes on to the largest.
+   * @param {Photo} photo
+   */
+  async #search(photo) {
     const signal = this.#look();
     this.#searched = photo;
     this.#emit("step", { stage: "align" });
     try {
       const faces = await this.#photos.faces(photo, signal);
       check(signal);
-      this.faces = faces;
+      this.#searched = undefined;
+      await this.#found(photo, faces);
     } catch (thrown) {
-      if (!signal.aborted) this.#emit("step", { stage: undefined });
-      throw thrown;
-    } finally {
-      if (!signal.aborted) this.#searched = undefined;
+      if (signal.aborted) return;
+      this.#searched = undefined;
+      this.#emit("step", { stage: undefined });
+      this.#report(thrown);
     }
-    const { faces } = this;
+  }
+
+  /**
+   * @param {Photo} photo
+   * @param {FoundFace[]} faces
+   */
+  async #found(photo, faces) {
+    this.faces = faces;
     this.#emit("faces");
     if (faces.length === 0) {
       this.#emit("notice", t("face.none"));
       this.#emit("need-crop");
-    } else {
-      if (faces.length > 1) this.#emit("notice", t("face.found", { count: faces.length }));
-      await this.use(photo, faces[0].quad, faces[0]);
+      return;
     }
+    if (faces.length > 1) this.#emit("notice", t("face.found", { count: faces.length }));
+    await this.use(photo, faces[0].quad, faces[0]);
   }
 
   /**
@@ -211,6 +223,7 @@ export class Session extends EventTarget {
   async use(photo, quad, face) {
     if (photo !== this.photo) return;
     this.#look();
+    this.#searched = undefined;
     this.#portrait?.close();
     const portrait = new Portrait(photo, quad, face, {
       engine: this.engine,
@@ -402,7 +415,7 @@ export class Session extends EventTarget {
     portrait?.forgetEdits();
     this.#emit("failure", new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") }));
     if (this.#limits.photos.next() === undefined) this.#emit("step", { stage: undefined });
-    else if (searched) this.#findFaces(searched).catch((thrown) => this.#report(thrown));
+    else if (searched) void this.#search(searched);
     else void portrait?.run();
   }
 
