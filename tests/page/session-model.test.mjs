@@ -22,7 +22,6 @@ const { Remote } = await import("../../www/shared/rpc.js");
 const { same } = await import("../../www/shared/strengths.js");
 const { answerCalls } = await import("../../www/workers/tasks.js");
 
-/** @import { EngineMethods, PhotoMethods, PhotoSupply } from "../../www/shared/protocol.js" */
 /** @import { FakeWorker } from "./world.mjs" */
 
 const SEEDS = 3000;
@@ -155,7 +154,7 @@ function photoScript(worker) {
 
 /** A model of workers/engine.js. @param {FakeWorker} worker */
 function engineScript(worker) {
-  /** @type {Remote<any> | undefined} */
+  /** @type {InstanceType<typeof Remote> | undefined} */
   let photos;
   /** @type {any} */
   let held;

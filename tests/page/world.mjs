@@ -148,7 +148,10 @@ function arrived(value, moved) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, arrived(item, moved)]));
 }
 
-/** @param {any} value */
+/**
+ * @param {any} value
+ * @returns {Generator<FakeBitmap>}
+ */
 function* bitmapsIn(value) {
   if (value instanceof FakeBitmap) yield value;
   else if (Array.isArray(value)) for (const item of value) yield* bitmapsIn(item);

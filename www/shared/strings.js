@@ -198,6 +198,7 @@ const STRINGS = {
   "update.ready": "A newer version of this page is ready.",
   "update.reload": "Reload",
 
+  "error.unreadable": "This cannot be read: it is a folder, or a file that has moved or changed.",
   "error.notAPicture.unknown": "This file is not a picture.",
   "error.notAPicture.empty": "This file is empty.",
   "error.notAPicture.pdf": "This is a PDF, whatever its name says.",

@@ -70,6 +70,19 @@ async function bytes(url) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/**
+ * @param {Blob} file
+ * @throws {Failure} for a folder, which a browser drops as a file without contents, and a file that has gone
+ */
+async function assertReadable(file) {
+  await file
+    .slice(0, 1)
+    .arrayBuffer()
+    .catch(() => {
+      throw new Failure({ code: "not-a-picture", message: t("error.unreadable"), hint: t("hint.another") });
+    });
+}
+
 /** @param {PhotoId} id */
 function photoOf(id) {
   const photo = photos.get(id);
@@ -211,6 +224,7 @@ function sheet(pictures) {
 /** @type {PhotoMethods & ThisType<import("./tasks.js").Task>} */
 const methods = {
   async open(id, file) {
+    await assertReadable(file);
     const { canvas, notes } = await decode(file);
     try {
       this.check();

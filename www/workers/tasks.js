@@ -47,15 +47,21 @@ export class Task {
 }
 
 /**
+ * Where calls come from and answers go.
+ * @typedef {{
+ *   addEventListener(type: "message", listener: (event: any) => void): void,
+ *   postMessage(message: any, options?: { transfer?: Transferable[] }): void,
+ *   start?(): void
+ * }} Endpoint
+ */
+
+/**
  * Answers calls by `methods`.
  * @template {Methods} M
  * @param {M & ThisType<Task>} methods
- * @param {{
- *   endpoint?: Pick<MessagePort, "addEventListener" | "postMessage"> & { start?: () => void },
- *   concurrent?: boolean,
- *   onLink?: (port: MessagePort | undefined) => void
- * }} [options] where calls come from, the page unless told; not `concurrent`, they are answered one after another in
- *   the order they came; `onLink` hears of a way to another worker, even while a call runs
+ * @param {{ endpoint?: Endpoint, concurrent?: boolean, onLink?: (port: MessagePort | undefined) => void }} [options]
+ *   calls come from the page unless told; not `concurrent`, they are answered one after another in the order they came;
+ *   `onLink` hears of a way to another worker, even while a call runs
  */
 export function answerCalls(methods, { endpoint = self, concurrent = false, onLink } = {}) {
   /** @type {Map<number, Task>} */

@@ -1,0 +1,437 @@
+// The page and its workers speak of the same photo, crop and edit, whatever goes wrong in between.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import * as pictures from "./pictures.mjs";
+import {
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  npy,
+  pixels,
+  settled,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {string} */
+let weights;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+
+before(async () => {
+  weights = await weightsLike("tests/golden/tiny", {
+    files: { "samples/one.png": pictures.gradient(64, 64) },
+    change: (manifest) => {
+      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
+    },
+  });
+  [browser, site] = await Promise.all([launch(), host(weights)]);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+/**
+ * @param {Page} page
+ * @param {string} name
+ * @param {Uint8Array} bytes
+ */
+async function offer(page, name, bytes) {
+  await page.setInputFiles("#file", { name, mimeType: "image/png", buffer: Buffer.from(bytes) });
+}
+
+/**
+ * Waits for a sentence of the page, and takes it away.
+ * @param {Page} page
+ * @param {RegExp} sentence
+ */
+async function told(page, sentence) {
+  const notice = page.locator(".notice", { hasText: sentence }).first();
+  await notice.waitFor({ timeout: 60_000 });
+  await notice.getByRole("button", { name: "Dismiss" }).click();
+}
+
+/**
+ * Opens a photo without a face and crops it as the tool proposes.
+ * @param {Page} page
+ * @param {Uint8Array} bytes
+ */
+async function openByHand(page, bytes) {
+  await offer(page, "hill.png", bytes);
+  await page.locator("#align-dialog[open]").waitFor();
+  await page.getByRole("button", { name: "Use this crop" }).click();
+  await inverted(page);
+}
+
+/** Opens the sample, and returns what is shown of it. @param {Page} page */
+async function openSample(page) {
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  return pixels(page);
+}
+
+/**
+ * The worker that runs a script.
+ * @param {Page} page
+ * @param {string} name
+ */
+function workerOf(page, name) {
+  const worker = page.workers().find((each) => each.url().endsWith(`/workers/${name}.js`));
+  assert.ok(worker, name);
+  return worker;
+}
+
+/**
+ * Makes a worker fail as a trapped engine does.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function crash(page, name) {
+  await workerOf(page, name).evaluate(() => {
+    setTimeout(() => {
+      throw new WebAssembly.RuntimeError("unreachable");
+    });
+  });
+}
+
+/**
+ * Has the page keep back calls of a method to its workers, or send them with one argument replaced, until `letGo`.
+ * @param {Page} page
+ * @param {string} method
+ * @param {{ at: number, value: any }} [replacement] in the list of arguments; calls are kept back without one
+ */
+async function hold(page, method, replacement) {
+  await page.evaluate(
+    ({ method, replacement }) => {
+      const { postMessage } = Worker.prototype;
+      /** @type {(() => void)[]} */
+      const held = [];
+      Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+        if (message.method !== method) return postMessage.call(this, message, ...rest);
+        if (!replacement) return void held.push(() => postMessage.call(this, message, ...rest));
+        const args = message.args.with(replacement.at, replacement.value);
+        return postMessage.call(this, { ...message, args }, ...rest);
+      };
+      Object.assign(globalThis, {
+        held,
+        letGo() {
+          Worker.prototype.postMessage = postMessage;
+          for (const send of held) send();
+        },
+      });
+    },
+    { method, replacement },
+  );
+}
+
+/** @param {Page} page */
+async function letGo(page) {
+  await page.evaluate(() => /** @type {any} */ (globalThis).letGo());
+}
+
+/**
+ * Saves, and returns the picture's size.
+ * @param {Page} page
+ */
+async function savedSize(page) {
+  await page.click("#save");
+  const download = page.waitForEvent("download");
+  await page.click("#save-png");
+  const bytes = await readFile(await (await download).path());
+  return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+}
+
+/**
+ * Drops something from the disk on the page, as a file manager would.
+ * @param {Page} page
+ * @param {string} file
+ */
+async function drop(page, file) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [file], dragOperationsMask: 1 };
+  for (const type of /** @type {const} */ (["dragEnter", "dragOver", "drop"])) {
+    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  }
+  await session.detach();
+}
+
+// ---- Opening fails without harm
+
+test("what cannot be opened leaves the portrait being edited as it is, and it can be edited on", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  const none = await openSample(page);
+  await slide(page, "tilt", 60);
+  const tilted = await pixels(page);
+  await offer(page, "photo.jpg", pictures.pdf());
+  await told(page, /is a PDF/);
+  await offer(page, "iphone.heic", pictures.heic());
+  await told(page, /cannot open HEIC/);
+  await offer(page, "cut.png", pictures.gradient(96, 96).subarray(0, 300));
+  await told(page, /damaged or cut off/);
+  const folder = await mkdtemp(path.join(tmpdir(), "sdic-folder-"));
+  await drop(page, folder);
+  await told(page, /it is a folder/);
+  await rm(folder, { recursive: true });
+  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "60");
+  assert.equal(difference(await pixels(page), tilted), 0, "shown as before");
+  await slide(page, "tilt", 0);
+  assert.equal(difference(await pixels(page), none), 0, "the slider still edits");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a file that cannot be opened does not stop the inversion under way", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await hold(page, "invert");
+  await page.locator("#sample-list button").click();
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).held.length === 1);
+  await offer(page, "photo.jpg", pictures.pdf());
+  await told(page, /is a PDF/);
+  await letGo(page);
+  await inverted(page);
+  await context.close();
+});
+
+// ---- Every call names what it is about
+
+test("a slow photo that was overtaken by a bad one is not pasted into", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await openByHand(page, pictures.gradient(400, 300));
+  const slow = { name: "huge.png", mimeType: "image/png", buffer: Buffer.from(pictures.hundredMegapixels()) };
+  await page.setInputFiles("#file", slow);
+  await offer(page, "photo.jpg", pictures.pdf());
+  await told(page, /is a PDF/);
+  // The worker has finished with the slow one when it has answered a later call about pictures of any size.
+  await page.click("#adjust");
+  await page.waitForFunction(() => document.querySelector("sdic-align polygon")?.getAttribute("points"));
+  await page.keyboard.press("Escape");
+  assert.deepEqual(await savedSize(page), [400, 300]);
+  await context.close();
+});
+
+// ---- Calls always settle
+
+test("a photo worker that crashes while it has nothing to do is replaced, and the photo goes on", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await openByHand(page, pictures.gradient(400, 300));
+  await slide(page, "tilt", 60);
+  const tilted = await pixels(page);
+  await crash(page, "photo");
+  await told(page, /Something went wrong inside/);
+  await settled(page);
+  await slide(page, "bend", 50);
+  await slide(page, "bend", 0);
+  assert.equal(difference(await pixels(page), tilted), 0, "the same picture from the new worker");
+  assert.deepEqual(await savedSize(page), [400, 300]);
+  await context.close();
+});
+
+test("face networks that could not be loaded once are loaded when they are next wanted", async () => {
+  const { page, context } = await visit(browser, site.url, { serviceWorkers: "block" });
+  await modelReady(page);
+  const networks = "**/weights/face/manifest.json";
+  await context.route(networks, (route) => route.abort());
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await told(page, /manifest\.json could not be loaded/);
+  await context.unroute(networks);
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await page.locator("#align-dialog[open]").waitFor();
+  await context.close();
+});
+
+test("a cache that cannot be cleaned of spoiled bytes does not keep the page loading for ever", async () => {
+  const { page, context } = await visit(browser, site.url, { serviceWorkers: "block" });
+  await modelReady(page);
+  await page.evaluate(async () => {
+    for (const name of (await caches.keys()).filter((each) => each.includes("weights"))) {
+      const cache = await caches.open(name);
+      for (const key of await cache.keys()) {
+        const bytes = new Uint8Array((await (await cache.match(key))?.arrayBuffer()) ?? []);
+        bytes[bytes.length >> 1] ^= 1;
+        await cache.put(key, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } }));
+      }
+    }
+  });
+  await context.route("**/workers/engine.js", async (route) => {
+    const response = await route.fetch();
+    const sticky = "Cache.prototype.delete = async () => false;";
+    await route.fulfill({ response, body: sticky + (await response.text()) });
+  });
+  await page.reload();
+  await page.waitForSelector('#engine-button[data-state="failed"]', { timeout: 60_000 });
+  assert.match((await page.locator(".notice.failure").first().textContent()) ?? "", /shard-000/);
+  await context.close();
+});
+
+// ---- What is saved
+
+test("a picture that could not be made is not saved as if it had been", async () => {
+  const { page, context } = await visit(browser, site.url, { permissions: ["clipboard-read", "clipboard-write"] });
+  await modelReady(page);
+  await openSample(page);
+  const at = await editArgument(page);
+  await hold(page, "edit", { at, value: { "no such slider": 1 } });
+  await slide(page, "tilt", 60);
+  await page.locator(".notice.failure").first().waitFor();
+  await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
+  await page.click("#save");
+  await page.click("#save-png");
+  await told(page, /Not saved: there is no picture of what the sliders say now/);
+  await page.click("#copy");
+  await told(page, /Not saved: there is no picture of what the sliders say now/);
+  await letGo(page);
+  await slide(page, "tilt", 70);
+  await page.click("#copy");
+  await page.locator(".notice", { hasText: "Copied." }).waitFor();
+  await context.close();
+});
+
+/**
+ * Which argument of an edit holds the strengths.
+ * @param {Page} page
+ */
+async function editArgument(page) {
+  await page.evaluate(() => {
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+      if (message.method === "edit") {
+        const at = message.args.findIndex((/** @type {unknown} */ argument) => typeof argument === "object");
+        Object.assign(globalThis, { at });
+        Worker.prototype.postMessage = postMessage;
+      }
+      return postMessage.call(this, message, ...rest);
+    };
+  });
+  await slide(page, "bend", 20);
+  return page.evaluate(() => /** @type {any} */ (globalThis).at);
+}
+
+// ---- The crop tool
+
+test("the crop that is used is that of the points as they are", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await page.locator("#align-dialog[open]").waitFor();
+  const outline = page.locator("sdic-align polygon");
+  const drawn = () => page.waitForFunction(() => document.querySelector("sdic-align polygon")?.getAttribute("points"));
+  await drawn();
+  const before = await outline.getAttribute("points");
+  await hold(page, "quadFromPoints");
+  await page.locator(".point").first().focus();
+  for (let i = 0; i < 4; i++) await page.keyboard.press("Shift+ArrowLeft");
+  await page.getByRole("button", { name: "Use this crop" }).press("Enter");
+  await letGo(page);
+  await inverted(page);
+  await page.click("#adjust");
+  await drawn();
+  assert.notEqual(await outline.getAttribute("points"), before);
+  await context.close();
+});
+
+test("points that make no crop are told of, and not used", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await page.locator("#align-dialog[open]").waitFor();
+  const place = { box: /** @type {any} */ (await page.locator("sdic-align .field").boundingBox()) };
+  for (const point of await page.locator(".point").all()) {
+    await point.hover();
+    await page.mouse.down();
+    await page.mouse.move(place.box.x + 50, place.box.y + 50);
+    await page.mouse.up();
+  }
+  await page.locator("sdic-align .problem", { hasText: "These points make no crop" }).waitFor();
+  await page.getByRole("button", { name: "Use this crop" }).click();
+  assert.ok(await page.locator("#align-dialog[open]").isVisible());
+  await context.close();
+});
+
+// ---- The visitor's own directions
+
+/** Files kept by an earlier version. @param {Page} page @param {Record<string, Uint8Array>} files */
+async function keepAsBefore(page, files) {
+  const contents = Object.entries(files).map(([name, bytes]) => /** @type {const} */ ([name, [...bytes]]));
+  const { name } = JSON.parse(await readFile(path.join(weights, "manifest.json"), "utf8"));
+  await page.evaluate(
+    async ([model, list]) => {
+      const cache = await caches.open("sdic-directions");
+      for (const [file, bytes] of list) {
+        const key = `/sdic-directions/${encodeURIComponent(model)}/${encodeURIComponent(file)}`;
+        await cache.put(key, new Response(Uint8Array.from(bytes)));
+      }
+    },
+    /** @type {const} */ ([name, contents]),
+  );
+}
+
+const lean = npy(Array.from({ length: 24 }, (_, i) => Math.cos(i)));
+
+test("a kept file that no longer fits is told of and kept until the visitor removes it", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keepAsBefore(page, { "lean.npy": lean, "short.npy": npy([1, 2, 3]) });
+  for (let visits = 0; visits < 2; visits++) {
+    await page.reload();
+    await modelReady(page);
+    await page.locator('[id="slider-own/lean.npy/lean"]').waitFor({ state: "attached" });
+    await told(page, /short\.npy is kept, but not used: .*has shape/);
+  }
+  await openSample(page);
+  await page.getByRole("button", { name: "Remove short.npy" }).click();
+  await page.reload();
+  await modelReady(page);
+  await openSample(page);
+  await page.getByRole("slider", { name: "Lean" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Remove short.npy" }).count(), 0);
+  await context.close();
+});
+
+test("directions are kept for the weights they were made for, whatever the model is called", async () => {
+  const own = await host(weights);
+  const { page, context } = await visit(browser, own.url, { serviceWorkers: "block" });
+  await modelReady(page);
+  await openSample(page);
+  await page.setInputFiles("#direction-files", { name: "lean.npy", mimeType: "", buffer: lean });
+  const slider = page.getByRole("slider", { name: "Lean" });
+  await slider.waitFor();
+  const [manifestFile, shardFile] = ["manifest.json", "shard-000.safetensors"].map((name) =>
+    path.join(own.folder, "weights", name),
+  );
+  const [manifest, shard] = await Promise.all([readFile(manifestFile), readFile(shardFile)]);
+  const other = Buffer.from(shard);
+  other[other.length - 2] ^= 1;
+  const renamed = JSON.parse(manifest.toString());
+  renamed.shards[0].sha256 = createHash("sha256").update(other).digest("hex");
+  await writeFile(shardFile, other);
+  await writeFile(manifestFile, JSON.stringify(renamed));
+  await page.reload();
+  await modelReady(page);
+  await openSample(page);
+  assert.equal(await slider.count(), 0, "not for other weights of the same name");
+  await writeFile(shardFile, shard);
+  await writeFile(manifestFile, manifest);
+  await page.reload();
+  await modelReady(page);
+  await openSample(page);
+  await slider.waitFor();
+  await context.close();
+  await own.remove();
+});
