@@ -18,7 +18,12 @@ const DIST = path.join(root, "dist");
 const isolated = !process.argv.includes("--no-isolation");
 
 /** @param {number} seconds */
-const s = (seconds) => (seconds < 0.1 ? `${(1000 * seconds).toFixed(1)} ms` : seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(2)} s`);
+const s = (seconds) =>
+  seconds < 0.1
+    ? `${(1000 * seconds).toFixed(1)} ms`
+    : seconds < 1
+      ? `${(1000 * seconds).toFixed(0)} ms`
+      : `${seconds.toFixed(2)} s`;
 /** @param {number} bytes */
 const mb = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 /** @param {string} name @param {string} value */
@@ -33,7 +38,8 @@ const row = (name, value) => console.log(`${name.padEnd(28)}${value}`);
 async function open(browser, url, { backend, controls }) {
   const { context, page } = await visit(browser, `${url}icons/icon.svg`, controls ? {} : { serviceWorkers: "block" });
   await page.evaluate((choice) => localStorage.setItem("sdic", JSON.stringify({ backend: choice })), backend);
-  if (!controls) await context.route("**/app/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  if (!controls)
+    await context.route("**/app/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
   return { context, page };
 }
 
@@ -56,7 +62,8 @@ async function start(browser, url, backend) {
   const { context, page } = await open(browser, url, { backend, controls: true });
   /** @type {Set<string>} */
   const fetched = new Set();
-  const collect = (/** @type {import("playwright-core").Response} */ response) => void fetched.add(new URL(response.url()).pathname);
+  const collect = (/** @type {import("playwright-core").Response} */ response) =>
+    void fetched.add(new URL(response.url()).pathname);
   context.on("response", collect);
   await page.goto(url);
   const first = await readyAfter(page);
@@ -100,17 +107,22 @@ async function work(browser, url, backend) {
   const { context, page } = await open(browser, url, { backend, controls: false });
   await page.goto(url);
   const result = await page.evaluate(async (rounds) => {
-    const { Engine } = await import(new URL("app/engine.js", location.href).href);
-    const { RemoteWorker } = await import(new URL("shared/rpc.js", location.href).href);
-    const engine = new Engine();
-    const { inputSize, imageSize, injectSize, samples, directions } = await engine.start();
-    const photo = new RemoteWorker(new URL("workers/photo.js", location.href));
-    const faces = [];
+    const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
+    const [{ Engine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    const [engine, photos, { signal }] = [new Engine(), new Photos(), new AbortController()];
+    const { outputHeight, imageSize, injectSize, samples, directions } = await engine.start();
+    /** @type {string[]} */
+    const crops = [];
     for (const { file } of samples) {
-      await photo.call("open", await (await fetch(`weights/${file}`)).blob());
-      const [{ quad, points }] = await photo.call("faces");
-      faces.push({ quad, points, picture: await photo.call("align", quad, inputSize) });
+      const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
+      const [{ quad, mesh }] = await photos.faces(photo, signal);
+      const crop = `crop-${file}`;
+      await photos.crop(photo, crop, quad, mesh);
+      crops.push(crop);
     }
+    const { port1, port2 } = new MessageChannel();
+    engine.link(port1);
+    photos.link(port2);
     /** @param {(round: number) => Promise<unknown>} once */
     const times = async (once) => {
       const seconds = [];
@@ -121,22 +133,29 @@ async function work(browser, url, backend) {
       }
       return seconds;
     };
-    const invert = (/** @type {number} */ round) => {
-      const { picture, quad, points } = faces[round % faces.length];
-      return engine.invert(picture, quad, points);
+    const crop = (/** @type {number} */ round) => crops[round % crops.length];
+    const invert = (/** @type {number} */ round) => engine.invert(`inversion-${round}`, crop(round), signal);
+    const edit = (/** @type {number} */ round, /** @type {number | undefined} */ preview) => {
+      const strengths = { [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) };
+      return engine.edit(`inversion-${rounds}`, "edit-1", strengths, preview, signal);
     };
     /** @type {Record<string, number[]>} */
     const seconds = { inversion: await times(invert) };
     for (let size = imageSize; size >= injectSize; size /= 2) {
       const preview = size === imageSize ? undefined : size;
-      const strengths = (/** @type {number} */ round) => ({ [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) });
-      seconds[`edit, ${size} px`] = await times((round) => engine.edit(strengths(round), preview));
+      seconds[`edit, ${size} px`] = await times((round) => edit(round, preview));
     }
-    const edited = await engine.edit({ [directions[0].name]: directions[0].range[1] });
-    const { quad } = faces[faces.length - 1]; // in the sample that is still open
+    await edit(rounds, undefined);
     for (const side of [512, 1024]) {
-      seconds[`onto ${side} px of a photo`] = await times(() => photo.call("retouch", quad, edited, side));
+      const look = { mode: "difference", side };
+      seconds[`onto ${side} px of a photo`] = await times(async () => {
+        (await photos.retouch(crop(rounds), "edit-1", look, signal)).close();
+      });
     }
+    const face = { mode: "face", side: outputHeight };
+    seconds["the rebuilt face"] = await times(async () => {
+      (await photos.retouch(crop(rounds), "edit-1", face, signal)).close();
+    });
     return { seconds, adapter: engine.status.info.adapter };
   }, ROUNDS);
   for (const [name, [first, ...warm]] of Object.entries(result.seconds)) {
@@ -162,12 +181,18 @@ async function adapter(browser, url) {
   return found;
 }
 
-process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v chromium-browser || command -v google-chrome"], { encoding: "utf8" }).trim();
+process.env.CHROMIUM ??= execFileSync(
+  "sh",
+  ["-c", "command -v chromium || command -v chromium-browser || command -v google-chrome"],
+  { encoding: "utf8" },
+).trim();
 const browser = await launch(["--enable-unsafe-webgpu", "--enable-features=Vulkan"]);
 const { url, close } = await serve(DIST, { isolated });
 try {
   const gpu = await adapter(browser, url);
-  console.log(`Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page; medians of ${STARTS} starts and ${ROUNDS} rounds`);
+  console.log(
+    `Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page; medians of ${STARTS} starts and ${ROUNDS} rounds`,
+  );
   for (const backend of ["cpu", "webgpu"]) {
     console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);
     if (backend === "webgpu" && gpu.kind !== "real") {

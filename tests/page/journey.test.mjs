@@ -1,9 +1,22 @@
 // From a photo to a saved, edited photo: the built page with the bundled weights, on the CPU, in a real Chromium.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
 import path from "node:path";
-import { accessible, difference, host, inverted, launch, modelReady, npy, pixels, root, settled, slide, visit } from "./support.mjs";
+import { after, before, test } from "node:test";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  npy,
+  pixels,
+  root,
+  settled,
+  slide,
+  visit,
+} from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -84,7 +97,14 @@ test("a photo is aligned, inverted and shown, stage by stage", async () => {
   await page.setInputFiles("#file", file);
   await inverted(page);
   const stages = await page.evaluate(() => [.../** @type {any} */ (globalThis).stages].filter(Boolean));
-  assert.deepEqual(stages, ["Align the face", "Encode", "Generate a plain reconstruction", "Predict what it lost", "Compensate", "Reconstruct"]);
+  assert.deepEqual(stages, [
+    "Align the face",
+    "Encode",
+    "Generate a plain reconstruction",
+    "Predict what it lost",
+    "Compensate",
+    "Reconstruct",
+  ]);
   const timing = await page.locator("#timing").textContent();
   assert.match(timing ?? "", /^Inverted in /);
   console.log(`bundled model, CPU: ${timing}`);
@@ -97,7 +117,13 @@ test("a photo is aligned, inverted and shown, stage by stage", async () => {
 async function allViews(page) {
   /** @type {Record<string, Awaited<ReturnType<typeof pixels>>>} */
   const shown = {};
-  for (const [key, name] of [["1", "edited"], ["2", "compensated"], ["3", "plain"], ["4", "discrepancy"], ["5", "original"]]) {
+  for (const [key, name] of [
+    ["1", "edited"],
+    ["2", "compensated"],
+    ["3", "plain"],
+    ["4", "discrepancy"],
+    ["5", "original"],
+  ]) {
     await page.keyboard.press(key);
     shown[name] = await pixels(page);
   }
@@ -112,7 +138,10 @@ test("edits go onto the photo's own pixels, or onto the rebuilt face", async () 
   assert.equal(difference(onPhoto.edited, onPhoto.original), 0, "nothing is lost while no slider is moved");
   await page.selectOption("#paste-mode", "face");
   const shows = (/** @type {number} */ width) => {
-    return page.waitForFunction((width) => /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after")).width === width, width);
+    return page.waitForFunction(
+      (width) => /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after")).width === width,
+      width,
+    );
   };
   await shows(onPhoto.compensated.width);
   const rebuilt = await allViews(page);
@@ -130,7 +159,9 @@ test("compensation brings the reconstruction closer to the original", async () =
   await page.selectOption("#paste-mode", "difference");
   await settled(page);
   const [plain, compensated] = [shown.plain, shown.compensated].map((picture) => difference(picture, shown.original));
-  console.log(`mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`);
+  console.log(
+    `mean difference from the original, of 255: plain ${plain.toFixed(2)}, compensated ${compensated.toFixed(2)}`,
+  );
   assert.ok(compensated < plain, `compensated ${compensated} against plain ${plain}`);
 });
 
@@ -169,11 +200,14 @@ test("a direction dropped on the panel becomes a slider like the others, until i
   const { page } = visitor;
   const file = npy(Array.from({ length: width }, (_, i) => Math.sin(i)));
   const none = await pixels(page);
-  const data = await page.evaluateHandle((bytes) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([Uint8Array.from(bytes)], "head_tilt.npy"));
-    return transfer;
-  }, [...file]);
+  const data = await page.evaluateHandle(
+    (bytes) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(bytes)], "head_tilt.npy"));
+      return transfer;
+    },
+    [...file],
+  );
   await page.dispatchEvent("#panel", "dragover", { dataTransfer: data });
   assert.ok(await page.locator("#drop").isHidden(), "no invitation to drop a photo");
   await page.dispatchEvent("#panel", "drop", { dataTransfer: data });
@@ -196,7 +230,10 @@ test("a direction dropped on the panel becomes a slider like the others, until i
   await settled(page);
   assert.equal(difference(await pixels(page), none), 0, "removed with its effect");
   assert.ok(await page.locator("#redo").isEnabled(), "the other slider can still be redone");
-  await page.locator(".notice", { hasText: "head_tilt.npy was removed" }).getByRole("button", { name: "Undo" }).click();
+  await page
+    .locator(".notice", { hasText: "head_tilt.npy was removed" })
+    .getByRole("button", { name: "Undo" })
+    .click();
   await slider.waitFor();
   assert.equal(await slider.inputValue(), "0");
 });
@@ -208,7 +245,11 @@ test("files that are no direction of this model get a sentence each", async () =
     { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("remember the milk") },
     { name: "nan.npy", mimeType: "", buffer: npy(Array(width).fill(NaN)) },
   ]);
-  for (const [name, reason] of [["short.npy", `has shape [1, 3] instead of [1, ${width}]`], ["notes.txt", "not a PyTorch file"], ["nan.npy", "value 0 is NaN"]]) {
+  for (const [name, reason] of [
+    ["short.npy", `has shape [1, 3] instead of [1, ${width}]`],
+    ["notes.txt", "not a PyTorch file"],
+    ["nan.npy", "value 0 is NaN"],
+  ]) {
     const notice = page.locator(".notice.failure", { hasText: `${name} holds no direction for this model` });
     await notice.waitFor();
     assert.ok((await notice.innerText()).includes(reason), await notice.innerText());
@@ -225,32 +266,36 @@ test("files that are no direction of this model get a sentence each", async () =
  * @param {{ holdFirst?: boolean }} [options] `holdFirst`: the engine hears of the first one only when it is cancelled
  */
 function recordCalls(page, method, { holdFirst = false } = {}) {
-  return page.evaluate(([name, hold]) => {
-    /** @type {{ id: number, args: any[], outcome?: string }[]} */
-    const calls = (/** @type {any} */ (globalThis).calls = []);
-    const { postMessage } = Worker.prototype;
-    /** @type {(() => void) | undefined} */
-    let release;
-    Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
-      if ("cancel" in message) {
-        release?.();
-        release = undefined;
-      }
-      if (message.method === name) {
-        calls.push(message);
-        this.addEventListener("message", ({ data }) => {
-          const call = calls.find(({ id }) => id === data.id);
-          if (call) call.outcome = data.failure?.code ?? "done";
-        });
-        if (hold && calls.length === 1) {
-          release = () => postMessage.call(this, message, ...rest);
-          return;
+  return page.evaluate(
+    ([name, hold]) => {
+      /** @type {{ id: number, args: any[], outcome?: string }[]} */
+      const calls = [];
+      Object.assign(globalThis, { calls });
+      const { postMessage } = Worker.prototype;
+      /** @type {(() => void) | undefined} */
+      let release;
+      Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+        if ("cancel" in message) {
+          release?.();
+          release = undefined;
         }
-      }
-      return postMessage.call(this, message, ...rest);
-    };
-    /** @type {any} */ (globalThis).stopRecording = () => (Worker.prototype.postMessage = postMessage);
-  }, /** @type {const} */ ([method, holdFirst]));
+        if (message.method === name) {
+          calls.push(message);
+          this.addEventListener("message", ({ data }) => {
+            const call = calls.find(({ id }) => id === data.id);
+            if (call) call.outcome = data.failure?.code ?? "done";
+          });
+          if (hold && calls.length === 1) {
+            release = () => postMessage.call(this, message, ...rest);
+            return;
+          }
+        }
+        return postMessage.call(this, message, ...rest);
+      };
+      /** @type {any} */ (globalThis).stopRecording = () => (Worker.prototype.postMessage = postMessage);
+    },
+    /** @type {const} */ ([method, holdFirst]),
+  );
 }
 
 test("the newest slider position wins: an edit that is overtaken shows nothing", async () => {
@@ -269,7 +314,8 @@ test("the newest slider position wins: an edit that is overtaken shows nothing",
       if (position % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 15));
     }
     const page = /** @type {any} */ (globalThis);
-    while (page.calls.some((/** @type {any} */ { outcome }) => !outcome)) await new Promise((resolve) => setTimeout(resolve, 15));
+    while (page.calls.some((/** @type {any} */ { outcome }) => !outcome))
+      await new Promise((resolve) => setTimeout(resolve, 15));
     page.stopRecording();
     return /** @type {{ args: any[], outcome: string }[]} */ (page.calls);
   }, `slider-${name}`);
@@ -358,8 +404,12 @@ test("the saved file is the picture shown, at full resolution, without metadata"
   assert.equal(file.suggestedFilename(), "holiday-sdic.png");
   const bytes = await readFile(await file.path());
   const chunks = [];
-  for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at)) chunks.push(bytes.toString("latin1", at + 4, at + 8));
-  assert.deepEqual(chunks.filter((type) => /eXIf|tEXt|iTXt|zTXt|tIME/.test(type)), []);
+  for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at))
+    chunks.push(bytes.toString("latin1", at + 4, at + 8));
+  assert.deepEqual(
+    chunks.filter((type) => /eXIf|tEXt|iTXt|zTXt|tIME/.test(type)),
+    [],
+  );
   const text = bytes.toString("base64");
   const decoded = await page.evaluate(async (png) => {
     const blob = new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], { type: "image/png" });

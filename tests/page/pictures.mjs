@@ -28,7 +28,13 @@ export function png({ width, height, depth, colour, rows, extra = [] }) {
   const lines = Buffer.alloc(rows.length + height);
   for (let y = 0; y < height; y++) lines.set(rows.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
   const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
-  return Buffer.concat([signature, chunk("IHDR", header), ...extra, chunk("IDAT", deflateSync(lines)), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", header),
+    ...extra,
+    chunk("IDAT", deflateSync(lines)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 /**
@@ -42,8 +48,14 @@ export function gradient(width, height, { depth = 8, extra } = {}) {
   const rows = new Uint8Array(width * height * 3 * bytes);
   for (let i = 0; i < width * height; i++) {
     const [x, y] = [(i % width) / width, Math.floor(i / width) / height];
-    const colour = [0.5 + 0.4 * Math.sin(7 * x + 3 * y), 0.5 + 0.4 * Math.sin(5 * y), 0.5 + 0.4 * Math.cos(4 * x - 6 * y)];
-    colour.forEach((value, c) => rows.fill(Math.round(255 * value), (i * 3 + c) * bytes, (i * 3 + c + 1) * bytes));
+    const colour = [
+      0.5 + 0.4 * Math.sin(7 * x + 3 * y),
+      0.5 + 0.4 * Math.sin(5 * y),
+      0.5 + 0.4 * Math.cos(4 * x - 6 * y),
+    ];
+    for (const [c, value] of colour.entries()) {
+      rows.fill(Math.round(255 * value), (i * 3 + c) * bytes, (i * 3 + c + 1) * bytes);
+    }
   }
   return png({ width, height, depth, colour: 2, rows, extra });
 }
@@ -65,7 +77,13 @@ export function bomb() {
 
 /** A photo of 100 megapixels, one bit each. */
 export function hundredMegapixels() {
-  return png({ width: 10_000, height: 10_000, depth: 1, colour: 0, rows: new Uint8Array((10_000 / 8) * 10_000).fill(0xa5) });
+  return png({
+    width: 10_000,
+    height: 10_000,
+    depth: 1,
+    colour: 0,
+    rows: new Uint8Array((10_000 / 8) * 10_000).fill(0xa5),
+  });
 }
 
 /** An animated PNG of one frame shown twice. */
@@ -101,7 +119,21 @@ export function animatedGif() {
   palette.set([200, 120, 80], 3);
   palette.set([80, 120, 200], 6);
   const loop = [0x21, 0xff, 11, ...Buffer.from("NETSCAPE2.0"), 3, 1, 0, 0, 0];
-  return Buffer.from([...Buffer.from("GIF89a"), 64, 0, 64, 0, 0xf6, 0, 0, ...palette, ...loop, ...frame(1), ...frame(2), 0x3b]);
+  return Buffer.from([
+    ...Buffer.from("GIF89a"),
+    64,
+    0,
+    64,
+    0,
+    0xf6,
+    0,
+    0,
+    ...palette,
+    ...loop,
+    ...frame(1),
+    ...frame(2),
+    0x3b,
+  ]);
 }
 
 /** @param {string[]} lines */

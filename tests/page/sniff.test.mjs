@@ -21,14 +21,20 @@ test("kinds, sizes and motion are read from the first bytes", () => {
 });
 
 test("JPEG sizes are found behind other segments", () => {
-  const bytes = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xff, 0xe1, 0, 3, 9, 0xff, 0xc2, 0, 17, 8, 0x0b, 0xb8, 0x0f, 0xa0, 3];
+  const bytes = [
+    0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xff, 0xe1, 0, 3, 9, 0xff, 0xc2, 0, 17, 8, 0x0b, 0xb8, 0x0f, 0xa0, 3,
+  ];
   assert.deepEqual(sniff(Uint8Array.from(bytes)), { kind: "jpeg", width: 4000, height: 3000 });
 });
 
 test("WebP sizes are found in all three layouts", () => {
   const riff = (/** @type {string} */ type, /** @type {number[]} */ body) =>
-    Buffer.concat([latin1("RIFF\0\0\0\0WEBP" + type + "\0\0\0\0"), Buffer.from(body)]);
-  assert.deepEqual(sniff(riff("VP8 ", [0, 0, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xf0, 0])), { kind: "webp", width: 320, height: 240 });
+    Buffer.concat([latin1(`RIFF\0\0\0\0WEBP${type}\0\0\0\0`), Buffer.from(body)]);
+  assert.deepEqual(sniff(riff("VP8 ", [0, 0, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xf0, 0])), {
+    kind: "webp",
+    width: 320,
+    height: 240,
+  });
   const bits = (319 | (239 << 14)) >>> 0;
   const lossless = [0x2f, bits & 255, (bits >> 8) & 255, (bits >> 16) & 255, bits >>> 24];
   assert.deepEqual(sniff(riff("VP8L", lossless)), { kind: "webp", width: 320, height: 240 });
@@ -45,7 +51,12 @@ test("AVIF takes the size of its main picture, not of its thumbnail", () => {
     box.writeUInt32BE(height, 16);
     return box;
   };
-  const file = Buffer.concat([latin1("\0\0\0\x18ftypavif\0\0\0\0mif1avif"), ispe(160, 120), ispe(1600, 1200), Buffer.alloc(32)]);
+  const file = Buffer.concat([
+    latin1("\0\0\0\x18ftypavif\0\0\0\0mif1avif"),
+    ispe(160, 120),
+    ispe(1600, 1200),
+    Buffer.alloc(32),
+  ]);
   const { kind, width, height } = sniff(file);
   assert.deepEqual({ kind, width, height }, { kind: "avif", width: 1600, height: 1200 });
 });

@@ -176,20 +176,24 @@ test("what cannot be opened leaves the portrait being edited as it is, and it ca
   const none = await openSample(page);
   await slide(page, "tilt", 60);
   const tilted = await pixels(page);
-  await offer(page, "photo.jpg", pictures.pdf());
-  await told(page, /is a PDF/);
-  await offer(page, "iphone.heic", pictures.heic());
-  await told(page, /cannot open HEIC/);
-  await offer(page, "cut.png", pictures.gradient(96, 96).subarray(0, 300));
-  await told(page, /damaged or cut off/);
   const folder = await mkdtemp(path.join(tmpdir(), "sdic-folder-"));
-  await drop(page, folder);
-  await told(page, /it is a folder/);
+  /** @type {[RegExp, () => Promise<void>][]} */
+  const offers = [
+    [/is a PDF/, () => offer(page, "photo.jpg", pictures.pdf())],
+    [/cannot open HEIC/, () => offer(page, "iphone.heic", pictures.heic())],
+    [/damaged or cut off/, () => offer(page, "cut.png", pictures.gradient(96, 96).subarray(0, 300))],
+    [/it is a folder/, () => drop(page, folder)],
+  ];
+  for (const [sentence, make] of offers) {
+    await make();
+    await told(page, sentence);
+    assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "60");
+    assert.equal(difference(await pixels(page), tilted), 0, `shown as before: ${sentence}`);
+    await slide(page, "tilt", 0);
+    assert.equal(difference(await pixels(page), none), 0, `the slider still edits: ${sentence}`);
+    await slide(page, "tilt", 60);
+  }
   await rm(folder, { recursive: true });
-  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "60");
-  assert.equal(difference(await pixels(page), tilted), 0, "shown as before");
-  await slide(page, "tilt", 0);
-  assert.equal(difference(await pixels(page), none), 0, "the slider still edits");
   assert.deepEqual(problems, []);
   await context.close();
 });

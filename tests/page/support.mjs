@@ -75,12 +75,17 @@ export function launch(flags = []) {
  * @param {import("playwright-core").BrowserContextOptions} [options]
  */
 export async function visit(browser, url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 860 },
+    acceptDownloads: true,
+    ...options,
+  });
   const page = await context.newPage();
   /** @type {string[]} */
   const problems = [];
   page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") problems.push(`${message.type()}: ${message.text()}`);
+    if (message.type() === "error" || message.type() === "warning")
+      problems.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));
   context.on("request", (request) => {
@@ -137,7 +142,9 @@ export async function pixels(page, layer = "after") {
   const { width, height, text } = await page.evaluate((name) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare .${name}`));
     const copy = new OffscreenCanvas(canvas.width, canvas.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (copy.getContext("2d", { willReadFrequently: true }));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      copy.getContext("2d", { willReadFrequently: true })
+    );
     context.drawImage(canvas, 0, 0);
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
     let binary = "";
@@ -178,7 +185,9 @@ export async function accessible(page, state) {
   // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-    const passing = document.getAnimations().filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
+    const passing = document
+      .getAnimations()
+      .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
     await Promise.allSettled(passing.map(({ finished }) => finished));
   });
   // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
@@ -187,7 +196,10 @@ export async function accessible(page, state) {
   const violations = await page.evaluate(async () => {
     const options = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
     const { violations } = await /** @type {any} */ (globalThis).axe.run(document, options);
-    return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ n) => n.html + " " + n.failureSummary).join(" | ")}`);
+    return violations.map(
+      (/** @type {any} */ { id, nodes }) =>
+        `${id}: ${nodes.map((/** @type {any} */ n) => `${n.html} ${n.failureSummary}`).join(" | ")}`,
+    );
   });
   await session.detach();
   assert.deepEqual(violations, [], `axe on ${state}`);

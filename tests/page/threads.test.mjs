@@ -92,7 +92,10 @@ test("a thread that has died takes no work with it", async (context) => {
 });
 
 for (const [what, thread] of [
-  ["hangs", "const { control, number } = event.data; if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);"],
+  [
+    "hangs",
+    "const { control, number } = event.data; if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);",
+  ],
   ["fails", "event.data.order = '';"],
 ]) {
   test(`when a thread ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {

@@ -4,7 +4,20 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import * as pictures from "./pictures.mjs";
-import { accessible, difference, host, inverted, launch, modelReady, npy, pixels, root, slide, visit, weightsLike } from "./support.mjs";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  npy,
+  pixels,
+  root,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -21,7 +34,10 @@ before(async () => {
       manifest.directions.find((/** @type {any} */ { name }) => name === "third").range = [0, 4];
     },
   });
-  [browser, site] = await Promise.all([launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]), host(weights)]);
+  [browser, site] = await Promise.all([
+    launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]),
+    host(weights),
+  ]);
 });
 
 after(async () => {
@@ -76,9 +92,16 @@ test("files that are no usable picture get a sentence each, and a good one still
 test("a slider ends at 0 where its range does", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
-  for (const [name, min] of [["tilt", "-100"], ["third", "0"]]) {
+  for (const [name, min] of [
+    ["tilt", "-100"],
+    ["third", "0"],
+  ]) {
     const slider = page.locator(`[id="slider-${name}"]`);
-    assert.deepEqual([await slider.getAttribute("min"), await slider.getAttribute("max"), await slider.inputValue()], [min, "100", "0"], name);
+    assert.deepEqual(
+      [await slider.getAttribute("min"), await slider.getAttribute("max"), await slider.inputValue()],
+      [min, "100", "0"],
+      name,
+    );
   }
   assert.deepEqual(problems, []);
   await context.close();
@@ -87,17 +110,19 @@ test("a slider ends at 0 where its range does", async () => {
 test("unusual but whole pictures open: 16 bit, moving, four inks, AVIF, 100 megapixels", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
-  const size = () => page.evaluate(() => {
-    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
-    return [canvas.width, canvas.height];
-  });
-  const halves = () => page.evaluate(() => {
-    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(4, 1).getContext("2d"));
-    context.drawImage(canvas, 0, 0, 4, 1);
-    const { data } = context.getImageData(0, 0, 4, 1);
-    return [[...data.subarray(0, 4)], [...data.subarray(12, 16)]];
-  });
+  const size = () =>
+    page.evaluate(() => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
+      return [canvas.width, canvas.height];
+    });
+  const halves = () =>
+    page.evaluate(() => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(4, 1).getContext("2d"));
+      context.drawImage(canvas, 0, 0, 4, 1);
+      const { data } = context.getImageData(0, 0, 4, 1);
+      return [[...data.subarray(0, 4)], [...data.subarray(12, 16)]];
+    });
   const open = async (/** @type {string} */ name, /** @type {Uint8Array} */ bytes, /** @type {RegExp} */ sentence) => {
     await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
     await page.setInputFiles("#file", { name, mimeType: "image/png", buffer: Buffer.from(bytes) });
@@ -110,7 +135,10 @@ test("unusual but whole pictures open: 16 bit, moving, four inks, AVIF, 100 mega
   assert.deepEqual(await open("deep.png", pictures.gradient(96, 80, { depth: 16 }), /No face was found/), [96, 80]);
   assert.deepEqual(await open("moving.png", pictures.animatedPng(), /first frame/), [96, 96]);
   assert.deepEqual(await open("moving.gif", pictures.animatedGif(), /first frame/), [64, 64]);
-  for (const [name, bytes] of /** @type {const} */ ([["inks.jpg", pictures.cmykJpeg], ["phone.avif", pictures.avif]])) {
+  for (const [name, bytes] of /** @type {const} */ ([
+    ["inks.jpg", pictures.cmykJpeg],
+    ["phone.avif", pictures.avif],
+  ])) {
     assert.deepEqual(await open(name, bytes, /No face was found/), [64, 48], name);
     const [left, right] = await halves();
     assert.ok(left[0] > 150 && left[2] < 80 && right[2] > 150 && right[0] < 80, `${name}: ${left} ${right}`);
@@ -133,7 +161,11 @@ test("EXIF orientation is honoured", async () => {
     context.fillRect(160, 0, 160, 200);
     return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer())];
   });
-  await page.setInputFiles("#file", { name: "turned.jpg", mimeType: "image/jpeg", buffer: pictures.withExif(Uint8Array.from(jpeg), 6) });
+  await page.setInputFiles("#file", {
+    name: "turned.jpg",
+    mimeType: "image/jpeg",
+    buffer: pictures.withExif(Uint8Array.from(jpeg), 6),
+  });
   await page.locator("#align-dialog[open]").waitFor();
   const { size, top } = await page.evaluate(() => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
@@ -156,7 +188,10 @@ test("a photo without a face is placed by hand, by keyboard alone", async () => 
   const start = await outline();
   await page.locator(".point.leftEye").focus();
   for (let i = 0; i < 4; i++) await page.keyboard.press("Shift+ArrowLeft");
-  await page.waitForFunction((before) => document.querySelector("sdic-align polygon")?.getAttribute("points") !== before, start);
+  await page.waitForFunction(
+    (before) => document.querySelector("sdic-align polygon")?.getAttribute("points") !== before,
+    start,
+  );
   await page.getByRole("button", { name: "Use this crop" }).press("Enter");
   await inverted(page);
   assert.ok(await page.locator("#scope").isVisible(), "the face is part of a larger photo");
@@ -170,16 +205,25 @@ test("a crash of the engine costs nothing: photo and sliders come back", async (
   await page.locator("#sample-list button").click();
   await inverted(page);
   await slide(page, "tilt", 80);
-  await page.setInputFiles("#direction-files", { name: "lean.npy", mimeType: "", buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))) });
+  await page.setInputFiles("#direction-files", {
+    name: "lean.npy",
+    mimeType: "",
+    buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))),
+  });
   await page.getByRole("slider", { name: "Lean" }).waitFor();
   await slide(page, "own/lean.npy/lean", 60);
   const before = await pixels(page);
   const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
   assert.ok(worker);
-  await worker.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); }));
+  await worker.evaluate(
+    () =>
+      void setTimeout(() => {
+        throw new WebAssembly.RuntimeError("unreachable");
+      }),
+  );
   await page.locator(".notice", { hasText: "started again" }).waitFor();
   await modelReady(page);
-  await page.waitForFunction(() => (document.querySelector("#progress"))?.hasAttribute("hidden"));
+  await page.waitForFunction(() => document.querySelector("#progress")?.hasAttribute("hidden"));
   await inverted(page);
   assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "80");
   assert.equal(await page.locator('[id="slider-own/lean.npy/lean"]').inputValue(), "60");
@@ -193,7 +237,7 @@ test("spoiled bytes in the cache are noticed and loaded again", async () => {
   await page.evaluate(async () => {
     const cache = await caches.open("sdic-weights");
     const [key] = await cache.keys();
-    const bytes = new Uint8Array(await (await cache.match(key))?.arrayBuffer() ?? []);
+    const bytes = new Uint8Array((await (await cache.match(key))?.arrayBuffer()) ?? []);
     bytes[bytes.length >> 1] ^= 1;
     await cache.put(key, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } }));
   });
@@ -241,12 +285,18 @@ test("paste and drop open a picture too", async () => {
   await modelReady(page);
   const bytes = [...pictures.gradient(120, 90)];
   for (const type of /** @type {const} */ (["paste", "drop"])) {
-    await page.evaluate(({ type, bytes }) => {
-      const data = new DataTransfer();
-      data.items.add(new File([Uint8Array.from(bytes)], "clip.png", { type: "image/png" }));
-      const event = type === "paste" ? new ClipboardEvent("paste", { clipboardData: data }) : new DragEvent("drop", { dataTransfer: data, cancelable: true });
-      dispatchEvent(event);
-    }, { type, bytes });
+    await page.evaluate(
+      ({ type, bytes }) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(bytes)], "clip.png", { type: "image/png" }));
+        const event =
+          type === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: data })
+            : new DragEvent("drop", { dataTransfer: data, cancelable: true });
+        dispatchEvent(event);
+      },
+      { type, bytes },
+    );
     await page.locator("#align-dialog[open]").waitFor();
     await page.keyboard.press("Escape");
   }

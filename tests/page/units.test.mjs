@@ -1,10 +1,10 @@
 // Parts of the page that need no browser.
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
-import { Failure } from "../../www/shared/failure.js";
+import { CODES, Failure } from "../../www/shared/failure.js";
 import { formatBytes, formatSeconds, t } from "../../www/shared/strings.js";
 import { CONTENT_SECURITY_POLICY, serve } from "../../www/tools/serve.mjs";
 
@@ -57,10 +57,13 @@ function scheduler(cost) {
     edit({ smile }, size = 256, signal) {
       calls.push({ strength: smile, size });
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          strength = smile;
-          resolve();
-        }, cost(size, smile));
+        const timer = setTimeout(
+          () => {
+            strength = smile;
+            resolve();
+          },
+          cost(size, smile),
+        );
         signal.addEventListener("abort", () => {
           clearTimeout(timer);
           reject(new Failure({ code: "superseded", message: "cancelled" }));
@@ -80,7 +83,10 @@ test("the newest slider position wins and those in between are skipped", async (
   for (let smile = 1; smile <= 50; smile++) subject.request({ smile }, true);
   subject.request({ smile: 51 }, false);
   await done();
-  assert.deepEqual(calls.map(({ strength }) => strength), [1, 51]);
+  assert.deepEqual(
+    calls.map(({ strength }) => strength),
+    [1, 51],
+  );
   assert.deepEqual(shown, [{ strength: 51, full: true }]);
 });
 
@@ -96,7 +102,10 @@ test("an edit under way is cancelled for a newer one, and shows nothing", async 
     await until(() => calls.length === smile);
   }
   await done();
-  assert.deepEqual(calls.map(({ strength }) => strength), [1, 2, 3, 4, 5]);
+  assert.deepEqual(
+    calls.map(({ strength }) => strength),
+    [1, 2, 3, 4, 5],
+  );
   assert.deepEqual(shown, [{ strength: 5, full: true }]);
 });
 
@@ -106,8 +115,14 @@ test("a quick picture of a moving slider is let through, and the full one of whe
   await until(() => calls.length === 2);
   subject.request({ smile: 3 }, false);
   await done();
-  assert.deepEqual(calls, [{ strength: 1, size: 256 }, { strength: 3, size: 256 }]);
-  assert.deepEqual(shown.map(({ strength }) => strength), [1, 3]);
+  assert.deepEqual(calls, [
+    { strength: 1, size: 256 },
+    { strength: 3, size: 256 },
+  ]);
+  assert.deepEqual(
+    shown.map(({ strength }) => strength),
+    [1, 3],
+  );
 });
 
 test("a moving slider cancels a picture that takes too long, and learns from it", async () => {
@@ -119,8 +134,14 @@ test("a moving slider cancels a picture that takes too long, and learns from it"
   await until(() => shown.length === 1);
   subject.request({ smile: 4 }, false);
   await done();
-  assert.deepEqual(calls.slice(0, 3).map(({ size }) => size), [256, 128, 64]);
-  assert.deepEqual(shown, [{ strength: 3, full: false }, { strength: 4, full: true }]);
+  assert.deepEqual(
+    calls.slice(0, 3).map(({ size }) => size),
+    [256, 128, 64],
+  );
+  assert.deepEqual(shown, [
+    { strength: 3, full: false },
+    { strength: 4, full: true },
+  ]);
 });
 
 test("a slow engine shows smaller pictures while the slider moves, and the full one when it rests", async () => {
@@ -129,34 +150,111 @@ test("a slow engine shows smaller pictures while the slider moves, and the full 
     subject.request({ smile }, true);
     await done();
   }
-  assert.deepEqual(calls.map(({ size }) => size), [256, 128, 256, 64, 256, 64, 256]);
+  assert.deepEqual(
+    calls.map(({ size }) => size),
+    [256, 128, 256, 64, 256, 64, 256],
+  );
   assert.deepEqual(shown.at(-1), { strength: 4, full: true });
+});
+
+test("an edit that fails does not take a newer position with it", async () => {
+  /** @type {number[]} */
+  const asked = [];
+  /** @type {unknown[]} */
+  const failures = [];
+  let fail = () => {};
+  const subject = new EditScheduler({
+    imageSize: 256,
+    smallestPreview: 64,
+    edit: ({ smile }) => {
+      asked.push(smile);
+      if (smile > 1) return Promise.resolve();
+      return new Promise((_, reject) => {
+        fail = () => reject(new Failure({ code: "edit", message: "no" }));
+      });
+    },
+    onPicture: () => {},
+    onFailure: (failure) => failures.push(failure),
+    onBusy: () => {},
+  });
+  subject.request({ smile: 1 }, false);
+  await until(() => asked.length === 1);
+  subject.request({ smile: 2 }, false);
+  fail();
+  await subject.idle();
+  assert.deepEqual(asked, [1, 2]);
+  assert.deepEqual(failures, [], "what was overtaken is not complained about");
 });
 
 test("failures keep their code across a worker and tell a trapped instance apart", () => {
   const crossed = new Failure(structuredClone(Failure.from({ code: "weights", message: "m", hint: "h" }).toJSON()));
   assert.deepEqual([crossed.code, crossed.message, crossed.hint, crossed.fatal], ["weights", "m", "h", false]);
   assert.equal(Failure.from(new WebAssembly.RuntimeError("unreachable")).fatal, true);
+  for (const message of [
+    "Maximum call stack size exceeded",
+    "Maximum call stack size exceeded.",
+    "too much recursion",
+  ]) {
+    assert.equal(Failure.from(new RangeError(message)).fatal, true, message);
+  }
+  assert.equal(Failure.from(new RangeError("Invalid array length")).fatal, false);
   assert.equal(Failure.from("text").message, "text");
+});
+
+test("every failure code of the page is used, and none is in two lists", async () => {
+  const names = (await readdir(www, { recursive: true })).filter((name) =>
+    /^(app|shared|workers)\/.*\.js$/.test(name),
+  );
+  const sources = await Promise.all(names.map((name) => readFile(new URL(name, www), "utf8")));
+  const { engine, ...own } = CODES;
+  const codes = Object.values(own).flat();
+  const used = (/** @type {string} */ code) =>
+    sources.some(
+      (text) =>
+        text.includes(`code: "${code}"`) ||
+        text.includes(`: "${code}",`) ||
+        text.includes(`? "${code}"`) ||
+        text.includes(`"${code}" :`),
+    );
+  assert.deepEqual(
+    codes.filter((code) => !used(code)),
+    [],
+  );
+  const all = [...engine, ...codes];
+  assert.equal(new Set(all).size, all.length);
 });
 
 test("sizes and times are rounded for people", () => {
   assert.deepEqual([999, 12_345_678].map(formatBytes), ["1 kB", "12.3 MB"]);
-  assert.deepEqual([0.004, 0.234, 2.34, 12.3, 75].map(formatSeconds), ["10 ms", "230 ms", "2.3 s", "12 s", "1 min 15 s"]);
+  assert.deepEqual([0.004, 0.234, 2.34, 12.3, 75].map(formatSeconds), [
+    "10 ms",
+    "230 ms",
+    "2.3 s",
+    "12 s",
+    "1 min 15 s",
+  ]);
 });
 
 test("every sentence that the page asks for is in the table, and none is left over", async () => {
-  const names = (await readdir(www, { recursive: true })).filter((name) => /^(app|shared|workers)\/.*\.js$|^index\.html$/.test(name));
+  const names = (await readdir(www, { recursive: true })).filter((name) =>
+    /^(app|shared|workers)\/.*\.js$|^index\.html$/.test(name),
+  );
   const table = await readFile(new URL("shared/strings.js", www), "utf8");
-  const sources = await Promise.all(names.filter((name) => !name.endsWith("strings.js")).map((name) => readFile(new URL(name, www), "utf8")));
+  const sources = await Promise.all(
+    names.filter((name) => !name.endsWith("strings.js")).map((name) => readFile(new URL(name, www), "utf8")),
+  );
   const source = sources.join("\n");
   const html = await readFile(new URL("index.html", www), "utf8");
   for (const [, key] of html.matchAll(/data-(?:t|label)="([^"]+)"/g)) t(/** @type {any} */ (key));
   const asked = (/** @type {string} */ key) =>
-    source.includes(`"${key}"`) || [...source.matchAll(/`([\w.]+)\$\{[^`]*`/g)].some(([, start]) => key.startsWith(start));
+    source.includes(`"${key}"`) ||
+    [...source.matchAll(/`([\w.]+)\$\{[^`]*`/g)].some(([, start]) => key.startsWith(start));
   const keys = [...table.matchAll(/^ {2}"([\w.]+)":/gm)].map(([, key]) => key);
   assert.ok(keys.length > 100);
-  assert.deepEqual(keys.filter((key) => !asked(key)), []);
+  assert.deepEqual(
+    keys.filter((key) => !asked(key)),
+    [],
+  );
 });
 
 test("the page's own policy is the server's", async () => {
@@ -170,7 +268,10 @@ test("the server can leave out what lets a page share memory", async () => {
   const server = await serve(new URL("icons", www).pathname, { isolated: false });
   const { headers } = await fetch(`${server.url}icon.svg`);
   await server.close();
-  assert.deepEqual([headers.get("cross-origin-opener-policy"), headers.get("cross-origin-embedder-policy")], [null, null]);
+  assert.deepEqual(
+    [headers.get("cross-origin-opener-policy"), headers.get("cross-origin-embedder-policy")],
+    [null, null],
+  );
   assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
 });
 
@@ -185,7 +286,16 @@ test("the server serves its folder and nothing else", async () => {
     assert.match(icon.headers.get("content-security-policy") ?? "", /default-src 'none'/);
     const etag = /** @type {string} */ (icon.headers.get("etag"));
     assert.equal(await status("icon.svg", { headers: { "If-None-Match": etag } }), 304);
-    for (const name of ["..%2findex.html", "%2e%2e/index.html", "..%5cindex.html", "%00", "%", ".hidden", "missing.js", ""]) {
+    for (const name of [
+      "..%2findex.html",
+      "%2e%2e/index.html",
+      "..%5cindex.html",
+      "%00",
+      "%",
+      ".hidden",
+      "missing.js",
+      "",
+    ]) {
       assert.equal(await status(name), 404, name);
     }
     assert.equal(await status("icon.svg", { method: "POST" }), 405);

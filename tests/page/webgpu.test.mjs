@@ -4,7 +4,20 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { rgbPng } from "./pictures.mjs";
-import { PATIENCE, SOFTWARE_GPU, host, inverted, launch, modelReady, pixels, root, settled, slide, visit, weightsLike } from "./support.mjs";
+import {
+  host,
+  inverted,
+  launch,
+  modelReady,
+  PATIENCE,
+  pixels,
+  root,
+  SOFTWARE_GPU,
+  settled,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
 
 /**
  * The tensors of a safetensors file in f32.
@@ -18,7 +31,11 @@ async function tensors(file) {
     metadata: table.__metadata__,
     /** @param {string} name */
     get(name) {
-      const { dtype, shape, data_offsets: [from, to] } = table[name];
+      const {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      } = table[name];
       assert.equal(dtype, "F32");
       const body = bytes.subarray(8 + header + from, 8 + header + to);
       return { shape, values: new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length)) };
@@ -34,7 +51,8 @@ function colours({ shape, values }) {
   const [, height, width] = shape.slice(-3);
   const rgb = new Float64Array(width * height * 3);
   for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < width * height; i++) rgb[i * 3 + c] = Math.min(255, Math.max(0, (values[c * width * height + i] + 1) * 127.5));
+    for (let i = 0; i < width * height; i++)
+      rgb[i * 3 + c] = Math.min(255, Math.max(0, (values[c * width * height + i] + 1) * 127.5));
   }
   return { width, height, rgb };
 }
@@ -118,7 +136,10 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
   // Lets the test get at the device that the engine asks for.
   await context.route("**/workers/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
-    await route.fulfill({ contentType: "text/javascript", body: body.replace("return device;", "return (self.device = device);") });
+    await route.fulfill({
+      contentType: "text/javascript",
+      body: body.replace("return device;", "return (self.device = device);"),
+    });
   });
   await page.evaluate(() => localStorage.setItem("sdic", JSON.stringify({ backend: "webgpu" })));
   await page.reload();
@@ -127,7 +148,11 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
   await inverted(page);
   await page.selectOption("#paste-mode", "face");
   await slide(page, "tilt", 50);
-  const lose = () => page.workers().find((each) => each.url().endsWith("/workers/engine.js"))?.evaluate(() => /** @type {any} */ (self).device.destroy());
+  const lose = () =>
+    page
+      .workers()
+      .find((each) => each.url().endsWith("/workers/engine.js"))
+      ?.evaluate(() => /** @type {any} */ (self).device.destroy());
   await lose();
   await page.locator(".notice", { hasText: "started again" }).waitFor();
   await page.waitForSelector("#progress:not([hidden])");

@@ -23,7 +23,7 @@ import { EditScheduler } from "./edit-scheduler.js";
  *   equip: (model: ModelInfo) => Promise<void>,
  *   tell: (type: string, detail?: unknown) => void,
  *   fail: (thrown: unknown) => void
- * }} Surroundings `wishes` is what the visitor asks for now; `equip` readies a model for edits
+ * }} PortraitContext `wishes` is what the visitor asks for now; `equip` readies a model for edits
  */
 
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
@@ -34,7 +34,7 @@ const MOST_SAVES = 100;
 
 export class Portrait {
   #crop = newId("crop");
-  #around;
+  #context;
   /** Aborted when the portrait is closed. */
   #life = new AbortController();
   /** Aborted when the work from crop to edits ends early. */
@@ -66,13 +66,13 @@ export class Portrait {
    * @param {Photo} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face undefined when it was placed by hand
-   * @param {Surroundings} around
+   * @param {PortraitContext} context
    */
-  constructor(photo, quad, face, around) {
+  constructor(photo, quad, face, context) {
     this.photo = photo;
     this.quad = quad;
     this.face = face;
-    this.#around = around;
+    this.#context = context;
   }
 
   get inverted() {
@@ -86,7 +86,7 @@ export class Portrait {
 
   /** Whether what is shown is, in full, what the visitor asks for. */
   get settled() {
-    const { strengths, mode } = this.#around.wishes();
+    const { strengths, mode } = this.#context.wishes();
     const [made, shown] = [this.#made, this.#shown];
     if (!made?.full || !shown || this.pictures.edited === undefined) return false;
     return shown.edit === made.edit && shown.mode === mode && same(made.strengths, strengths);
@@ -104,7 +104,7 @@ export class Portrait {
     this.#running = this.#run(signal).catch((thrown) => {
       if (signal.aborted) return;
       this.#stalled = true;
-      this.#around.fail(thrown);
+      this.#context.fail(thrown);
     });
     return this.#running;
   }
@@ -119,7 +119,7 @@ export class Portrait {
 
   /** @param {AbortSignal} signal */
   async #run(signal) {
-    const { engine, photos, equip } = this.#around;
+    const { engine, photos, equip } = this.#context;
     this.#tell("step", { stage: "align" });
     if (engine.status.state !== "ready") this.#tell("step", { stage: "model" });
     const model = await engine.ready;
@@ -148,7 +148,7 @@ export class Portrait {
       scheduler.request({}, false); // takes no time, and is there should the sliders' edit fail
       await scheduler.idle();
     }
-    scheduler.request(this.#around.wishes().strengths, false);
+    scheduler.request(this.#context.wishes().strengths, false);
     await scheduler.idle();
     check(signal);
     this.#tell("step", { stage: undefined, seconds });
@@ -160,7 +160,7 @@ export class Portrait {
    * @param {AbortSignal} signal
    */
   #schedule(inversion, { imageSize, injectSize }, signal) {
-    const { engine, fail } = this.#around;
+    const { engine, fail } = this.#context;
     this.#scheduler = new EditScheduler({
       imageSize,
       smallestPreview: injectSize,
@@ -201,7 +201,7 @@ export class Portrait {
   request(moving) {
     this.#drop();
     if (this.#stalled) void this.run();
-    else this.#scheduler?.request(this.#around.wishes().strengths, moving);
+    else this.#scheduler?.request(this.#context.wishes().strengths, moving);
   }
 
   /** Shows everything as the paste mode asks for, after that was changed. */
@@ -213,7 +213,7 @@ export class Portrait {
       await this.#during(Promise.all([this.#showOriginal(signal), this.#made && this.#showEdited(signal)]));
     } catch (thrown) {
       // An edit that was replaced is shown in its new form by whoever replaced it.
-      if (!signal.aborted && !Failure.from(thrown).stale) this.#around.fail(thrown);
+      if (!signal.aborted && !Failure.from(thrown).stale) this.#context.fail(thrown);
     }
   }
 
@@ -222,9 +222,9 @@ export class Portrait {
     const [made, shown, { signal }] = [this.#made, this.#shown, this.#life];
     if (!made || !this.settled) return;
     try {
-      const { mode } = this.#around.wishes();
+      const { mode } = this.#context.wishes();
       const bitmap = await this.#during(
-        this.#kept(this.#around.photos.paste(this.#crop, made.edit, mode, signal), signal),
+        this.#kept(this.#context.photos.paste(this.#crop, made.edit, mode, signal), signal),
       );
       if (!this.settled || shown !== this.#shown) return bitmap.close();
       this.#drop();
@@ -247,11 +247,11 @@ export class Portrait {
       await this.#idle();
       if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: t("error.saveOvertaken") });
       const made = this.#made;
-      if (!made?.full || !same(made.strengths, this.#around.wishes().strengths)) break;
+      if (!made?.full || !same(made.strengths, this.#context.wishes().strengths)) break;
       const look = this.#look(true);
       try {
-        const file = await this.#around.photos.save(this.#crop, made.edit, what, look);
-        const { strengths, mode } = this.#around.wishes();
+        const file = await this.#context.photos.save(this.#crop, made.edit, what, look);
+        const { strengths, mode } = this.#context.wishes();
         if (look.mode === mode && same(made.strengths, strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;
@@ -288,7 +288,7 @@ export class Portrait {
     this.#drop();
     for (const picture of Object.values(this.pictures)) picture.close();
     this.pictures = {};
-    this.#around.photos.release(this.#crop);
+    this.#context.photos.release(this.#crop);
   }
 
   /**
@@ -297,14 +297,14 @@ export class Portrait {
    * @returns {Look}
    */
   #look(full) {
-    const { mode } = this.#around.wishes();
+    const { mode } = this.#context.wishes();
     return { mode, side: full ? this.#side : Math.min(PREVIEW_SIDE, this.#side) };
   }
 
   /** Side of the face as it is shown and saved on its own. */
   get #side() {
-    const { outputHeight } = /** @type {ModelInfo} */ (this.#around.engine.model);
-    if (this.#around.wishes().mode === "face") return outputHeight;
+    const { outputHeight } = /** @type {ModelInfo} */ (this.#context.engine.model);
+    if (this.#context.wishes().mode === "face") return outputHeight;
     const [[x, y], , , [right, top]] = this.quad;
     return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
   }
@@ -312,7 +312,7 @@ export class Portrait {
   /** @param {AbortSignal} signal */
   async #showOriginal(signal) {
     const side = this.#side;
-    const bitmap = await this.#kept(this.#around.photos.original(this.#crop, side, signal), signal);
+    const bitmap = await this.#kept(this.#context.photos.original(this.#crop, side, signal), signal);
     if (side === this.#side) this.#show("original", bitmap);
     else bitmap.close(); // whoever changed the mode shows it
   }
@@ -322,9 +322,9 @@ export class Portrait {
     const made = this.#made;
     if (!made) return;
     const look = this.#look(made.full);
-    const bitmap = await this.#kept(this.#around.photos.retouch(this.#crop, made.edit, look, signal), signal);
+    const bitmap = await this.#kept(this.#context.photos.retouch(this.#crop, made.edit, look, signal), signal);
     // Else whoever came in between shows what now holds.
-    if (made !== this.#made || look.mode !== this.#around.wishes().mode) return bitmap.close();
+    if (made !== this.#made || look.mode !== this.#context.wishes().mode) return bitmap.close();
     this.#shown = { edit: made.edit, mode: look.mode };
     this.#show("edited", bitmap);
   }
@@ -383,6 +383,6 @@ export class Portrait {
    * @param {unknown} [detail]
    */
   #tell(type, detail) {
-    if (!this.#life.signal.aborted) this.#around.tell(type, detail);
+    if (!this.#life.signal.aborted) this.#context.tell(type, detail);
   }
 }

@@ -5,6 +5,7 @@ import { wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { History } from "./history.js";
+import { link } from "./link.js";
 import { OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
 import { Portrait } from "./portrait.js";
@@ -51,7 +52,7 @@ export class Session extends EventTarget {
     this.#own = new OwnDirections(engine);
     this.#own.addEventListener("change", () => this.#emit("directions"));
     this.#own.addEventListener("notice", (event) => this.#emit("notice", /** @type {CustomEvent} */ (event).detail));
-    for (const part of [engine, this.#photos]) part.addEventListener("worker", () => this.#link());
+    for (const part of [engine, this.#photos]) part.addEventListener("worker", () => link(engine, this.#photos));
     engine.addEventListener("status", () => {
       // A file that crashes the engine is heard of as a crash.
       if (engine.status.state === "ready") engine.ready.then((model) => this.#equip(model)).catch(() => {});
@@ -372,18 +373,6 @@ export class Session extends EventTarget {
   }
 
   // ---- Workers that come and go
-
-  /** Gives both workers a way to each other. */
-  #link() {
-    if (!this.engine.alive || !this.#photos.alive) {
-      this.engine.link(undefined);
-      this.#photos.link(undefined);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    this.engine.link(port1);
-    this.#photos.link(port2);
-  }
 
   /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
   async restartEngine() {

@@ -36,7 +36,7 @@ export const CODES = Object.freeze({
   /** A call that ended early because something else was wanted. */
   ended: /** @type {const} */ (["superseded", "stopped", "restarted", "disconnected"]),
   /** A worker that must be replaced before anything else can work. */
-  fatal: /** @type {const} */ (["crash", "device-lost", "out-of-memory"]),
+  fatal: /** @type {const} */ (["crash", "out-of-memory"]),
   /** What the page itself tells the visitor. */
   page: /** @type {const} */ (["photo", "gone", "not-saved", "unexpected"]),
 });

@@ -1,6 +1,6 @@
 // Calls to a worker: one message per call, one per answer, and events in between. Every call settles: by its answer, or
 // by a Failure when its worker crashes or is stopped. A call can be cancelled, which it notices when it next yields.
-// `workers/tasks.js` answers them.
+// `workers/answers.js` answers them.
 import { Failure } from "./failure.js";
 
 /** @import { FailureData } from "./failure.js" */

@@ -3,12 +3,12 @@
  * @typedef {import("../pkg/cpu/sdic.js").Picture} Picture
  * @typedef {import("../pkg/cpu/sdic.js").Point} Point
  * @typedef {import("../pkg/cpu/sdic.js").Quad} Quad
- * @typedef {import("../workers/wasm-names.js").Face} Face
- * @typedef {import("../workers/wasm-names.js").QuadPoints} QuadPoints
- * @typedef {import("../workers/wasm-names.js").DirectionInfo} DirectionInfo
+ * @typedef {import("../pkg/cpu/sdic.js").Face} Face
+ * @typedef {import("../pkg/cpu/sdic.js").QuadPoints} QuadPoints
+ * @typedef {import("../pkg/cpu/sdic.js").DirectionInfo} DirectionInfo
  * @typedef {import("../pkg/cpu/sdic.js").ShardInfo} Shard
  * @typedef {import("../pkg/cpu/sdic.js").SampleInfo} SampleInfo
- * @typedef {import("../workers/wasm-names.js").ModelInfo} ModelInfo
+ * @typedef {import("../pkg/cpu/sdic.js").ModelInfo} ModelInfo
  * @typedef {import("../pkg/cpu/sdic.js").Edited} Edited
  * @typedef {import("../pkg/cpu/sdic.js").PasteMode} PasteMode
  * @typedef {import("../pkg/cpu/sdic.js").ViewName} ViewName

@@ -3,7 +3,7 @@ import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { ownFolder, removeOwnModel } from "../shared/own-model.js";
 import { t } from "../shared/strings.js";
-import { answerCalls, notify } from "./tasks.js";
+import { answerCalls, notify } from "./answers.js";
 
 answerCalls({
   /**

@@ -6,16 +6,15 @@ import { Remote } from "../shared/rpc.js";
 import { atRest } from "../shared/strengths.js";
 import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
-import { answerCalls, crash, notify } from "./tasks.js";
+import { answerCalls, crash, notify } from "./answers.js";
 import { ThreadPool } from "./thread-pool.js";
-import { namedDirections, setThreadPool } from "./wasm-names.js";
 import { ShardLoader } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { Edited, InversionId, Picture } from "../shared/types.js" */
-/** @import { WebEngine } from "./wasm-names.js" */
+/** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
-/** @type {import("./tasks.js").Notify<EngineEvents>} */
+/** @type {import("./answers.js").Notify<EngineEvents>} */
 const tell = notify;
 
 /** @type {WebEngine | undefined} */
@@ -93,8 +92,7 @@ async function loadOwn() {
 /** @param {Uint8Array} manifestBytes */
 function begin(manifestBytes) {
   held = undefined;
-  const info = running().begin(manifestBytes);
-  const model = { ...info, directions: namedDirections(info.directions) };
+  const model = running().begin(manifestBytes);
   tell("model", model);
   return model;
 }
@@ -113,7 +111,7 @@ function bitmapOf({ width, height, data }) {
   return createImageBitmap(new ImageData(data, width, height));
 }
 
-/** @type {EngineMethods & ThisType<import("./tasks.js").Task>} */
+/** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   probe,
 
@@ -128,10 +126,10 @@ const methods = {
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
-    const started = await module.Engine.create(backend);
+    const started = await module.WebEngine.create(backend);
     const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1)) : undefined;
     const [selfTestError, pool] = await Promise.all([started.selfTest(), starting]);
-    if (pool) setThreadPool(module, pool);
+    if (pool) module.setThreadPool(pool);
     engine = started;
     return { backend, adapter: started.adapter, selfTestError, threads: 1 + (pool?.threads ?? 0) };
   },
@@ -147,7 +145,7 @@ const methods = {
   },
 
   /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
-  addDirections: (name, file) => namedDirections(running().addDirections(name, file)),
+  addDirections: (name, file) => running().addDirections(name, file),
 
   /**
    * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages. The face

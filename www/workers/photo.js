@@ -4,9 +4,8 @@ import init, { align, FaceFinder, pasteBack, quadFromPoints } from "../pkg/cpu/s
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { t } from "../shared/strings.js";
+import { answerCalls, crash } from "./answers.js";
 import { context2d, decode } from "./decode.js";
-import { answerCalls } from "./tasks.js";
-import { namedFace, wasmPoints } from "./wasm-names.js";
 
 /** @import { Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
@@ -221,7 +220,7 @@ function sheet(pictures) {
   return context.canvas;
 }
 
-/** @type {PhotoMethods & ThisType<import("./tasks.js").Task>} */
+/** @type {PhotoMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   async open(id, file) {
     await assertReadable(file);
@@ -270,7 +269,7 @@ const methods = {
     context.drawImage(photo, 0, 0, small.width, small.height);
     const [dx, dy] = [width / small.width, height / small.height];
     const { data } = context.getImageData(0, 0, small.width, small.height);
-    const found = finder.detect(new Uint8Array(data.buffer), small.width, small.height).map(namedFace);
+    const found = finder.detect(new Uint8Array(data.buffer), small.width, small.height);
     free(small);
     const inPhoto = (/** @type {Point} */ [x, y]) => /** @type {Point} */ ([x * dx, y * dy]);
     return found.map((face) => {
@@ -288,7 +287,7 @@ const methods = {
 
   async quadFromPoints(points) {
     await ready();
-    return quadFromPoints(wasmPoints(points));
+    return quadFromPoints(points);
   },
 
   /** The face in a quad that is not a crop yet. */
@@ -344,7 +343,7 @@ const methods = {
   },
 };
 
-/** @type {PhotoSupply & ThisType<import("./tasks.js").Task>} */
+/** @type {PhotoSupply & ThisType<import("./answers.js").CallContext>} */
 const forEngine = {
   async face(id, size) {
     await ready();
@@ -359,5 +358,5 @@ const forEngine = {
 
 answerCalls(methods, {
   concurrent: true,
-  onLink: (port) => port && answerCalls(forEngine, { endpoint: port, concurrent: true }),
+  onLink: (port) => port && answerCalls(forEngine, { endpoint: port, concurrent: true, onFatal: crash }),
 });

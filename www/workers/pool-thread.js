@@ -1,8 +1,7 @@
 // A worker that computes parts of convolutions for the engine's worker, which does not read messages while it waits:
 // results and failures are told through shared memory.
-import init from "../pkg/cpu/sdic.js";
+import init, { performTask } from "../pkg/cpu/sdic.js";
 import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.js";
-import { performTask } from "./wasm-names.js";
 
 /**
  * @typedef {{

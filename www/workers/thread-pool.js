@@ -21,6 +21,7 @@ const START_MS = 20_000;
 const SILENCE_MS = 5_000;
 const SILENCE_RATIO = 5;
 
+/** @implements {Pick<import("../pkg/cpu/sdic.js").ThreadPool, keyof ThreadPool>} */
 export class ThreadPool {
   #threads;
   #onStop;

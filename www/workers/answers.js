@@ -28,7 +28,7 @@ function nextRound() {
 }
 
 /** One call being answered; `this` in the methods of a worker. */
-export class Task {
+export class CallContext {
   cancelled = false;
 
   /**
@@ -58,14 +58,17 @@ export class Task {
 /**
  * Answers calls by `methods`.
  * @template {Methods} M
- * @param {M & ThisType<Task>} methods
- * @param {{ endpoint?: Endpoint, concurrent?: boolean, onLink?: (port: MessagePort | undefined) => void }} [options]
- *   calls come from the page unless told; not `concurrent`, they are answered one after another in the order they came;
- *   `onLink` hears of a way to another worker, even while a call runs
+ * @param {M & ThisType<CallContext>} methods
+ * @param {{
+ *   endpoint?: Endpoint, concurrent?: boolean,
+ *   onLink?: (port: MessagePort | undefined) => void, onFatal?: (failure: Failure) => void
+ * }} [options] calls come from the page unless told; not `concurrent`, they are answered one after another in the order
+ *   they came; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
+ *   who is not the page, of a failure after which this worker cannot be used
  */
-export function answerCalls(methods, { endpoint = self, concurrent = false, onLink } = {}) {
-  /** @type {Map<number, Task>} */
-  const tasks = new Map();
+export function answerCalls(methods, { endpoint = self, concurrent = false, onLink, onFatal } = {}) {
+  /** @type {Map<number, CallContext>} */
+  const calls = new Map();
   let last = Promise.resolve();
   if (endpoint === self) {
     // A panic inside the engine's own tasks surfaces as a rejection that nobody awaits.
@@ -77,25 +80,24 @@ export function answerCalls(methods, { endpoint = self, concurrent = false, onLi
   endpoint.addEventListener("message", (event) => {
     const data = /** @type {MessageEvent<Call | Cancel | Link>} */ (event).data;
     if ("cancel" in data) {
-      const task = tasks.get(data.cancel);
-      if (task) task.cancelled = true;
+      const context = calls.get(data.cancel);
+      if (context) context.cancelled = true;
     } else if ("link" in data) {
       onLink?.(data.link);
     } else {
-      const task = new Task();
-      tasks.set(data.id, task);
+      const context = new CallContext();
+      calls.set(data.id, context);
       const answer = async () => {
         try {
-          task.check();
-          const value = await methods[data.method].apply(task, data.args);
+          context.check();
+          const value = await methods[data.method].apply(context, data.args);
           endpoint.postMessage({ id: data.id, value }, { transfer: [...movable(value)] });
         } catch (thrown) {
           const failure = Failure.from(thrown);
-          // It is the page that replaces a worker: another one that called need not hear of it.
-          if (failure.fatal && endpoint !== self) crash(failure);
+          if (failure.fatal && onFatal) onFatal(failure);
           else endpoint.postMessage({ id: data.id, failure: failure.toJSON() });
         } finally {
-          tasks.delete(data.id);
+          calls.delete(data.id);
         }
       };
       if (concurrent) void answer();
