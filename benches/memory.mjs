@@ -142,7 +142,9 @@ try {
     const after = await measure();
     const growth = { heap: after.heap - before.heap, process: after.process - before.process };
     console.log(
-      `${times} ${what}: heaps ${mb(before.heap)}, grown by ${mb(growth.heap)}; process ${mb(before.process)}, grown by ${mb(growth.process)}`,
+      `${times} ${what}:`,
+      `heaps ${mb(before.heap)}, grown by ${mb(growth.heap)};`,
+      `process ${mb(before.process)}, grown by ${mb(growth.process)}`,
     );
     if (Math.max(growth.heap, growth.process) > MOST_GROWTH) process.exitCode = 1;
   };

@@ -191,7 +191,8 @@ const { url, close } = await serve(DIST, { isolated });
 try {
   const gpu = await adapter(browser, url);
   console.log(
-    `Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page; medians of ${STARTS} starts and ${ROUNDS} rounds`,
+    `Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page;`,
+    `medians of ${STARTS} starts and ${ROUNDS} rounds`,
   );
   for (const backend of ["cpu", "webgpu"]) {
     console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);

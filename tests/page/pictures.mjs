@@ -16,8 +16,9 @@ function chunk(type, body) {
 
 /**
  * A PNG file of any kind.
- * @param {{ width: number, height: number, depth: number, colour: 0 | 2 | 6, rows: Uint8Array, extra?: Uint8Array[] }} picture
- *   `rows` are unfiltered scan lines without their filter bytes
+ * @param {{
+ *   width: number, height: number, depth: number, colour: 0 | 2 | 6, rows: Uint8Array, extra?: Uint8Array[]
+ * }} picture `rows` are unfiltered scan lines without their filter bytes
  */
 export function png({ width, height, depth, colour, rows, extra = [] }) {
   const header = Buffer.alloc(13);

@@ -94,7 +94,8 @@ test("a thread that has died takes no work with it", async (context) => {
 for (const [what, thread] of [
   [
     "hangs",
-    "const { control, number } = event.data; if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);",
+    `const { control, number } = event.data;
+     if (Atomics.compareExchange(control, 0, 4 * number, 4 * number + 1) === 4 * number) for (;;);`,
   ],
   ["fails", "event.data.order = '';"],
 ]) {

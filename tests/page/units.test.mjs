@@ -109,7 +109,7 @@ test("an edit under way is cancelled for a newer one, and shows nothing", async 
   assert.deepEqual(shown, [{ strength: 5, full: true }]);
 });
 
-test("a quick picture of a moving slider is let through, and the full one of where it stops is not made twice", async () => {
+test("a quick picture of a moving slider is let through, and the full one at its end is not made twice", async () => {
   const { subject, calls, shown, done } = scheduler(() => 40);
   for (const smile of [1, 2, 3]) subject.request({ smile }, true);
   await until(() => calls.length === 2);

@@ -16,7 +16,11 @@ const REST_MS = 120;
 export class EditScheduler {
   /** @type {{ strengths: Strengths, moving: boolean } | undefined} */
   #wanted;
-  /** @type {{ strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController } | undefined} */
+  /**
+   * @type {{
+   *   strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController
+   * } | undefined}
+   */
   #current;
   /** @type {Promise<void> | undefined} the work under way */
   #running;

@@ -21,8 +21,8 @@ const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
- * Fires `status`, `stage`, `model`, `notice` (a sentence for the visitor), `worker` (there is another one, or none) and
- * `crash` (the engine was ready, and is gone).
+ * Fires `status`, `stage`, `model`, `notice` (a sentence for the visitor), `worker` (there is another one, or none)
+ * and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
   /** @type {EngineWorker | undefined} */

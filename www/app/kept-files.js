@@ -1,5 +1,5 @@
-// Files with directions that the visitor added, kept in this browser by the model they belong to. Nothing here deletes a
-// file but `forgetFile`.
+// Files with directions that the visitor added, kept in this browser by the model they belong to. Nothing here deletes
+// a file but `forgetFile`.
 
 /** @import { ModelInfo } from "../shared/types.js" */
 

@@ -61,7 +61,9 @@ export class Photos extends EventTarget {
       },
     });
     this.#use(worker);
-    for (const { id, bitmap } of this.#open) worker.call("adopt", [id, bitmap]).catch(() => {}); // its crash is heard of
+    for (const { id, bitmap } of this.#open) {
+      worker.call("adopt", [id, bitmap]).catch(() => {}); // its crash is heard of
+    }
     return worker;
   }
 

@@ -1,5 +1,5 @@
-// Calls to a worker: one message per call, one per answer, and events in between. Every call settles: by its answer, or
-// by a Failure when its worker crashes or is stopped. A call can be cancelled, which it notices when it next yields.
+// Calls to a worker: one message per call, one per answer, and events in between. Every call settles: by its answer,
+// or by a Failure when its worker crashes or is stopped. A call can be cancelled, which it notices when it next yields.
 // `workers/answers.js` answers them.
 import { Failure } from "./failure.js";
 
@@ -152,8 +152,8 @@ export class RemoteWorker extends Remote {
 
   /**
    * @param {URL} script
-   * @param {{ on?: Listeners<Events>, onCrash?: (failure: Failure) => void }} [listeners] `onCrash` hears when the worker
-   *   has failed for good; by then all its calls have been rejected
+   * @param {{ on?: Listeners<Events>, onCrash?: (failure: Failure) => void }} [listeners] `onCrash` hears when the
+   *   worker has failed for good; by then all its calls have been rejected
    */
   constructor(script, { on, onCrash } = {}) {
     const worker = new Worker(script, { type: "module" });

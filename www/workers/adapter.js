@@ -20,8 +20,8 @@ export async function probe() {
 }
 
 /**
- * Reports the loss or the misbehaviour of any device asked for from now on. The engine asks for its device inside wasm,
- * where a lost device may only mean that an answer never comes.
+ * Reports the loss or the misbehaviour of any device asked for from now on. The engine asks for its device inside
+ * wasm, where a lost device may only mean that an answer never comes.
  * @param {(reason: string) => void} onFailure
  */
 export function watchDevices(onFailure) {

@@ -62,8 +62,8 @@ export class CallContext {
  * @param {{
  *   endpoint?: Endpoint, concurrent?: boolean,
  *   onLink?: (port: MessagePort | undefined) => void, onFatal?: (failure: Failure) => void
- * }} [options] calls come from the page unless told; not `concurrent`, they are answered one after another in the order
- *   they came; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
+ * }} [options] calls come from the page unless told; not `concurrent`, they are answered one after another in the
+ *   order they came; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
  *   who is not the page, of a failure after which this worker cannot be used
  */
 export function answerCalls(methods, { endpoint = self, concurrent = false, onLink, onFatal } = {}) {

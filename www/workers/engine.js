@@ -1,5 +1,5 @@
-// The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns. Faces come from the photo's
-// worker, and edits go to it; the page only hears how it goes.
+// The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns. Faces come from the
+// photo's worker, and edits go to it; the page only hears how it goes.
 import { Failure } from "../shared/failure.js";
 import { ownFile } from "../shared/own-model.js";
 import { Remote } from "../shared/rpc.js";

@@ -133,8 +133,8 @@ function surroundings(photo, quad) {
 }
 
 /**
- * The face in `quad`, upright. A photo that is an aligned face already is only brought to size: aligning it again would
- * blur its rim.
+ * The face in `quad`, upright. A photo that is an aligned face already is only brought to size: aligning it again
+ * would blur its rim.
  * @param {OffscreenCanvas} photo
  * @param {Quad} quad
  * @param {number} size

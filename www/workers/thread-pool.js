@@ -17,7 +17,7 @@ import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.
 const MOST_THREADS = 8;
 /** How long threads may take to start before the engine goes on without them. */
 const START_MS = 20_000;
-/** How long a thread may be silent: at least so long, and at work so many times what the caller needed for its part. */
+/** How long a thread may be silent: at least so long, and at work so many times what the caller needs for its part. */
 const SILENCE_MS = 5_000;
 const SILENCE_RATIO = 5;
 

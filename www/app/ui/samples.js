@@ -11,7 +11,8 @@ const FOLDER = "weights/";
  * @param {(picture: Blob, sample: SampleInfo) => void} onChoose
  */
 export async function showSamples(onChoose) {
-  const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined); // the engine reports when it is missing
+  // The engine reports when it is missing.
+  const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined);
   if (!response?.ok) return;
   /** @type {{ samples?: SampleInfo[] }} */
   const { samples = [] } = await response.json();

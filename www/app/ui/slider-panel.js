@@ -5,8 +5,8 @@ import { h, icon } from "../dom.js";
 /** @import { DirectionInfo, Strengths } from "../../shared/types.js" */
 
 /**
- * Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is, or end at 0
- * where it does.
+ * Slider positions run from -POSITIONS to POSITIONS, with 0 in the middle whatever the direction's range is, or end
+ * at 0 where it does.
  */
 const POSITIONS = 100;
 
