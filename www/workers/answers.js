@@ -93,7 +93,9 @@ export function answerCalls(methods, { endpoint = self, concurrent = false, onLi
           const value = await methods[data.method].apply(context, data.args);
           endpoint.postMessage({ id: data.id, value }, { transfer: [...movable(value)] });
         } catch (thrown) {
-          const failure = Failure.from(thrown);
+          const cause = Failure.from(thrown);
+          // What goes wrong in a call that is no longer wanted does not matter, unless it breaks the worker.
+          const failure = context.cancelled && !cause.fatal ? superseded() : cause;
           if (failure.fatal && onFatal) onFatal(failure);
           else endpoint.postMessage({ id: data.id, failure: failure.toJSON() });
         } finally {
