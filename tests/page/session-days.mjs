@@ -244,6 +244,8 @@ class Day {
   files = 0;
   busy = false;
   working = false;
+  /** @type {string | undefined} */
+  opening;
   gone = false;
 
   constructor() {
@@ -260,6 +262,9 @@ class Day {
     });
     on("step", ({ stage }) => {
       this.working = stage !== undefined;
+    });
+    on("opening", (name) => {
+      this.opening = name;
     });
     on("need-crop", () => {
       this.working = false;
@@ -399,6 +404,7 @@ class Day {
       assert.ok(thrown instanceof Failure && thrown.message, `no sentence: ${thrown}`);
     assert.equal(this.busy, false, "looks busy");
     assert.equal(this.working, false, "shows a stage");
+    assert.ok(!this.opening, "seems to open a file");
     if (this.expected !== undefined) assert.equal(photo?.content, this.expected, "the file is not open");
 
     const worker = world.workers.get("photo.js");

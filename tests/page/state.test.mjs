@@ -233,12 +233,14 @@ test("a slow photo that was overtaken by a bad one is not pasted into", async ()
   });
   const slow = { name: "huge.png", mimeType: "image/png", buffer: Buffer.from(pictures.hundredMegapixels()) };
   await page.setInputFiles("#file", slow);
+  await page.locator("#opening", { hasText: "Opening huge.png" }).waitFor();
   await offer(page, "photo.jpg", pictures.pdf());
   await told(page, /is a PDF/);
   await page.waitForFunction(() => {
     const { opening, answered } = /** @type {any} */ (globalThis).counts;
     return opening === 2 && answered === 2;
   });
+  assert.ok(await page.locator("#opening").isHidden());
   assert.deepEqual(await savedSize(page), [400, 300]);
   await context.close();
 });

@@ -19,8 +19,9 @@ import { remember } from "./settings.js";
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
- * Fires `photo` (a photo is open), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
- * `picture` (a view changed), `sliders`, `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
+ * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop` (no
+ * face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
+ * `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
  */
 export class Session extends EventTarget {
   #photos = new Photos();
@@ -126,8 +127,11 @@ export class Session extends EventTarget {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
+    this.#emit("opening", name);
     try {
-      const { photo, notes } = await this.#photos.open(file, name, signal);
+      const { photo, notes } = await this.#photos.open(file, name, signal).finally(() => {
+        if (!signal.aborted) this.#emit("opening");
+      });
       this.#adopt(photo, signal);
       for (const note of notes) this.#emit("notice", note);
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);

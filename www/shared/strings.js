@@ -16,6 +16,7 @@ const STRINGS = {
   "start.samplesLicence": "MIT licence",
   "start.sample": "Open the sample portrait “{label}”",
   "start.consent": "Edit only pictures of people who agree to it.",
+  "open.working": "Opening {name}…",
   "drop.here": "Drop the photo to open it",
 
   "engine.button": "Engine: {state}",

@@ -11,6 +11,7 @@ const STAGES = /** @type {const} */ (["model", "align", "encode", "generate", "p
 
 const progress = byId("progress", HTMLElement);
 const stages = byId("stages", HTMLOListElement);
+const opening = byId("opening", HTMLElement);
 const estimate = byId("estimate", HTMLElement);
 
 /**
@@ -43,6 +44,11 @@ export function announceSession(session) {
   const show = (/** @type {typeof STAGES[number] | undefined} */ stage) =>
     showStage(stage, { waitsForModel, timingKey: engine.timingKey() });
 
+  session.addEventListener("opening", (event) => {
+    const { detail: name } = /** @type {CustomEvent<string | undefined>} */ (event);
+    opening.hidden = !name;
+    opening.textContent = name ? t("open.working", { name }) : "";
+  });
   session.addEventListener("photo", () => {
     document.body.dataset.view = "work";
     byId("start", HTMLElement).hidden = true;
