@@ -246,6 +246,10 @@ class Day {
   working = false;
   /** @type {string | undefined} */
   opening;
+  /** @type {import("../../www/app/photos.js").Photo | undefined} */
+  present;
+  /** @type {import("../../www/app/photos.js").Photo | undefined} the photo before, on which a crop may still be placed */
+  earlier;
   gone = false;
 
   constructor() {
@@ -262,6 +266,9 @@ class Day {
     });
     on("step", ({ stage }) => {
       this.working = stage !== undefined;
+    });
+    on("photo", () => {
+      [this.earlier, this.present] = [this.present, session.photo];
     });
     on("opening", (name) => {
       this.opening = name;
@@ -320,6 +327,10 @@ class Day {
       choices.push(["add directions", () => this.addDirections()]);
       choices.push(["restart engine", () => this.watch("restart", session.restartEngine())]);
       choices.push(["open crashing", () => this.openFile({ crashes: true })]);
+    }
+    const { earlier } = this;
+    if (earlier) {
+      choices.push(["late crop", () => this.watch("crop", session.use(earlier, quad("too late"), undefined))]);
     }
     if (photo) {
       choices.push(["turn", () => this.watch("turn", session.turnPhoto())]);
@@ -456,7 +467,9 @@ class Day {
       }
     }
     await this.rest();
-    this.check();
+    const undisturbed = !this.gone && !this.failures.some((thrown) => /** @type {any} */ (thrown).code === "photo");
+    if (undisturbed) this.checkEdited();
+    else this.check();
     // A visitor who was told to try again does so.
     this.log.push("try again");
     if (this.gone) this.watch("restart", this.session.restartEngine());
