@@ -28,7 +28,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let same = |kernel: [usize; 3]| Kind::Forward {
         stride: [1; 3],
-        padding: kernel.map(|size| size / 2),
+        padding: kernel.map(|size| [size / 2; 2]),
     };
     let conv = |name, [output, input]: [usize; 2], side| Case {
         name,
@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
             name: "3x3 stride 2 64->64 @256",
             kind: Kind::Forward {
                 stride: [1, 2, 2],
-                padding: [0, 1, 1],
+                padding: [[0; 2], [1; 2], [1; 2]],
             },
             shape: [64, 64, 1, 3, 3],
             dims: [64, 1, 256, 256],
@@ -86,7 +86,7 @@ fn cases() -> Vec<Case> {
             name: "3x3x3 stride 2 8->16 @48x256x256",
             kind: Kind::Forward {
                 stride: [2; 3],
-                padding: [1; 3],
+                padding: [[1; 2]; 3],
             },
             shape: [16, 8, 3, 3, 3],
             dims: [8, 48, 256, 256],
@@ -123,7 +123,7 @@ fn values(count: usize) -> Vec<f32> {
 /// matrix product, then bias and activation.
 fn im2col(
     case: &Case,
-    padding: [usize; 3],
+    padding: [[usize; 2]; 3],
     weight: &[f32],
     input: &[f32],
     bias: &[f32],
@@ -142,12 +142,12 @@ fn im2col(
             element % kernel[2],
         ];
         for (line, target) in target.chunks_exact_mut(width).enumerate() {
-            let source_depth = (line / height + d).wrapping_sub(padding[0]);
-            let source_row = (line % height + h).wrapping_sub(padding[1]);
+            let source_depth = (line / height + d).wrapping_sub(padding[0][0]);
+            let source_row = (line % height + h).wrapping_sub(padding[1][0]);
             if source_depth < depth && source_row < height {
                 let source = &source[(source_depth * height + source_row) * width..][..width];
-                let first = padding[2].saturating_sub(w);
-                let skip = w.saturating_sub(padding[2]);
+                let first = padding[2][0].saturating_sub(w);
+                let skip = w.saturating_sub(padding[2][0]);
                 let count = width - first - skip;
                 target[first..first + count].copy_from_slice(&source[skip..skip + count]);
             }

@@ -1,8 +1,8 @@
 //! A small runner for convolutional networks: the graph comes from a manifest, the weights from safetensors.
 //!
-//! Everything is `f32` and channels-last (`[height, width, channels]`, one picture at a time). Shapes are inferred and
-//! checked once, when the network is built, so running it cannot fail. Convolutions go through one register-blocked
-//! matrix kernel that compilers turn into SIMD code on every target, WebAssembly included.
+//! One picture at a time, in `f32`. Inputs and outputs are channels-last (`[height, width, channels]`), as pictures and
+//! the manifest are; in between, values are planes (`[channels, height, width]`), as the [`kernels`](crate::kernels) are
+//! that convolve them. Shapes are inferred and checked once, when the network is built, so running it cannot fail.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,10 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use super::error::FaceError;
+use crate::kernels::{Activation, ConvLayer, DepthwiseLayer, Epilogue, Kind, Prologue};
 
 /// Height, width and channels of a value.
 type Shape = [usize; 3];
-
-/// Pixels that one pass of the matrix kernel works on.
-const PIXELS: usize = 4;
-/// Output channels that one pass of the matrix kernel works on.
-const CHANNELS: usize = 8;
 
 /// A network as the manifest describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -90,103 +86,54 @@ enum ActivationKind {
     Prelu,
 }
 
-/// What happens to a result before it is stored.
+/// The activation after an operation, with its weights.
 #[derive(Clone, Debug)]
-enum Activation {
-    None,
-    Relu,
-    /// Slope of the negative half, per channel.
-    Prelu(Vec<f32>),
+struct Finish {
+    /// Offset per channel; none after an addition.
+    bias: Option<Vec<f32>>,
+    kind: Option<ActivationKind>,
+    /// Slopes of a parametric ReLU, one per channel; empty for others.
+    slopes: Vec<f32>,
 }
 
-impl Activation {
-    /// Applies itself to whole pixels.
-    fn apply(&self, values: &mut [f32]) {
-        match self {
-            Activation::None => {}
-            Activation::Relu => values.iter_mut().for_each(|v| *v = v.max(0.0)),
-            Activation::Prelu(slope) => {
-                for pixel in values.chunks_exact_mut(slope.len()) {
-                    for (v, s) in pixel.iter_mut().zip(slope) {
-                        *v = v.max(0.0) + s * v.min(0.0);
-                    }
-                }
-            }
+impl Finish {
+    fn activation(&self) -> Activation<'_> {
+        match self.kind {
+            None => Activation::Identity,
+            Some(ActivationKind::Relu) => Activation::RELU,
+            Some(ActivationKind::Prelu) => Activation::PRelu(&self.slopes),
+        }
+    }
+
+    fn epilogue(&self) -> Epilogue<'_> {
+        Epilogue {
+            bias: self.bias.as_deref(),
+            activation: self.activation(),
+            ..Epilogue::default()
         }
     }
 }
 
-/// Where the filter of a convolution lies for each output pixel.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    /// Height and width of the filter.
-    kernel: [usize; 2],
-    stride: usize,
-    /// Rows above and columns left of the input that count as zero.
-    before: [usize; 2],
-}
-
-impl Window {
-    /// The window and the height and width it leaves; `None` if the filter does not fit.
-    fn new(
-        input: Shape,
-        kernel: [usize; 2],
-        stride: usize,
-        padding: Padding,
-    ) -> Option<(Window, [usize; 2])> {
-        let mut before = [0; 2];
-        let mut size = [0; 2];
-        for axis in 0..2 {
-            if stride == 0 || kernel[axis] == 0 || input[axis] == 0 {
-                return None;
-            }
-            match padding {
-                Padding::Same => {
-                    size[axis] = input[axis].div_ceil(stride);
-                    before[axis] =
-                        ((size[axis] - 1) * stride + kernel[axis]).saturating_sub(input[axis]) / 2;
-                }
-                Padding::Valid => size[axis] = input[axis].checked_sub(kernel[axis])? / stride + 1,
-            }
-        }
-        Some((
-            Window {
-                kernel,
-                stride,
-                before,
-            },
-            size,
-        ))
+/// Zeros before and after an axis of `input` values; `None` if the kernel does not fit.
+fn zeros(input: usize, kernel: usize, stride: usize, padding: Padding) -> Option<[usize; 2]> {
+    if [input, kernel, stride].contains(&0) {
+        return None;
     }
-
-    /// Input position of filter tap `tap` for output position `at`, if it lies inside an axis of `length`.
-    fn tap(&self, axis: usize, at: usize, tap: usize, length: usize) -> Option<usize> {
-        (at * self.stride + tap)
-            .checked_sub(self.before[axis])
-            .filter(|&p| p < length)
+    match padding {
+        Padding::Valid => (kernel <= input).then_some([0; 2]),
+        Padding::Same => {
+            let read = (input.div_ceil(stride) - 1) * stride + kernel;
+            let missing = read.saturating_sub(input);
+            Some([missing / 2, missing.div_ceil(2)])
+        }
     }
 }
 
 #[derive(Clone, Debug)]
-enum Kernel {
-    /// Weights packed as `[blocks of CHANNELS outputs][taps * inputs][CHANNELS]`.
-    Conv2d {
-        window: Window,
-        packed: Vec<f32>,
-        bias: Vec<f32>,
-        activation: Activation,
-    },
-    /// Weights `[taps][channels]`.
-    Depthwise {
-        window: Window,
-        weight: Vec<f32>,
-        bias: Vec<f32>,
-        activation: Activation,
-    },
-    Add {
-        other: usize,
-        activation: Activation,
-    },
+enum Layer {
+    Conv2d(ConvLayer, Finish),
+    Depthwise(DepthwiseLayer, Finish),
+    Add { other: usize, finish: Finish },
     MaxPool,
     PadChannels,
     Upsample,
@@ -194,7 +141,7 @@ enum Kernel {
 
 #[derive(Clone, Debug)]
 struct Step {
-    kernel: Kernel,
+    layer: Layer,
     input: usize,
     output: usize,
     /// Values that nothing reads after this step.
@@ -244,10 +191,9 @@ impl Network {
             .collect::<Result<Vec<_>, _>>()?;
         let mut seen = outputs.clone();
         for step in steps.iter_mut().rev() {
-            let other = if let Kernel::Add { other, .. } = step.kernel {
-                Some(other)
-            } else {
-                None
+            let other = match step.layer {
+                Layer::Add { other, .. } => Some(other),
+                _ => None,
             };
             for value in other.into_iter().chain([step.input]) {
                 if !seen.contains(&value) {
@@ -280,66 +226,44 @@ impl Network {
     pub fn run(&self, input: Vec<f32>) -> Vec<Vec<f32>> {
         debug_assert_eq!(input.len(), self.shapes[0].iter().product::<usize>());
         let mut values: Vec<Vec<f32>> = vec![Vec::new(); self.shapes.len()];
-        let mut spare: Vec<Vec<f32>> = Vec::new();
-        values[0] = input;
+        values[0] = transposed(&input, self.shapes[0][2]);
         for step in &self.steps {
-            let mut output = spare.pop().unwrap_or_default();
-            output.resize(self.shapes[step.output].iter().product(), 0.0);
-            self.compute(step, &values, &mut output);
-            values[step.output] = output;
+            values[step.output] = self.compute(step, &values);
             for &value in &step.spent {
-                spare.push(std::mem::take(&mut values[value]));
+                values[value] = Vec::new();
             }
         }
         self.outputs
             .iter()
-            .map(|&value| std::mem::take(&mut values[value]))
+            .map(|&value| {
+                let [height, width, _] = self.shapes[value];
+                transposed(&values[value], height * width)
+            })
             .collect()
     }
 
-    fn compute(&self, step: &Step, values: &[Vec<f32>], output: &mut [f32]) {
+    fn compute(&self, step: &Step, values: &[Vec<f32>]) -> Vec<f32> {
         let (from, to) = (self.shapes[step.input], self.shapes[step.output]);
+        let [height, width, channels] = from;
         let input = values[step.input].as_slice();
-        match &step.kernel {
-            Kernel::Conv2d {
-                window,
-                packed,
-                bias,
-                activation,
-            } => {
-                if window.kernel == [1, 1] && window.stride == 1 {
-                    multiply(input, packed, bias, output);
-                } else {
-                    multiply(&gather(input, from, to, window), packed, bias, output);
-                }
-                activation.apply(output);
+        let dims = [channels, 1, height, width];
+        match &step.layer {
+            Layer::Conv2d(layer, finish) => {
+                let prologue = Prologue::default();
+                layer.run(input, dims, &prologue, &finish.epilogue()).0
             }
-            Kernel::Depthwise {
-                window,
-                weight,
-                bias,
-                activation,
-            } => {
-                depthwise(input, from, to, window, weight, bias, output);
-                activation.apply(output);
+            Layer::Depthwise(layer, finish) => layer.run(input, dims, &finish.epilogue()).0,
+            Layer::Add { other, finish } => {
+                add(input, &values[*other], height * width, finish.activation())
             }
-            Kernel::Add { other, activation } => {
-                for ((sum, a), b) in output.iter_mut().zip(input).zip(&values[*other]) {
-                    *sum = a + b;
-                }
-                activation.apply(output);
+            Layer::MaxPool => max_pool(input, width),
+            Layer::PadChannels => {
+                let mut padded = Vec::with_capacity(to.iter().product());
+                padded.extend_from_slice(input);
+                padded.resize(to.iter().product(), 0.0);
+                padded
             }
-            Kernel::MaxPool => max_pool(input, from, output),
-            Kernel::PadChannels => {
-                for (wide, narrow) in output
-                    .chunks_exact_mut(to[2])
-                    .zip(input.chunks_exact(from[2]))
-                {
-                    wide[..from[2]].copy_from_slice(narrow);
-                    wide[from[2]..].fill(0.0);
-                }
-            }
-            Kernel::Upsample => upsample(input, from, output),
+            Layer::Upsample => upsample(input, from),
         }
     }
 }
@@ -371,6 +295,12 @@ impl Builder<'_> {
         }
         self.shapes.push(shape);
         Ok(self.shapes.len() - 1)
+    }
+
+    /// Dimensions of a value as planes.
+    fn dims(&self, value: usize) -> [usize; 4] {
+        let [height, width, channels] = self.shapes[value];
+        [channels, 1, height, width]
     }
 
     fn value(&self, name: &str) -> Result<usize, FaceError> {
@@ -424,76 +354,106 @@ impl Builder<'_> {
         Ok(values)
     }
 
-    fn activation(
+    fn finish(
         &self,
         at: &str,
+        bias: Option<&str>,
         kind: Option<ActivationKind>,
         slope: &Option<String>,
         channels: usize,
-    ) -> Result<Activation, FaceError> {
-        match (kind, slope) {
-            (None, None) => Ok(Activation::None),
-            (Some(ActivationKind::Relu), None) => Ok(Activation::Relu),
-            (Some(ActivationKind::Prelu), Some(slope)) => {
-                Ok(Activation::Prelu(self.per_channel(slope, channels)?))
-            }
-            _ => Err(self.fault(at, "prelu takes a slope, other activations take none")),
-        }
+    ) -> Result<Finish, FaceError> {
+        let slopes = match (kind, slope) {
+            (Some(ActivationKind::Prelu), Some(slope)) => self.per_channel(slope, channels)?,
+            (None | Some(ActivationKind::Relu), None) => Vec::new(),
+            _ => return Err(self.fault(at, "prelu takes a slope, other activations take none")),
+        };
+        let bias = bias.map(|bias| self.per_channel(bias, channels));
+        Ok(Finish {
+            bias: bias.transpose()?,
+            kind,
+            slopes,
+        })
+    }
+
+    /// The weights of a convolution as planes `[outputs][inputs][rows][columns]`, their shape, and the zeros around
+    /// an input of `from`.
+    fn convolution(&self, op: &Convolution, from: Shape) -> Result<Filters, FaceError> {
+        let (shape, weight) = self.tensor(&op.weight)?;
+        let [outputs, rows, columns, inputs] = shape[..] else {
+            let problem = format!("weight shape {shape:?} has not four axes");
+            return Err(self.fault(&op.output, problem));
+        };
+        let padding = zeros(from[0], rows, op.stride, op.padding)
+            .zip(zeros(from[1], columns, op.stride, op.padding))
+            .filter(|_| inputs == from[2] && outputs > 0)
+            .ok_or_else(|| {
+                let problem = format!("weight {shape:?} does not fit {from:?}");
+                self.fault(&op.output, problem)
+            })?;
+        let filters = weight.chunks_exact(rows * columns * inputs);
+        Ok(Filters {
+            weight: filters
+                .flat_map(|filter| transposed(filter, inputs))
+                .collect(),
+            outputs,
+            inputs,
+            kernel: [rows, columns],
+            padding: padding.into(),
+        })
     }
 
     fn step(&mut self, operation: &Operation) -> Result<Step, FaceError> {
-        let (kernel, input, output, shape) = match operation {
+        let (layer, input, output, shape) = match operation {
             Operation::Conv2d(op) => {
                 let input = self.value(&op.input)?;
-                let from = self.shapes[input];
-                let (shape, weight) = self.tensor(&op.weight)?;
-                let [outputs, rows, columns, inputs] = shape[..] else {
-                    return Err(self.fault(
-                        &op.output,
-                        format!("weight shape {shape:?} has not four axes"),
-                    ));
+                let filters = self.convolution(op, self.shapes[input])?;
+                let Filters {
+                    weight,
+                    outputs,
+                    inputs,
+                    kernel: [rows, columns],
+                    padding: [vertical, horizontal],
+                } = filters;
+                let kind = Kind::Forward {
+                    stride: [1, op.stride, op.stride],
+                    padding: [[0; 2], vertical, horizontal],
                 };
-                let fits = Window::new(from, [rows, columns], op.stride, op.padding)
-                    .filter(|_| inputs == from[2]);
-                let (window, [height, width]) = fits.ok_or_else(|| {
-                    self.fault(
-                        &op.output,
-                        format!("weight {shape:?} does not fit {from:?}"),
-                    )
-                })?;
-                let kernel = Kernel::Conv2d {
-                    window,
-                    packed: pack(&weight, outputs),
-                    bias: self.per_channel(&op.bias, outputs)?,
-                    activation: self.activation(&op.output, op.activation, &op.slope, outputs)?,
-                };
-                (kernel, input, &op.output, [height, width, outputs])
+                let layer = ConvLayer::new(&weight, [outputs, inputs, 1, rows, columns], kind);
+                let finish = self.finish(
+                    &op.output,
+                    Some(&op.bias),
+                    op.activation,
+                    &op.slope,
+                    outputs,
+                )?;
+                let shape = shape_of(layer.output_dims(self.dims(input)));
+                (Layer::Conv2d(layer, finish), input, &op.output, shape)
             }
             Operation::DepthwiseConv2d(op) => {
                 let input = self.value(&op.input)?;
-                let from = self.shapes[input];
-                let (shape, weight) = self.tensor(&op.weight)?;
-                let [1, rows, columns, channels] = shape[..] else {
-                    return Err(self.fault(
-                        &op.output,
-                        format!("weight shape {shape:?} is not [1, h, w, channels]"),
-                    ));
-                };
-                let fits = Window::new(from, [rows, columns], op.stride, op.padding)
-                    .filter(|_| channels == from[2]);
-                let (window, [height, width]) = fits.ok_or_else(|| {
-                    self.fault(
-                        &op.output,
-                        format!("weight {shape:?} does not fit {from:?}"),
-                    )
-                })?;
-                let kernel = Kernel::Depthwise {
-                    window,
+                let filters = self.convolution(op, self.shapes[input])?;
+                let Filters {
                     weight,
-                    bias: self.per_channel(&op.bias, channels)?,
-                    activation: self.activation(&op.output, op.activation, &op.slope, channels)?,
+                    outputs: 1,
+                    inputs: channels,
+                    kernel: [rows, columns],
+                    padding,
+                } = filters
+                else {
+                    let problem = format!("its weight has {} filters, not one", filters.outputs);
+                    return Err(self.fault(&op.output, problem));
                 };
-                (kernel, input, &op.output, [height, width, channels])
+                let shape = [channels, rows, columns];
+                let layer = DepthwiseLayer::new(&weight, shape, [op.stride; 2], padding);
+                let finish = self.finish(
+                    &op.output,
+                    Some(&op.bias),
+                    op.activation,
+                    &op.slope,
+                    channels,
+                )?;
+                let shape = shape_of(layer.output_dims(self.dims(input)));
+                (Layer::Depthwise(layer, finish), input, &op.output, shape)
             }
             Operation::Add {
                 input,
@@ -510,8 +470,8 @@ impl Builder<'_> {
                         format!("{shape:?} and {:?} cannot be added", self.shapes[other]),
                     ));
                 }
-                let activation = self.activation(output, *activation, slope, shape[2])?;
-                (Kernel::Add { other, activation }, input, output, shape)
+                let finish = self.finish(output, None, *activation, slope, shape[2])?;
+                (Layer::Add { other, finish }, input, output, shape)
             }
             Operation::MaxPool { input, output } => {
                 let input = self.value(input)?;
@@ -520,7 +480,7 @@ impl Builder<'_> {
                     return Err(self.fault(output, format!("{height} x {width} cannot be halved")));
                 }
                 (
-                    Kernel::MaxPool,
+                    Layer::MaxPool,
                     input,
                     output,
                     [height / 2, width / 2, channels],
@@ -540,7 +500,7 @@ impl Builder<'_> {
                     ));
                 }
                 (
-                    Kernel::PadChannels,
+                    Layer::PadChannels,
                     input,
                     output,
                     [height, width, *channels],
@@ -550,7 +510,7 @@ impl Builder<'_> {
                 let input = self.value(input)?;
                 let [height, width, channels] = self.shapes[input];
                 (
-                    Kernel::Upsample,
+                    Layer::Upsample,
                     input,
                     output,
                     [2 * height, 2 * width, channels],
@@ -562,7 +522,7 @@ impl Builder<'_> {
         }
         let output = self.define(output, shape)?;
         Ok(Step {
-            kernel,
+            layer,
             input,
             output,
             spent: Vec::new(),
@@ -570,147 +530,93 @@ impl Builder<'_> {
     }
 }
 
-/// `[outputs][depth]` -> `[blocks of CHANNELS outputs][depth][CHANNELS]`, the last block filled up with zeros.
-fn pack(weight: &[f32], outputs: usize) -> Vec<f32> {
-    let depth = weight.len() / outputs.max(1);
-    let mut packed = vec![0.0; outputs.div_ceil(CHANNELS) * depth * CHANNELS];
-    for output in 0..outputs {
-        let block = &mut packed[output / CHANNELS * depth * CHANNELS..];
-        for k in 0..depth {
-            block[k * CHANNELS + output % CHANNELS] = weight[output * depth + k];
-        }
-    }
-    packed
+/// The weights of a convolution.
+struct Filters {
+    /// `[outputs][inputs][rows][columns]`.
+    weight: Vec<f32>,
+    outputs: usize,
+    inputs: usize,
+    /// Rows and columns.
+    kernel: [usize; 2],
+    /// Zeros before and after the input's rows and columns.
+    padding: [[usize; 2]; 2],
 }
 
-/// The input pixels under the filter, one row of `taps * channels` for every output pixel.
-fn gather(input: &[f32], from: Shape, to: Shape, window: &Window) -> Vec<f32> {
-    let channels = from[2];
-    let depth = window.kernel[0] * window.kernel[1] * channels;
-    let mut rows = vec![0.0; to[0] * to[1] * depth];
-    for (index, row) in rows.chunks_exact_mut(depth).enumerate() {
-        for (tap, pixel) in row.chunks_exact_mut(channels).enumerate() {
-            let y = window.tap(0, index / to[1], tap / window.kernel[1], from[0]);
-            let x = window.tap(1, index % to[1], tap % window.kernel[1], from[1]);
-            if let (Some(y), Some(x)) = (y, x) {
-                pixel.copy_from_slice(&input[(y * from[1] + x) * channels..][..channels]);
-            }
-        }
-    }
-    rows
+/// The shape of what a layer makes.
+fn shape_of([channels, _, height, width]: [usize; 4]) -> Shape {
+    [height, width, channels]
 }
 
-/// `output[pixel][channel] = bias[channel] + sum over k of rows[pixel][k] * weight[channel][k]`.
-fn multiply(rows: &[f32], packed: &[f32], bias: &[f32], output: &mut [f32]) {
-    let outputs = bias.len();
-    let pixels = output.len() / outputs;
-    let depth = rows.len() / pixels;
-    for (block, weight) in packed.chunks_exact(depth * CHANNELS).enumerate() {
-        let channel = block * CHANNELS;
-        let live = CHANNELS.min(outputs - channel);
-        let (weight, _) = weight.as_chunks::<CHANNELS>();
-        let mut start = [0.0; CHANNELS];
-        start[..live].copy_from_slice(&bias[channel..channel + live]);
-        for first in (0..pixels).step_by(PIXELS) {
-            // A short last group repeats its last pixel; the copies are not stored.
-            let row = |i: usize| &rows[(first + i).min(pixels - 1) * depth..][..depth];
-            let sums = dot_block(weight, [row(0), row(1), row(2), row(3)], start);
-            for (i, sums) in sums.iter().enumerate().take(pixels - first) {
-                let at = (first + i) * outputs + channel;
-                output[at..at + live].copy_from_slice(&sums[..live]);
-            }
-        }
+/// Rows of `columns` values as columns.
+fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    let mut result = Vec::with_capacity(values.len());
+    for column in 0..columns {
+        result.extend(values[column..].iter().step_by(columns));
     }
+    result
 }
 
-/// The matrix kernel: PIXELS rows times CHANNELS outputs, all sums in registers.
-#[inline(always)]
-fn dot_block(
-    weight: &[[f32; CHANNELS]],
-    rows: [&[f32]; PIXELS],
-    start: [f32; CHANNELS],
-) -> [[f32; CHANNELS]; PIXELS] {
-    let mut sums = [start; PIXELS];
-    let [a, b, c, d] = rows;
-    for ((((w, a), b), c), d) in weight.iter().zip(a).zip(b).zip(c).zip(d) {
-        for (sums, x) in sums.iter_mut().zip([a, b, c, d]) {
-            for (sum, w) in sums.iter_mut().zip(w) {
-                *sum += x * w;
-            }
+/// The sum of two values of planes with `area` values, activated.
+fn add(a: &[f32], b: &[f32], area: usize, activation: Activation) -> Vec<f32> {
+    let mut sums = vec![0.0; a.len()];
+    let planes = a.chunks_exact(area).zip(b.chunks_exact(area));
+    for (channel, (sums, (a, b))) in sums.chunks_exact_mut(area).zip(planes).enumerate() {
+        let (gain, slope) = match activation {
+            Activation::Identity => (1.0, 1.0),
+            Activation::LeakyRelu { slope, gain } => (gain, slope * gain),
+            Activation::PRelu(slopes) => (1.0, slopes[channel]),
+        };
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            let x = a + b;
+            *sum = x * if x < 0.0 { slope } else { gain };
         }
     }
     sums
 }
 
-/// Depthwise convolution without activation; `weight` is `[taps][channels]`.
-fn depthwise(
-    input: &[f32],
-    from: Shape,
-    to: Shape,
-    window: &Window,
-    weight: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-) {
-    let channels = from[2];
-    for (index, pixel) in output.chunks_exact_mut(channels).enumerate() {
-        let (row, column) = (index / to[1], index % to[1]);
-        pixel.copy_from_slice(bias);
-        for tap_row in 0..window.kernel[0] {
-            let Some(y) = window.tap(0, row, tap_row, from[0]) else {
-                continue;
-            };
-            for tap_column in 0..window.kernel[1] {
-                let Some(x) = window.tap(1, column, tap_column, from[1]) else {
-                    continue;
-                };
-                let source = &input[(y * from[1] + x) * channels..][..channels];
-                let filter =
-                    &weight[(tap_row * window.kernel[1] + tap_column) * channels..][..channels];
-                for ((sum, value), weight) in pixel.iter_mut().zip(source).zip(filter) {
-                    *sum += value * weight;
-                }
-            }
+/// Maximum over 2x2 blocks of planes with even height and width.
+fn max_pool(input: &[f32], width: usize) -> Vec<f32> {
+    // Unlike `f32::max`, which has to look for NaN, this is one vector instruction everywhere.
+    let most = |a: f32, b: f32| if a > b { a } else { b };
+    let mut output = vec![0.0; input.len() / 4];
+    let mut tallest = vec![0.0; width];
+    let lines = output.chunks_exact_mut(width / 2);
+    for (line, rows) in lines.zip(input.chunks_exact(2 * width)) {
+        let (upper, lower) = rows.split_at(width);
+        for ((tallest, a), b) in tallest.iter_mut().zip(upper).zip(lower) {
+            *tallest = most(*a, *b);
+        }
+        for (value, [a, b]) in line.iter_mut().zip(tallest.as_chunks::<2>().0) {
+            *value = most(*a, *b);
         }
     }
+    output
 }
 
-/// Maximum over 2x2 blocks of an input with even height and width.
-fn max_pool(input: &[f32], from: Shape, output: &mut [f32]) {
-    let [_, width, channels] = from;
-    for (index, pixel) in output.chunks_exact_mut(channels).enumerate() {
-        let (row, column) = (index / (width / 2), index % (width / 2));
-        let corner = |y: usize, x: usize| {
-            &input[((2 * row + y) * width + 2 * column + x) * channels..][..channels]
+/// Bilinear doubling with half-pixel centres: every output takes 3/4 of its own input and 1/4 of the nearest neighbour,
+/// along both axes.
+fn upsample(input: &[f32], [height, width, _]: Shape) -> Vec<f32> {
+    let mut output = vec![0.0; 4 * input.len()];
+    // A row between its neighbours, with the first and last value repeated.
+    let mut mixed = vec![0.0; width + 2];
+    for (index, line) in output.chunks_exact_mut(2 * width).enumerate() {
+        let (plane, row) = (index / (2 * height), index % (2 * height));
+        let near = row / 2;
+        let far = match row % 2 {
+            0 => near.saturating_sub(1),
+            _ => (near + 1).min(height - 1),
         };
-        let [a, b, c, d] = [corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)];
-        for ((((most, a), b), c), d) in pixel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *most = a.max(*b).max(c.max(*d));
+        let [near, far] = [near, far].map(|row| &input[(plane * height + row) * width..][..width]);
+        for ((mixed, near), far) in mixed[1..].iter_mut().zip(near).zip(far) {
+            *mixed = 0.75 * near + 0.25 * far;
+        }
+        mixed[0] = mixed[1];
+        mixed[width + 1] = mixed[width];
+        let (pairs, _) = line.as_chunks_mut::<2>();
+        for (pair, values) in pairs.iter_mut().zip(mixed.windows(3)) {
+            let near = 0.75 * values[1];
+            *pair = [near + 0.25 * values[0], near + 0.25 * values[2]];
         }
     }
-}
-
-/// Bilinear doubling with half-pixel centres: every output takes 3/4 of its own input and 1/4 of the nearest neighbour.
-fn upsample(input: &[f32], from: Shape, output: &mut [f32]) {
-    let [height, width, channels] = from;
-    let neighbour = |at: usize, length: usize| {
-        let near = at / 2;
-        (
-            near,
-            if at.is_multiple_of(2) {
-                near.saturating_sub(1)
-            } else {
-                (near + 1).min(length - 1)
-            },
-        )
-    };
-    for (index, pixel) in output.chunks_exact_mut(channels).enumerate() {
-        let (y, far_y) = neighbour(index / (2 * width), height);
-        let (x, far_x) = neighbour(index % (2 * width), width);
-        let at = |y: usize, x: usize| &input[(y * width + x) * channels..][..channels];
-        let [a, b, c, d] = [at(y, x), at(y, far_x), at(far_y, x), at(far_y, far_x)];
-        for ((((value, a), b), c), d) in pixel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *value = 0.5625 * a + 0.1875 * (b + c) + 0.0625 * d;
-        }
-    }
+    output
 }

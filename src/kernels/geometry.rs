@@ -14,8 +14,8 @@ pub enum Kind {
     Forward {
         /// Input values per output value.
         stride: [usize; 3],
-        /// Zeros on either side of the input.
-        padding: [usize; 3],
+        /// Zeros before and after the input.
+        padding: [[usize; 2]; 3],
     },
     /// Transposed convolution as in PyTorch's `conv_transpose3d`, weights `[in, out, depth, height, width]`.
     Transposed {
@@ -104,7 +104,7 @@ impl Axis {
         let (split, steps, lead, reach, halo) = match kind {
             Kind::Forward { stride, padding } => {
                 let split = stride[axis];
-                (split, 1, padding[axis], kernel.div_ceil(split), 0)
+                (split, 1, padding[axis][0], kernel.div_ceil(split), 0)
             }
             Kind::Transposed { stride, padding } => {
                 let (steps, padding) = (stride[axis], padding[axis]);
@@ -158,7 +158,8 @@ impl Axis {
     pub fn output(&self, kind: Kind, axis: usize, input: usize) -> usize {
         match kind {
             Kind::Forward { stride, padding } => {
-                (input + 2 * padding[axis] - self.kernel) / stride[axis] + 1
+                let [before, after] = padding[axis];
+                (before + input + after - self.kernel) / stride[axis] + 1
             }
             Kind::Transposed { stride, padding } => {
                 (input - 1) * stride[axis] + self.kernel - 2 * padding[axis]

@@ -7,6 +7,7 @@
 //! thread too, and shares large convolutions out to other workers if it is given a [`ThreadPool`].
 
 mod conv;
+mod depthwise;
 mod epilogue;
 mod geometry;
 mod layer;
@@ -19,6 +20,7 @@ mod tests;
 mod thread_pool;
 mod tile;
 
+pub use depthwise::DepthwiseLayer;
 pub use epilogue::{Activation, Epilogue};
 pub use geometry::Kind;
 pub use layer::{ConvLayer, Prologue};

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Activation, Answer, ConvLayer, Epilogue, Isa, Kind, Prologue, Task, ThreadPool, add_upsampled,
+    Activation, Answer, ConvLayer, DepthwiseLayer, Epilogue, Isa, Kind, Prologue, Task, ThreadPool,
+    add_upsampled,
     conv::written,
     layer::{Share, Source},
     perform, set_thread_pool,
@@ -59,14 +60,15 @@ fn convolve(
     let axes = [0, 1, 2];
     let (outputs, stride, padding, transposed) = match kind {
         Kind::Forward { stride, padding } => (shape[0], stride, padding, false),
-        Kind::Transposed { stride, padding } => (shape[1], stride, padding, true),
-        Kind::Upsample => (shape[0], [1, 2, 2], [0; 3], true),
+        Kind::Transposed { stride, padding } => (shape[1], stride, padding.map(|p| [p; 2]), true),
+        Kind::Upsample => (shape[0], [1, 2, 2], [[0; 2]; 3], true),
     };
     let out = axes.map(|axis| {
         if transposed {
-            (sizes[axis] - 1) * stride[axis] + kernel[axis] - 2 * padding[axis]
+            (sizes[axis] - 1) * stride[axis] + kernel[axis] - 2 * padding[axis][0]
         } else {
-            (sizes[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1
+            let padded = padding[axis][0] + sizes[axis] + padding[axis][1];
+            (padded - kernel[axis]) / stride[axis] + 1
         }
     });
     let mut result = vec![0.0f64; outputs * out.iter().product::<usize>()];
@@ -88,7 +90,7 @@ fn convolve(
                         place % coarse[2],
                     ];
                     let other = axes.map(|axis| {
-                        (place[axis] * stride[axis] + at[axis]).wrapping_sub(padding[axis])
+                        (place[axis] * stride[axis] + at[axis]).wrapping_sub(padding[axis][0])
                     });
                     if axes.iter().any(|&axis| other[axis] >= fine[axis]) {
                         continue;
@@ -182,7 +184,7 @@ fn geometry(random: &mut Random) -> (Kind, [usize; 5], [usize; 4]) {
     }
     let mut kernel = [1; 3];
     let mut stride = [1; 3];
-    let mut padding = [0; 3];
+    let mut padding = [[0; 2]; 3];
     let style = random.within(0, 3);
     for axis in if volume { 0 } else { 1 }..3 {
         kernel[axis] = random.within(1, 5);
@@ -195,9 +197,9 @@ fn geometry(random: &mut Random) -> (Kind, [usize; 5], [usize; 4]) {
     match random.within(0, 4) {
         0 | 1 => {
             for axis in 0..3 {
-                padding[axis] = random.within(0, kernel[axis] / 2);
-                dims[axis + 1] =
-                    size(axis, &dims).max(kernel[axis].saturating_sub(2 * padding[axis]));
+                padding[axis] = [0; 2].map(|_| random.within(0, kernel[axis] / 2));
+                let zeros = padding[axis].iter().sum();
+                dims[axis + 1] = size(axis, &dims).max(kernel[axis].saturating_sub(zeros));
             }
             (
                 Kind::Forward { stride, padding },
@@ -207,8 +209,9 @@ fn geometry(random: &mut Random) -> (Kind, [usize; 5], [usize; 4]) {
         }
         2 | 3 => {
             for axis in 0..3 {
-                padding[axis] = random.within(0, (kernel[axis] - 1) / 2);
+                padding[axis] = [random.within(0, (kernel[axis] - 1) / 2); 2];
             }
+            let padding = padding.map(|[before, _]| before);
             (
                 Kind::Transposed { stride, padding },
                 [input, output, kernel[0], kernel[1], kernel[2]],
@@ -397,13 +400,64 @@ pub fn check_upsampling(seed: u64) -> Result<(), String> {
     )
 }
 
+/// One random depthwise convolution on every instruction set: its channels are convolutions of one channel each.
+pub fn check_depthwise(seed: u64) -> Result<(), String> {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    random.next();
+    let channels = random.within(1, 9);
+    let kernel = [0; 2].map(|_| random.within(1, 5));
+    let stride = [0; 2].map(|_| random.within(1, 3));
+    let padding = kernel.map(|size| [0; 2].map(|_| random.within(0, size / 2)));
+    let least = [0, 1].map(|axis| kernel[axis].saturating_sub(padding[axis].iter().sum()));
+    let [height, width] = least.map(|least| random.within(1, 40).max(least));
+    let (dims, shape) = (
+        [channels, 1, height, width],
+        [channels, kernel[0], kernel[1]],
+    );
+    let (input, weight) = (
+        random.values(dims.iter().product()),
+        random.values(shape.iter().product()),
+    );
+    let [bias, slopes] = [0; 2].map(|_| random.values(channels));
+    let kind = Kind::Forward {
+        stride: [1, stride[0], stride[1]],
+        padding: [[0; 2], padding[0], padding[1]],
+    };
+    let mut expected = Vec::new();
+    let planes = input.chunks_exact(height * width);
+    let filters = weight.chunks_exact(kernel[0] * kernel[1]);
+    for (channel, (plane, filter)) in planes.zip(filters).enumerate() {
+        let shape = [1, 1, 1, kernel[0], kernel[1]];
+        let (sums, _) = convolve(plane, [1, 1, height, width], filter, shape, kind);
+        expected.extend(sums.iter().map(|sum| {
+            let x = sum + bias[channel];
+            if x < 0.0 { slopes[channel] * x } else { x }
+        }));
+    }
+    let epilogue = Epilogue {
+        bias: Some(&bias),
+        activation: Activation::PRelu(&slopes),
+        ..Epilogue::default()
+    };
+    for isa in Isa::available() {
+        let layer = DepthwiseLayer::with_isa(&weight, shape, stride, padding, isa);
+        let (found, out) = layer.run(&input, dims, &epilogue);
+        let what = format!(
+            "seed {seed}, {kind:?}, weights {shape:?}, input {dims:?}, output {out:?}, {}",
+            isa.name()
+        );
+        compare(&what, &found, &expected)?;
+    }
+    Ok(())
+}
+
 /// A layer large enough for several tiles, channel blocks and groups of input channels.
 pub fn check_tiling() -> Result<(), String> {
     let cases: [(Kind, [usize; 5], [usize; 4]); 4] = [
         (
             Kind::Forward {
                 stride: [1; 3],
-                padding: [0, 1, 1],
+                padding: [[0; 2], [1; 2], [1; 2]],
             },
             [70, 150, 1, 3, 3],
             [150, 1, 41, 53],
@@ -411,7 +465,7 @@ pub fn check_tiling() -> Result<(), String> {
         (
             Kind::Forward {
                 stride: [1, 2, 2],
-                padding: [0, 1, 1],
+                padding: [[0; 2], [1; 2], [1; 2]],
             },
             [33, 90, 1, 3, 3],
             [90, 1, 67, 90],
@@ -443,6 +497,11 @@ pub fn check_tiling() -> Result<(), String> {
 #[test]
 fn convolutions_match_the_definition() -> Result<(), String> {
     (0..400).try_for_each(check_convolution)
+}
+
+#[test]
+fn depthwise_convolutions_match_the_definition() -> Result<(), String> {
+    (0..300).try_for_each(check_depthwise)
 }
 
 #[test]
@@ -608,7 +667,7 @@ fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
 fn large(input: usize, output: usize, side: usize) -> Case {
     let kind = Kind::Forward {
         stride: [1; 3],
-        padding: [0, 1, 1],
+        padding: [[0; 2], [1; 2], [1; 2]],
     };
     let shape = [output, input, 1, 3, 3];
     Case::of(Random(7), kind, shape, [input, 1, side, side])

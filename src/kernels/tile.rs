@@ -265,7 +265,7 @@ impl Tile<'_> {
 
 /// Fills a row of a part of the padded input: value `q` is source `q * split + part - lead`, or zero.
 #[inline(always)]
-fn copy_row(
+pub(super) fn copy_row(
     target: &mut [f32],
     source: &[f32],
     split: usize,

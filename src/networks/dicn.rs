@@ -10,7 +10,7 @@ use burn::{
 };
 
 use super::layers::{
-    Activation, BasicConv, BatchNorm, Conv, NoParameters, PRelu, conv_norm, conv1d, conv2d,
+    BasicConv, BatchNorm, Conv, LayerActivation, NoParameters, PRelu, conv_norm, conv1d, conv2d,
     equal_conv2d, resize_bilinear,
 };
 use crate::config::ModelConfig;
@@ -30,7 +30,7 @@ fn row_layers(channels: [usize; 3], kernel: usize, last_bias: bool, device: &Dev
 
 fn apply_rows(layers: &RowLayers, x: Tensor<3>) -> Tensor<3> {
     let (first, norm, _, last) = layers;
-    last.forward(conv_norm(first, norm, x, Activation::LeakyRelu))
+    last.forward(conv_norm(first, norm, x, LayerActivation::LeakyRelu))
 }
 
 fn fuse_rows(layers: RowLayers) -> RowLayers {
@@ -129,7 +129,7 @@ impl Dicn {
     /// Map `[batch, 3, side, side]`, G `[batch, channels, inject, inject]`, residual like G.
     pub fn residual(&self, map: Tensor<4>, feature: Tensor<4>) -> Tensor<4> {
         let (conv, norm, prelu) = &self.conv_layer1;
-        let x = conv_norm(conv, norm, map, Activation::PRelu(prelu));
+        let x = conv_norm(conv, norm, map, LayerActivation::PRelu(prelu));
         let (first, second, third, fourth) = &self.semantic;
         let x = second.forward(first.forward(x));
         let semantic = fourth.forward(third.forward(x));
@@ -144,7 +144,7 @@ impl Dicn {
     pub fn compensate_codes(&self, map: Tensor<4>, codes: Tensor<3>) -> Tensor<3> {
         let [batch, _, style_dim] = codes.dims();
         let (first, _, second) = &self.condition_shift3;
-        let x = second.forward(first.forward_with(None, map, Activation::Style));
+        let x = second.forward(first.forward_with(None, map, LayerActivation::Style));
         let x = resize_bilinear(x, [self.latent_map; 2], false);
         let rows = x.reshape([batch, self.rows, style_dim]);
         self.aff1d.forward(rows, codes)

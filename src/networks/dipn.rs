@@ -12,7 +12,7 @@ use burn::{
 use super::{
     encoder::Bottleneck,
     layers::{
-        Activation, BasicConv, BatchNorm, Conv, conv_norm, conv2d, conv3d, deconv2d, deconv3d,
+        BasicConv, BatchNorm, Conv, LayerActivation, conv_norm, conv2d, conv3d, deconv2d, deconv3d,
     },
 };
 use crate::config::ModelConfig;
@@ -353,7 +353,7 @@ impl Dipn {
         let volume = self.hourglass_fusion.forward(volume, &guide);
         let (first, second, norm) = &self.rgb1;
         let x = first.forward(volume.squeeze_dim::<4>(1));
-        let x = conv_norm(second, norm, x, Activation::Relu);
+        let x = conv_norm(second, norm, x, LayerActivation::Relu);
         self.rgb.iter().fold(x, |x, unit| unit.forward(x))
     }
 

@@ -9,7 +9,7 @@ use burn::{
 };
 
 use super::layers::{
-    Activation, BatchNorm, Conv, EqualLinear, PRelu, conv_norm, conv2d, resize_bilinear,
+    BatchNorm, Conv, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d, resize_bilinear,
 };
 use crate::config::ModelConfig;
 
@@ -37,7 +37,7 @@ impl SqueezeExcite {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let mean = x.clone().mean_dim(2).mean_dim(3);
-        let squeezed = self.fc1.forward_with(None, mean, Activation::Relu);
+        let squeezed = self.fc1.forward_with(None, mean, LayerActivation::Relu);
         x * activation::sigmoid(self.fc2.forward(squeezed))
     }
 
@@ -93,14 +93,14 @@ impl Bottleneck {
     /// `[batch, in, height, width]` to `[batch, out, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
-        let (residual, x) = conv1.forward_keeping(Some(norm), x, Activation::PRelu(prelu));
-        let residual = conv_norm(conv2, last_norm, residual, Activation::Identity);
+        let (residual, x) = conv1.forward_keeping(Some(norm), x, LayerActivation::PRelu(prelu));
+        let residual = conv_norm(conv2, last_norm, residual, LayerActivation::Identity);
         let residual = match squeeze {
             Some(squeeze) => squeeze.forward(residual),
             None => residual,
         };
         let shortcut = match &self.shortcut_layer {
-            Some((conv, norm)) => conv_norm(conv, norm, x, Activation::Identity),
+            Some((conv, norm)) => conv_norm(conv, norm, x, LayerActivation::Identity),
             None if self.stride == 1 => x,
             None => subsample(x, self.stride),
         };
@@ -153,7 +153,7 @@ impl StyleHead {
     /// `[batch, in, side, side]` to `[batch, style_dim]`.
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.convs.iter().fold(x, |x, conv| {
-            conv.forward_with(None, x, Activation::LeakyRelu)
+            conv.forward_with(None, x, LayerActivation::LeakyRelu)
         });
         self.linear.forward(x.flatten::<2>(1, 3))
     }
@@ -223,7 +223,7 @@ impl Encoder {
     /// `[batch, 3, input_size, input_size]` in [-1, 1] to `[batch, styles, style_dim]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<3> {
         let (conv, norm, prelu) = &self.input_layer;
-        let mut x = conv_norm(conv, norm, x, Activation::PRelu(prelu));
+        let mut x = conv_norm(conv, norm, x, LayerActivation::PRelu(prelu));
         let mut taps = Vec::with_capacity(self.taps.len());
         for (index, unit) in self.body.iter().enumerate() {
             x = unit.forward(x);

@@ -9,7 +9,7 @@ use burn::{
     tensor::{Device, Tensor, activation},
 };
 
-use super::layers::{Activation, Conv, STYLE_SLOPE, conv2d};
+use super::layers::{Conv, LayerActivation, STYLE_SLOPE, conv2d};
 use crate::config::{EditorSizes, ModelConfig};
 
 /// The feature editor (`feature_editor.` in weights).
@@ -46,15 +46,17 @@ impl FeatureEditor {
     /// # Shapes
     /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, inject, inject]`, result like the features.
     pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
-        let leaky = Activation::Leaky(STYLE_SLOPE);
+        let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let context = self.context.forward_with(None, features, leaky);
         let (first, context) = self
             .gate1
-            .forward_keeping(None, context, Activation::Identity);
+            .forward_keeping(None, context, LayerActivation::Identity);
         let second = self.gate2.forward(context);
         let gated = |x: Tensor<4>, gate: Tensor<4>| activation::leaky_relu(x * gate, STYLE_SLOPE);
         let drawn = gated(self.plan.forward(plan), first);
-        let (mixed, drawn) = self.mix.forward_keeping(None, drawn, Activation::Identity);
+        let (mixed, drawn) = self
+            .mix
+            .forward_keeping(None, drawn, LayerActivation::Identity);
         self.out.forward(drawn + gated(mixed, second))
     }
 

@@ -18,7 +18,7 @@ use burn::{
 };
 
 use super::layers::{
-    Activation, EqualLinear, cpu_values, is_cpu, parameter, run_kernel, style_activation,
+    EqualLinear, LayerActivation, cpu_values, is_cpu, parameter, run_kernel, style_activation,
 };
 use crate::{
     config::ModelConfig,
@@ -170,7 +170,7 @@ impl StyledConv {
         } else {
             Kind::Forward {
                 stride: [1; 3],
-                padding: [0, 1, 1],
+                padding: [[0; 2], [1; 2], [1; 2]],
             }
         };
         Self {
@@ -190,7 +190,7 @@ impl StyledConv {
             let (scales, demodulation) = (cpu_values(scales), cpu_values(demodulation));
             let (noise, bias) = (cpu_values(noise), cpu_values(bias));
             let mut no_slopes = Vec::new();
-            let activation = Activation::Style.kernel(&mut no_slopes);
+            let activation = LayerActivation::Style.kernel(&mut no_slopes);
             return run_kernel(kernel, x, |index, values, dims| {
                 let prologue = Prologue {
                     scale: Some(row(&scales, input, index)),
@@ -304,7 +304,7 @@ impl ToRgb {
     fn fuse(self) -> Self {
         let kind = Kind::Forward {
             stride: [1; 3],
-            padding: [0; 3],
+            padding: [[0; 2]; 3],
         };
         Self {
             conv: self.conv.fuse(kind),

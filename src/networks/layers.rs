@@ -111,7 +111,7 @@ pub struct NoParameters;
 
 /// Activation after a convolution.
 #[derive(Clone, Copy, Debug)]
-pub enum Activation<'a> {
+pub enum LayerActivation<'a> {
     /// None.
     Identity,
     /// [`LEAKY_SLOPE`].
@@ -126,7 +126,7 @@ pub enum Activation<'a> {
     PRelu(&'a PRelu),
 }
 
-impl Activation<'_> {
+impl LayerActivation<'_> {
     fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Identity => x,
@@ -234,7 +234,7 @@ impl<const D: usize> Conv<D> {
     /// # Shapes
     /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
     pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
-        self.forward_with(None, x, Activation::Identity)
+        self.forward_with(None, x, LayerActivation::Identity)
     }
 
     /// Normalisation before the convolution, if any, and activation after it.
@@ -245,7 +245,7 @@ impl<const D: usize> Conv<D> {
         &self,
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
-        activation: Activation,
+        activation: LayerActivation,
     ) -> Tensor<D> {
         match &self.kernel {
             Some(kernel) => self.run_kernel(kernel, norm, x, activation).0,
@@ -262,7 +262,7 @@ impl<const D: usize> Conv<D> {
         &self,
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
-        activation: Activation,
+        activation: LayerActivation,
     ) -> (Tensor<D>, Tensor<D>) {
         match &self.kernel {
             Some(kernel) => self.run_kernel(kernel, norm, x, activation),
@@ -275,7 +275,7 @@ impl<const D: usize> Conv<D> {
         kernel: &ConvLayer,
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
-        activation: Activation,
+        activation: LayerActivation,
     ) -> (Tensor<D>, Tensor<D>) {
         let affine = norm.map(|norm| {
             let (scale, shift) = norm.affine();
@@ -301,7 +301,7 @@ impl<const D: usize> Conv<D> {
         &self,
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
-        activation: Activation,
+        activation: LayerActivation,
     ) -> Tensor<D> {
         let x = match norm {
             Some(norm) => norm.forward(x),
@@ -387,7 +387,10 @@ impl<const D: usize> Conv<D> {
             let kind = if self.geometry.transposed {
                 Kind::Transposed { stride, padding }
             } else {
-                Kind::Forward { stride, padding }
+                Kind::Forward {
+                    stride,
+                    padding: padding.map(|zeros| [zeros; 2]),
+                }
             };
             let layer = ConvLayer::new(&cpu_values(weight), shape, kind);
             self.kernel = Some(Arc::new(layer));
@@ -471,13 +474,13 @@ impl<const D: usize> BasicConv<D> {
 
     /// Convolution and normalisation, without the activation.
     pub fn linear(&self, x: Tensor<D>) -> Tensor<D> {
-        conv_norm(&self.conv, &self.bn, x, Activation::Identity)
+        conv_norm(&self.conv, &self.bn, x, LayerActivation::Identity)
     }
 
     /// # Shapes
     /// `[batch, channels_in, ...]` to `[batch, channels_out, ...]`.
     pub fn forward(&self, x: Tensor<D>) -> Tensor<D> {
-        conv_norm(&self.conv, &self.bn, x, Activation::LeakyRelu)
+        conv_norm(&self.conv, &self.bn, x, LayerActivation::LeakyRelu)
     }
 
     /// Folds the normalisation into the convolution.
@@ -494,7 +497,7 @@ pub fn conv_norm<const D: usize>(
     conv: &Conv<D>,
     norm: &Option<BatchNorm>,
     x: Tensor<D>,
-    activation: Activation,
+    activation: LayerActivation,
 ) -> Tensor<D> {
     match norm {
         Some(norm) => activation.forward(norm.forward(conv.forward(x))),
