@@ -59,8 +59,8 @@ impl DirectionFile {
         let mut source = if format::is_zip(&start) {
             let archive = Archive::open(reader)?;
             match is_torch(&archive) {
-                true => Source::torch(TorchFile::open_zip(archive)?)?,
-                false => Source::npz(archive)?,
+                true => FileKind::torch(TorchFile::open_zip(archive)?)?,
+                false => FileKind::npz(archive)?,
             }
         } else {
             let length = reader.seek(SeekFrom::End(0))?;
@@ -72,11 +72,11 @@ impl DirectionFile {
                 )));
             }
             if start.starts_with(npy::MAGIC) {
-                Source::Npy(read_npy(&read_all(reader)?, "direction")?)
+                FileKind::Npy(read_npy(&read_all(reader)?, "direction")?)
             } else if start.get(8) == Some(&b'{') {
-                Source::Safetensors(read_all(reader)?)
+                FileKind::Safetensors(read_all(reader)?)
             } else {
-                Source::torch(TorchFile::open(reader).map_err(|error| match error {
+                FileKind::torch(TorchFile::open(reader).map_err(|error| match error {
                     ImportError::UnknownFormat { .. } => format::unknown(&start, true),
                     error => error,
                 })?)?
@@ -231,7 +231,7 @@ fn check_finite(tensor: &Tensor) -> Result<(), ImportError> {
 }
 
 /// An opened file, of which only the tensors that are needed are read.
-enum Source<R> {
+enum FileKind<R> {
     Npy(Tensor),
     /// Names of its arrays and of their entries.
     Npz(Archive<R>, Vec<(String, String)>),
@@ -239,7 +239,7 @@ enum Source<R> {
     Torch(TorchFile<R>, Vec<(String, TensorRef)>),
 }
 
-impl<R: Read + Seek> Source<R> {
+impl<R: Read + Seek> FileKind<R> {
     fn npz(archive: Archive<R>) -> Result<Self, ImportError> {
         let names = archive.names().into_iter();
         let arrays: Vec<_> = names
