@@ -316,4 +316,4 @@ addEventListener("keydown", (event) => {
 addEventListener("keyup", ({ key }) => key.toLowerCase() === "b" && stage.hold(false));
 
 void showSamples((blob, { label, aligned }) => open(blob, { name: label, aligned }));
-engine.start().then(keepForOffline, () => {});
+void keepForOffline(engine.start());

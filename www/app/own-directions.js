@@ -1,10 +1,13 @@
 // Files with directions that the visitor added, kept in this browser by the model they belong to.
+import { ownName } from "../shared/cache.js";
 
-const CACHE = "sdic-directions";
+const CACHE = ownName("directions");
+/** Of releases before, which copies of the page on one origin shared. */
+const OLD_CACHE = "sdic-directions";
 
 /** @param {string} model */
 function folder(model) {
-  return `/${CACHE}/${encodeURIComponent(model)}/`;
+  return `/sdic-directions/${encodeURIComponent(model)}/`;
 }
 
 /**
@@ -24,6 +27,7 @@ export async function keptFiles(model) {
   const files = [];
   try {
     const cache = await caches.open(CACHE);
+    await takeOld(cache, model);
     for (const request of await cache.keys()) {
       const { pathname } = new URL(request.url);
       const response = pathname.startsWith(folder(model)) && (await cache.match(request));
@@ -33,6 +37,23 @@ export async function keptFiles(model) {
     // private windows may refuse: directions then last as long as the page
   }
   return files;
+}
+
+/**
+ * Takes over what releases before have kept for a model.
+ * @param {Cache} cache
+ * @param {string} model
+ */
+async function takeOld(cache, model) {
+  if (!(await caches.has(OLD_CACHE))) return;
+  const old = await caches.open(OLD_CACHE);
+  for (const request of await old.keys()) {
+    const response = new URL(request.url).pathname.startsWith(folder(model)) && (await old.match(request));
+    if (!response) continue;
+    await cache.put(request, response);
+    await old.delete(request);
+  }
+  if ((await old.keys()).length === 0) await caches.delete(OLD_CACHE);
 }
 
 /**

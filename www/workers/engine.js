@@ -1,13 +1,12 @@
 // The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns.
 import { Failure } from "../shared/failure.js";
-import { ownFile } from "../shared/own-model.js";
 import { answerCalls, breathe, notify } from "../shared/rpc.js";
 import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
 import { Crew } from "./crew.js";
-import { ShardLoader } from "./weights.js";
+import { loadHosted, loadOwn } from "./weights.js";
 
-/** @import { Backend, Direction, Edited, EngineInfo, EngineView, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
+/** @import { Backend, Direction, Edited, EngineInfo, EngineView, LoadProgress, Manifest, Picture, Point, Quad, Strengths } from "../shared/types.js" */
 
 /** @type {import("../pkg/cpu/sdic.js").Engine | undefined} */
 let engine;
@@ -27,44 +26,20 @@ function running() {
   return engine;
 }
 
-/**
- * Loads a model that lies on the host, keeping its shards in the cache.
- * @param {URL} folder
- */
-async function loadHosted(folder) {
-  const response = await fetch(new URL("manifest.json", folder)).catch(() => undefined);
-  if (!response?.ok) {
-    const message = response
-      ? t("error.shardStatus", { file: "manifest.json", status: response.status })
-      : t("error.offline", { file: "manifest.json" });
-    throw new Failure({ code: "network", message, hint: t("hint.retry") });
-  }
-  const manifest = begin(new Uint8Array(await response.arrayBuffer()));
-  const loader = new ShardLoader(manifest.shards, folder, (progress) => notify("progress", progress));
-  await loader.deliver((index, bytes) => running().pushShard(index, bytes));
-  return manifest;
-}
-
-/** Loads the model that the visitor converted. */
-async function loadOwn() {
-  const manifest = begin(new Uint8Array(await (await ownFile("manifest.json")).arrayBuffer()));
-  const total = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-  let loaded = 0;
-  for (const [index, { file }] of manifest.shards.entries()) {
-    const bytes = new Uint8Array(await (await ownFile(file)).arrayBuffer());
-    running().pushShard(index, bytes);
-    loaded += bytes.length;
-    notify("progress", { loaded, total, cached: loaded, secondsLeft: undefined });
-  }
-  return manifest;
-}
-
-/** @param {Uint8Array} manifestBytes */
-function begin(manifestBytes) {
-  const manifest = running().begin(manifestBytes);
-  notify("manifest", manifest);
-  return manifest;
-}
+/** Takes a model into the engine, and tells the page what it is. */
+const taker = {
+  /** @param {Uint8Array} bytes */
+  begin(bytes) {
+    const manifest = running().begin(bytes);
+    notify("manifest", manifest);
+    return manifest;
+  },
+  /**
+   * @param {number} index
+   * @param {Uint8Array} bytes
+   */
+  pushShard: (index, bytes) => running().pushShard(index, bytes),
+};
 
 answerCalls({
   probe,
@@ -96,15 +71,10 @@ answerCalls({
    * @returns {Promise<Manifest>}
    */
   async load(folder) {
-    for (;;) {
-      try {
-        const manifest = folder === undefined ? await loadOwn() : await loadHosted(new URL(folder));
-        running().finish();
-        return manifest;
-      } catch (thrown) {
-        if (Failure.from(thrown).code !== "stale") throw thrown; // else the cache was wrong, and is clean now
-      }
-    }
+    const onProgress = (/** @type {LoadProgress} */ progress) => notify("progress", progress);
+    const manifest = await (folder === undefined ? loadOwn(taker, onProgress) : loadHosted(new URL(folder), taker, onProgress));
+    running().finish();
+    return manifest;
   },
 
   /**
