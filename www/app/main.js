@@ -3,6 +3,7 @@ import { byId, icon } from "./dom.js";
 import { Engine } from "./engine.js";
 import { Session } from "./session.js";
 import { remember, settings } from "./settings.js";
+import { askToPersist } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { formatBytes, formatSeconds, t } from "../shared/strings.js";
@@ -109,7 +110,7 @@ session.addEventListener("step", (event) => {
   if (name === "model") waitedForModel = true;
   showStage(name, { waitsForModel: waitedForModel, timingKey: engine.timingKey() });
   if (seconds !== undefined) announce(t("stage.done", { seconds: formatSeconds(seconds) }));
-  if (seconds !== undefined) void navigator.storage?.persist?.();
+  if (seconds !== undefined) void askToPersist();
   showControls();
 });
 engine.addEventListener("stage", (event) => {

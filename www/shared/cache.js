@@ -123,3 +123,12 @@ export async function forgetModel() {
     // nothing is kept where nothing may be
   }
 }
+
+/** Asks the browser not to throw out what is kept when it needs room. */
+export async function askToPersist() {
+  try {
+    await navigator.storage?.persist?.();
+  } catch {
+    // then it may
+  }
+}
