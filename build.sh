@@ -66,19 +66,25 @@ need_vulkan() {
   apt_install libvulkan1 mesa-vulkan-drivers || warn "no Vulkan driver found: the native wgpu tests will fail without one"
 }
 
-# Prints the path of the wasm-bindgen tool of exactly the version in Cargo.lock, building it once if needed.
+# tool PROGRAM CRATE VERSION [CARGO FLAGS]: prints the path of a Rust tool of exactly that version, building it once if
+# needed.
+tool() {
+  local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
+  if [ ! -x "$root/bin/$program" ]; then
+    say "building $crate $version (some minutes, once)" >&2
+    cargo install "$crate" --locked --version "$version" --root "$root" --target-dir "$root/target" --quiet "${@:4}" >&2
+    rm -rf "$root/target"
+  fi
+  echo "$root/bin/$program"
+}
+
+# The version that Cargo.lock has, for the bindings and the tool must be of one.
 wasm_bindgen() {
-  local version root
+  local version
   version="$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock)"
   [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
   if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then command -v wasm-bindgen; return; fi
-  root="$cache/tools-$version"
-  if [ ! -x "$root/bin/wasm-bindgen" ]; then
-    say "building wasm-bindgen $version (some minutes, once)" >&2
-    cargo install wasm-bindgen-cli --version "$version" --root "$root" --target-dir "$root/target" --quiet >&2
-    rm -rf "$root/target"
-  fi
-  echo "$root/bin/wasm-bindgen"
+  tool wasm-bindgen wasm-bindgen-cli "$version"
 }
 
 # Tells builds of the same sources by the same compiler apart from others.
@@ -89,7 +95,7 @@ sources() {
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
 on_wasm() {
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128" CARGO_TARGET_DIR="$target" \
-    cargo "$1" --release --lib --target "$triple" --no-default-features "${@:2}"
+    cargo "$1" --locked --release --lib --target "$triple" --no-default-features "${@:2}"
 }
 
 # package NAME [CARGO FLAGS]: the crate as wasm in www/pkg/NAME, unless it is there already: cargo would compile it anew
@@ -108,11 +114,28 @@ package() {
   echo "$stamp" > "$out/.stamp"
 }
 
+# The notices that the licences of everything compiled in ask for, in www/pkg/notices, unless they are there already.
+notices() {
+  local out=www/pkg/notices library stamp about
+  stamp="$({ sha256sum Cargo.toml Cargo.lock about.toml about.hbs build.sh; rustc --version; } | sha256sum)"
+  [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
+  library="$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html"
+  [ -f "$library" ] || die "$library is missing: install Rust by rustup, which brings the notices of its library"
+  about="$(tool cargo-about cargo-about 0.9.3 --features cli)"
+  say "gathering the notices of what is compiled in"
+  rm -rf "$out"
+  mkdir -p "$out"
+  "$about" generate --locked --fail --no-default-features --features wgpu --output-file "$out/crates.txt" about.hbs
+  cp "$library" "$out/rust-library.html"
+  echo "$stamp" > "$out/.stamp"
+}
+
 build() {
   need_wasm_target
   need_node_packages
   package cpu
   package webgpu --features wgpu
+  notices
   node www/tools/assemble.mjs dist
 }
 
@@ -121,9 +144,29 @@ check() {
   need_node_packages
   say "formatting and lints"
   cargo fmt --check
-  CARGO_TARGET_DIR="$target" cargo clippy --release --all-targets -- -D warnings
+  CARGO_TARGET_DIR="$target" cargo clippy --locked --release --all-targets -- -D warnings
   need_wasm_target
   on_wasm clippy -- -D warnings
+  dependencies
+}
+
+# Licences and sources of what is used, and holes that are known in it. The lists of holes lie on other hosts: where one
+# cannot be reached, nothing was checked, and that is said. Exceptions, with reasons, are in deny.toml.
+dependencies() {
+  local deny report
+  say "licences, sources and known holes of dependencies"
+  deny="$(tool cargo-deny cargo-deny 0.20.2)"
+  "$deny" --locked check licenses bans sources
+  if "$deny" --locked fetch db; then
+    "$deny" --locked check advisories
+  else
+    warn "NOT CHECKED: known holes in crates; their list cannot be reached"
+  fi
+  report="$(cd www && npm audit --json 2>/dev/null)" && return
+  case "$report" in
+    *'"vulnerabilities"'*) (cd www && npm audit); die "a development package of the page has a known hole" ;;
+    *) warn "NOT CHECKED: known holes in the page's development packages; their list cannot be reached" ;;
+  esac
 }
 
 types() {
@@ -139,7 +182,7 @@ run_tests() {
   types
   need_vulkan
   say "native tests"
-  CARGO_TARGET_DIR="$target" cargo test --release
+  CARGO_TARGET_DIR="$target" cargo test --locked --release
   need_chromium
   say "page tests in $("$CHROMIUM" --version)"
   node --test --test-concurrency=1 tests/page/*.test.mjs

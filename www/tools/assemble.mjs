@@ -14,8 +14,10 @@ import { ISOLATION, PRIVACY } from "./policy.mjs";
 const WWW = fileURLToPath(new URL("..", import.meta.url));
 const PAGE = ["index.html", "sw.js", "app.webmanifest", "app", "shared", "workers", "styles", "icons", "pkg"];
 const UNWANTED = /(^|\/)\.|\.d\.ts$|\.py$|(^|\/)package\.json$/;
-/** Notices of what is compiled in, as `notices.mjs` writes them. */
-const NOTICES = "pkg/notices.txt";
+/** Notices of what is compiled in, as the build makes them. */
+const COMPILED = /^pkg\/notices\//;
+/** Notices and terms of what lies among the weights. */
+const TERMS = /^weights\/(.*\/)?(LICENSE|NOTICE|MODEL_CARD)[^/]*$/;
 /** Says that a folder was made here. */
 const MARKER = ".sdic-page";
 
@@ -24,7 +26,7 @@ const SHARD = /^weights\/[^/]*\.safetensors$/;
 /** Kept when it is first used: most visitors never need it. */
 const ON_USE = /^pkg\/webgpu\//;
 /** Not kept: what a page that runs does not ask for. */
-const NEVER = /^shell\.js$|^icons\/screenshot|^notices\.txt$|^_headers$|^vercel\.json$|^hosting\//;
+const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
 /** Where index.html says which version it is. */
 const VERSION = /(<meta name="version" content=")[^"]*/;
 
@@ -78,15 +80,46 @@ export async function assemble(out, { weights }) {
   for (const name of await files(WWW)) if (PAGE.includes(name.split("/")[0])) wanted.set(name, path.join(WWW, name));
   for (const name of await files(weights)) wanted.set(`weights/${name}`, path.join(weights, name));
   if (!wanted.has("weights/manifest.json")) throw new Error(`no manifest.json in ${weights}`);
-  if (!wanted.delete(NOTICES)) throw new Error(`no ${NOTICES}: run ./build.sh build, or notices.mjs alone`);
+  for (const [name, from] of wanted) {
+    if (COMPILED.test(name) && wanted.delete(name)) wanted.set(name.replace("pkg/", ""), from);
+  }
+  for (const name of ["notices/crates.txt", "notices/rust-library.html"]) {
+    if (!wanted.has(name)) throw new Error(`no www/pkg/${name}: run ./build.sh build`);
+  }
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) wanted.set(`notices/${name}`, path.join(WWW, "..", name));
 
   await claim(out);
   const made = new Set([...wanted.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
   for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
   for (const [name, from] of wanted) if (name !== "index.html") await write(path.join(out, name), await readFile(from));
-  await write(path.join(out, "notices.txt"), await readFile(path.join(WWW, NOTICES)));
+  await write(path.join(out, "notices.txt"), notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")));
   for (const [name, text] of Object.entries(HOSTING)) await write(path.join(out, name), text);
   await seal(out, await readFile(path.join(WWW, "index.html"), "utf8"));
+}
+
+/**
+ * What this folder is made of, and under which terms.
+ * @param {string[]} names of the files in it
+ * @param {string} manifest of the weights
+ */
+function notices(names, manifest) {
+  const { title, licence, provenance } = JSON.parse(manifest);
+  return `What this page is made of, and under which terms. The files named lie beside this one.
+
+The page itself: MIT or Apache-2.0, at your choice
+  notices/LICENSE-MIT
+  notices/LICENSE-APACHE
+
+Rust crates compiled into pkg/*.wasm
+  notices/crates.txt
+
+The Rust standard library, compiled into the same
+  notices/rust-library.html
+
+The model in weights: ${title}
+  ${licence}
+  ${provenance}
+${names.filter((name) => TERMS.test(name)).map((name) => `  ${name}\n`).join("")}`;
 }
 
 /**
