@@ -72,7 +72,7 @@ tool() {
   local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
   if [ ! -x "$root/bin/$program" ]; then
     say "building $crate $version (some minutes, once)" >&2
-    cargo install "$crate" --locked --version "$version" --root "$root" --target-dir "$root/target" --quiet "${@:4}" >&2
+    cargo install "$crate" --locked --quiet --version "$version" --root "$root" --target-dir "$root/target" "${@:4}" >&2
     rm -rf "$root/target"
   fi
   echo "$root/bin/$program"
@@ -150,8 +150,8 @@ check() {
   dependencies
 }
 
-# Licences and sources of what is used, and holes that are known in it. The lists of holes lie on other hosts: where one
-# cannot be reached, nothing was checked, and that is said. Exceptions, with reasons, are in deny.toml.
+# Licences and sources of what is used, and holes that are known in it. The lists of holes lie on other hosts: where
+# one cannot be reached, nothing was checked, and that is said. Exceptions, with reasons, are in deny.toml.
 dependencies() {
   local deny report
   say "licences, sources and known holes of dependencies"

@@ -13,7 +13,7 @@ importScripts("./shell.js");
 
 /** @typedef {Record<string, string>} Hashes of files by name, as `integrity` takes them */
 /** @typedef {{ files: Hashes, onUse: Hashes }} Listed `onUse`: kept when first asked for */
-/** @typedef {{ version: string, page: string, at: number }} Origin what a client runs, whose worker it is, and since when */
+/** @typedef {{ version: string, page: string, at: number }} Origin what a client runs, the page it belongs to, since when */
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 /** @type {{ version: string, headers: Record<string, string> } & Listed} */

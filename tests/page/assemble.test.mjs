@@ -56,13 +56,18 @@ test("every file of the shell has its hash in the list, and the manifest is amon
   const { version, files, onUse } = await shell();
   const all = { ...files, ...onUse };
   for (const [name, integrity] of Object.entries(all)) {
-    const hash = createHash("sha256").update(await readFile(path.join(folder, name))).digest("base64");
+    const hash = createHash("sha256")
+      .update(await readFile(path.join(folder, name)))
+      .digest("base64");
     assert.equal(integrity, `sha256-${hash}`, name);
   }
   const there = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = there.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
   const code = names.filter((name) => /^(index\.html|sw\.js|(app|shared|workers|styles|pkg)\/.*)$/.test(name));
-  assert.deepEqual(code.filter((name) => !(name in all)), []);
+  assert.deepEqual(
+    code.filter((name) => !(name in all)),
+    [],
+  );
   assert.ok("weights/manifest.json" in files && "weights/face/face.safetensors" in files);
   const index = await readFile(path.join(folder, "index.html"), "utf8");
   assert.match(index, new RegExp(`<meta name="version" content="${version}" />`));
@@ -93,15 +98,31 @@ test("every example configuration sends every header", async () => {
 test("the notices name every crate that is compiled in, and the weights", async () => {
   const notices = await readFile(path.join(folder, "notices.txt"), "utf8");
   const crates = await readFile(path.join(folder, "notices/crates.txt"), "utf8");
-  const flags = ["--locked", "--edges", "normal", "--target", "wasm32-unknown-unknown", "--no-default-features", "--features", "wgpu"];
-  const { stdout } = await promisify(execFile)("cargo", ["tree", ...flags, "--prefix", "none", "--format", "{p}"], { cwd: root });
+  const flags = [
+    "--locked",
+    "--edges",
+    "normal",
+    "--target",
+    "wasm32-unknown-unknown",
+    "--no-default-features",
+    "--features",
+    "wgpu",
+  ];
+  const { stdout } = await promisify(execFile)("cargo", ["tree", ...flags, "--prefix", "none", "--format", "{p}"], {
+    cwd: root,
+  });
   const compiled = new Set(stdout.split("\n").filter((line) => line && !/\((proc-macro|\*|\/)/.test(line)));
   assert.ok(compiled.size > 100, `${compiled.size} crates`);
   const unnamed = [...compiled].filter((line) => !crates.includes(`  ${line.replace(" v", " ").split(" (")[0]}`));
   assert.deepEqual(unnamed, []);
   assert.match(crates, /Permission is hereby granted, free of charge/);
   assert.match(crates, /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION/);
-  for (const name of ["notices/crates.txt", "notices/rust-library.html", "weights/face/LICENSE", "weights/face/NOTICE"]) {
+  for (const name of [
+    "notices/crates.txt",
+    "notices/rust-library.html",
+    "weights/face/LICENSE",
+    "weights/face/NOTICE",
+  ]) {
     assert.ok(notices.includes(name), name);
     assert.ok((await readFile(path.join(folder, name))).length > 100, name);
   }

@@ -2,7 +2,7 @@
 // offline, and lets nothing out.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { appendFile, cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -10,7 +10,18 @@ import { after, before, test } from "node:test";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 import * as pictures from "./pictures.mjs";
-import { difference, host, inverted, launch, modelReady, pixels, root, slide, visit, weightsLike } from "./support.mjs";
+import {
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  pixels,
+  root,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -23,7 +34,8 @@ let weights;
 
 before(async () => {
   const samples = { "samples/one.png": pictures.gradient(64, 64) };
-  const change = (/** @type {any} */ manifest) => (manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }]);
+  const change = (/** @type {any} */ manifest) =>
+    (manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }]);
   const shard = await readFile(path.join(root, "tests/golden/tiny", SHARD));
   shard[shard.length - 1] ^= 1;
   weights = {
@@ -55,7 +67,8 @@ const MARKED = ["app/dom.js", "workers/engine.js", "workers/photo.js"];
  * @param {string[]} [files]
  */
 async function mark(folder, mark, files = MARKED) {
-  for (const file of files) await appendFile(path.join(folder, file), `\nglobalThis.mark = ${JSON.stringify(mark)};\n`);
+  for (const file of files)
+    await appendFile(path.join(folder, file), `\nglobalThis.mark = ${JSON.stringify(mark)};\n`);
 }
 
 /**
@@ -155,7 +168,10 @@ test("of a host that is half deployed nothing is kept, and the version before go
   await modelReady(page);
   await page.locator("#sample-list button").click();
   await inverted(page);
-  assert.deepEqual([await markOf(page), await markOfWorker(page, "engine"), await markOfWorker(page, "photo")], ["one", "one", "one"]);
+  assert.deepEqual(
+    [await markOf(page), await markOfWorker(page, "engine"), await markOfWorker(page, "photo")],
+    ["one", "one", "one"],
+  );
   assert.equal(await offer(page).count(), 0);
 
   await writeFile(late, whole);
@@ -165,7 +181,10 @@ test("of a host that is half deployed nothing is kept, and the version before go
   await modelReady(page);
   await page.locator("#sample-list button").click();
   await inverted(page);
-  assert.deepEqual([await markOf(page), await markOfWorker(page, "engine"), await markOfWorker(page, "photo")], ["two", "two", "two"]);
+  assert.deepEqual(
+    [await markOf(page), await markOfWorker(page, "engine"), await markOfWorker(page, "photo")],
+    ["two", "two", "two"],
+  );
   await context.close();
   await site.remove();
 });
@@ -177,7 +196,10 @@ test("a first visit is not taken over by a version that was deployed meanwhile",
   /** @type {() => void} */
   let release = () => {};
   const held = new Promise((resolve) => (release = () => resolve(undefined)));
-  await page.route(`**/${SHARD}`, async (route) => (await held, route.continue()));
+  await page.route(`**/${SHARD}`, async (route) => {
+    await held;
+    await route.continue();
+  });
   await page.goto(site.url);
   await page.waitForSelector('#engine-button[data-state="loading"]');
   await deploy(site, "two");
@@ -219,23 +241,34 @@ test("reloading one tab for a new version leaves the others and their edits alon
   await second.locator(".notice", { hasText: "Save your picture first: reloading closes the photo." }).waitFor();
   assert.equal(await second.locator('[id="slider-tilt"]').inputValue(), "80");
   const engine = second.workers().findLast((each) => each.url().endsWith("/workers/engine.js"));
-  await engine?.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); }));
+  await engine?.evaluate(
+    () =>
+      void setTimeout(() => {
+        throw new WebAssembly.RuntimeError("unreachable");
+      }),
+  );
   await second.locator(".notice", { hasText: "started again" }).waitFor();
   await modelReady(second);
   await inverted(second);
-  assert.deepEqual([await markOf(second), await markOfWorker(second, "engine")], ["one", "one"], "of one version still");
+  assert.deepEqual(
+    [await markOf(second), await markOfWorker(second, "engine")],
+    ["one", "one"],
+    "of one version still",
+  );
   assert.equal(difference(await pixels(second), edited), 0);
 
   // A version is forgotten when no page of it is open. Its clients are noted for a minute at least: let it be over.
-  const versions = () => first.evaluate(async () => (await caches.keys()).filter((name) => name.includes(" shell ")).length);
-  const past = () => first.evaluate(async () => {
-    const name = (await caches.keys()).find((each) => each.endsWith(" clients")) ?? "";
-    const cache = await caches.open(name);
-    for (const request of await cache.keys()) {
-      const origin = await (await cache.match(request))?.json();
-      await cache.put(request, new Response(JSON.stringify({ ...origin, at: 0 })));
-    }
-  });
+  const versions = () =>
+    first.evaluate(async () => (await caches.keys()).filter((name) => name.includes(" shell ")).length);
+  const past = () =>
+    first.evaluate(async () => {
+      const name = (await caches.keys()).find((each) => each.endsWith(" clients")) ?? "";
+      const cache = await caches.open(name);
+      for (const request of await cache.keys()) {
+        const origin = await (await cache.match(request))?.json();
+        await cache.put(request, new Response(JSON.stringify({ ...origin, at: 0 })));
+      }
+    });
   await past();
   await first.reload();
   await modelReady(first);
@@ -243,7 +276,9 @@ test("reloading one tab for a new version leaves the others and their edits alon
   await second.close();
   await past();
   await first.reload();
-  await first.waitForFunction(async () => (await caches.keys()).filter((name) => name.includes(" shell ")).length === 1);
+  await first.waitForFunction(
+    async () => (await caches.keys()).filter((name) => name.includes(" shell ")).length === 1,
+  );
   await context.close();
   await site.remove();
 });
@@ -257,7 +292,8 @@ test("a full disk costs later downloads, and nothing now", async () => {
   await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.url).origin, quotaSize: 1000 });
   const sizes = await page.evaluate(async () => {
     const sizes = [];
-    for (const file of ["pkg/webgpu/sdic.js", "pkg/webgpu/sdic_bg.wasm"]) sizes.push((await (await fetch(file)).arrayBuffer()).byteLength);
+    for (const file of ["pkg/webgpu/sdic.js", "pkg/webgpu/sdic_bg.wasm"])
+      sizes.push((await (await fetch(file)).arrayBuffer()).byteLength);
     return sizes;
   });
   for (const size of sizes) assert.ok(size > 1000);
@@ -304,7 +340,9 @@ test("a manifest from before the host's model was replaced is not held against i
   const stale = await readFile(path.join(weights.first, "manifest.json"), "utf8");
   let asked = 0;
   // What the browser's own cache holds, and then a host that is replaced just after it was asked.
-  await page.route("**/weights/manifest.json", (route) => (asked++ < 2 ? route.fulfill({ body: stale }) : route.continue()));
+  await page.route("**/weights/manifest.json", (route) =>
+    asked++ < 2 ? route.fulfill({ body: stale }) : route.continue(),
+  );
   await page.goto(site.url);
   await modelReady(page);
   assert.equal(await title(page), "Second model");
@@ -341,31 +379,39 @@ test("two copies of the page on one origin do not touch each other", async () =>
   await deploy({ folder: path.join(folder, "two") }, "two");
   const site = await serve(folder);
   const { page, context } = await visit(browser, `${site.url}one/`);
-  const stored = () => page.evaluate(async () => {
-    const found = /** @type {string[]} */ ([]);
-    for (const name of await caches.keys()) for (const { url } of await (await caches.open(name)).keys()) found.push(`${name}: ${url}`);
-    for (const [key, value] of Object.entries(localStorage)) if (typeof value === "string") found.push(`${key}: ${value}`);
-    for await (const name of (await navigator.storage.getDirectory()).keys()) found.push(name);
-    return found.filter((entry) => !entry.includes(" clients: ")); // these come and go
-  });
-  const keepOwn = () => page.evaluate(async () => {
-    const { replaceOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
-    await replaceOwnModel(async (/** @type {FileSystemDirectoryHandle} */ folder) => {
-      const file = await (await folder.getFileHandle("manifest.json", { create: true })).createWritable();
-      await file.write(JSON.stringify({ title: location.pathname, shards: [] }));
-      await file.close();
+  const stored = () =>
+    page.evaluate(async () => {
+      const found = /** @type {string[]} */ ([]);
+      for (const name of await caches.keys())
+        for (const { url } of await (await caches.open(name)).keys()) found.push(`${name}: ${url}`);
+      for (const [key, value] of Object.entries(localStorage))
+        if (typeof value === "string") found.push(`${key}: ${value}`);
+      for await (const name of (await navigator.storage.getDirectory()).keys()) found.push(name);
+      return found.filter((entry) => !entry.includes(" clients: ")); // these come and go
     });
-  });
-  const own = () => page.evaluate(async () => {
-    const { ownModel } = await import(new URL("shared/own-model.js", location.href).href);
-    return (await ownModel())?.title;
-  });
+  const keepOwn = () =>
+    page.evaluate(async () => {
+      const { replaceOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
+      await replaceOwnModel(async (/** @type {FileSystemDirectoryHandle} */ folder) => {
+        const file = await (await folder.getFileHandle("manifest.json", { create: true })).createWritable();
+        await file.write(JSON.stringify({ title: location.pathname, shards: [] }));
+        await file.close();
+      });
+    });
+  const own = () =>
+    page.evaluate(async () => {
+      const { ownModel } = await import(new URL("shared/own-model.js", location.href).href);
+      return (await ownModel())?.title;
+    });
   await modelReady(page);
   await offlineReady(page);
   await page.click("#theme-button");
   await keepOwn();
   const ofOne = await stored();
-  assert.ok(ofOne.length > 20 && ofOne.every((entry) => entry.includes("/one/") || entry.includes("%2Fone%2F")), ofOne.join("\n"));
+  assert.ok(
+    ofOne.length > 20 && ofOne.every((entry) => entry.includes("/one/") || entry.includes("%2Fone%2F")),
+    ofOne.join("\n"),
+  );
 
   await page.goto(`${site.url}two/`);
   await modelReady(page);
@@ -376,10 +422,17 @@ test("two copies of the page on one origin do not touch each other", async () =>
   assert.equal(await own(), undefined);
   await keepOwn();
   const both = await stored();
-  assert.deepEqual(ofOne.filter((entry) => !both.includes(entry)), [], "all that the first copy kept is there");
+  assert.deepEqual(
+    ofOne.filter((entry) => !both.includes(entry)),
+    [],
+    "all that the first copy kept is there",
+  );
 
   await site.close();
-  for (const [name, model, theme] of [["one", "Tiny random model for tests", "light"], ["two", "Second model", "dark"]]) {
+  for (const [name, model, theme] of [
+    ["one", "Tiny random model for tests", "light"],
+    ["two", "Second model", "dark"],
+  ]) {
     await page.goto(`${site.url}${name}/`);
     await modelReady(page);
     assert.equal(await title(page), model);
@@ -399,18 +452,24 @@ test("what releases before have kept under other names is taken over", async () 
     readFile(path.join(weights.first, SHARD), "base64"),
     readFile(path.join(weights.second, SHARD), "base64"),
   ]);
-  await page.evaluate(async ({ hash, second, shard, other, name }) => {
-    const bytes = (/** @type {string} */ text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    localStorage.setItem("sdic", JSON.stringify({ theme: "dark", model: "own" }));
-    await (await caches.open("sdic-weights")).put(`/sdic-weights/${hash}`, new Response(bytes(shard)));
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle("sdic-own-model", { create: true });
-    for (const [file, contents] of /** @type {const} */ ([[name, bytes(other)], ["manifest.json", second]])) {
-      const writable = await (await folder.getFileHandle(file, { create: true })).createWritable();
-      await writable.write(contents);
-      await writable.close();
-    }
-  }, { hash: JSON.parse(manifest).shards[0].sha256, second, shard, other, name: SHARD });
+  await page.evaluate(
+    async ({ hash, second, shard, other, name }) => {
+      const bytes = (/** @type {string} */ text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      localStorage.setItem("sdic", JSON.stringify({ theme: "dark", model: "own" }));
+      await (await caches.open("sdic-weights")).put(`/sdic-weights/${hash}`, new Response(bytes(shard)));
+      const root = await navigator.storage.getDirectory();
+      const folder = await root.getDirectoryHandle("sdic-own-model", { create: true });
+      for (const [file, contents] of /** @type {const} */ ([
+        [name, bytes(other)],
+        ["manifest.json", second],
+      ])) {
+        const writable = await (await folder.getFileHandle(file, { create: true })).createWritable();
+        await writable.write(contents);
+        await writable.close();
+      }
+    },
+    { hash: JSON.parse(manifest).shards[0].sha256, second, shard, other, name: SHARD },
+  );
   let loaded = 0;
   page.on("request", (request) => void (request.url().endsWith(SHARD) && loaded++));
   await page.goto(site.url);
@@ -429,6 +488,51 @@ test("what releases before have kept under other names is taken over", async () 
     return [...names, ...(await caches.keys())].filter((name) => ["sdic-own-model", "sdic-weights"].includes(name));
   });
   assert.deepEqual(left, []);
+  await context.close();
+  await site.remove();
+});
+
+test("pages of releases before are not taken over without being asked", async () => {
+  const site = await host(weights.first);
+  const old = {
+    "index.html": '<!doctype html><title>old</title><script type="module" src="app/main.js"></script>',
+    "app/main.js": `navigator.serviceWorker.register("sw.js", { updateViaCache: "none" });
+globalThis.changes = 0;
+navigator.serviceWorker.addEventListener("controllerchange", () => globalThis.changes++);`,
+    "sw.js": `const filled = caches.open("sdic-shell-old").then((cache) => cache.addAll(["index.html", "app/main.js"]));
+self.addEventListener("install", (event) => event.waitUntil(filled));
+self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const page = event.request.mode === "navigate" ? new URL("index.html", location) : event.request;
+  event.respondWith(caches.match(page).then((hit) => hit ?? fetch(event.request)));
+});`,
+  };
+  for (const [name, text] of Object.entries(old)) await writeFile(path.join(site.folder, name), text);
+  const { page, context } = await visit(browser, site.url);
+  await offlineReady(page);
+  await page.reload();
+  await assemble(site.folder, { weights: weights.first });
+  const state = await page.evaluate(async () => {
+    const registration = /** @type {ServiceWorkerRegistration} */ (await navigator.serviceWorker.getRegistration());
+    await registration.update();
+    const worker = /** @type {ServiceWorker} */ (
+      registration.installing ?? registration.waiting ?? registration.active
+    );
+    while (worker.state === "installing")
+      await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+    return worker.state;
+  });
+  assert.deepEqual(
+    [state, await page.evaluate(() => /** @type {any} */ (globalThis).changes)],
+    ["installed", 0],
+  );
+  await page.evaluate(async () =>
+    (await navigator.serviceWorker.getRegistration())?.waiting?.postMessage("take over"),
+  );
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).changes === 1);
+  await page.reload();
+  await modelReady(page);
+  await page.waitForFunction(async () => !(await caches.has("sdic-shell-old")));
   await context.close();
   await site.remove();
 });
@@ -460,7 +564,11 @@ channel.onmessage = async ({ data: url }) => {
 channel.postMessage({ from: self.location.pathname });
 `;
   const names = await readdir(scripts);
-  for (const name of names) await writeFile(path.join(scripts, name), `import "./spy.js";\n${await readFile(path.join(scripts, name), "utf8")}`);
+  for (const name of names)
+    await writeFile(
+      path.join(scripts, name),
+      `import "./spy.js";\n${await readFile(path.join(scripts, name), "utf8")}`,
+    );
   await writeFile(path.join(scripts, "spy.js"), spy);
   await seal(site.folder);
   const kinds = await kindsOfWorkers(site.folder);
@@ -486,26 +594,32 @@ channel.postMessage({ from: self.location.pathname });
 
   await page.locator("#sample-list button").click();
   await inverted(page);
-  const answers = await page.evaluate(async ({ kinds, target }) => {
-    const channel = new BroadcastChannel("spy");
-    const answers = /** @type {Map<string, { sent: boolean, opened: boolean }>} */ (new Map());
-    const all = new Promise((resolve) => {
-      channel.onmessage = ({ data }) => {
-        if (data.sent === undefined) return channel.postMessage(target); // one that has just started
-        answers.set(data.from.split("/").pop(), data);
-        if (kinds.every((kind) => answers.has(kind))) resolve(undefined);
-      };
-    });
-    channel.postMessage(target);
-    // Of the kinds that do not run yet, one each.
-    for (const kind of kinds) new Worker(new URL(`workers/${kind}`, location.href), { type: "module" });
-    await all;
-    return Object.fromEntries([...answers].map(([kind, { sent, opened }]) => [kind, sent || opened]));
-  }, { kinds, target: `http://localhost:${port}` });
+  const answers = await page.evaluate(
+    async ({ kinds, target }) => {
+      const channel = new BroadcastChannel("spy");
+      const answers = /** @type {Map<string, { sent: boolean, opened: boolean }>} */ (new Map());
+      const all = new Promise((resolve) => {
+        channel.onmessage = ({ data }) => {
+          if (data.sent === undefined) return channel.postMessage(target); // one that has just started
+          answers.set(data.from.split("/").pop(), data);
+          if (kinds.every((kind) => answers.has(kind))) resolve(undefined);
+        };
+      });
+      channel.postMessage(target);
+      // Of the kinds that do not run yet, one each.
+      for (const kind of kinds) new Worker(new URL(`workers/${kind}`, location.href), { type: "module" });
+      await all;
+      return Object.fromEntries([...answers].map(([kind, { sent, opened }]) => [kind, sent || opened]));
+    },
+    { kinds, target: `http://localhost:${port}` },
+  );
   assert.deepEqual(answers, Object.fromEntries(kinds.map((kind) => [kind, false])), "what was let through");
   assert.deepEqual(asked, [], "no request was sent");
   const refusals = problems.filter((problem) => !/Content Security Policy|WebSocket connection to/.test(problem));
-  assert.deepEqual(refusals.filter((problem) => !problem.startsWith(`request to http://localhost:${port}`)), []);
+  assert.deepEqual(
+    refusals.filter((problem) => !problem.startsWith(`request to http://localhost:${port}`)),
+    [],
+  );
   await visitor.close();
   await site.remove();
   await new Promise((resolve) => elsewhere.close(resolve));
@@ -521,7 +635,8 @@ async function kindsOfWorkers(folder) {
     for (const entry of await readdir(path.join(folder, part), { recursive: true })) {
       if (!entry.endsWith(".js")) continue;
       const text = await readFile(path.join(folder, part, entry), "utf8");
-      for (const [, name] of text.matchAll(/new URL\("(?:\.\.\/workers|\.)\/([\w-]+\.js)", import\.meta\.url\)/g)) kinds.add(name);
+      for (const [, name] of text.matchAll(/new URL\("(?:\.\.\/workers|\.)\/([\w-]+\.js)", import\.meta\.url\)/g))
+        kinds.add(name);
     }
   }
   return [...kinds].sort();
@@ -533,7 +648,9 @@ async function kindsOfWorkers(folder) {
  * @param {string} folder
  */
 async function fakeConversion(folder) {
-  const files = await Promise.all([SHARD, "manifest.json"].map(async (name) => [name, await readFile(path.join(weights.second, name), "base64")]));
+  const files = await Promise.all(
+    [SHARD, "manifest.json"].map(async (name) => [name, await readFile(path.join(weights.second, name), "base64")]),
+  );
   const fake = `const FILES = ${JSON.stringify(files)};
 export default async function init() {}
 export class CheckpointConversion {
@@ -567,13 +684,14 @@ function checkpoint(page, name) {
 }
 
 /** @param {Page} page */
-const folders = (page) => page.evaluate(async () => {
-  const found = /** @type {string[]} */ ([]);
-  for await (const folder of (await navigator.storage.getDirectory()).values()) {
-    if (folder instanceof FileSystemDirectoryHandle) for await (const name of folder.keys()) found.push(name);
-  }
-  return found;
-});
+const folders = (page) =>
+  page.evaluate(async () => {
+    const found = /** @type {string[]} */ ([]);
+    for await (const folder of (await navigator.storage.getDirectory()).values()) {
+      if (folder instanceof FileSystemDirectoryHandle) for await (const name of folder.keys()) found.push(name);
+    }
+    return found;
+  });
 
 test("a kept model is replaced by one that stands, and by nothing else", async () => {
   const site = await host(weights.first);
@@ -664,7 +782,10 @@ test("over plain http, where browsers offer no storage, the editor works and say
   const { page, problems, context } = await visit(lan, site.url.replace("localhost", "lan.test"));
   assert.equal(await page.evaluate(() => isSecureContext), false);
   await worksWithoutStorage(page);
-  assert.deepEqual(problems.filter((problem) => problem.startsWith("uncaught")), []);
+  assert.deepEqual(
+    problems.filter((problem) => problem.startsWith("uncaught")),
+    [],
+  );
   await context.close();
   await lan.close();
   await site.remove();
@@ -674,21 +795,28 @@ test("where every kind of storage throws, the editor works and says so", async (
   const site = await host(weights.first);
   await fakeConversion(site.folder);
   const refuse = `{
-  const refused = { get() { throw new DOMException("The operation is insecure.", "SecurityError"); }, configurable: true };
-  for (const name of ["caches", "localStorage", "sessionStorage", "indexedDB"]) Object.defineProperty(globalThis, name, refused);
-  for (const name of ["storage", "serviceWorker", "locks"]) Object.defineProperty(navigator, name, refused);
+  const get = () => { throw new DOMException("The operation is insecure.", "SecurityError"); };
+  const refuse = (object, names) => names.forEach((name) => Object.defineProperty(object, name, { get, configurable: true }));
+  refuse(globalThis, ["caches", "localStorage", "sessionStorage", "indexedDB"]);
+  refuse(navigator, ["storage", "serviceWorker", "locks"]);
 }
 `;
   const scripts = path.join(site.folder, "workers");
   for (const name of await readdir(scripts)) {
-    await writeFile(path.join(scripts, name), `import "./refuse.js";\n${await readFile(path.join(scripts, name), "utf8")}`);
+    await writeFile(
+      path.join(scripts, name),
+      `import "./refuse.js";\n${await readFile(path.join(scripts, name), "utf8")}`,
+    );
   }
   await writeFile(path.join(scripts, "refuse.js"), refuse);
   const { page, problems, context } = await visit(browser, "about:blank");
   await context.addInitScript(refuse);
   await page.goto(site.url);
   await worksWithoutStorage(page);
-  assert.deepEqual(problems.filter((problem) => problem.startsWith("uncaught")), []);
+  assert.deepEqual(
+    problems.filter((problem) => problem.startsWith("uncaught")),
+    [],
+  );
   await context.close();
   await site.remove();
 });

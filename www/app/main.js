@@ -3,7 +3,6 @@ import { byId, icon } from "./dom.js";
 import { Engine } from "./engine.js";
 import { Session } from "./session.js";
 import { remember, settings } from "./settings.js";
-import { askToPersist } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { formatBytes, formatSeconds, t } from "../shared/strings.js";
@@ -12,7 +11,7 @@ import { announce, notice, report } from "./ui/notices.js";
 import { SliderPanel } from "./ui/slider-panel.js";
 import { showStage, startStage } from "./ui/stage.js";
 import { showSamples } from "./ui/samples.js";
-import { keepForOffline } from "./offline.js";
+import { askToPersist, keepForOffline } from "./offline.js";
 
 /** @import { StringKey } from "../shared/strings.js" */
 

@@ -51,8 +51,18 @@ export async function keepForOffline(engine) {
 function offerReload() {
   const editing = document.body.dataset.view === "work";
   const run = () => {
-    if (!editing && document.body.dataset.view === "work") offerReload(); // a photo was opened in the meantime
+    if (!editing && document.body.dataset.view === "work")
+      offerReload(); // a photo was opened in the meantime
     else location.reload();
   };
   notice(t(editing ? "update.readyEditing" : "update.ready"), { action: { label: t("update.reload"), run } });
+}
+
+/** Asks the browser not to throw out what is kept when it needs room. */
+export async function askToPersist() {
+  try {
+    await navigator.storage?.persist?.();
+  } catch {
+    // then it may
+  }
 }

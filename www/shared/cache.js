@@ -1,5 +1,5 @@
-// Where this copy of the page keeps what it has loaded. Copies on one origin share its storage, so every name holds the
-// path of the copy: none touches what another keeps. Releases before used one name for all.
+// Where this copy of the page keeps what it has loaded. Copies on one origin share its storage, so every name holds
+// the path of the copy: none touches what another keeps. Releases before used one name for all.
 
 /** Path of the folder that this copy lies in. */
 export const HOME = new URL("../", import.meta.url).pathname;
@@ -73,7 +73,8 @@ export async function keepShard(shard, bytes) {
 
 /** @param {Hashed} shard */
 export async function dropShard(shard) {
-  for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE]) await withCache(name, (cache) => cache.delete(shardKey(shard)));
+  for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE])
+    await withCache(name, (cache) => cache.delete(shardKey(shard)));
 }
 
 /**
@@ -81,7 +82,9 @@ export async function dropShard(shard) {
  * @param {Hashed[]} shards
  */
 export async function dropOtherShards(shards) {
-  const wanted = new Set([...shards, ...(await shardsOfKeptVersions())].map((shard) => new URL(shardKey(shard), origin).href));
+  const wanted = new Set(
+    [...shards, ...(await shardsOfKeptVersions())].map((shard) => new URL(shardKey(shard), origin).href),
+  );
   await withCache(WEIGHTS_CACHE, async (cache) => {
     for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);
   });
@@ -92,7 +95,9 @@ async function shardsOfKeptVersions() {
   const found = [];
   try {
     for (const name of await caches.keys()) {
-      const manifest = name.startsWith(SHELLS) && (await caches.match(new URL(`${HOME}weights/manifest.json`, origin), { cacheName: name }));
+      const manifest =
+        name.startsWith(SHELLS) &&
+        (await caches.match(new URL(`${HOME}weights/manifest.json`, origin), { cacheName: name }));
       if (manifest) found.push(...(await manifest.json()).shards);
     }
   } catch {
@@ -121,14 +126,5 @@ export async function forgetModel() {
     for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE]) await caches.delete(name);
   } catch {
     // nothing is kept where nothing may be
-  }
-}
-
-/** Asks the browser not to throw out what is kept when it needs room. */
-export async function askToPersist() {
-  try {
-    await navigator.storage?.persist?.();
-  } catch {
-    // then it may
   }
 }

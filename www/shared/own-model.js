@@ -7,8 +7,13 @@ import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
 import { t } from "./strings.js";
 
-/** @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept what a kept manifest says, as far as it matters here */
-/** @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: Kept | undefined }} Folder `manifest`: if it is complete */
+/**
+ * What matters here of a kept manifest.
+ * @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept
+ *
+ * `manifest`: if the folder is complete.
+ * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: Kept | undefined }} Folder
+ */
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;
@@ -117,7 +122,9 @@ export async function ownModel() {
   try {
     await adoptOld().catch(() => {}); // it can stay where it is
     const { title, shards } = (await newest())?.manifest ?? {};
-    return title === undefined || !shards ? undefined : { title, bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0) };
+    return title === undefined || !shards
+      ? undefined
+      : { title, bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0) };
   } catch {
     return undefined;
   }
@@ -227,8 +234,8 @@ async function adoptOld() {
       const folder = await home.getDirectoryHandle("0-adopted", { create: true });
       const names = (await entries(old)).map(([name]) => name);
       for (const name of [...names.filter((name) => name !== "manifest.json"), "manifest.json"]) {
-        /** @typedef {FileSystemFileHandle & { move: (to: FileSystemDirectoryHandle, name: string) => Promise<void> }} Movable */
-        await /** @type {Movable} */ (await old.getFileHandle(name)).move(folder, name);
+        /** @typedef {{ move: (to: FileSystemDirectoryHandle, name: string) => Promise<void> }} Movable */
+        await /** @type {Movable} */ (/** @type {unknown} */ (await old.getFileHandle(name))).move(folder, name);
       }
     }
     await storage.removeEntry(OLD_FOLDER, { recursive: true });

@@ -186,6 +186,7 @@ const STRINGS = {
   "about.modelTitle": "Model",
   "about.licence": "Licence: {licence}",
   "about.card": "Model card",
+  "about.notices": "Licences of everything this page is made of",
   "about.storageTitle": "Storage",
   "about.storage": "{size} of model kept in this browser.",
   "about.remove": "Remove it",

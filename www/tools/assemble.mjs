@@ -2,8 +2,8 @@
 //
 //   node assemble.mjs OUT [--weights DIR]
 //
-// OUT must be new, empty, or made by this program before: whatever else lies in it is removed. Writes OUT/shell.js too:
-// the files that the service worker keeps for offline use, each with its hash, and the headers it serves them with.
+// OUT must be new, empty, or made by this program before: whatever else lies in it is removed. Writes OUT/shell.js
+// too: the files that the service worker keeps for offline use, each with its hash, and the headers to serve them with.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -52,9 +52,14 @@ async function claim(out) {
   await mkdir(out, { recursive: true });
   const found = await readdir(out);
   if (found.length > 0 && !found.includes(MARKER)) {
-    throw new Error(`${out} holds files that were not put there by assemble.mjs: name a new folder, or empty this one`);
+    throw new Error(
+      `${out} holds files that were not put there by assemble.mjs: name a new folder, or empty this one`,
+    );
   }
-  await writeFile(path.join(out, MARKER), "Made by www/tools/assemble.mjs, which removes from here what it did not write.\n");
+  await writeFile(
+    path.join(out, MARKER),
+    "Made by www/tools/assemble.mjs, which removes from here what it did not write.\n",
+  );
 }
 
 /**
@@ -91,8 +96,12 @@ export async function assemble(out, { weights }) {
   await claim(out);
   const made = new Set([...wanted.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
   for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
-  for (const [name, from] of wanted) if (name !== "index.html") await write(path.join(out, name), await readFile(from));
-  await write(path.join(out, "notices.txt"), notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")));
+  for (const [name, from] of wanted)
+    if (name !== "index.html") await write(path.join(out, name), await readFile(from));
+  await write(
+    path.join(out, "notices.txt"),
+    notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")),
+  );
   for (const [name, text] of Object.entries(HOSTING)) await write(path.join(out, name), text);
   await seal(out, await readFile(path.join(WWW, "index.html"), "utf8"));
 }
@@ -119,7 +128,10 @@ The Rust standard library, compiled into the same
 The model in weights: ${title}
   ${licence}
   ${provenance}
-${names.filter((name) => TERMS.test(name)).map((name) => `  ${name}\n`).join("")}`;
+${names
+  .filter((name) => TERMS.test(name))
+  .map((name) => `  ${name}\n`)
+  .join("")}`;
 }
 
 /**
@@ -143,7 +155,9 @@ export async function seal(out, index) {
   await write(page, versioned);
   contents.set("index.html", Buffer.from(versioned));
   const list = (/** @type {boolean} */ onUse) =>
-    Object.fromEntries([...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]));
+    Object.fromEntries(
+      [...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]),
+    );
   const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, files: list(false), onUse: list(true) };
   await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
 }

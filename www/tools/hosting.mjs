@@ -12,8 +12,8 @@ const README = `# Hosting this page
 
 Any host of static files will do: upload this folder as it is, over https. Nothing runs on the server.
 
-The page asks for a few headers. They forbid it, and every worker of it, to reach any other place than its host, and let
-it share memory between threads. **A host that sends none still gets both**: the page's service worker adds them to all
+The page asks for a few headers. They forbid it, and every worker of it, to reach any other place than its host, and
+let it share memory between threads. **A host that sends none still gets both**: the page's service worker adds them to all
 that it serves, from the second load on. With the headers they hold from the first load on, and for the service worker
 itself.
 
@@ -24,7 +24,7 @@ itself.
 | nginx | take the lines of \`hosting/nginx.conf\` into the server's configuration |
 | Apache | copy \`hosting/apache.htaccess\` to \`.htaccess\` beside \`index.html\`; needs \`mod_headers\` |
 | Caddy | start from \`hosting/Caddyfile\` |
-| GitHub Pages | it sends no headers of yours: the service worker adds them; \`.nojekyll\` has it serve all files as they are |
+| GitHub Pages | it sends no headers of yours; the service worker adds them. Keep \`.nojekyll\`: files are served as they are |
 
 Compression by the host is welcome. What changes files is not: HTML "minifiers", injected scripts and the like. The
 service worker compares every file with its SHA-256 and keeps nothing that differs, so that such a page works but never

@@ -1,4 +1,4 @@
-// Models for the engine: one that lies on the host, whose verified shards are kept in this browser, or the visitor's own.
+// Models for the engine: one that lies on the host, whose verified shards are kept here, or the visitor's own.
 import { Failure } from "../shared/failure.js";
 import { t } from "../shared/strings.js";
 import { dropOtherShards, dropShard, keepShard, keptShard } from "../shared/cache.js";
@@ -8,7 +8,9 @@ import { readOwnModel } from "../shared/own-model.js";
 
 /**
  * What takes a model: its manifest, then each shard. Either throws when the bytes are not what they should be.
- * @typedef {{ begin: (manifest: Uint8Array) => Manifest, pushShard: (index: number, bytes: Uint8Array) => void }} Taker
+ * @typedef {{
+ *   begin: (manifest: Uint8Array) => Manifest, pushShard: (index: number, bytes: Uint8Array) => void
+ * }} Taker
  */
 
 const RETRY_AFTER_MS = [500, 2000];
@@ -18,8 +20,8 @@ const MOST_BEGINNINGS = 4;
 /**
  * Loads a model that lies on the host.
  *
- * Manifest and shards must be of one model. The page's own version comes with a manifest, which is the one to use while
- * its shards are kept here. Once any must be loaded, the host's manifest tells which they are: the host may have
+ * Manifest and shards must be of one model. The page's own version comes with a manifest, which is the one to use
+ * while its shards are kept here. Once any must be loaded, the host's manifest tells which they are: the host may have
  * replaced the model, and nobody else can deliver the old one.
  * @param {URL} folder
  * @param {Taker} engine
@@ -181,7 +183,8 @@ export class ShardLoader {
 
   /** @param {Shard} shard */
   async #stream({ file, bytes: size }) {
-    const offline = () => new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
+    const offline = () =>
+      new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
     this.#downloadStart ||= performance.now();
     const response = await fetch(new URL(file, this.folder), { cache: "no-store" }).catch(() => {
       throw offline();
@@ -200,7 +203,11 @@ export class ShardLoader {
       if (done) break;
       if (filled + value.length > size) {
         await reader.cancel();
-        throw new Failure({ code: "weights", message: t("error.shardSize", { file, got: `> ${size}`, want: size }), hint: t("hint.host") });
+        throw new Failure({
+          code: "weights",
+          message: t("error.shardSize", { file, got: `> ${size}`, want: size }),
+          hint: t("hint.host"),
+        });
       }
       bytes.set(value, filled);
       filled += value.length;
@@ -208,7 +215,11 @@ export class ShardLoader {
       this.#advance(value.length);
     }
     if (filled < size) {
-      throw new Failure({ code: "network", message: t("error.shardSize", { file, got: filled, want: size }), hint: t("hint.retry") });
+      throw new Failure({
+        code: "network",
+        message: t("error.shardSize", { file, got: filled, want: size }),
+        hint: t("hint.retry"),
+      });
     }
     return bytes;
   }
