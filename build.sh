@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Builds, serves and tests SDIC in the browser.
 #
-#   ./build.sh [serve]   build, then serve the page on a local address (PORT=8080 by default)
-#   ./build.sh build     build the page into dist/: static files that any host can serve
-#   ./build.sh check     formatting, lints and types only
-#   ./build.sh test      check, the native tests, and the page driven in a real Chromium
+#   ./build.sh [serve]                    build, then serve the page on a local address (PORT=8080 by default); the
+#                                         WebGPU engine is compiled while the page runs on the processor already
+#   ./build.sh build                      build the page into dist/: static files that any host can serve
+#   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
+#   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
+#                                         checks, the native tests, and the page driven in a real Chromium
 #
 # Needs: Rust (rustup), Node 20 or newer. Everything else is fetched into the build's own folders.
 set -euo pipefail
@@ -66,19 +68,25 @@ need_vulkan() {
   apt_install libvulkan1 mesa-vulkan-drivers || warn "no Vulkan driver found: the native wgpu tests will fail without one"
 }
 
-# Prints the path of the wasm-bindgen tool of exactly the version in Cargo.lock, building it once if needed.
+# tool PROGRAM CRATE VERSION [CARGO FLAGS]: prints the path of a Rust tool of exactly that version, building it once if
+# needed.
+tool() {
+  local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
+  if [ ! -x "$root/bin/$program" ]; then
+    say "building $crate $version (some minutes, once)" >&2
+    cargo install "$crate" --locked --quiet --version "$version" --root "$root" --target-dir "$root/target" "${@:4}" >&2
+    rm -rf "$root/target"
+  fi
+  echo "$root/bin/$program"
+}
+
+# The version that Cargo.lock has, for the bindings and the tool must be of one.
 wasm_bindgen() {
-  local version root
+  local version
   version="$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock)"
   [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
   if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then command -v wasm-bindgen; return; fi
-  root="$cache/tools-$version"
-  if [ ! -x "$root/bin/wasm-bindgen" ]; then
-    say "building wasm-bindgen $version (some minutes, once)" >&2
-    cargo install wasm-bindgen-cli --version "$version" --root "$root" --target-dir "$root/target" --quiet >&2
-    rm -rf "$root/target"
-  fi
-  echo "$root/bin/wasm-bindgen"
+  tool wasm-bindgen wasm-bindgen-cli "$version"
 }
 
 # Tells builds of the same sources by the same compiler apart from others.
@@ -89,7 +97,7 @@ sources() {
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
 on_wasm() {
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128" CARGO_TARGET_DIR="$target" \
-    cargo "$1" --release --lib --target "$triple" --no-default-features "${@:2}"
+    cargo "$1" --locked --release --lib --target "$triple" --no-default-features "${@:2}"
 }
 
 # package NAME [CARGO FLAGS]: the crate as wasm in www/pkg/NAME, unless it is there already: cargo would compile it anew
@@ -108,47 +116,156 @@ package() {
   echo "$stamp" > "$out/.stamp"
 }
 
-build() {
+# The notices that the licences of everything compiled in ask for, in www/pkg/notices, unless they are there already.
+notices() {
+  local out=www/pkg/notices library stamp about
+  stamp="$({ sha256sum Cargo.toml Cargo.lock about.toml about.hbs build.sh; rustc --version; } | sha256sum)"
+  [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
+  library="$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html"
+  [ -f "$library" ] || die "$library is missing: install Rust by rustup, which brings the notices of its library"
+  about="$(tool cargo-about cargo-about 0.9.3 --features cli)"
+  say "gathering the notices of what is compiled in"
+  rm -rf "$out"
+  mkdir -p "$out"
+  "$about" generate --locked --fail --no-default-features --features wgpu --output-file "$out/crates.txt" about.hbs
+  cp "$library" "$out/rust-library.html"
+  echo "$stamp" > "$out/.stamp"
+}
+
+# What the engine declares to the page, without the names that change with every compilation. The page's types can be
+# checked by the committed copy where no engine has been compiled.
+readonly declarations=www/shared/engine.d.ts
+
+declared() {
+  sed '/^export type InitInput/,$d' www/pkg/cpu/sdic.d.ts
+  echo 'export default function init(module?: unknown): Promise<unknown>;'
+}
+
+declare_engines() {
+  local name
+  for name in cpu webgpu; do
+    [ -f "www/pkg/$name/sdic.d.ts" ] && continue
+    mkdir -p "www/pkg/$name"
+    cp "$declarations" "www/pkg/$name/sdic.d.ts"
+  done
+}
+
+need_page_tools() {
   need_wasm_target
   need_node_packages
+}
+
+build() {
+  need_page_tools
   package cpu
   package webgpu --features wgpu
+  notices
   node www/tools/assemble.mjs dist
 }
 
-check() {
-  need_rust
-  need_node_packages
-  say "formatting and lints"
-  cargo fmt --check
-  CARGO_TARGET_DIR="$target" cargo clippy --release --all-targets -- -D warnings
-  need_wasm_target
-  on_wasm clippy -- -D warnings
+# The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled.
+serve() {
+  local server
+  need_page_tools
+  package cpu
+  node www/tools/assemble.mjs dist
+  node www/tools/serve.mjs dist --port "${PORT:-8080}" &
+  server=$!
+  trap 'kill $server 2>/dev/null' EXIT
+  package webgpu --features wgpu
+  node www/tools/assemble.mjs dist
+  say "the WebGPU engine is there: reload the page"
+  wait "$server"
 }
 
-types() {
-  say "types of the page"
-  "$modules/.bin/tsc" --project www/tsconfig.json
-  "$modules/.bin/tsc" --project www/tsconfig.worker.json
-  echo "types: ok"
+check_rust() {
+  need_wasm_target
+  say "formatting, lints and documentation of the crate"
+  cargo fmt --check
+  CARGO_TARGET_DIR="$target" cargo clippy --locked --release --all-targets -- -D warnings
+  on_wasm clippy -- -D warnings
+  CARGO_TARGET_DIR="$target" RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps --lib --quiet
+}
+
+check_page() {
+  need_node_packages
+  say "formatting, lints and types of the page"
+  declare_engines
+  (cd www && npm run --silent check)
+}
+
+check_training() {
+  say "training: lints, and all stages on drawn faces"
+  local status=0
+  training/check.sh || status=$?
+  [ "$status" != 77 ] || { warn "NOT CHECKED: training"; return 0; }
+  return "$status"
+}
+
+check() {
+  check_rust
+  check_page
+  check_training
+  dependencies
+}
+
+# Licences and sources of what is used, and holes that are known in it. The lists of holes lie on other hosts: where
+# one cannot be reached, nothing was checked, and that is said. Exceptions, with reasons, are in deny.toml.
+dependencies() {
+  local deny report
+  say "licences, sources and known holes of dependencies"
+  deny="$(tool cargo-deny cargo-deny 0.20.2)"
+  "$deny" --locked check licenses bans sources
+  if "$deny" --locked fetch db; then
+    "$deny" --locked check advisories
+  else
+    warn "NOT CHECKED: known holes in crates; their list cannot be reached"
+  fi
+  report="$(cd www && npm audit --json 2>/dev/null)" && return
+  case "$report" in
+    *'"vulnerabilities"'*) (cd www && npm audit); die "a development package of the page has a known hole" ;;
+    *) warn "NOT CHECKED: known holes in the page's development packages; their list cannot be reached" ;;
+  esac
+}
+
+test_native() {
+  need_rust
+  need_vulkan
+  say "native tests"
+  CARGO_TARGET_DIR="$target" cargo test --locked --release -- "$@"
+}
+
+test_page() {
+  build
+  need_chromium
+  say "page tests in $("$CHROMIUM" --version)"
+  node --test --test-concurrency=1 tests/page/${1:-*}.test.mjs
+}
+
+# The declarations that types were checked by must be those of the engine that was compiled.
+test_declarations() {
+  declared | cmp -s - "$declarations" && return
+  declared > "$declarations"
+  die "$declarations was out of date and has been renewed: look at it, commit it, and run this again"
 }
 
 run_tests() {
   check
   build
-  types
-  need_vulkan
-  say "native tests"
-  CARGO_TARGET_DIR="$target" cargo test --release
-  need_chromium
-  say "page tests in $("$CHROMIUM" --version)"
-  node --test --test-concurrency=1 tests/page/*.test.mjs
+  test_declarations
+  test_native
+  test_page
 }
 
-case "${1:-serve}" in
-  serve) build; exec node www/tools/serve.mjs dist --port "${PORT:-8080}" ;;
-  build) build ;;
-  check) check; build; types ;;
-  test)  run_tests ;;
-  *)     sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+case "${1:-serve} ${2:-}" in
+  "serve ")         serve ;;
+  "build ")         build ;;
+  "check ")         check ;;
+  "check rust")     check_rust ;;
+  "check page")     check_page ;;
+  "check training") check_training ;;
+  "test ")          run_tests ;;
+  "test native")    test_native "${@:3}" ;;
+  "test page")      test_page "${@:3}" ;;
+  *)                sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

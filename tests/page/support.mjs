@@ -42,7 +42,7 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
 /**
  * Builds a page folder with these weights, and serves it.
  * @param {string} weights absolute path
- * @param {{ isolated?: boolean }} [options] as of the server
+ * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] as of the server
  */
 export async function host(weights, options) {
   const folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));

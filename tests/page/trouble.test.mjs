@@ -235,7 +235,8 @@ test("spoiled bytes in the cache are noticed and loaded again", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
   await page.evaluate(async () => {
-    const cache = await caches.open("sdic-weights");
+    const { WEIGHTS_CACHE } = await import(new URL("shared/cache.js", location.href).href);
+    const cache = await caches.open(WEIGHTS_CACHE);
     const [key] = await cache.keys();
     const bytes = new Uint8Array((await (await cache.match(key))?.arrayBuffer()) ?? []);
     bytes[bytes.length >> 1] ^= 1;

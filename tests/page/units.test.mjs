@@ -6,7 +6,8 @@ import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
 import { formatBytes, formatSeconds, t } from "../../www/shared/strings.js";
-import { CONTENT_SECURITY_POLICY, serve } from "../../www/tools/serve.mjs";
+import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
+import { serve } from "../../www/tools/serve.mjs";
 
 const www = new URL("../../www/", import.meta.url);
 

@@ -1,9 +1,13 @@
 // Files with directions that the visitor added, kept in this browser by the model they belong to. Nothing here deletes
 // a file but `forgetFile`.
 
+import { ownName } from "../shared/cache.js";
+
 /** @import { ModelInfo } from "../shared/types.js" */
 
-const CACHE = "sdic-directions";
+const CACHE = ownName("directions");
+/** Of releases before, which copies of the page on one origin shared, and which kept files by the model's name. */
+const OLD_CACHE = "sdic-directions";
 
 /**
  * What tells a model from all others: a hash over its shards.
@@ -18,7 +22,7 @@ export async function fingerprint({ shards }) {
 
 /** @param {string} key */
 function folder(key) {
-  return `/${CACHE}/${encodeURIComponent(key)}/`;
+  return `/sdic-directions/${encodeURIComponent(key)}/`;
 }
 
 /** @param {string} model its fingerprint */
@@ -27,20 +31,23 @@ function modelFolder(model) {
 }
 
 /**
- * Brings files that an earlier version kept by a model's name to where they are looked for now.
+ * Brings files that a release before kept by a model's name to where they are looked for now.
  * @param {Cache} cache
  * @param {string} model its fingerprint
  * @param {string} name of the model
  */
 async function migrate(cache, model, name) {
-  for (const request of await cache.keys()) {
+  if (!(await caches.has(OLD_CACHE))) return;
+  const old = await caches.open(OLD_CACHE);
+  for (const request of await old.keys()) {
     const { pathname } = new URL(request.url);
     if (!pathname.startsWith(folder(name))) continue;
     const place = modelFolder(model) + pathname.slice(folder(name).length);
-    const response = await cache.match(request);
+    const response = await old.match(request);
     if (response && !(await cache.match(place))) await cache.put(place, response);
-    await cache.delete(request);
+    await old.delete(request);
   }
+  if ((await old.keys()).length === 0) await caches.delete(OLD_CACHE);
 }
 
 /**

@@ -1,9 +1,14 @@
 // Offline use and installation.
+
+import { sweepOwnModels } from "../shared/own-model.js";
+import { t } from "../shared/strings.js";
 import { byId } from "./dom.js";
 import { notice } from "./ui/notices.js";
-import { t } from "../shared/strings.js";
 
 /** Chromium's event that offers installation. @typedef {Event & { prompt: () => Promise<unknown> }} InstallEvent */
+
+/** The version of this page, as the build wrote it. */
+const VERSION = document.querySelector('meta[name="version"]')?.getAttribute("content") ?? "";
 
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault();
@@ -15,23 +20,50 @@ addEventListener("beforeinstallprompt", (event) => {
   };
 });
 
-/** Lets the service worker keep this version of the page; called when the model has loaded, so as not to compete with it. */
-export async function keepForOffline() {
-  if (!("serviceWorker" in navigator)) return;
+/**
+ * Lets the service worker keep this version of the page, and offers the next one when there is one.
+ * @param {Promise<unknown>} engine settles when the first start of the engine has ended, well or badly
+ */
+export async function keepForOffline(engine) {
+  void sweepOwnModels();
   try {
-    const replacing = navigator.serviceWorker.controller !== null;
-    const registration = await navigator.serviceWorker.register(new URL("../sw.js", import.meta.url), { updateViaCache: "none" });
-    const offer = (/** @type {ServiceWorker | null} */ worker) => {
-      if (worker?.state !== "installed" || !replacing) return;
-      navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
-      notice(t("update.ready"), { action: { label: t("update.reload"), run: () => worker.postMessage("take over") } });
+    const container = navigator.serviceWorker;
+    // The first visit's files must not compete with its model. Later on nothing may stand between a page and its
+    // successor, least of all an engine that does not start.
+    if (!container.controller) await engine.catch(() => {});
+    const greet = async () => {
+      const { active } = await container.ready;
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => void (data.version !== VERSION && offerReload());
+      active?.postMessage({ version: VERSION }, [port2]);
     };
-    offer(registration.waiting);
-    registration.addEventListener("updatefound", () => {
-      const worker = registration.installing;
-      worker?.addEventListener("statechange", () => offer(worker));
-    });
+    const registration = await container.register(new URL("../sw.js", import.meta.url), { updateViaCache: "none" });
+    container.addEventListener("controllerchange", () => void greet());
+    const update = () => registration.update().catch(() => {}); // the network is not always there
+    document.addEventListener("visibilitychange", () => void (document.visibilityState === "visible" && update()));
+    void update();
+    await greet();
   } catch {
     // a browser that forbids service workers only loses offline use
+  }
+}
+
+/** A newer version is kept: pages opened from now on run it, this one goes on until its visitor wants otherwise. */
+function offerReload() {
+  const editing = document.body.dataset.view === "work";
+  const run = () => {
+    if (!editing && document.body.dataset.view === "work")
+      offerReload(); // a photo was opened in the meantime
+    else location.reload();
+  };
+  notice(t(editing ? "update.readyEditing" : "update.ready"), { action: { label: t("update.reload"), run } });
+}
+
+/** Asks the browser not to throw out what is kept when it needs room. */
+export async function askToPersist() {
+  try {
+    await navigator.storage?.persist?.();
+  } catch {
+    // then it may
   }
 }

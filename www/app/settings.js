@@ -1,4 +1,5 @@
 // What the page remembers between visits; a browser that forbids storage only forgets.
+import { ownName } from "../shared/cache.js";
 
 /**
  * @typedef {{
@@ -9,7 +10,9 @@
  * }} Settings
  */
 
-const KEY = "sdic";
+const KEY = ownName("settings");
+/** Of releases before, which copies of the page on one origin shared. */
+const OLD_KEY = "sdic";
 
 /** @type {Settings} */
 const DEFAULTS = { theme: "system", backend: "auto", model: "bundled", timings: {} };
@@ -17,7 +20,7 @@ const DEFAULTS = { theme: "system", backend: "auto", model: "bundled", timings: 
 /** @returns {Settings} */
 function read() {
   try {
-    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? localStorage.getItem(OLD_KEY) ?? "{}") };
   } catch {
     return { ...DEFAULTS };
   }

@@ -1,29 +1,130 @@
-// Where verified shards are kept between visits.
+// Where this copy of the page keeps what it has loaded. Copies on one origin share its storage, so every name holds
+// the path of the copy: none touches what another keeps. Releases before used one name for all.
 
-/** Name of the Cache Storage cache that holds shards; the service worker leaves it alone. */
-export const WEIGHTS_CACHE = "sdic-weights";
+/** Path of the folder that this copy lies in. */
+export const HOME = new URL("../", import.meta.url).pathname;
+
+/**
+ * Name of a cache or a folder, or a key, of this copy.
+ * @param {string} what
+ */
+export const ownName = (what) => `sdic ${HOME} ${what}`;
+
+/** Name of the Cache Storage cache that holds verified shards; the service worker leaves it alone. */
+export const WEIGHTS_CACHE = ownName("weights");
+/** Its name in releases before. */
+const OLD_WEIGHTS_CACHE = "sdic-weights";
+/** How the caches are called that hold the page itself, one for each version; see sw.js. */
+const SHELLS = ownName("shell ");
+
+/** @typedef {{ sha256: string }} Hashed */
 
 /**
  * Key of a shard: its contents, wherever it was loaded from.
- * @param {{ sha256: string }} shard
+ * @param {Hashed} shard
  */
 export function shardKey({ sha256 }) {
   return `/sdic-weights/${sha256}`;
 }
 
-/** Bytes of model kept in this browser. */
+/**
+ * What `use` makes of a cache, or undefined where there is none or the browser refuses.
+ * @template T
+ * @param {string} name
+ * @param {(cache: Cache) => Promise<T>} use
+ * @param {{ create?: boolean }} [options]
+ * @returns {Promise<T | undefined>}
+ */
+async function withCache(name, use, { create = false } = {}) {
+  try {
+    return create || (await caches.has(name)) ? await use(await caches.open(name)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A kept shard, not verified again.
+ * @param {Hashed} shard
+ * @returns {Promise<{ response: Response, old: boolean } | undefined>} `old`: it lies where releases before kept it
+ */
+export async function keptShard(shard) {
+  for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE]) {
+    const response = await withCache(name, (cache) => cache.match(shardKey(shard)));
+    if (response) return { response, old: name === OLD_WEIGHTS_CACHE };
+  }
+  return undefined;
+}
+
+/**
+ * Keeps a verified shard, where there is room for it: a full disk only costs the next visit a download.
+ * @param {Hashed} shard
+ * @param {Uint8Array} bytes
+ */
+export async function keepShard(shard, bytes) {
+  const headers = { "Content-Type": "application/octet-stream", "Content-Length": String(bytes.length) };
+  const body = new Response(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), { headers });
+  await withCache(WEIGHTS_CACHE, (cache) => cache.put(shardKey(shard), body), { create: true });
+  await withCache(OLD_WEIGHTS_CACHE, async (cache) => {
+    await cache.delete(shardKey(shard));
+    if ((await cache.keys()).length === 0) await caches.delete(OLD_WEIGHTS_CACHE);
+  });
+}
+
+/** @param {Hashed} shard */
+export async function dropShard(shard) {
+  for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE])
+    await withCache(name, (cache) => cache.delete(shardKey(shard)));
+}
+
+/**
+ * Drops shards that neither `shards` nor the model of any kept version of this page names: another tab may run one.
+ * @param {Hashed[]} shards
+ */
+export async function dropOtherShards(shards) {
+  const wanted = new Set(
+    [...shards, ...(await shardsOfKeptVersions())].map((shard) => new URL(shardKey(shard), origin).href),
+  );
+  await withCache(WEIGHTS_CACHE, async (cache) => {
+    for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);
+  });
+}
+
+/** @returns {Promise<Hashed[]>} */
+async function shardsOfKeptVersions() {
+  const found = [];
+  try {
+    for (const name of await caches.keys()) {
+      const manifest =
+        name.startsWith(SHELLS) &&
+        (await caches.match(new URL(`${HOME}weights/manifest.json`, origin), { cacheName: name }));
+      if (manifest) found.push(...(await manifest.json()).shards);
+    }
+  } catch {
+    // what cannot be read is not kept either
+  }
+  return found;
+}
+
+/** Bytes of model kept in this browser; 0 where it keeps nothing. */
 export async function keptBytes() {
-  if (!("caches" in globalThis)) return 0;
-  const cache = await caches.open(WEIGHTS_CACHE);
   let bytes = 0;
-  for (const request of await cache.keys()) {
-    const response = await cache.match(request);
-    bytes += Number(response?.headers.get("Content-Length") ?? 0);
+  for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE]) {
+    await withCache(name, async (cache) => {
+      for (const request of await cache.keys()) {
+        const response = await cache.match(request);
+        bytes += Number(response?.headers.get("Content-Length") ?? 0);
+      }
+    });
   }
   return bytes;
 }
 
 /** Removes every kept shard. */
 export async function forgetModel() {
-  await caches.delete(WEIGHTS_CACHE);
+  try {
+    for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE]) await caches.delete(name);
+  } catch {
+    // nothing is kept where nothing may be
+  }
 }

@@ -20,7 +20,7 @@ export const CODES = Object.freeze({
     "import",
   ]),
   /** About loading and keeping a model. */
-  model: /** @type {const} */ (["network", "missing", "stale", "no-adapter", "not-started", "no-space"]),
+  model: /** @type {const} */ (["network", "missing", "stale", "no-adapter", "not-started", "no-space", "no-storage"]),
   /** About the file that was to be opened. */
   file: /** @type {const} */ ([
     "not-a-picture",

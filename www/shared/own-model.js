@@ -1,39 +1,243 @@
-// A model that the visitor converted from the authors' checkpoint, kept in the origin's private file system.
-
-const FOLDER = "sdic-own-model";
-
-/**
- * The folder of the visitor's own model.
- * @param {{ create?: boolean }} [options]
- */
-export async function ownFolder({ create = false } = {}) {
-  const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create });
-}
+// Models that the visitor converted from the authors' checkpoint, kept in the origin's private file system.
+//
+// A conversion writes into a new folder, the manifest last: from then on that is the newest complete folder, which is
+// the model. What went before is removed afterwards, so whatever fails or is closed half way leaves the old one in
+// place. Folders that nobody writes and that are not the model are left-overs, and are swept.
+import { HOME, ownName } from "./cache.js";
+import { Failure } from "./failure.js";
+import { t } from "./strings.js";
 
 /**
- * The contents of one of its files.
- * @param {string} name
- * @returns {Promise<File>}
+ * What matters here of a kept manifest.
+ * @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept
+ *
+ * `manifest`: if the folder is complete.
+ * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: Kept | undefined }} Folder
  */
-export async function ownFile(name) {
-  return (await (await ownFolder()).getFileHandle(name)).getFile();
-}
+
+/** Folder of this copy of the page; names there cannot hold slashes. */
+const FOLDER = `sdic ${encodeURIComponent(HOME)}`;
+/** The one folder of releases before, whatever the copy. */
+const OLD_FOLDER = "sdic-own-model";
+/** Held by whoever reads a model, and alone by whoever removes folders. */
+const LOCK = ownName("own model");
 
 /**
- * What is kept, or undefined when there is no complete model: the manifest is written last.
- * @returns {Promise<{ title: string, bytes: number } | undefined>}
+ * @returns {Promise<FileSystemDirectoryHandle>}
+ * @throws {Failure} where the browser has no such storage, or refuses it
  */
-export async function ownModel() {
+async function root() {
+  let reason;
   try {
-    const { title, shards } = JSON.parse(await (await ownFile("manifest.json")).text());
-    return { title, bytes: shards.reduce((/** @type {number} */ sum, /** @type {{ bytes: number }} */ { bytes }) => sum + bytes, 0) };
+    if (navigator.storage?.getDirectory) return await navigator.storage.getDirectory();
+  } catch (thrown) {
+    reason = Failure.from(thrown).message;
+  }
+  throw noStorage(reason);
+}
+
+/** @param {string} [reason] the browser's */
+function noStorage(reason = t("error.noStorageHere")) {
+  return new Failure({ code: "no-storage", message: t("error.noStorage", { reason }), hint: t("hint.noStorage") });
+}
+
+/**
+ * Runs `use` while a lock is held; without it where the browser knows no locks.
+ * @template T
+ * @param {string} name
+ * @param {LockOptions} options
+ * @param {() => Promise<T>} use
+ * @returns {Promise<T | undefined>} undefined when `ifAvailable` is asked for and another holds the lock
+ */
+async function holding(name, options, use) {
+  if (!navigator.locks) return use();
+  return navigator.locks.request(name, options, (lock) => (lock ? use() : undefined));
+}
+
+/**
+ * The names and handles in a folder.
+ * @param {FileSystemDirectoryHandle} folder
+ */
+async function entries(folder) {
+  const found = [];
+  for await (const entry of folder.entries()) found.push(entry);
+  return found;
+}
+
+/**
+ * What a folder's manifest says, if all it names is there.
+ * @param {FileSystemDirectoryHandle} folder
+ * @returns {Promise<Kept | undefined>}
+ */
+async function complete(folder) {
+  try {
+    /** @type {Kept} */
+    const manifest = JSON.parse(await (await fileIn(folder, "manifest.json")).text());
+    for (const { file, bytes } of manifest.shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
+    return manifest;
   } catch {
     return undefined;
   }
 }
 
+/**
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} name
+ */
+async function fileIn(folder, name) {
+  return (await folder.getFileHandle(name)).getFile();
+}
+
+/**
+ * Every folder of this copy, the newest first.
+ * @returns {Promise<Folder[]>}
+ */
+async function folders() {
+  const home = await (await root()).getDirectoryHandle(FOLDER).catch(() => undefined);
+  const found = [];
+  for (const [name, folder] of home ? await entries(home) : []) {
+    if (folder instanceof FileSystemDirectoryHandle) found.push({ name, folder, manifest: await complete(folder) });
+  }
+  return found.sort((a, b) => age(b.name) - age(a.name));
+}
+
+/**
+ * Folders are called by a number that grows, and something that no other tab comes upon.
+ * @param {string} name
+ */
+function age(name) {
+  return Number.parseInt(name, 10) || 0;
+}
+
+/** @returns {Promise<Folder | undefined>} */
+async function newest() {
+  return (await folders()).find(({ manifest }) => manifest);
+}
+
+/**
+ * What is kept, or undefined when there is no complete model.
+ * @returns {Promise<{ title: string, bytes: number } | undefined>}
+ */
+export async function ownModel() {
+  try {
+    await adoptOld().catch(() => {}); // it can stay where it is
+    const { title, shards } = (await newest())?.manifest ?? {};
+    return title === undefined || !shards
+      ? undefined
+      : { title, bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reads the kept model; it stays where it is meanwhile.
+ * @template T
+ * @param {(contents: (name: string) => Promise<Uint8Array>) => Promise<T>} use
+ * @returns {Promise<T>}
+ */
+export async function readOwnModel(use) {
+  const read = async () => {
+    const model = await newest();
+    if (!model) throw new Failure({ code: "missing", message: t("error.noOwnModel"), hint: t("hint.noOwnModel") });
+    return use(async (name) => new Uint8Array(await (await fileIn(model.folder, name)).arrayBuffer()));
+  };
+  return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
+}
+
+/**
+ * Replaces the kept model by what `fill` writes, the manifest last; when that fails, the old one stays.
+ * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
+ */
+export async function replaceOwnModel(fill) {
+  const storage = await root();
+  const number = 1 + Math.max(0, ...(await folders()).map(({ name }) => age(name)));
+  const name = `${number}-${crypto.randomUUID()}`;
+  try {
+    await holding(folderLock(name), {}, async () => {
+      const home = await storage.getDirectoryHandle(FOLDER, { create: true });
+      await fill(await home.getDirectoryHandle(name, { create: true }));
+      const filled = await complete(await home.getDirectoryHandle(name));
+      if (!filled) throw new Failure({ code: "weights", message: t("error.notKept"), hint: t("hint.noSpace") });
+    });
+  } finally {
+    await sweepOwnModels(); // the old model, or what there is of the new
+  }
+}
+
+/** @param {string} name of a folder: held by whoever writes there */
+function folderLock(name) {
+  return `${LOCK} ${name}`;
+}
+
+/**
+ * Removes what is neither the kept model nor being written: of tabs closed half way, and models that were replaced.
+ * Never fails: what is in use now is swept another time.
+ */
+export async function sweepOwnModels() {
+  try {
+    await adoptOld().catch(() => {});
+    await removeFolders((folder, model) => folder.name !== model?.name, { ifAvailable: true });
+  } catch {
+    // a browser without storage has no left-overs
+  }
+}
+
+/** Removes the kept model; what left-overs there are go with it. */
 export async function removeOwnModel() {
-  const root = await navigator.storage.getDirectory();
-  await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
+  await removeFolders(() => true, {});
+}
+
+/**
+ * @param {(folder: Folder, model: Folder | undefined) => boolean} unwanted
+ * @param {LockOptions} patience whether to wait for who reads a model
+ */
+async function removeFolders(unwanted, patience) {
+  const storage = await root();
+  await holding(LOCK, patience, async () => {
+    const home = await storage.getDirectoryHandle(FOLDER).catch(() => undefined);
+    if (!home) return;
+    const all = await folders();
+    const model = all.find(({ manifest }) => manifest);
+    for (const folder of all.filter((each) => unwanted(each, model))) {
+      const remove = () => home.removeEntry(folder.name, { recursive: true }).catch(() => {});
+      await holding(folderLock(folder.name), { ifAvailable: true }, remove);
+    }
+    if ((await entries(home)).length === 0) await storage.removeEntry(FOLDER);
+  });
+}
+
+/** Bytes that are kept and are not the model: of conversions that were broken off, or go on in another tab. */
+export async function leftOverBytes() {
+  let bytes = 0;
+  try {
+    const all = await folders();
+    const model = all.find(({ manifest }) => manifest);
+    for (const { folder } of all.filter((each) => each !== model)) {
+      for (const [name] of await entries(folder)) bytes += (await fileIn(folder, name)).size;
+    }
+  } catch {
+    // nothing is kept where nothing may be
+  }
+  return bytes;
+}
+
+/** Takes over the model that releases before have kept; the first copy of the page that asks gets it. */
+async function adoptOld() {
+  const storage = await root();
+  const old = await storage.getDirectoryHandle(OLD_FOLDER).catch(() => undefined);
+  if (!old) return;
+  await holding(LOCK, {}, async () => {
+    if (await complete(old)) {
+      if (await newest()) return; // another copy's, then
+      const home = await storage.getDirectoryHandle(FOLDER, { create: true });
+      const folder = await home.getDirectoryHandle("0-adopted", { create: true });
+      const names = (await entries(old)).map(([name]) => name);
+      for (const name of [...names.filter((name) => name !== "manifest.json"), "manifest.json"]) {
+        /** @typedef {{ move: (to: FileSystemDirectoryHandle, name: string) => Promise<void> }} Movable */
+        await /** @type {Movable} */ (/** @type {unknown} */ (await old.getFileHandle(name))).move(folder, name);
+      }
+    }
+    await storage.removeEntry(OLD_FOLDER, { recursive: true });
+  });
 }

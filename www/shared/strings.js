@@ -59,6 +59,12 @@ const STRINGS = {
   "own.removed": "The converted weights were removed.",
   "error.noSpace": "This browser has not enough storage left for the converted weights.",
   "hint.noSpace": "Free about 600 MB, or leave the private window.",
+  "error.notKept": "This browser has not kept all of the converted weights.",
+  "error.noStorage": "This browser lets the page keep no files: {reason}.",
+  "error.noStorageHere": "it offers no storage here",
+  "hint.noStorage": "Open the page over https and outside of private windows, and allow it to store data.",
+  "error.noOwnModel": "The converted weights are no longer in this browser.",
+  "hint.noOwnModel": "Load them again under “Engine”, or choose the bundled model there.",
   "model.progress": "Loading the model: {loaded} of {total}",
   "model.left": "about {seconds} left",
   "model.cached": "Loading the model from this browser’s storage: {loaded} of {total}",
@@ -190,6 +196,7 @@ const STRINGS = {
   "about.modelTitle": "Model",
   "about.licence": "Licence: {licence}",
   "about.card": "Model card",
+  "about.notices": "Licences of everything this page is made of",
   "about.storageTitle": "Storage",
   "about.storage": "{size} of model kept in this browser.",
   "about.remove": "Remove it",
@@ -197,6 +204,7 @@ const STRINGS = {
   "about.install": "Install as an app",
 
   "update.ready": "A newer version of this page is ready.",
+  "update.readyEditing": "A newer version of this page is ready. Save your picture first: reloading closes the photo.",
   "update.reload": "Reload",
 
   "error.unreadable": "This cannot be read: it is a folder, or a file that has moved or changed.",

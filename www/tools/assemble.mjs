@@ -2,18 +2,33 @@
 //
 //   node assemble.mjs OUT [--weights DIR]
 //
-// Writes OUT/shell.js too: the list of files that the service worker keeps for offline use, and their joint hash.
+// OUT must be new, empty, or made by this program before: whatever else lies in it is removed. Writes OUT/shell.js
+// too: the files that the service worker keeps for offline use, each with its hash, and the headers to serve them with.
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { HOSTING } from "./hosting.mjs";
+import { ISOLATION, PRIVACY } from "./policy.mjs";
 
 const WWW = fileURLToPath(new URL("..", import.meta.url));
 const PAGE = ["index.html", "sw.js", "app.webmanifest", "app", "shared", "workers", "styles", "icons", "pkg"];
 const UNWANTED = /(^|\/)\.|\.d\.ts$|\.py$|(^|\/)package\.json$/;
-/** Not in the offline list: shards have a cache of their own, the large engine is kept on its first use, and the rest
- * serves installation only. */
-const ON_DEMAND = /^weights\/[^/]*\.safetensors$|^pkg\/webgpu\/|^sw\.js$|^shell\.js$|^icons\/screenshot/;
+/** Notices of what is compiled in, as the build makes them. */
+const COMPILED = /^pkg\/notices\//;
+/** Notices and terms of what lies among the weights. */
+const TERMS = /^weights\/(.*\/)?(LICENSE|NOTICE|MODEL_CARD)[^/]*$/;
+/** Says that a folder was made here. */
+const MARKER = ".sdic-page";
+
+/** Shards are kept by the engine's worker, which knows their hashes from the manifest. */
+const SHARD = /^weights\/[^/]*\.safetensors$/;
+/** Kept when it is first used: most visitors never need it. */
+const ON_USE = /^pkg\/webgpu\//;
+/** Not kept: what a page that runs does not ask for. */
+const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
+/** Where index.html says which version it is. */
+const VERSION = /(<meta name="version" content=")[^"]*/;
 
 /**
  * Every wanted file under `folder`, as paths relative to it.
@@ -30,15 +45,33 @@ async function files(folder) {
 }
 
 /**
- * Copies `from` to `to` unless size and time say that it is there already.
- * @param {string} from
- * @param {string} to
+ * Makes sure that `out` is ours to write in.
+ * @param {string} out
  */
-async function copy(from, to) {
-  const [source, copied] = await Promise.all([stat(from), stat(to).catch(() => undefined)]);
-  if (copied && copied.size === source.size && copied.mtimeMs === source.mtimeMs) return;
-  await mkdir(path.dirname(to), { recursive: true });
-  await cp(from, to, { preserveTimestamps: true });
+async function claim(out) {
+  await mkdir(out, { recursive: true });
+  const found = await readdir(out);
+  if (found.length > 0 && !found.includes(MARKER)) {
+    throw new Error(
+      `${out} holds files that were not put there by assemble.mjs: name a new folder, or empty this one`,
+    );
+  }
+  await writeFile(
+    path.join(out, MARKER),
+    "Made by www/tools/assemble.mjs, which removes from here what it did not write.\n",
+  );
+}
+
+/**
+ * Writes a file, unless it is there already: its time, and so what a server says of it, then stays.
+ * @param {string} file
+ * @param {string | Uint8Array} contents
+ */
+async function write(file, contents) {
+  const bytes = Buffer.from(contents);
+  if ((await readFile(file).catch(() => undefined))?.equals(bytes)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, bytes);
 }
 
 /**
@@ -52,22 +85,95 @@ export async function assemble(out, { weights }) {
   for (const name of await files(WWW)) if (PAGE.includes(name.split("/")[0])) wanted.set(name, path.join(WWW, name));
   for (const name of await files(weights)) wanted.set(`weights/${name}`, path.join(weights, name));
   if (!wanted.has("weights/manifest.json")) throw new Error(`no manifest.json in ${weights}`);
-
-  await mkdir(out, { recursive: true });
-  for (const name of await files(out)) if (!wanted.has(name)) await rm(path.join(out, name));
-  for (const [name, from] of wanted) await copy(from, path.join(out, name));
-
-  const hash = createHash("sha256");
-  const shell = [...wanted.keys()].filter((name) => !ON_DEMAND.test(name));
-  for (const name of wanted.keys()) {
-    if (!/^weights\/.*\.safetensors$/.test(name)) hash.update(name).update(await readFile(path.join(out, name)));
+  for (const [name, from] of wanted) {
+    if (COMPILED.test(name) && wanted.delete(name)) wanted.set(name.replace("pkg/", ""), from);
   }
-  const list = { version: hash.digest("hex").slice(0, 16), files: shell };
-  await writeFile(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(list, undefined, 1)};\n`);
+  for (const name of ["notices/crates.txt", "notices/rust-library.html"]) {
+    if (!wanted.has(name)) throw new Error(`no www/pkg/${name}: run ./build.sh build`);
+  }
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) wanted.set(`notices/${name}`, path.join(WWW, "..", name));
+
+  await claim(out);
+  const made = new Set([...wanted.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
+  for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
+  for (const [name, from] of wanted)
+    if (name !== "index.html") await write(path.join(out, name), await readFile(from));
+  await write(
+    path.join(out, "notices.txt"),
+    notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")),
+  );
+  for (const [name, text] of Object.entries(HOSTING)) await write(path.join(out, name), text);
+  await seal(out, await readFile(path.join(WWW, "index.html"), "utf8"));
+}
+
+/**
+ * What this folder is made of, and under which terms.
+ * @param {string[]} names of the files in it
+ * @param {string} manifest of the weights
+ */
+function notices(names, manifest) {
+  const { title, licence, provenance } = JSON.parse(manifest);
+  return `What this page is made of, and under which terms. The files named lie beside this one.
+
+The page itself: MIT or Apache-2.0, at your choice
+  notices/LICENSE-MIT
+  notices/LICENSE-APACHE
+
+Rust crates compiled into pkg/*.wasm
+  notices/crates.txt
+
+The Rust standard library, compiled into the same
+  notices/rust-library.html
+
+The model in weights: ${title}
+  ${licence}
+  ${provenance}
+${names
+  .filter((name) => TERMS.test(name))
+  .map((name) => `  ${name}\n`)
+  .join("")}`;
+}
+
+/**
+ * Gives what lies in `out` its version and its list of hashes. Whoever changes a file there must do this again: the
+ * service worker keeps nothing that differs from the list.
+ * @param {string} out
+ * @param {string} [index] text of index.html
+ */
+export async function seal(out, index) {
+  const page = path.join(out, "index.html");
+  index ??= await readFile(page, "utf8");
+  if (!VERSION.test(index)) throw new Error("index.html has no place for its version");
+  const names = (await files(out)).filter((name) => !NEVER.test(name) && !SHARD.test(name) && name !== "index.html");
+  /** @type {Map<string, Buffer>} */
+  const contents = new Map();
+  for (const name of names) contents.set(name, await readFile(path.join(out, name)));
+  const hash = createHash("sha256").update(index.replace(VERSION, "$1"));
+  for (const [name, bytes] of contents) hash.update(`\n${name} ${integrity(bytes)}`);
+  const version = hash.digest("hex").slice(0, 16);
+  const versioned = index.replace(VERSION, `$1${version}`);
+  await write(page, versioned);
+  contents.set("index.html", Buffer.from(versioned));
+  const list = (/** @type {boolean} */ onUse) =>
+    Object.fromEntries(
+      [...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]),
+    );
+  const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, files: list(false), onUse: list(true) };
+  await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
+}
+
+/** @param {Buffer} bytes */
+function integrity(bytes) {
+  return `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [out = "dist", ...rest] = process.argv.slice(2);
   const weights = rest[0] === "--weights" ? rest[1] : path.join(WWW, "..", "weights");
-  await assemble(out, { weights });
+  try {
+    await assemble(out, { weights });
+  } catch (thrown) {
+    console.error(/** @type {Error} */ (thrown).message);
+    process.exit(1);
+  }
 }

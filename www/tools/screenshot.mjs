@@ -15,7 +15,10 @@ const site = await serve(path.join(root, "dist"));
 const browser = await launch();
 const { page } = await visit(browser, site.url, { viewport: { width: 1280, height: 800 }, serviceWorkers: "block" });
 await modelReady(page);
-await page.locator("#sample-list button").nth(Number(number) - 1).click();
+await page
+  .locator("#sample-list button")
+  .nth(Number(number) - 1)
+  .click();
 await inverted(page);
 await slide(page, "smile", Number(position));
 await page.evaluate(() => /** @type {HTMLElement | null} */ (document.activeElement)?.blur());

@@ -1,4 +1,4 @@
-// A small static server for the built page, with the headers that a host should send.
+// A small static server for the built page, with the headers that a host should send. Tests make it a lesser host.
 //
 //   node serve.mjs FOLDER [--port 8080]
 import { createReadStream } from "node:fs";
@@ -6,6 +6,7 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { CACHING, ISOLATION, PRIVACY } from "./policy.mjs";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -20,34 +21,6 @@ const TYPES = {
   ".webp": "image/webp",
   ".md": "text/markdown; charset=utf-8",
   ".txt": "text/plain; charset=utf-8",
-};
-
-/** The same policy as the page's meta element, plus what only a header can say. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self'",
-  "img-src 'self' blob:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-/** What lets the page share memory between its threads. */
-const ISOLATION = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
-
-const HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-  "Cross-Origin-Resource-Policy": "same-origin",
-  "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
 };
 
 /**
@@ -70,27 +43,34 @@ function locate(root, url) {
 /**
  * Starts serving `folder` on the loopback address.
  * @param {string} folder
- * @param {{ port?: number, isolated?: boolean }} [options] port 0 takes any free one; not `isolated` leaves out the
- *   headers that allow shared memory, as many hosts do
+ * @param {{ port?: number, isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] port 0 takes any free one;
+ *   not `isolated` leaves out the headers that allow shared memory, as many hosts do; `bare` leaves out all, as others
+ *   do; `tidy` sends `/index.html` on to `/`, as yet others do
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export async function serve(folder, { port = 0, isolated = true } = {}) {
+export async function serve(folder, { port = 0, isolated = true, bare = false, tidy = false } = {}) {
   const root = path.resolve(folder);
-  const always = isolated ? { ...HEADERS, ...ISOLATION } : HEADERS;
+  const always = bare ? {} : { ...PRIVACY, ...(isolated ? ISOLATION : {}) };
   const server = createServer(async (request, response) => {
     const plain = (/** @type {number} */ status, /** @type {string} */ text) =>
       response.writeHead(status, { ...always, "Content-Type": TYPES[".txt"] }).end(`${text}\n`);
     if (request.method !== "GET" && request.method !== "HEAD") return plain(405, "only GET and HEAD");
-    const file = locate(root, request.url ?? "/");
-    const info = file && (await stat(file).catch(() => undefined));
+    const url = request.url ?? "/";
+    if (tidy && /\/index\.html(\?|$)/.test(url)) {
+      return response.writeHead(308, { ...always, Location: url.replace("index.html", "") }).end();
+    }
+    const file = locate(root, url);
+    const info = file ? await stat(file).catch(() => undefined) : undefined;
     if (!file || !info?.isFile()) return plain(404, "not found");
     const etag = `"${info.size.toString(36)}-${info.mtimeMs.toString(36)}"`;
-    const headers = { ...always, ETag: etag, "Cache-Control": "no-cache" };
+    const headers = { ...always, ...CACHING, ETag: etag };
     if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();
     const type = TYPES[/** @type {keyof typeof TYPES} */ (path.extname(file))] ?? "application/octet-stream";
     response.writeHead(200, { ...headers, "Content-Type": type, "Content-Length": info.size });
     if (request.method === "HEAD") return response.end();
-    createReadStream(file).on("error", () => response.destroy()).pipe(response);
+    createReadStream(file)
+      .on("error", () => response.destroy())
+      .pipe(response);
   });
   await new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -1,34 +1,34 @@
 // The worker that converts the authors' checkpoint to a weights directory, by slices of the file.
 import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
-import { ownFolder, removeOwnModel } from "../shared/own-model.js";
+import { replaceOwnModel } from "../shared/own-model.js";
 import { t } from "../shared/strings.js";
 import { answerCalls, notify } from "./answers.js";
 
 answerCalls({
   /**
-   * Replaces the visitor's own model by what is in `file`; `progress` events count tensors. Leaves nothing behind when
-   * it fails.
+   * Replaces the visitor's own model by what is in `file`; `progress` events count tensors. When it fails, the model
+   * kept before stays and nothing else is left behind.
    * @param {File} file
    */
   async convert(file) {
     await init();
     const conversion = new CheckpointConversion(file, "f16");
-    await removeOwnModel();
     try {
-      const folder = await ownFolder({ create: true });
-      for (;;) {
-        const next = conversion.nextFile();
-        if (!next) return;
-        await write(folder, next.name, next.bytes);
-        notify("progress", { done: next.done, total: next.total });
-      }
+      await replaceOwnModel(async (folder) => {
+        for (let next = conversion.nextFile(); next; next = conversion.nextFile()) {
+          await write(folder, next.name, next.bytes);
+          notify("progress", { done: next.done, total: next.total });
+        }
+      });
     } catch (thrown) {
-      await removeOwnModel();
-      if (thrown instanceof DOMException && thrown.name === "QuotaExceededError") {
-        throw new Failure({ code: "no-space", message: t("error.noSpace"), hint: t("hint.noSpace") });
-      }
-      throw thrown;
+      if (!(thrown instanceof DOMException)) throw thrown;
+      const full = thrown.name === "QuotaExceededError";
+      const message = full ? t("error.noSpace") : t("error.noStorage", { reason: thrown.message });
+      const hint = t(full ? "hint.noSpace" : "hint.noStorage");
+      throw new Failure({ code: full ? "no-space" : "no-storage", message, hint });
+    } finally {
+      conversion.free();
     }
   },
 });
@@ -43,7 +43,7 @@ async function write(folder, name, bytes) {
   const access = await file.createSyncAccessHandle();
   try {
     access.truncate(0);
-    access.write(bytes);
+    if (access.write(bytes) < bytes.length) throw new DOMException("the file was cut short", "QuotaExceededError");
     access.flush();
   } finally {
     access.close();

@@ -19,7 +19,12 @@ const MIN_SIDE = 32;
  * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small` or `damaged`
  */
 export async function decode(file) {
-  const { kind, width = 0, height = 0, animated } = sniff(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()));
+  const {
+    kind,
+    width = 0,
+    height = 0,
+    animated,
+  } = sniff(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()));
   if (kind === "unknown" || kind === "empty" || kind === "pdf" || kind === "svg" || kind === "video") {
     const hint = t(kind === "video" ? "hint.video" : "hint.another");
     throw new Failure({ code: "not-a-picture", message: t(`error.notAPicture.${kind}`), hint });

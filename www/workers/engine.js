@@ -1,17 +1,16 @@
 // The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns. Faces come from the
 // photo's worker, and edits go to it; the page only hears how it goes.
 import { Failure } from "../shared/failure.js";
-import { ownFile } from "../shared/own-model.js";
 import { Remote } from "../shared/rpc.js";
 import { atRest } from "../shared/strengths.js";
 import { t } from "../shared/strings.js";
 import { probe, watchDevices } from "./adapter.js";
 import { answerCalls, crash, notify } from "./answers.js";
 import { ThreadPool } from "./thread-pool.js";
-import { ShardLoader } from "./weights.js";
+import { loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { Edited, InversionId, Picture } from "../shared/types.js" */
+/** @import { Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -46,56 +45,21 @@ function holding(inversion) {
   return { engine: running(), crop: held.crop };
 }
 
-/**
- * Loads a model that lies on the host, keeping its shards in the cache.
- * @param {URL} folder
- */
-async function loadHosted(folder) {
-  const response = await fetch(new URL("manifest.json", folder)).catch(() => undefined);
-  if (!response?.ok) {
-    const message = response
-      ? t("error.shardStatus", { file: "manifest.json", status: response.status })
-      : t("error.offline", { file: "manifest.json" });
-    throw new Failure({ code: "network", message, hint: t("hint.retry") });
-  }
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  for (let attempt = 0; ; attempt++) {
-    const model = begin(bytes);
-    const loader = new ShardLoader(model.shards, folder, (progress) => tell("progress", progress));
-    try {
-      await loader.deliver((index, shard) => running().pushShard(index, shard));
-      return model;
-    } catch (thrown) {
-      // "stale": the cache was wrong about one shard, and is clean of it now. A cache that cannot be cleaned must not
-      // keep us here.
-      const { code, message } = Failure.from(thrown);
-      if (code !== "stale") throw thrown;
-      if (attempt >= model.shards.length) throw new Failure({ code: "weights", message, hint: t("hint.host") });
-    }
-  }
-}
-
-/** Loads the model that the visitor converted. */
-async function loadOwn() {
-  const model = begin(new Uint8Array(await (await ownFile("manifest.json")).arrayBuffer()));
-  const total = model.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-  let loaded = 0;
-  for (const [index, { file }] of model.shards.entries()) {
-    const bytes = new Uint8Array(await (await ownFile(file)).arrayBuffer());
-    running().pushShard(index, bytes);
-    loaded += bytes.length;
-    tell("progress", { loaded, total, cached: loaded, secondsLeft: undefined });
-  }
-  return model;
-}
-
-/** @param {Uint8Array} manifestBytes */
-function begin(manifestBytes) {
-  held = undefined;
-  const model = running().begin(manifestBytes);
-  tell("model", model);
-  return model;
-}
+/** Takes a model into the engine, and tells the page what it is. */
+const taker = {
+  /** @param {Uint8Array} bytes */
+  begin(bytes) {
+    held = undefined;
+    const model = running().begin(bytes);
+    tell("model", model);
+    return model;
+  },
+  /**
+   * @param {number} index
+   * @param {Uint8Array} bytes
+   */
+  pushShard: (index, bytes) => running().pushShard(index, bytes),
+};
 
 /**
  * What comes of sliders that are all at rest: the reconstruction itself.
@@ -139,7 +103,10 @@ const methods = {
    * far it is.
    */
   async load(folder) {
-    const model = folder === undefined ? await loadOwn() : await loadHosted(new URL(folder));
+    const onProgress = (/** @type {LoadProgress} */ progress) => tell("progress", progress);
+    const model = await (folder === undefined
+      ? loadOwn(taker, onProgress)
+      : loadHosted(new URL(folder), taker, onProgress));
     running().finish();
     return model;
   },

@@ -36,7 +36,7 @@ export function sniff(bytes) {
   if (/^GIF8/.test(text(0, 4))) return { kind: "gif" };
   if (text(0, 4) === "%PDF") return { kind: "pdf" };
   if (/^(II\*\0|MM\0\*)/.test(text(0, 4))) return { kind: "tiff" };
-  if (/^\s*(<\?xml[^]*)?<svg/i.test(text(0, 512))) return { kind: "svg" };
+  if (/^\s*(<\?xml[\s\S]*)?<svg/i.test(text(0, 512))) return { kind: "svg" };
   return { kind: "unknown" };
 }
 

@@ -1,11 +1,113 @@
-// The model's shards: from this browser's cache where it has them, else from the host, with progress and retries.
-import { Failure } from "../shared/failure.js";
-import { t } from "../shared/strings.js";
-import { WEIGHTS_CACHE, shardKey } from "../shared/cache.js";
+// Models for the engine: one that lies on the host, whose verified shards are kept here, or the visitor's own.
 
-/** @import { LoadProgress, Shard } from "../shared/types.js" */
+import { dropOtherShards, dropShard, keepShard, keptShard } from "../shared/cache.js";
+import { Failure } from "../shared/failure.js";
+import { readOwnModel } from "../shared/own-model.js";
+import { t } from "../shared/strings.js";
+
+/** @import { LoadProgress, ModelInfo, Shard } from "../shared/types.js" */
+
+/**
+ * What takes a model: its manifest, then each shard. Either throws when the bytes are not what they should be.
+ * @typedef {{
+ *   begin: (manifest: Uint8Array) => ModelInfo, pushShard: (index: number, bytes: Uint8Array) => void
+ * }} Taker
+ */
 
 const RETRY_AFTER_MS = [500, 2000];
+/** How often a load may begin anew: the cache was wrong, or the host changed the model meanwhile. */
+const MOST_BEGINNINGS = 4;
+
+/**
+ * Loads a model that lies on the host.
+ *
+ * Manifest and shards must be of one model. The page's own version comes with a manifest, which is the one to use
+ * while its shards are kept here. Once any must be loaded, the host's manifest tells which they are: the host may have
+ * replaced the model, and nobody else can deliver the old one.
+ * @param {URL} folder
+ * @param {Taker} engine
+ * @param {(progress: LoadProgress) => void} onProgress
+ * @returns {Promise<ModelInfo>}
+ */
+export async function loadHosted(folder, engine, onProgress) {
+  const url = new URL("manifest.json", folder);
+  /** @type {Set<string>} shards whose kept bytes were wrong */
+  const spoiled = new Set();
+  let bytes = await fetchManifest(url, "default");
+  if (!(await allKept(bytes))) bytes = await fetchManifest(url, "reload").catch(() => bytes);
+  for (let beginning = 1; ; beginning++) {
+    try {
+      const manifest = engine.begin(bytes);
+      const loader = new ShardLoader(manifest.shards, folder, onProgress, spoiled);
+      await loader.deliver((index, shard) => engine.pushShard(index, shard));
+      return manifest;
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      if (failure.fatal || beginning === MOST_BEGINNINGS) throw failure;
+      if (failure.code === "stale") continue; // the cache is clean now
+      const newest = await fetchManifest(url, "reload").catch(() => bytes);
+      if (sameBytes(newest, bytes)) throw failure;
+      bytes = newest;
+    }
+  }
+}
+
+/**
+ * Loads the model that the visitor converted.
+ * @param {Taker} engine
+ * @param {(progress: LoadProgress) => void} onProgress
+ * @returns {Promise<ModelInfo>}
+ */
+export function loadOwn(engine, onProgress) {
+  return readOwnModel(async (contents) => {
+    const manifest = engine.begin(await contents("manifest.json"));
+    const total = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    let loaded = 0;
+    for (const [index, { file }] of manifest.shards.entries()) {
+      const bytes = await contents(file);
+      engine.pushShard(index, bytes);
+      loaded += bytes.length;
+      onProgress({ loaded, total, cached: loaded, secondsLeft: undefined });
+    }
+    return manifest;
+  });
+}
+
+/**
+ * @param {URL} url
+ * @param {RequestCache} cache "reload" asks the host, past the service worker
+ */
+async function fetchManifest(url, cache) {
+  const response = await fetch(url, { cache }).catch(() => undefined);
+  if (response?.ok) return new Uint8Array(await response.arrayBuffer());
+  const message = response
+    ? t("error.shardStatus", { file: "manifest.json", status: response.status })
+    : t("error.offline", { file: "manifest.json" });
+  throw new Failure({ code: "network", message, hint: t("hint.retry") });
+}
+
+/**
+ * Whether every shard that a manifest names is kept here.
+ * @param {Uint8Array} manifest
+ */
+async function allKept(manifest) {
+  try {
+    /** @type {{ shards: Shard[] }} */
+    const { shards } = JSON.parse(new TextDecoder().decode(manifest));
+    for (const shard of shards) if (!(await keptShard(shard))) return false;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {Uint8Array} a
+ * @param {Uint8Array} b
+ */
+function sameBytes(a, b) {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
 
 /** Loads the shards of one model, one ahead of the engine that takes them. */
 export class ShardLoader {
@@ -13,18 +115,18 @@ export class ShardLoader {
   #cached = 0;
   #downloaded = 0;
   #downloadStart = 0;
-  /** @type {Cache | undefined} */
-  #cache;
 
   /**
    * @param {Shard[]} shards
    * @param {URL} folder where the shards lie
    * @param {(progress: LoadProgress) => void} onProgress
+   * @param {Set<string>} spoiled hashes of shards whose kept bytes are not to be used; grows
    */
-  constructor(shards, folder, onProgress) {
+  constructor(shards, folder, onProgress, spoiled) {
     this.shards = shards;
     this.folder = folder;
     this.onProgress = onProgress;
+    this.spoiled = spoiled;
     this.total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
@@ -35,34 +137,34 @@ export class ShardLoader {
    * @throws {Failure} `stale` when it was the cache that held wrong bytes: they are gone now, so load again
    */
   async deliver(accept) {
-    this.#cache = await self.caches?.open(WEIGHTS_CACHE).catch(() => undefined);
     let next = this.#get(0);
     for (let index = 0; index < this.shards.length; index++) {
       const shard = this.shards[index];
-      const { bytes, fresh } = await next;
+      const { bytes, fresh, old } = await next;
       if (index + 1 < this.shards.length) next = this.#get(index + 1);
       next.catch(() => {}); // reported when its turn comes
       try {
         accept(index, bytes);
       } catch (thrown) {
         if (fresh) throw thrown;
-        await this.#cache?.delete(shardKey(shard));
+        this.spoiled.add(shard.sha256);
+        await dropShard(shard);
         throw new Failure({ code: "stale", message: Failure.from(thrown).message });
       }
-      if (fresh) await this.#keep(shard, bytes);
+      if (fresh || old) await keepShard(shard, bytes);
     }
-    await this.#forgetOthers();
+    await dropOtherShards(this.shards);
   }
 
   /** @param {number} index */
   async #get(index) {
     const shard = this.shards[index];
-    const hit = await this.#cache?.match(shardKey(shard));
-    if (!hit) return { bytes: await this.#download(shard), fresh: true };
-    const bytes = new Uint8Array(await hit.arrayBuffer());
+    const kept = this.spoiled.has(shard.sha256) ? undefined : await keptShard(shard);
+    const bytes = kept && new Uint8Array(await kept.response.arrayBuffer().catch(() => new ArrayBuffer(0)));
+    if (!kept || !bytes) return { bytes: await this.#download(shard), fresh: true, old: false };
     this.#cached += bytes.length;
     this.#advance(bytes.length);
-    return { bytes, fresh: false };
+    return { bytes, fresh: false, old: kept.old };
   }
 
   /** @param {Shard} shard */
@@ -82,7 +184,8 @@ export class ShardLoader {
 
   /** @param {Shard} shard */
   async #stream({ file, bytes: size }) {
-    const offline = () => new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
+    const offline = () =>
+      new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
     this.#downloadStart ||= performance.now();
     const response = await fetch(new URL(file, this.folder), { cache: "no-store" }).catch(() => {
       throw offline();
@@ -101,7 +204,11 @@ export class ShardLoader {
       if (done) break;
       if (filled + value.length > size) {
         await reader.cancel();
-        throw new Failure({ code: "weights", message: t("error.shardSize", { file, got: `> ${size}`, want: size }), hint: t("hint.host") });
+        throw new Failure({
+          code: "weights",
+          message: t("error.shardSize", { file, got: `> ${size}`, want: size }),
+          hint: t("hint.host"),
+        });
       }
       bytes.set(value, filled);
       filled += value.length;
@@ -109,7 +216,11 @@ export class ShardLoader {
       this.#advance(value.length);
     }
     if (filled < size) {
-      throw new Failure({ code: "network", message: t("error.shardSize", { file, got: filled, want: size }), hint: t("hint.retry") });
+      throw new Failure({
+        code: "network",
+        message: t("error.shardSize", { file, got: filled, want: size }),
+        hint: t("hint.retry"),
+      });
     }
     return bytes;
   }
@@ -121,23 +232,5 @@ export class ShardLoader {
     const rate = this.#downloaded / seconds;
     const secondsLeft = this.#downloaded > 0 && seconds > 0.5 ? (this.total - this.#loaded) / rate : undefined;
     this.onProgress({ loaded: this.#loaded, total: this.total, cached: this.#cached, secondsLeft });
-  }
-
-  /**
-   * @param {Shard} shard
-   * @param {Uint8Array} bytes
-   */
-  async #keep(shard, bytes) {
-    const headers = { "Content-Type": "application/octet-stream", "Content-Length": String(bytes.length) };
-    const body = new Response(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), { headers });
-    await this.#cache?.put(shardKey(shard), body).catch(() => {}); // a full disk only costs the next visit a download
-  }
-
-  /** Drops shards of models that this page no longer uses. */
-  async #forgetOthers() {
-    const wanted = new Set(this.shards.map((shard) => new URL(shardKey(shard), self.location.origin).href));
-    for (const request of (await this.#cache?.keys()) ?? []) {
-      if (!wanted.has(request.url)) await this.#cache?.delete(request);
-    }
   }
 }

@@ -2,7 +2,7 @@
 
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
-import { ownModel, removeOwnModel } from "../../shared/own-model.js";
+import { leftOverBytes, ownModel, removeOwnModel, sweepOwnModels } from "../../shared/own-model.js";
 import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
@@ -234,12 +234,13 @@ export async function openAboutDialog(engine) {
   }
   const remove = byId("about-remove", HTMLButtonElement);
   const showSize = async () => {
-    const bytes = await keptBytes();
+    const bytes = (await keptBytes()) + (await leftOverBytes());
     byId("about-storage", HTMLElement).textContent = t("about.storage", { size: formatBytes(bytes) });
     remove.hidden = bytes === 0;
   };
   remove.onclick = async () => {
     await forgetModel();
+    await sweepOwnModels();
     await showSize();
     notice(t("about.removed"));
   };

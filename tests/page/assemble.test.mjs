@@ -1,0 +1,129 @@
+// The folder that the build makes: only in its own place, complete, with hashes and with what hosts need.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { assemble, seal } from "../../www/tools/assemble.mjs";
+import { CACHING, ISOLATION, PRIVACY } from "../../www/tools/policy.mjs";
+import { root, weightsLike } from "./support.mjs";
+
+/** @type {string} */
+let weights;
+/** @type {string} */
+let folder;
+
+before(async () => {
+  weights = await weightsLike("tests/golden/tiny");
+  folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
+  await assemble(folder, { weights });
+});
+
+after(async () => {
+  for (const each of [weights, folder]) await rm(each, { recursive: true });
+});
+
+async function shell() {
+  const text = await readFile(path.join(folder, "shell.js"), "utf8");
+  return JSON.parse(text.replace(/^self\.SHELL = |;\n$/g, ""));
+}
+
+test("a folder that was not made here is refused, and nothing in it is touched", async () => {
+  const other = await mkdtemp(path.join(tmpdir(), "sdic-other-"));
+  await writeFile(path.join(other, "thesis.txt"), "years of work");
+  await assert.rejects(assemble(other, { weights }), /holds files that were not put there/);
+  assert.deepEqual(await readdir(other), ["thesis.txt"]);
+  assert.equal(await readFile(path.join(other, "thesis.txt"), "utf8"), "years of work");
+  await rm(other, { recursive: true });
+});
+
+test("a folder that was made here is brought up to date", async () => {
+  await writeFile(path.join(folder, "left-over.txt"), "of an earlier build");
+  const spoiled = path.join(folder, "app/main.js");
+  const good = await readFile(spoiled);
+  await writeFile(spoiled, Buffer.from(good).fill(" "));
+  const before = await shell();
+  await assemble(folder, { weights });
+  assert.ok(!(await readdir(folder)).includes("left-over.txt"));
+  assert.deepEqual(await readFile(spoiled), good);
+  assert.deepEqual(await shell(), before);
+});
+
+test("every file of the shell has its hash in the list, and the manifest is among them", async () => {
+  const { version, files, onUse } = await shell();
+  const all = { ...files, ...onUse };
+  for (const [name, integrity] of Object.entries(all)) {
+    const hash = createHash("sha256")
+      .update(await readFile(path.join(folder, name)))
+      .digest("base64");
+    assert.equal(integrity, `sha256-${hash}`, name);
+  }
+  const there = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const names = there.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+  const code = names.filter((name) => /^(index\.html|sw\.js|(app|shared|workers|styles|pkg)\/.*)$/.test(name));
+  assert.deepEqual(
+    code.filter((name) => !(name in all)),
+    [],
+  );
+  assert.ok("weights/manifest.json" in files && "weights/face/face.safetensors" in files);
+  const index = await readFile(path.join(folder, "index.html"), "utf8");
+  assert.match(index, new RegExp(`<meta name="version" content="${version}" />`));
+});
+
+test("a changed file makes another version", async () => {
+  const { version } = await shell();
+  const file = path.join(folder, "styles/base.css");
+  const text = await readFile(file);
+  await writeFile(file, `${text}\n`);
+  await seal(folder);
+  assert.notEqual((await shell()).version, version);
+  await writeFile(file, text);
+  await seal(folder);
+  assert.equal((await shell()).version, version);
+});
+
+test("every example configuration sends every header", async () => {
+  const examples = ["_headers", "vercel.json", "hosting/nginx.conf", "hosting/apache.htaccess", "hosting/Caddyfile"];
+  for (const name of examples) {
+    const text = await readFile(path.join(folder, name), "utf8");
+    for (const [header, value] of Object.entries({ ...PRIVACY, ...ISOLATION, ...CACHING })) {
+      assert.ok(text.includes(header) && text.includes(value), `${header} in ${name}`);
+    }
+  }
+});
+
+test("the notices name every crate that is compiled in, and the weights", async () => {
+  const notices = await readFile(path.join(folder, "notices.txt"), "utf8");
+  const crates = await readFile(path.join(folder, "notices/crates.txt"), "utf8");
+  const flags = [
+    "--locked",
+    "--edges",
+    "normal",
+    "--target",
+    "wasm32-unknown-unknown",
+    "--no-default-features",
+    "--features",
+    "wgpu",
+  ];
+  const { stdout } = await promisify(execFile)("cargo", ["tree", ...flags, "--prefix", "none", "--format", "{p}"], {
+    cwd: root,
+  });
+  const compiled = new Set(stdout.split("\n").filter((line) => line && !/\((proc-macro|\*|\/)/.test(line)));
+  assert.ok(compiled.size > 100, `${compiled.size} crates`);
+  const unnamed = [...compiled].filter((line) => !crates.includes(`  ${line.replace(" v", " ").split(" (")[0]}`));
+  assert.deepEqual(unnamed, []);
+  assert.match(crates, /Permission is hereby granted, free of charge/);
+  assert.match(crates, /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION/);
+  for (const name of [
+    "notices/crates.txt",
+    "notices/rust-library.html",
+    "weights/face/LICENSE",
+    "weights/face/NOTICE",
+  ]) {
+    assert.ok(notices.includes(name), name);
+    assert.ok((await readFile(path.join(folder, name))).length > 100, name);
+  }
+});

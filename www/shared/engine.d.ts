@@ -1,0 +1,186 @@
+/* tslint:disable */
+/* eslint-disable */
+
+/** A picture as `ImageData` takes it: rows of RGBA bytes. */
+export interface Picture { width: number; height: number; data: Uint8ClampedArray<ArrayBuffer>; }
+/** What every function throws. */
+export interface SdicError { code: string; message: string; hint: string; }
+/** One edit. A strength of 0 leaves the picture as it is. */
+export interface DirectionInfo { name: string; label: string; group: string; folded: boolean; range: [number, number]; }
+/** A file of the weights directory. */
+export interface ShardInfo { file: string; bytes: number; sha256: string; }
+/** A picture that comes with the model; `aligned`: it is already cut like an aligned face, not a photo. */
+export interface SampleInfo { file: string; label: string; aligned?: boolean; }
+/** What the manifest of a weights directory says. */
+export interface ModelInfo {
+    name: string; title: string; provenance: string; licence: string; modelCard: string | null;
+    imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+    /** How edits of this model are best put into a photo. */
+    pasteMode: PasteMode;
+    directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+}
+/** A point in a picture: x, y in pixels. */
+export type Point = [number, number];
+/** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
+export type Quad = [Point, Point, Point, Point];
+/** The points that fix a quad, left and right as seen in the picture. */
+export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point; rightMouth: Point; }
+/** A face in a photo, in the photo's pixels. */
+export interface Face {
+    score: number; quad: Quad; quadPoints: QuadPoints; mesh: Point[];
+    box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
+    warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
+}
+/** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
+export interface Edited { edited: Picture; unedited: Picture; motion: Float32Array<ArrayBuffer> | undefined; }
+/** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
+export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
+/** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */
+export type PasteMode = "face" | "difference";
+export type StageName = "encode" | "generate" | "predict" | "compensate" | "reconstruct";
+export type ViewName = "initial" | "reconstruction" | "discrepancy";
+/** Hears of a stage as it begins; what it returns is waited for, and a rejection stops the inversion. */
+export type StageCallback = (stage: StageName, done: number, total: number) => Promise<void>;
+/** Asked between the steps of an edit; what it returns is waited for, and a rejection stops the edit. */
+export type PauseCallback = () => Promise<void>;
+/** Workers that each do shares of convolutions by `performTask`; threads count from 0. */
+export interface ThreadPool {
+    readonly threads: number;
+    /** Memory shared with a thread: at least so many values. */
+    area(thread: number, values: number): Float32Array;
+    /** Has a thread work on the first `count` values of its area. */
+    send(thread: number, order: string, count: number): void;
+    /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
+    collect(thread: number): Float32Array | null | undefined;
+    /** Ends all threads. */
+    stop(): void;
+}
+
+
+
+/**
+ * Converts the authors' checkpoint to a weights directory, file by file; never whole in memory.
+ */
+export class CheckpointConversion {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Reads names and shapes, and refuses what is no SDIC checkpoint. `dtype` is "f32", "f16" or "q8".
+     */
+    constructor(file: Blob, dtype: string);
+    /**
+     * The next finished file with how many tensors of how many are done, or undefined after the manifest.
+     */
+    nextFile(): ConvertedFile | undefined;
+}
+
+/**
+ * Finds faces; runs on the CPU, needs no model.
+ */
+export class FaceFinder {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * The faces in a photo (RGBA bytes), largest first; none is an empty list, not an error.
+     */
+    detect(rgba: Uint8Array | number[], width: number, height: number): Face[];
+    /**
+     * From the bytes of `face/manifest.json` and of the file it names.
+     */
+    constructor(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]);
+}
+
+/**
+ * A device with, once loaded, a model and the face being edited.
+ */
+export class WebEngine {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Adds the edit directions in a file (PyTorch, safetensors or NumPy) to the model, in place of those that came
+     * from a file of this name before.
+     */
+    addDirections(name: string, file: Blob): DirectionInfo[];
+    /**
+     * Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped.
+     */
+    begin(manifest_json: Uint8Array | number[]): ModelInfo;
+    /**
+     * Opens a device: "cpu", or "webgpu" where this build has it.
+     */
+    static create(backend: string): Promise<WebEngine>;
+    /**
+     * Renders the inverted face with the given strengths by edit name;
+     * `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
+     * generator's convolutions, and can stop the edit.
+     */
+    edit(strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
+    /**
+     * Completes the model; an error names every tensor that is missing.
+     */
+    finish(): void;
+    /**
+     * Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
+     * it has the given mesh, if it was found there; `onStage` hears of each stage as it begins, and can stop the
+     * inversion. The face inverted before is forgotten in any case.
+     */
+    invert(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
+    /**
+     * Verifies one shard (size, SHA-256, tensor table) and takes its tensors; any order. After an error the
+     * load starts again with `begin`.
+     */
+    pushShard(index: number, bytes: Uint8Array | number[]): void;
+    /**
+     * Runs a tiny model on this device and on the CPU; returns the largest relative difference and throws
+     * ("self-test") if it is above 1e-3. Also compiles the shaders.
+     */
+    selfTest(): Promise<number>;
+    /**
+     * A picture of the current inversion: the plain e4e reconstruction ("initial"), the compensated one
+     * ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
+     */
+    view(kind: ViewName): Promise<Picture>;
+    /**
+     * Name of the adapter, for people.
+     */
+    readonly adapter: string;
+    /**
+     * "cpu" or "webgpu".
+     */
+    readonly backend: string;
+}
+
+/**
+ * Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
+ * mirrored and blurred as in FFHQ.
+ */
+export function align(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
+
+/**
+ * Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one.
+ */
+export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode): Picture;
+
+/**
+ * Does a thread's share: reads the first `count` values of `area`, writes its result over them, and returns how
+ * many values that has.
+ */
+export function performTask(order: string, area: Float32Array, count: number): number;
+
+/**
+ * The FFHQ square of four points set by hand.
+ */
+export function quadFromPoints(points: QuadPoints): Quad;
+
+/**
+ * Shares large convolutions of this worker's engine out among `pool` until one of its threads fails.
+ */
+export function setThreadPool(pool: ThreadPool): void;
+
+/**
+ * Sends panics to the console, readable.
+ */
+export function start(): void;
+
+export default function init(module?: unknown): Promise<unknown>;
