@@ -15,8 +15,8 @@ import { t } from "../shared/strings.js";
  */
 
 const RETRY_AFTER_MS = [500, 2000];
-/** How often a load may begin anew: the cache was wrong, or the host changed the model meanwhile. */
-const MOST_BEGINNINGS = 4;
+/** How often the host may change the model while it is loaded. */
+const MOST_CHANGES = 3;
 
 /**
  * Loads a model that lies on the host.
@@ -35,7 +35,7 @@ export async function loadHosted(folder, engine, onProgress) {
   const spoiled = new Set();
   let bytes = await fetchManifest(url, "default");
   if (!(await allKept(bytes))) bytes = await fetchManifest(url, "reload").catch(() => bytes);
-  for (let beginning = 1; ; beginning++) {
+  for (let changes = 0; ; ) {
     try {
       const manifest = engine.begin(bytes);
       const loader = new ShardLoader(manifest.shards, folder, onProgress, spoiled);
@@ -43,8 +43,8 @@ export async function loadHosted(folder, engine, onProgress) {
       return manifest;
     } catch (thrown) {
       const failure = Failure.from(thrown);
-      if (failure.fatal || beginning === MOST_BEGINNINGS) throw failure;
-      if (failure.code === "stale") continue; // the cache is clean now
+      if (failure.code === "stale") continue; // one more shard is known to be spoiled, and is loaded from the host
+      if (failure.fatal || changes++ === MOST_CHANGES) throw failure;
       const newest = await fetchManifest(url, "reload").catch(() => bytes);
       if (sameBytes(newest, bytes)) throw failure;
       bytes = newest;
