@@ -67,6 +67,6 @@ BUDGETS = {
     "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
     "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(96, 128, 64, 6, 64)),
     "tiny": Budget(
-        TINY_MODEL, "cpu", steps=by_stage(32, 60, 24, 32, 80), batch=by_stage(4, 4, 4, 4, 8), cached=(16, 12)
+        TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), cached=(16, 12)
     ),
 }

@@ -179,8 +179,8 @@ class Measurements:
     def reconstruction(self):
         self.page.text("## Reconstruction")
         self.page.text(
-            "100 val portraits of each kind at the size of each model. L1 is of 2, the range of a value;",
-            "fine detail is the energy of what is finer than 4 pixels, in shares of the photo's.",
+            f"{len(self.real)} val portraits of each kind at the size of each model. L1 is of 2, the range of a",
+            "value; fine detail is the energy of what is finer than 4 pixels, in shares of the photo's.",
         )
         columns = {}
         for kind, retoucher in self.kinds.items():
@@ -205,7 +205,7 @@ class Measurements:
         self.page.text("## Smile")
         self.page.text(
             f"Mouth: kernel distance of EfficientNet-Lite0 features of the mouths of {len(calm)} calm val portraits",
-            f"to {MOUTHS[1]} real smiles; the networks were trained to please such features, so read it as a",
+            f"to {len(mouths.real)} real smiles; the networks were trained to please such features, so read it as a",
             "ranking.",
             f"Pairs: {len(neutral)} held-out people of the London set, the smile at its end on their neutral photo",
             "against their true smile, L1 of 255 within the face, at the best of four strengths. Again: what the",
