@@ -1,7 +1,7 @@
 //! Compensate and edit: aligned face -> codes -> discrepancy -> compensation -> edit.
 //!
-//! [`inversion`] holds the five stages and the formula, [`edit`] what sliders do to an inverted face, [`directions`]
-//! the sliders, [`motion`] how they move it. [`Engine`] is a loaded model with its sliders.
+//! One file per idea: `inversion` holds the five stages and the formula, `edit` what sliders do to an inverted face,
+//! `directions` the sliders, `motion` how they move it. [`Engine`] is a loaded model with its sliders.
 
 mod directions;
 mod edit;

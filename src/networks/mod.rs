@@ -1,7 +1,7 @@
 //! The four networks of SDIC and the feature editor, on Burn.
 //!
-//! One file per network: [`encoder`], [`generator`], [`dipn`], [`dicn`], [`feature_editor`]. [`Networks`] is all of
-//! them as one module, whose tree gives every parameter its name; [`Sdic`] runs them step by step.
+//! One file per network. [`Networks`] is all of them as one module, whose tree gives every parameter its name;
+//! [`Sdic`] runs them step by step.
 
 pub mod device;
 mod dicn;
