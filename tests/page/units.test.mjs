@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
+import { RestartLimit } from "../../www/app/recovery.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
 import { formatBytes, formatSeconds, t } from "../../www/shared/strings.js";
 import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
@@ -185,6 +186,23 @@ test("an edit that fails does not take a newer position with it", async () => {
   await subject.idle();
   assert.deepEqual(asked, [1, 2]);
   assert.deepEqual(failures, [], "what was overtaken is not complained about");
+});
+
+test("a worker is restarted twice in two minutes, however long a restart takes", (context) => {
+  let now = 0;
+  context.mock.method(performance, "now", () => now);
+  const limit = new RestartLimit();
+  assert.equal(limit.next(), 1);
+  now += 150_000;
+  limit.recovered();
+  now += 10_000;
+  assert.equal(limit.next(), 2);
+  assert.equal(limit.last, true);
+  limit.recovered();
+  now += 10_000;
+  assert.equal(limit.next(), undefined);
+  now += 120_000;
+  assert.equal(limit.next(), 1);
 });
 
 test("failures keep their code across a worker and tell a trapped instance apart", () => {

@@ -15,6 +15,11 @@ export class RestartLimit {
     return this.#times.push(now);
   }
 
+  /** Notes that the latest restart is only now over: on a slow machine it takes its time. */
+  recovered() {
+    if (this.#times.length > 0) this.#times.splice(-1, 1, performance.now());
+  }
+
   /** Whether `next` said that this was the last one. */
   get last() {
     return this.#times.length === MOST_RESTARTS;

@@ -55,8 +55,9 @@ export class Session extends EventTarget {
     this.#own.addEventListener("notice", (event) => this.#emit("notice", /** @type {CustomEvent} */ (event).detail));
     for (const part of [engine, this.#photos]) part.addEventListener("worker", () => link(engine, this.#photos));
     engine.addEventListener("status", () => {
-      // A file that crashes the engine is heard of as a crash.
-      if (engine.status.state === "ready") engine.ready.then((model) => this.#equip(model)).catch(() => {});
+      if (engine.status.state !== "ready") return;
+      this.#limits.engine.recovered();
+      engine.ready.then((model) => this.#equip(model)).catch(() => {}); // a file that crashes it is heard of as a crash
     });
     engine.addEventListener("crash", (event) => this.#engineCrashed(/** @type {CustomEvent} */ (event).detail));
     this.#photos.addEventListener("crash", () => this.#photosCrashed());
