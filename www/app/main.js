@@ -3,7 +3,7 @@ import { t } from "../shared/strings.js";
 import { byId, icon } from "./dom.js";
 import { Engine } from "./engine.js";
 import { startInput } from "./input.js";
-import { askToPersist, keepForOffline } from "./offline.js";
+import { keepForOffline } from "./offline.js";
 import { startOutput } from "./output.js";
 import { startOwnWeights } from "./own-weights.js";
 import { Session } from "./session.js";
@@ -53,11 +53,6 @@ byId("align-turn", HTMLButtonElement).addEventListener("click", () => {
   void session.turnPhoto();
 });
 byId("about-button", HTMLButtonElement).addEventListener("click", () => void openAboutDialog(engine));
-
-session.addEventListener("step", (event) => {
-  // Whoever has inverted a face may come back.
-  if (/** @type {CustomEvent} */ (event).detail.seconds !== undefined) void askToPersist();
-});
 
 void showSamples((blob, { label, aligned }) => open(blob, { name: label, aligned }));
 void keepForOffline(engine.start());

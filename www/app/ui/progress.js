@@ -1,6 +1,7 @@
 // Which stage of the inversion runs, over the picture; and what else a session has to say.
 import { formatSeconds, t } from "../../shared/strings.js";
 import { byId, h, icon } from "../dom.js";
+import { askToPersist } from "../offline.js";
 import { settings } from "../settings.js";
 import { announce, notice, report } from "./notices.js";
 
@@ -63,7 +64,7 @@ export function announceSession(session) {
     show(stage);
     if (seconds === undefined) return;
     announce(t("stage.done", { seconds: formatSeconds(seconds) }));
-    void navigator.storage?.persist?.();
+    void askToPersist();
   });
   engine.addEventListener("stage", (event) => show(/** @type {CustomEvent} */ (event).detail.stage));
   session.addEventListener("need-crop", () => show(undefined));
