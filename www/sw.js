@@ -313,7 +313,8 @@ async function originOfNameless(file) {
   const open = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   const pages = open.filter(({ url }) => url.startsWith(scope.href));
   const [first, ...others] = await Promise.all(pages.map(({ id }) => origins(id)));
-  const hash = async (/** @type {Origin | undefined} */ origin) => origin && (await listOf(origin.version))?.files[file];
+  const hash = async (/** @type {Origin | undefined} */ origin) =>
+    origin && (await listOf(origin.version))?.files[file];
   const wanted = await hash(first);
   for (const other of others) {
     if (other?.version !== first?.version && (!wanted || (await hash(other)) !== wanted)) return "unclear";

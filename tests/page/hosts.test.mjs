@@ -254,8 +254,14 @@ test("reloading one tab for a new version leaves the others and their edits alon
   await second.locator(".notice", { hasText: "started again" }).waitFor();
   await modelReady(second);
   await inverted(second);
-  const marks = second.workers().map((each) => each.evaluate(() => /** @type {any} */ (globalThis).mark).catch(() => "one"));
-  assert.deepEqual(new Set([await markOf(second), ...(await Promise.all(marks))]), new Set(["one"]), "of one version still");
+  const marks = second
+    .workers()
+    .map((each) => each.evaluate(() => /** @type {any} */ (globalThis).mark).catch(() => "one"));
+  assert.deepEqual(
+    new Set([await markOf(second), ...(await Promise.all(marks))]),
+    new Set(["one"]),
+    "of one version still",
+  );
   assert.equal(difference(await pixels(second), edited), 0);
 
   // A version is forgotten when no page of it is open. Its clients are noted for a minute at least: let it be over.
