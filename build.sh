@@ -168,6 +168,7 @@ serve() {
   local server
   need_page_tools
   package cpu
+  notices
   node www/tools/assemble.mjs dist
   node www/tools/serve.mjs dist --port "${PORT:-8080}" &
   server=$!

@@ -1,9 +1,10 @@
 // Keeps the page for offline use, and serves it with the page's policy whatever its host sends.
 //
 // Each version of the page has a cache of its own, filled when it is installed: every file has the hash that the build
-// wrote into shell.js, or the version is not kept at all. A new version takes over at once, but only for pages opened
-// from then on: every page, and every worker of it, goes on being served the version that it began with, and a version
-// is forgotten when no page of it is open. Shards are not this file's business: the engine's worker keeps those.
+// wrote into shell.js, or the version is not kept at all. Pages opened from then on are of the new version; the active
+// service worker serves it, though its own version is another, and is replaced when no page is open. Every page, and
+// every worker of it, goes on being served the version that it began with, and a version is forgotten when no page of
+// it is open. Shards are not this file's business: the engine's worker keeps those.
 //
 // `workbox-precaching` checks hashes and copies redirected responses as this does. It has one cache for all versions,
 // served to all pages, and adds no headers: a page that is open would be given workers of another version, and
@@ -21,8 +22,11 @@ const { version, headers, ...listed } = /** @type {any} */ (self).SHELL;
 const scope = new URL("./", worker.location.href);
 
 // Names hold the path, so that copies of the page on one origin keep apart; see shared/cache.js.
-const SHELLS = `sdic ${scope.pathname} shell `;
-const CLIENTS = `sdic ${scope.pathname} clients`;
+const ownName = (/** @type {string} */ what) => `sdic ${scope.pathname} ${what}`;
+const SHELLS = ownName("shell ");
+const CLIENTS = ownName("clients");
+/** Where the cache of clients says which version was installed last. */
+const NEWEST = new URL("newest", scope).href;
 /** Caches of releases before that named them without the path. */
 const OLD_SHELLS = "sdic-shell-";
 /** For so long after a client was noted it may not be known to the browser yet. */
@@ -33,18 +37,17 @@ const address = (file) => new URL(file, scope).href;
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(
-    (async () => {
+    alone(async () => {
       if (!(await whole(version))) await fill();
-      // Pages of releases before reload, all of them, when another version takes over: those are asked first.
-      if (!(await pagesOfOldReleases())) await worker.skipWaiting();
-    })(),
+      await (await caches.open(CLIENTS)).put(NEWEST, new Response(version));
+    }),
   );
 });
 
 worker.addEventListener("activate", (event) => event.waitUntil(forgetUnused()));
 
 worker.addEventListener("message", (event) => {
-  if (event.data === "take over") return void event.waitUntil(worker.skipWaiting()); // pages of releases before
+  if (event.data === "take over") return void event.waitUntil(worker.skipWaiting()); // from a page of a release before
   const [port] = event.ports;
   event.waitUntil(
     (async () => {
@@ -55,7 +58,7 @@ worker.addEventListener("message", (event) => {
         await note(id, { version: theirs, page: id, at: Date.now() });
         await worker.clients.claim();
       }
-      port.postMessage({ version });
+      port.postMessage({ version: (await newest()) ?? version });
       await forgetUnused();
     })(),
   );
@@ -72,19 +75,20 @@ worker.addEventListener("fetch", (event) => {
 });
 
 /**
- * Answers a navigation: with this version, if it is the page that is asked for.
+ * Answers a navigation: with the newest version, if it is the page that is asked for.
  * @param {FetchEvent} event
  * @param {string} file
  */
 async function open(event, file) {
   if (file !== "index.html") return fetch(event.request);
-  const response = (await whole(version)) && (await kept(version, file));
+  const which = await newest();
+  const response = which && (await kept(which, file));
   if (!response) {
-    event.waitUntil(fill().catch(() => {})); // the browser has thrown files out
+    event.waitUntil(alone(fill).catch(() => {})); // the browser has thrown files out
     return shielded(await fetch(event.request));
   }
   const page = event.resultingClientId;
-  if (page) event.waitUntil(note(page, { version, page, at: Date.now() }));
+  if (page) event.waitUntil(note(page, { version: which, page, at: Date.now() }));
   return response;
 }
 
@@ -95,13 +99,14 @@ async function open(event, file) {
  */
 async function serve(event, file) {
   const { request, clientId, resultingClientId } = event;
-  const origin = await origins(clientId);
+  const origin = await (clientId ? origins(clientId) : originOfNameless(file));
+  if (origin === "unclear") return Response.error();
   const list = origin && (await listOf(origin.version));
   if (!list) {
     // A page that came from the network, and goes on with it; files of this version are better than none.
     const response = await fetch(request).catch(() => undefined);
     if (response) return file in listed.files || file in listed.onUse ? shielded(response) : response;
-    return (await kept(version, file)) ?? Response.error();
+    return (await kept((await newest()) ?? version, file)) ?? Response.error();
   }
   if (resultingClientId) await note(resultingClientId, { ...origin, at: Date.now() });
   const integrity = list.files[file] ?? list.onUse[file];
@@ -222,14 +227,39 @@ async function whole(which) {
   }
 }
 
+/**
+ * Runs what fills caches of versions, or deletes them, and nothing else of that kind at the same time: the service
+ * workers of two versions are at work while one takes over from the other.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function alone(work) {
+  return navigator.locks ? navigator.locks.request(ownName("versions"), work) : work();
+}
+
+/**
+ * The version that was installed last, if it is all there.
+ * @returns {Promise<string | undefined>}
+ */
+async function newest() {
+  const hit = await caches.match(NEWEST, { cacheName: CLIENTS }).catch(() => undefined);
+  for (const which of hit ? [await hit.text(), version] : [version]) if (await whole(which)) return which;
+  return undefined;
+}
+
 /** Forgets versions that no page runs, and clients that are gone. */
-async function forgetUnused() {
-  if (worker.registration.installing || worker.registration.waiting) return; // nobody runs that one yet
+function forgetUnused() {
+  return alone(forgetUnusedNow);
+}
+
+async function forgetUnusedNow() {
   const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   const open = new Set(pages.map(({ id }) => id));
-  const used = new Set([version]);
+  const used = new Set([(await newest()) ?? version]);
   const cache = await caches.open(CLIENTS);
   for (const request of await cache.keys()) {
+    if (request.url === NEWEST) continue;
     /** @type {Origin | undefined} */
     const origin = await (await cache.match(request))?.json();
     if (origin && (open.has(origin.page) || Date.now() - origin.at < GRACE_MS)) used.add(origin.version);
@@ -273,6 +303,25 @@ async function origins(id) {
   return origin;
 }
 
+/**
+ * Chromium does not say which worker asks when that was started by another worker. Such a one is given a file that all
+ * open pages have in common; where they differ it is refused, and the engine does without its threads.
+ * @param {string} file
+ * @returns {Promise<Origin | undefined | "unclear">}
+ */
+async function originOfNameless(file) {
+  const open = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const pages = open.filter(({ url }) => url.startsWith(scope.href));
+  const [first, ...others] = await Promise.all(pages.map(({ id }) => origins(id)));
+  const hash = async (/** @type {Origin | undefined} */ origin) =>
+    origin && (await listOf(origin.version))?.files[file];
+  const wanted = await hash(first);
+  for (const other of others) {
+    if (other?.version !== first?.version && (!wanted || (await hash(other)) !== wanted)) return "unclear";
+  }
+  return first;
+}
+
 // ---- Releases before
 
 /** Shells of this copy that releases before have kept; others on this origin may have theirs. */
@@ -283,10 +332,4 @@ async function oldShells() {
     if (await caches.match(address("index.html"), { cacheName: name, ignoreVary: true })) found.push(name);
   }
   return found;
-}
-
-async function pagesOfOldReleases() {
-  if ((await oldShells()).length === 0) return false;
-  const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
-  return pages.some(({ url }) => url.startsWith(scope.href));
 }

@@ -58,7 +58,7 @@ after(async () => {
 });
 
 /** Scripts that each run in another place. */
-const MARKED = ["app/dom.js", "workers/engine.js", "workers/photo.js"];
+const MARKED = ["app/dom.js", "workers/engine.js", "workers/photo.js", "pkg/cpu/sdic.js"];
 
 /**
  * Has every script of a page's folder that is in `MARKED` set `globalThis.mark`; part of a new version, until sealed.
@@ -103,20 +103,24 @@ async function offlineReady(page) {
 /**
  * Asks the browser to look for a new version, and waits for what comes of it.
  * @param {Page} page
- * @returns {Promise<string>} state of the new version's service worker; "none" when there is none
+ * @returns {Promise<string>} "kept" or "refused"; "none" when there is none
  */
 function update(page) {
   return page.evaluate(async () => {
     const registration = /** @type {ServiceWorkerRegistration} */ (await navigator.serviceWorker.getRegistration());
     const ended = (/** @type {ServiceWorker} */ worker) =>
       new Promise((resolve) => {
-        const look = () => ["activated", "redundant"].includes(worker.state) && resolve(worker.state);
+        const look = () => worker.state !== "installing" && resolve(worker.state === "redundant" ? "refused" : "kept");
         worker.addEventListener("statechange", look);
         look();
       });
-    await registration.update().catch(() => {});
-    const worker = registration.installing ?? registration.waiting;
-    return worker ? ended(worker) : "none";
+    // A look that was under way before, the page's own, may have seen nothing yet.
+    for (let look = 0; look < 50; look++) {
+      await registration.update().catch(() => {});
+      const worker = registration.installing ?? registration.waiting;
+      if (worker) return ended(worker);
+    }
+    return "none";
   });
 }
 
@@ -163,7 +167,7 @@ test("of a host that is half deployed nothing is kept, and the version before go
   await deploy(site, "two");
   const whole = await readFile(late);
   await writeFile(late, before);
-  assert.equal(await update(page), "redundant");
+  assert.equal(await update(page), "refused");
   await page.reload();
   await modelReady(page);
   await page.locator("#sample-list button").click();
@@ -175,7 +179,7 @@ test("of a host that is half deployed nothing is kept, and the version before go
   assert.equal(await offer(page).count(), 0);
 
   await writeFile(late, whole);
-  assert.equal(await update(page), "activated");
+  assert.equal(await update(page), "kept");
   await offer(page).waitFor();
   await page.reload();
   await modelReady(page);
@@ -231,7 +235,7 @@ test("reloading one tab for a new version leaves the others and their edits alon
   const edited = await pixels(second);
 
   await deploy(site, "two");
-  assert.equal(await update(first), "activated");
+  assert.equal(await update(first), "kept");
   await reloadByOffer(first);
   await modelReady(first);
   await first.locator("#sample-list button").click();
@@ -250,9 +254,12 @@ test("reloading one tab for a new version leaves the others and their edits alon
   await second.locator(".notice", { hasText: "started again" }).waitFor();
   await modelReady(second);
   await inverted(second);
+  const marks = second
+    .workers()
+    .map((each) => each.evaluate(() => /** @type {any} */ (globalThis).mark).catch(() => "one"));
   assert.deepEqual(
-    [await markOf(second), await markOfWorker(second, "engine")],
-    ["one", "one"],
+    new Set([await markOf(second), ...(await Promise.all(marks))]),
+    new Set(["one"]),
     "of one version still",
   );
   assert.equal(difference(await pixels(second), edited), 0);
@@ -265,6 +272,7 @@ test("reloading one tab for a new version leaves the others and their edits alon
       const name = (await caches.keys()).find((each) => each.endsWith(" clients")) ?? "";
       const cache = await caches.open(name);
       for (const request of await cache.keys()) {
+        if (!request.url.includes("/clients/")) continue;
         const origin = await (await cache.match(request))?.json();
         await cache.put(request, new Response(JSON.stringify({ ...origin, at: 0 })));
       }
@@ -492,7 +500,7 @@ test("what releases before have kept under other names is taken over", async () 
   await site.remove();
 });
 
-test("pages of releases before are not taken over without being asked", async () => {
+test("pages of releases before are taken over when they say so, and not before", async () => {
   const site = await host(weights.first);
   const old = {
     "index.html": '<!doctype html><title>old</title><script type="module" src="app/main.js"></script>',
@@ -548,7 +556,7 @@ test("a host without any header gets privacy and threads from the second load on
   // Every worker, when asked to, tries to reach the other server, and tells what came of it.
   const spy = `const channel = new BroadcastChannel("spy");
 channel.onmessage = async ({ data: url }) => {
-  if (!url) return;
+  if (typeof url !== "string") return; // another's answer
   const from = self.location.pathname;
   const sent = await fetch(url + from).then(() => true, () => false);
   const opened = await new Promise((resolve) => {

@@ -31,13 +31,21 @@ export async function keepForOffline(engine) {
     // The first visit's files must not compete with its model. Later on nothing may stand between a page and its
     // successor, least of all an engine that does not start.
     if (!container.controller) await engine.catch(() => {});
+    let offered = "";
     const greet = async () => {
       const { active } = await container.ready;
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = ({ data }) => void (data.version !== VERSION && offerReload());
+      port1.onmessage = ({ data }) => {
+        if (data.version === VERSION || data.version === offered) return;
+        offered = data.version;
+        offerReload();
+      };
       active?.postMessage({ version: VERSION }, [port2]);
     };
     const registration = await container.register(new URL("../sw.js", import.meta.url), { updateViaCache: "none" });
+    const watch = () => registration.installing?.addEventListener("statechange", () => void greet());
+    watch();
+    registration.addEventListener("updatefound", watch);
     container.addEventListener("controllerchange", () => void greet());
     const update = () => registration.update().catch(() => {}); // the network is not always there
     document.addEventListener("visibilitychange", () => void (document.visibilityState === "visible" && update()));
