@@ -240,7 +240,7 @@ test_page() {
   build
   need_chromium
   say "page tests in $("$CHROMIUM" --version)"
-  node --test --test-concurrency=1 tests/page/${1:-*}.test.mjs
+  node --test --test-force-exit --test-concurrency=1 tests/page/${1:-*}.test.mjs
 }
 
 # The declarations that types were checked by must be those of the engine that was compiled.
