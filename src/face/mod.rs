@@ -11,14 +11,17 @@ mod align;
 mod detector;
 mod error;
 mod finder;
+mod found;
 mod landmarks;
 mod mesh;
 mod network;
 mod paste;
+mod search;
 
 pub use align::align;
 pub use error::FaceError;
-pub use finder::{Face, FaceFinder, Warning};
+pub use finder::FaceFinder;
+pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::landmarks_of;
 pub use paste::{PasteMode, Rendered, paste_back};
