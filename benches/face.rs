@@ -6,8 +6,8 @@
 //! ```
 //!
 //! FOLDER holds square pictures in FFHQ framing (default: those in `tests/face/portraits`), and may hold tables with
-//! labels: CSV files with a head line and at least the column `file`. Known columns are `ethnicity`, `age` or `age_est`,
-//! `glasses_est`, `expression`, `source`, and `yaw`, the turn of the head, where 0.25 is far to the side.
+//! labels: CSV files with a head line and at least the column `file`. Known columns are `ethnicity`, `age` or
+//! `age_est`, `glasses_est`, `expression`, `source`, and `yaw`, the turn of the head, where 0.25 is far to the side.
 //!
 //! Each picture is pasted into a larger canvas at a random place: near and upright, near in any direction, and small.
 //! It is found if a face's corners lie within a fifth of the side; the error is the mean distance of the corners in

@@ -208,8 +208,8 @@ fn portraits() -> BTreeMap<String, Truth> {
     portraits
 }
 
-/// Every generated portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points there,
-/// and what the finder says.
+/// Every generated portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points
+/// there, and what the finder says.
 fn portraits_in_larger_pictures(seed: u64, mut look: impl FnMut(&[Point; 4], &[Point], &Face)) {
     let finder = finder();
     let mut random = Random(seed);

@@ -43,7 +43,8 @@ struct Shard {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use sdic::{face::{FaceFinder, align}, pixels::{Picture, decode}};
 ///
-/// let finder = FaceFinder::from_bytes(&std::fs::read("weights/face/manifest.json")?, &std::fs::read("weights/face/face.safetensors")?)?;
+/// let read = |file: &str| std::fs::read(format!("weights/face/{file}"));
+/// let finder = FaceFinder::from_bytes(&read("manifest.json")?, &read("face.safetensors")?)?;
 /// let photo: Picture = decode(&std::fs::read("selfie.jpg")?)?;
 /// for face in finder.detect(&photo) {
 ///     let crop = align(&photo, &face.quad, 256)?;

@@ -50,7 +50,7 @@ pub(super) struct Mesh {
 }
 
 /// Each pass gives a better square for the next: the first follows the detector's box and eyes, the second the points
-/// of the first. More follow only while the square goes on turning: the detector is vague about eyes that are not level.
+/// of the first. More follow only while the square goes on turning: of eyes that are not level the detector is vague.
 pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection) -> Option<Mesh> {
     let [left, right] = detection.eyes;
     let mut square = around(detection.centre, detection.size, left, right)?;

@@ -4,8 +4,8 @@
 //! Picture -> FaceFinder::detect -> Face { quad, mesh, .. } -> align -> square picture -> (edit) -> paste_back
 //! ```
 //!
-//! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`; they run
-//! on the CPU, independently of the weights of the GAN.
+//! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`. They
+//! run on the CPU, independently of the weights of the GAN.
 
 mod align;
 mod detector;

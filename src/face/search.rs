@@ -37,11 +37,10 @@ const OVERLAP: f32 = 0.15;
 /// A score from which it is worth a closer look.
 const HINT: f32 = 0.2;
 /// A score from which there is no doubt.
-const CERTAIN: f32 = 0.75;
+const CERTAIN: f32 = 0.85;
 /// A score below which it is no face.
-const MIN_SCORE: f32 = 0.35;
-/// A look at a hint counts if its score is at least this share of the best look's; the face does not lie as the others
-/// assume.
+const MIN_SCORE: f32 = 0.4;
+/// Looks at a hint with less than this share of the best one's score count only if better ones show a doubtful face.
 const RIVAL: f32 = 0.6;
 /// Meshes less probable than this lie on no face.
 const MIN_PRESENCE: f32 = 0.3;
@@ -54,7 +53,7 @@ const LEVEL: f32 = 1.5;
 /// How far from the hint a closer look may find the face, in sides of the hint's box.
 const DRIFT: f32 = 0.6;
 /// A hint of less than this share of its square is too small to show how the face lies.
-const SMALL: f32 = 0.1;
+const SMALL: f32 = 0.08;
 /// After so many hints in a row that were no faces, weaker ones are not looked at.
 const PATIENCE: usize = 10;
 /// Two quads whose centres are closer than this, in sides of the larger, show one face.
@@ -169,7 +168,11 @@ impl Search<'_> {
         looks.sort_by(|a, b| b.score.total_cmp(&a.score));
         let least = RIVAL * looks[0].score;
         let mut best: Option<Face> = None;
-        for look in looks.iter().take_while(|look| look.score >= least) {
+        for look in &looks {
+            // Where there is a face, but a doubtful one, it may lie otherwise.
+            if look.score < least && best.is_none() {
+                break;
+            }
             let Some(face) = self.trace(look) else {
                 continue;
             };

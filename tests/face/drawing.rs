@@ -1,5 +1,5 @@
-//! Drawn faces: pictures given by a formula, so that they can be rendered in any place, at any size and tilt, with every
-//! landmark known.
+//! Drawn faces: pictures given by a formula, so that they can be rendered in any place, at any size and tilt, with
+//! every landmark known.
 
 use image::RgbaImage;
 use sdic::pixels::{Picture, Point, Quad, QuadPoints};
