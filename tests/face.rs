@@ -7,10 +7,9 @@ mod drawing;
 
 use std::{collections::BTreeMap, f32::consts::TAU, ops::Range};
 
-use common::{
-    Random, corner_error, finder, pasted, portrait_folder, quantile, read, render, square,
-};
-use drawing::{Look, placed, portrait};
+use common::{Random, corner_error, finder, portrait_folder, quantile, read, scene, square};
+use drawing::{Look, pasted, placed, portrait, render};
+use image::RgbaImage;
 use sdic::face::{
     Face, FaceError, FaceFinder, LEFT_EYE, PasteMode, RIGHT_EYE, Rendered, Warning, align,
     landmarks_of, paste_back,
@@ -209,8 +208,8 @@ fn portraits() -> BTreeMap<String, Truth> {
     portraits
 }
 
-/// Every generated portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points there,
-/// and what the finder says.
+/// Every generated portrait, three times in a larger picture: where dlib's landmarks put its corners and 68 points
+/// there, and what the finder says.
 fn portraits_in_larger_pictures(seed: u64, mut look: impl FnMut(&[Point; 4], &[Point], &Face)) {
     let finder = finder();
     let mut random = Random(seed);
@@ -366,6 +365,118 @@ fn several_faces_come_largest_first() {
     }
 }
 
+/// The generated portraits, and their quads as dlib places them in a portrait of the given place.
+fn pictures() -> Vec<(RgbaImage, Truth)> {
+    let open = |file: &String| image::open(portrait_folder().join(file)).unwrap();
+    let portraits = portraits().into_iter();
+    let pictures = portraits.map(|(file, truth)| (open(&file).into_rgba8(), truth));
+    pictures.collect()
+}
+
+/// Pastes portraits at these frames into a photo: all of them and nothing else must be found, the largest first.
+fn all_are_found(size: [usize; 2], frames: &[Quad]) {
+    let pictures = pictures();
+    let chosen = || frames.iter().zip(pictures.iter().cycle());
+    let pasted: Vec<_> = chosen().map(|(frame, (face, _))| (face, *frame)).collect();
+    let faces = finder().detect(&scene(size, &pasted));
+    for (frame, (_, truth)) in chosen() {
+        let truth = Quad::from_corners(&truth.quad.map(|corner| frame.at(corner))).unwrap();
+        let errors = faces.iter().map(|face| corner_error(&face.quad, &truth));
+        let error = errors.fold(f32::MAX, f32::min);
+        assert!(
+            error < 8.0,
+            "side {}, tilt {}, {size:?}: {error} %",
+            frame.side(),
+            frame.tilt()
+        );
+    }
+    assert_eq!(faces.len(), frames.len(), "{size:?}");
+    let sides: Vec<_> = faces.iter().map(|face| face.quad.side()).collect();
+    assert!(sides.is_sorted_by(|a, b| a >= b), "{sides:?}");
+}
+
+#[test]
+fn all_faces_of_a_group_photo_are_found() {
+    let mut random = Random(21);
+    let frame = |i: usize| {
+        let centre = [750 + 1500 * (i % 4), 700 + 1300 * (i / 4)];
+        let centre = centre.map(|at| at as f32 + random.between(-300.0, 300.0));
+        square(centre, 220.0, random.between(-20.0, 20.0))
+    };
+    all_are_found([6000, 4000], &(0..12).map(frame).collect::<Vec<_>>());
+}
+
+#[test]
+fn small_faces_beside_a_large_one_are_found() {
+    let large = square([1500.0, 1500.0], 1900.0, 5.0);
+    let small = square([3200.0, 700.0], 240.0, -8.0);
+    let smaller = square([3500.0, 2400.0], 140.0, 3.0);
+    all_are_found([4000, 3000], &[large, small, smaller]);
+}
+
+#[test]
+fn small_faces_are_found_in_any_direction() {
+    let frame = |i: usize| {
+        let centre = [
+            500.0 + 1000.0 * (i % 4) as f32,
+            500.0 + 1000.0 * (i / 4) as f32,
+        ];
+        square(centre, 300.0, 30.0 * i as f32)
+    };
+    all_are_found([4000, 3000], &(0..12).map(frame).collect::<Vec<_>>());
+}
+
+#[test]
+fn faces_that_fill_the_photo_are_found_in_any_direction() {
+    for quarter in 0..4 {
+        let frame = square([450.0, 450.0], 1000.0, 90.0 * quarter as f32);
+        all_are_found([900, 900], &[frame]);
+    }
+}
+
+#[test]
+fn a_face_in_a_panorama_is_found() {
+    all_are_found([9000, 1400], &[square([6100.0, 800.0], 200.0, 12.0)]);
+}
+
+/// Mean luminance of the middle of a portrait.
+fn mean_luminance(portrait: &Picture) -> f32 {
+    let middle = |&(index, _): &(usize, &[u8])| {
+        let [x, y] = [index % portrait.width(), index / portrait.width()];
+        (40..88).contains(&x) && (40..104).contains(&y)
+    };
+    let pixels = portrait.rgba().chunks_exact(4).enumerate();
+    let values: Vec<_> = pixels
+        .filter(middle)
+        .map(|(_, p)| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]))
+        .collect();
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+#[test]
+fn the_dark_warning_is_about_light_and_not_about_skin() {
+    let finder = finder();
+    let mut very_dark = 0;
+    for (portrait, _) in pictures() {
+        let side = portrait.width() as usize;
+        let portrait = Picture::new(side, side, portrait.into_raw()).unwrap();
+        let dark = |picture: &Picture| {
+            let faces = finder.detect(picture);
+            assert_eq!(faces.len(), 1);
+            faces[0].warnings.contains(&Warning::Dark)
+        };
+        // Dark skin in good light: the shine and the whites of the eyes stay.
+        let skin = mapped(&portrait, |_, rgb| {
+            rgb.map(|v| 255.0 * (v / 255.0).powf(3.4))
+        });
+        very_dark += usize::from(mean_luminance(&skin) < 45.0);
+        assert!(!dark(&portrait) && !dark(&skin));
+        // Any skin with a seventh of the light.
+        assert!(dark(&mapped(&portrait, |_, rgb| rgb.map(|v| 0.15 * v))));
+    }
+    assert!(very_dark >= 3, "{very_dark}");
+}
+
 #[test]
 fn faces_in_poor_pictures_come_with_warnings() {
     let finder = finder();
@@ -393,6 +504,7 @@ fn pictures_without_faces_give_none() {
         assert!(finder.detect(&picture).is_empty(), "{width} x {height}");
     }
     assert!(finder.detect(&render(160, 120, waves)).is_empty());
+    assert!(finder.detect(&grainy(1800, 1200)).is_empty());
     let mut random = Random(5);
     let noise = (0..4 * 200 * 150)
         .map(|_| random.between(0.0, 255.0) as u8)

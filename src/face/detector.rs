@@ -3,14 +3,14 @@
 use super::network::Network;
 use crate::pixels::{Point, Pyramid, Quad};
 
-/// Scores below this are no faces.
-const MIN_SCORE: f32 = 0.5;
+/// Scores below this mean nothing.
+const LEAST_SCORE: f32 = 0.1;
 /// Boxes that overlap more than this, intersection over union, show one face.
 const MAX_OVERLAP: f32 = 0.3;
 /// Numbers per anchor: centre, width and height of the box, then x and y of six points.
 pub(super) const NUMBERS: usize = 16;
 
-/// A face as the detector sees it, in picture coordinates.
+/// What may be a face, as the detector sees it, in picture coordinates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detection {
     /// Confidence in 0..=1.
@@ -31,6 +31,18 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// The candidate in the own coordinates of a quarter of the square, if its middle lies there; quarters count in
+    /// reading order.
+    fn in_quarter(&self, quarter: usize) -> Option<Candidate> {
+        let corner = [quarter % 2, quarter / 2].map(|at| at as f32 / 2.0);
+        let numbers = std::array::from_fn(|n| match n {
+            2 | 3 => 2.0 * self.numbers[n],
+            _ => 2.0 * (self.numbers[n] - corner[n % 2]),
+        });
+        let inside = numbers[..2].iter().all(|at| (0.0..1.0).contains(at));
+        inside.then_some(Candidate { numbers, ..*self })
+    }
+
     /// Left, top, right, bottom.
     fn edges(&self) -> [f32; 4] {
         let [x, y, width, height] = [
@@ -61,22 +73,51 @@ impl Candidate {
     }
 }
 
-/// Faces inside `square`, best first.
+/// What may be faces inside `square`, best first.
 pub(super) fn detect(network: &Network, pyramid: &Pyramid, square: &Quad) -> Vec<Detection> {
     let side = network.input_shape()[0];
-    let input = pyramid
-        .sample(square, side)
-        .flat_map(|rgb| rgb.unwrap_or_default().map(|v| v / 127.5 - 1.0))
-        .collect();
-    let outputs = network.run(input);
-    let grid = network.output_shapes()[1][1];
-    merge(decode(&outputs[0], &outputs[1], grid, side as f32))
-        .iter()
-        .map(|c| locate(c, square))
-        .collect()
+    let input = pyramid.sample(square, side).flat_map(values).collect();
+    let found = merge(candidates(network, input));
+    found.iter().map(|c| locate(c, square)).collect()
 }
 
-/// Anchors above the minimal score. Every anchor is a cell of the output grid and its numbers are offsets from the
+/// The same for four squares at once: they share one input, each with a quarter of the pixels.
+pub(super) fn detect_in_each(
+    network: &Network,
+    pyramid: &Pyramid,
+    squares: &[Quad; 4],
+) -> [Vec<Detection>; 4] {
+    let side = network.input_shape()[0];
+    let half = side / 2;
+    let mut input = vec![0.0; side * side * 3];
+    for (cell, square) in squares.iter().enumerate() {
+        let (left, top) = (cell % 2 * half, cell / 2 * half);
+        for (index, rgb) in pyramid.sample(square, half).enumerate() {
+            let (x, y) = (left + index % half, top + index / half);
+            input[3 * (y * side + x)..][..3].copy_from_slice(&values(rgb));
+        }
+    }
+    let found = candidates(network, input);
+    std::array::from_fn(|cell| {
+        let inside = found.iter().filter_map(|c| c.in_quarter(cell));
+        let merged = merge(inside.collect());
+        merged.iter().map(|c| locate(c, &squares[cell])).collect()
+    })
+}
+
+/// A pixel as the network wants it; black beyond the picture.
+fn values(rgb: Option<[f32; 3]>) -> [f32; 3] {
+    rgb.unwrap_or_default().map(|v| v / 127.5 - 1.0)
+}
+
+fn candidates(network: &Network, input: Vec<f32>) -> Vec<Candidate> {
+    let side = network.input_shape()[0];
+    let outputs = network.run(input);
+    let grid = network.output_shapes()[1][1];
+    decode(&outputs[0], &outputs[1], grid, side as f32)
+}
+
+/// Anchors above the least score. Every anchor is a cell of the output grid and its numbers are offsets from the
 /// middle of the cell, in input pixels.
 fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<Candidate> {
     let anchors = boxes
@@ -93,7 +134,7 @@ fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<Candidat
                 let is_extent = n == 2 || n == 3;
                 offsets[n] / side + if is_extent { 0.0 } else { middle[n % 2] }
             });
-            (score >= MIN_SCORE).then_some(Candidate { score, numbers })
+            (score >= LEAST_SCORE).then_some(Candidate { score, numbers })
         })
         .collect()
 }

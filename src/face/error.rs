@@ -80,7 +80,10 @@ pub enum FaceError {
         unedited: [usize; 2],
     },
     /// A mesh with a wrong number of points.
-    #[error("face: {found} mesh points where {expected} are expected; pass those of the detected face", expected = MESH_POINTS)]
+    #[error(
+        "face: {found} mesh points where {expected} are expected; pass those of the detected face",
+        expected = MESH_POINTS
+    )]
     Mesh {
         /// Number of points passed.
         found: usize,

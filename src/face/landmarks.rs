@@ -1,4 +1,4 @@
-//! The 68 landmarks of a face, in the scheme of iBUG 300-W (Sagonas et al., ICCV-W 2013): jaw, brows, nose, eyes, lips.
+//! The 68 landmarks of a face in the scheme of iBUG 300-W (Sagonas et al., ICCV-W 2013): jaw, brows, nose, eyes, lips.
 
 use std::ops::Range;
 

@@ -10,6 +10,11 @@ use crate::pixels::{Point, Pyramid, Quad, QuadPoints};
 
 /// How much larger than the face the square is that the network looks at.
 const MARGIN: f32 = 1.5;
+/// Passes at most, and the turn of the square in degrees below which the last one counts.
+const MOST_PASSES: usize = 5;
+const STEADY: f32 = 12.0;
+/// A first pass that sees a face less probably than this does not get better.
+const HOPELESS: f32 = 0.005;
 
 const LEFT_EYE: [usize; 6] = [33, 160, 158, 133, 153, 144];
 const RIGHT_EYE: [usize; 6] = [362, 385, 387, 263, 373, 380];
@@ -44,18 +49,33 @@ pub(super) struct Mesh {
     pub yaw: f32,
 }
 
-/// Two passes: the first square follows the detector's box and eyes, the second the points of the first.
+/// Each pass gives a better square for the next: the first follows the detector's box and eyes, the second the points
+/// of the first. More follow only while the square goes on turning: of eyes that are not level the detector is vague.
 pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection) -> Option<Mesh> {
     let [left, right] = detection.eyes;
-    let first = pass(
-        network,
-        pyramid,
-        &around(detection.centre, detection.size, left, right)?,
-    );
-    let [left, right] = OUTER_EYE_CORNERS.map(|i| first.points[i]);
+    let mut square = around(detection.centre, detection.size, left, right)?;
+    let mut mesh = pass(network, pyramid, &square);
+    if mesh.presence < HOPELESS {
+        return None;
+    }
+    for _ in 1..MOST_PASSES {
+        let next = surroundings(&mesh)?;
+        let turn = (next.tilt() - square.tilt() + 180.0).rem_euclid(360.0) - 180.0;
+        square = next;
+        mesh = pass(network, pyramid, &square);
+        if turn.abs() < STEADY {
+            break;
+        }
+    }
+    Some(mesh)
+}
+
+/// The square around a mesh, with the outer corners of the eyes level.
+fn surroundings(mesh: &Mesh) -> Option<Quad> {
+    let [left, right] = OUTER_EYE_CORNERS.map(|i| mesh.points[i]);
     // Bounding box of the points in a frame whose x axis runs along the eyes.
     let frame = around([0.0, 0.0], 1.0 / MARGIN, left, right)?;
-    let located = first.points.iter().map(|&p| frame.locate(p));
+    let located = mesh.points.iter().map(|&p| frame.locate(p));
     let (low, high) = located.fold(([f32::MAX; 2], [f32::MIN; 2]), |(low, high), [u, v]| {
         (
             [low[0].min(u), low[1].min(v)],
@@ -64,7 +84,7 @@ pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection)
     });
     let middle = frame.at([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0]);
     let size = (high[0] - low[0]).max(high[1] - low[1]);
-    Some(pass(network, pyramid, &around(middle, size, left, right)?))
+    around(middle, size, left, right)
 }
 
 /// The square around something of `size`, with the line from `left` to `right` level.

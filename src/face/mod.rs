@@ -4,21 +4,24 @@
 //! Picture -> FaceFinder::detect -> Face { quad, mesh, .. } -> align -> square picture -> (edit) -> paste_back
 //! ```
 //!
-//! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`; they run
-//! on the CPU, independently of the weights of the GAN.
+//! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`. They
+//! run on the CPU, independently of the weights of the GAN.
 
 mod align;
 mod detector;
 mod error;
 mod finder;
+mod found;
 mod landmarks;
 mod mesh;
 mod network;
 mod paste;
+mod search;
 
 pub use align::align;
 pub use error::FaceError;
-pub use finder::{Face, FaceFinder, Warning};
+pub use finder::FaceFinder;
+pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::landmarks_of;
 pub use paste::{PasteMode, Rendered, paste_back};

@@ -1,8 +1,8 @@
 //! A small runner for convolutional networks: the graph comes from a manifest, the weights from safetensors.
 //!
-//! One picture at a time, in `f32`. Inputs and outputs are channels-last (`[height, width, channels]`), as pictures and
-//! the manifest are; in between, values are planes (`[channels, height, width]`), as the [`kernels`](crate::kernels) are
-//! that convolve them. Shapes are inferred and checked once, when the network is built, so running it cannot fail.
+//! One picture at a time, in `f32`. Inputs and outputs are channels-last (`[height, width, channels]`), as pictures
+//! are. In between, values are planes (`[channels, height, width]`), as the [`kernels`](crate::kernels) want them.
+//! Shapes are inferred and checked once, when the network is built, so running it cannot fail.
 
 use std::collections::BTreeMap;
 
@@ -160,7 +160,7 @@ impl Network {
     /// Builds the network `name` from its description, with its outputs in the order of `outputs`.
     ///
     /// # Errors
-    /// [`FaceError::Graph`] names the first operation that does not fit and [`FaceError::Tensor`] the first tensor that
+    /// [`FaceError::Graph`] names the first operation that does not fit, [`FaceError::Tensor`] the first tensor that
     /// is missing or has an unusable type.
     pub fn new(
         name: &str,
@@ -593,8 +593,8 @@ fn max_pool(input: &[f32], width: usize) -> Vec<f32> {
     output
 }
 
-/// Bilinear doubling with half-pixel centres: every output takes 3/4 of its own input and 1/4 of the nearest neighbour,
-/// along both axes.
+/// Bilinear doubling with half-pixel centres: along both axes, every output takes 3/4 of its own input and 1/4 of the
+/// nearest neighbour.
 fn upsample(input: &[f32], [height, width, _]: Shape) -> Vec<f32> {
     let mut output = vec![0.0; 4 * input.len()];
     // A row between its neighbours, with the first and last value repeated.

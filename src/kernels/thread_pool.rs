@@ -1,9 +1,10 @@
 //! Convolutions shared out among workers that have no memory in common.
 //!
-//! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such modules.
-//! Each is sent a share of a large convolution as a [`Task`], [`perform`]s it, and sends the values back. A share is a
-//! band of rows where the picture is the larger part of what has to be sent, else some output channels. Every output
-//! value is computed by the same sums in the same order as without a pool, so results are equal to the last bit.
+//! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
+//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`]s it, and sends the values back. A
+//! share is a band of rows where the picture is the larger part of what has to be sent, else some output channels.
+//! Every output value is computed by the same sums in the same order as without a pool, so results are equal to the
+//! last bit.
 //!
 //! The caller does its own share first. A task that its thread has not begun by then is withdrawn and done by the
 //! caller: on a busy machine a pool costs little.
@@ -23,7 +24,7 @@ use super::{
     simd::Isa,
 };
 
-/// Multiply-adds that a share must have to be worth sending: about a millisecond of work, of which sending takes a tenth.
+/// Multiply-adds that a share must have to be worth sending: about a millisecond of work. Sending takes a tenth of it.
 const LEAST_WORK: u64 = 4 << 20;
 /// Rows of positions that a band must have: neighbouring bands repeat up to two rows of each other's work.
 const LEAST_ROWS: usize = 8;

@@ -34,6 +34,7 @@ struct FaceJs<'a> {
     r#box: [f32; 4],
     rotation: u16,
     yaw: f32,
+    turn_limits: [f32; 2],
     warnings: &'a [Warning],
 }
 
@@ -47,6 +48,7 @@ impl<'a> From<&'a Face> for FaceJs<'a> {
             r#box: face.bounds,
             rotation: face.rotation,
             yaw: face.yaw,
+            turn_limits: face.turn_limits,
             warnings: &face.warnings,
         }
     }

@@ -64,45 +64,35 @@ pub fn corner_error(found: &Quad, truth: &Quad) -> f32 {
         * 100.0
 }
 
-/// A picture of `width` by `height` pixels with the mean of 2x2 samples of `colour` in each.
-pub fn render(width: usize, height: usize, colour: impl Fn(Point) -> [f32; 3]) -> Picture<'static> {
+/// How much a pasted picture covers at `[u, v]`: its edge is softened over 2 % of the side.
+pub fn edge_cover([u, v]: Point) -> f32 {
+    (u.min(1.0 - u).min(v).min(1.0 - v) / 0.02).clamp(0.0, 1.0)
+}
+
+/// A photo of `width` by `height` pixels with faces pasted into their quads, over a coarse pattern.
+pub fn scene([width, height]: [usize; 2], faces: &[(&RgbaImage, Quad)]) -> Picture<'static> {
     let mut rgba = Vec::with_capacity(4 * width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let mut sum = [0.0; 3];
-            for (dx, dy) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)] {
-                for (sum, value) in sum.iter_mut().zip(colour([x as f32 + dx, y as f32 + dy])) {
-                    *sum += value.clamp(0.0, 255.0) / 4.0;
+    for index in 0..width * height {
+        let shade = 90 + 20 * ((index % width / 37 + index / width / 53) % 3) as u8;
+        rgba.extend([shade, shade + 10, shade - 15, 255]);
+    }
+    for (face, quad) in faces {
+        let [left, top, right, bottom] = quad.bounds();
+        for y in top.max(0.0) as usize..(bottom as usize + 1).min(height) {
+            for x in left.max(0.0) as usize..(right as usize + 1).min(width) {
+                let [u, v] = quad.locate([x as f32 + 0.5, y as f32 + 0.5]);
+                let cover = edge_cover([u, v]);
+                if let Some(pixel) = image::imageops::sample_bilinear(*face, u, v) {
+                    let backdrop = &mut rgba[4 * (y * width + x)..][..3];
+                    for (value, with) in backdrop.iter_mut().zip(pixel.0) {
+                        let change = cover * (f32::from(with) - f32::from(*value));
+                        *value = (f32::from(*value) + change + 0.5) as u8;
+                    }
                 }
             }
-            rgba.extend(sum.map(|v| (v + 0.5) as u8));
-            rgba.push(255);
         }
     }
     Picture::new(width, height, rgba).unwrap()
-}
-
-/// The picture in the place of `quad` on a canvas with a plain gradient, with an edge softened over 2 % of the side.
-pub fn pasted(
-    face: &RgbaImage,
-    quad: &Quad,
-    [width, height]: [usize; 2],
-    random: &mut Random,
-) -> Picture<'static> {
-    let colour = [0; 3].map(|_| random.between(40.0, 200.0));
-    let slope = [random.between(-60.0, 60.0), random.between(-60.0, 60.0)];
-    render(width, height, |[x, y]| {
-        let [u, v] = quad.locate([x, y]);
-        let shade = slope[0] * x / width as f32 + slope[1] * y / height as f32;
-        let backdrop = colour.map(|value| value + shade);
-        let cover = (u.min(1.0 - u).min(v).min(1.0 - v) / 0.02).clamp(0.0, 1.0);
-        match image::imageops::sample_bilinear(face, u, v) {
-            Some(pixel) => {
-                std::array::from_fn(|i| backdrop[i] + cover * (f32::from(pixel.0[i]) - backdrop[i]))
-            }
-            None => backdrop,
-        }
-    })
 }
 
 /// The value that `share` of the values do not exceed.

@@ -1,9 +1,51 @@
-//! Drawn faces: pictures given by a formula, so that they can be rendered in any place, at any size and tilt, with every
-//! landmark known.
+//! Drawn faces: pictures given by a formula, so that they can be rendered in any place, at any size and tilt, with
+//! every landmark known.
 
+use image::RgbaImage;
 use sdic::pixels::{Picture, Point, Quad, QuadPoints};
 
-use crate::common::{Random, render};
+use crate::common::{Random, edge_cover};
+
+/// A picture of `width` by `height` pixels with the mean of 2x2 samples of `colour` in each.
+pub fn render(width: usize, height: usize, colour: impl Fn(Point) -> [f32; 3]) -> Picture<'static> {
+    let mut rgba = Vec::with_capacity(4 * width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let mut sum = [0.0; 3];
+            for (dx, dy) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)] {
+                for (sum, value) in sum.iter_mut().zip(colour([x as f32 + dx, y as f32 + dy])) {
+                    *sum += value.clamp(0.0, 255.0) / 4.0;
+                }
+            }
+            rgba.extend(sum.map(|v| (v + 0.5) as u8));
+            rgba.push(255);
+        }
+    }
+    Picture::new(width, height, rgba).unwrap()
+}
+
+/// The picture in the place of `quad` on a canvas with a plain gradient.
+pub fn pasted(
+    face: &RgbaImage,
+    quad: &Quad,
+    [width, height]: [usize; 2],
+    random: &mut Random,
+) -> Picture<'static> {
+    let colour = [0; 3].map(|_| random.between(40.0, 200.0));
+    let slope = [random.between(-60.0, 60.0), random.between(-60.0, 60.0)];
+    render(width, height, |[x, y]| {
+        let [u, v] = quad.locate([x, y]);
+        let shade = slope[0] * x / width as f32 + slope[1] * y / height as f32;
+        let backdrop = colour.map(|value| value + shade);
+        let cover = edge_cover([u, v]);
+        match image::imageops::sample_bilinear(face, u, v) {
+            Some(pixel) => {
+                std::array::from_fn(|i| backdrop[i] + cover * (f32::from(pixel.0[i]) - backdrop[i]))
+            }
+            None => backdrop,
+        }
+    })
+}
 
 /// What one drawn person looks like; lengths in sides of the frame.
 #[derive(Clone, Copy)]

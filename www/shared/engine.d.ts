@@ -29,6 +29,8 @@ export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point;
 export interface Face {
     score: number; quad: Quad; quadPoints: QuadPoints; mesh: Point[];
     box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
+    /** By how many degrees an edit may change `yaw` before it tears, downwards and upwards; [0, 0] for a profile. */
+    turnLimits: [number, number];
     warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
 /** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
