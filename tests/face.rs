@@ -603,6 +603,7 @@ fn still<'a>(edited: &'a Picture<'a>, unedited: &'a Picture<'a>) -> Rendered<'a>
     Rendered {
         edited,
         unedited,
+        difference: None,
         motion: None,
     }
 }

@@ -116,10 +116,10 @@ pub struct Face {
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sdic::{face::{FaceFinder, align}, pixels::{Picture, decode}};
+/// use sdic::{face::{FaceFinder, align}, pixels::decode};
 ///
 /// let finder = FaceFinder::from_bytes(&std::fs::read("weights/face/manifest.json")?, &std::fs::read("weights/face/face.safetensors")?)?;
-/// let photo: Picture = decode(&std::fs::read("selfie.jpg")?)?;
+/// let photo = decode(&std::fs::read("selfie.jpg")?)?.picture;
 /// for face in finder.detect(&photo) {
 ///     let crop = align(&photo, &face.quad, 256)?;
 /// }

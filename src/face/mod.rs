@@ -21,4 +21,4 @@ pub use error::FaceError;
 pub use finder::{Face, FaceFinder, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::landmarks_of;
-pub use paste::{PasteMode, Rendered, paste_back};
+pub use paste::{PasteMode, Rendered, paste_back, toned};
