@@ -358,18 +358,15 @@ fn a_grey_photo_stays_grey_under_every_edit() {
 
 #[test]
 fn a_toned_photo_keeps_its_tone_and_a_coloured_one_its_edit() {
-    let sepia = |level: u8| {
+    // From black to white, by way of brown or of blue.
+    let tint = |bent: [f32; 3], level: u8| {
         let light = f32::from(level);
         let bend = light * (255.0 - light) / 65_025.0;
-        [
-            light + 60.0 * bend,
-            light + 10.0 * bend,
-            light - 90.0 * bend,
-        ]
-        .map(|v| v.round() as u8)
+        bent.map(|bent| (light + bent * bend).round() as u8)
     };
-    let cyan = |level: u8| [level / 2, level, (u16::from(level) + 40).min(255) as u8];
-    let tints: [&dyn Fn(u8) -> [u8; 3]; 2] = [&sepia, &cyan];
+    let sepia = |level: u8| tint([60.0, 10.0, -90.0], level);
+    let cyanotype = |level: u8| tint([-80.0, 5.0, 60.0], level);
+    let tints: [&dyn Fn(u8) -> [u8; 3]; 2] = [&sepia, &cyanotype];
     for tint in tints {
         let photo = drawn(200, 180, |x, y| {
             let [r, g, b] = tint(grain(x, y));

@@ -404,11 +404,17 @@ mod tests {
     #[test]
     fn every_accepted_size_runs() {
         let face = Picture::from_rgb(9, 9, |x, y| [20 * x as u8, 20 * y as u8, 90]);
-        let mut ran = 0;
-        for config in neighbours()
-            .into_iter()
-            .filter(|config| config.validate().is_ok())
-        {
+        let (mut ran, mut broken) = (0, Vec::new());
+        let small = |config: &ModelConfig| {
+            let shapes = crate::networks::tensor_shapes(config);
+            shapes
+                .iter()
+                .all(|(_, shape)| shape.iter().product::<usize>() < 1 << 18)
+        };
+        for config in neighbours() {
+            if config.validate().is_err() || !small(&config) {
+                continue;
+            }
             let shown = format!("{config:?}");
             let run = || {
                 let (manifest, shards) = crate::testing::models::model_of(config, Dtype::F32);
@@ -434,10 +440,12 @@ mod tests {
                     );
                 });
             };
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-            assert!(outcome.is_ok(), "{shown} was accepted");
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+                broken.push(shown);
+            }
             ran += 1;
         }
+        assert!(broken.is_empty(), "accepted: {broken:#?}");
         assert!(ran > 100, "{ran}");
     }
 

@@ -121,7 +121,10 @@ pub fn paste_back(
             if inside <= 0.0 {
                 continue;
             }
-            let pixel = &mut rgba[4 * (y * width + x)..][..3];
+            let pixel = &mut rgba[4 * (y * width + x)..][..4];
+            if pixel[3] == 0 {
+                continue;
+            }
             let moved = motion.and_then(|motion| {
                 let [right, down] = motion.at(uv);
                 photo.cubic(quad.at([uv[0] + inside * right, uv[1] + inside * down]))
@@ -129,7 +132,10 @@ pub fn paste_back(
             // Where nothing that can be seen moves here, what is here stays.
             let own = moved.unwrap_or_else(|| [pixel[0], pixel[1], pixel[2]].map(f32::from));
             let alpha = inside * mask.at(uv);
-            let change = content.change(uv, own).map(|change| alpha * change);
+            let opacity = f32::from(pixel[3]) / 255.0;
+            let change = content
+                .change(uv, own, opacity)
+                .map(|change| alpha * change);
             let change = tone.as_ref().map_or(change, |tone| tone.keep(own, change));
             for ((value, own), change) in pixel.iter_mut().zip(own).zip(change) {
                 *value = to_byte(own + change);
@@ -196,12 +202,14 @@ enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full.
-    fn change(&self, uv: Point, own: [f32; 3]) -> [f32; 3] {
+    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full. A face was made of
+    /// what shows in front of white.
+    fn change(&self, uv: Point, own: [f32; 3], opacity: f32) -> [f32; 3] {
         match self {
             Content::Face { face, drift } => {
                 let (face, drift) = (colour(face, uv), drift.at(uv));
-                std::array::from_fn(|i| face[i] + drift[i] - own[i])
+                let shown = own.map(|value| 255.0 + opacity * (value - 255.0));
+                std::array::from_fn(|i| (face[i] + drift[i] - shown[i]) / opacity)
             }
             Content::Difference(difference) => difference.at(uv),
         }

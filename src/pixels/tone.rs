@@ -1,7 +1,5 @@
 //! Photos of a single tone: black and white, sepia, and whatever else was printed with one ink.
 
-use super::blur::blur;
-
 /// Parts of the scale from black to white for which the tint is known.
 const STEPS: usize = 32;
 /// How far the colours of a toned photo are from the tint of their lightness, of 255: as a root of the mean square, and
@@ -47,23 +45,20 @@ impl Tone {
                 }
             }
         }
-        // Steps that hardly occur take the tint of their neighbours.
-        let weight = |at: usize| weights[at].max(1e-3 * weights.iter().sum::<f32>());
-        let mut spread: Vec<f32> = (0..=STEPS).map(|at| weights[at] / weight(at)).collect();
-        let mut planes: [Vec<f32>; 3] =
-            std::array::from_fn(|i| (0..=STEPS).map(|at| tints[at][i] / weight(at)).collect());
-        let own = spread.clone();
-        let own_planes = planes.clone();
-        blur(&mut spread, STEPS + 1, 3.0);
-        for plane in &mut planes {
-            blur(plane, STEPS + 1, 3.0);
-        }
+        // What does not occur lies on the way between what does; black and white have no tint unless they show one.
+        let least = 1e-3 * weights.iter().sum::<f32>();
+        let known = |at: usize| weights[at] > least || at.is_multiple_of(STEPS);
+        let mean = |at: usize| tints[at].map(|tint| tint / weights[at].max(least));
         let tint = |at: usize| {
-            std::array::from_fn(|i| {
-                let near = planes[i][at] / spread[at].max(1e-6);
-                own_planes[i][at] + (1.0 - own[at]) * near
-            })
+            let below = (0..=at).rev().find(|&at| known(at)).unwrap_or(0);
+            let above = (at..=STEPS).find(|&at| known(at)).unwrap_or(STEPS);
+            let share = (at - below) as f32 / (above - below).max(1) as f32;
+            let [a, b] = [below, above].map(mean);
+            std::array::from_fn(|i| a[i] + share * (b[i] - a[i]))
         };
+        if colours.is_empty() {
+            return None;
+        }
         let tone = Self(std::array::from_fn(tint));
         let mut distances: Vec<f32> = colours
             .iter()
