@@ -663,7 +663,7 @@ fn the_command_line_says_what_was_done_to_a_photo() {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let note = "the photo has 6000 x 8000 pixels and was reduced to 4243 x 5657";
+    let note = "the photo has 6000 x 8000 pixels and was reduced to 4242 x 5656";
     assert!(
         said.contains(note) && said.contains("no face found"),
         "{said}"

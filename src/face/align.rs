@@ -6,8 +6,8 @@ use crate::pixels::{Picture, Quad, blurred, mirrored, to_byte};
 
 /// Cuts `quad` out of the photo as an upright picture of `size` by `size` pixels.
 ///
-/// What lies beyond the photo is filled with its mirror image, blurred outwards and fading to the median colour. Where the
-/// photo is transparent, white shows through. The picture is in the photo's colour space.
+/// What lies beyond the photo is filled with its mirror image, blurred outwards and fading to the median colour. Where
+/// the photo is transparent, white shows through. The picture is in the photo's colour space.
 ///
 /// # Errors
 /// [`FaceError::Empty`] for a photo or a size of no pixels.

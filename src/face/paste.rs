@@ -176,8 +176,8 @@ fn tone(photo: &Picture, quad: &Quad) -> Result<Option<Tone>, FaceError> {
     Ok(Tone::of(&colours))
 }
 
-/// How much a square picture has to be smoothed for being shown smaller than it is, if it is: standard deviation in its
-/// pixels.
+/// How much a square picture has to be smoothed for being shown smaller than it is, if it is: standard deviation in
+/// its pixels.
 fn smoothing([width, height]: [usize; 2], quad: &Quad) -> Option<f32> {
     let ratio = width.max(height) as f32 / quad.side();
     (ratio > 1.0).then_some(0.5 * (ratio - 1.0))
@@ -202,8 +202,8 @@ enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full. A face was made of
-    /// what shows in front of white.
+    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full. A face was made
+    /// of what shows in front of white.
     fn change(&self, uv: Point, own: [f32; 3], opacity: f32) -> [f32; 3] {
         match self {
             Content::Face { face, drift } => {

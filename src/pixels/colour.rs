@@ -7,7 +7,10 @@ use moxcms::{
     TransferCharacteristics, TransformOptions,
 };
 
-use super::{note::Note, space::Space};
+use super::{
+    note::Note,
+    space::{self, Space},
+};
 
 /// How a file says what its numbers mean.
 #[derive(Debug)]
@@ -32,7 +35,12 @@ const USUAL_PRIMARIES: [u8; 4] = [1, 2, 5, 6];
 const P3_PRIMARIES: u8 = 12;
 
 /// Light outside sRGB, of the most colourful colours of a profile, from which it counts as wide.
-const WIDE: f32 = 0.02;
+const WIDE: f64 = 0.02;
+/// Largest difference of a share of light between spaces that count as one.
+const SAME: f64 = 0.003;
+/// The power of PNG files that say nothing else by which their writers mean sRGB, and how much it is rounded.
+const USUAL_GAMMA: u32 = 45_455;
+const ROUNDING: u32 = 50;
 
 /// How a picture's numbers become those of a working space.
 pub(super) struct Conversion {
@@ -63,21 +71,16 @@ impl Colours {
                     _ => self.profile(),
                 }
             }
+            Self::Gamma {
+                gamma,
+                chromaticities,
+            } if chromaticities.is_none() && gamma.abs_diff(USUAL_GAMMA) <= ROUNDING => {
+                return as_it_is(Space::Srgb);
+            }
             _ => self.profile(),
         };
-        let fits = |profile: &ColorProfile| match profile.color_space {
-            DataColorSpace::Rgb => true,
-            DataColorSpace::Gray => grey,
-            _ => false,
-        };
-        let conversion = profile
-            .filter(fits)
-            .and_then(|profile| converted(profile, grey, self.label()).ok());
-        conversion.unwrap_or(Conversion {
-            space: Space::Srgb,
-            from: None,
-            note: Some(Note::ProfileUnreadable),
-        })
+        let conversion = profile.and_then(|profile| chosen(profile, grey, self.label()));
+        conversion.unwrap_or_else(Conversion::without_profile)
     }
 
     fn label(&self) -> Option<&'static str> {
@@ -157,54 +160,82 @@ fn colours_in(profile: &ColorProfile, space: Space, rgb: &[u8]) -> Result<Vec<u8
     Ok(converted)
 }
 
-/// Chooses the space, and whether there is anything to convert.
-fn converted(
-    profile: ColorProfile,
-    grey: bool,
-    label: Option<&str>,
-) -> Result<Conversion, CmsError> {
-    let mut space = Space::Srgb;
-    let same;
-    if profile.color_space == DataColorSpace::Gray {
-        let levels: Vec<u8> = (0..=255).collect();
-        same = greys(&profile, &levels)?
-            .iter()
-            .zip(&levels)
-            .all(|(a, b)| a.abs_diff(*b) <= 1);
-    } else {
-        let vivid = colours_in(
-            &profile,
-            Space::DisplayP3,
-            &[255, 0, 0, 0, 255, 0, 0, 0, 255],
-        )?;
-        let excess = vivid
-            .chunks_exact(3)
-            .map(|c| Space::excess([c[0], c[1], c[2]]));
-        if !grey && excess.fold(0.0, f32::max) > WIDE {
-            space = Space::DisplayP3;
+/// Chooses the space, and whether there is anything to convert; `None` for a profile of inks.
+fn chosen(profile: ColorProfile, grey: bool, label: Option<&str>) -> Option<Conversion> {
+    let (space, same) = match profile.color_space {
+        DataColorSpace::Gray if grey => {
+            let same = profile.gray_trc.as_ref().is_some_and(is_curve_of_srgb);
+            (Space::Srgb, same)
         }
-        let corner = |i: usize| [i % 5, i / 5 % 5, i / 25].map(|step| (step * 63) as u8);
-        let ramp = (0..=255).map(|grey| [grey; 3]);
-        let samples: Vec<u8> = (0..125).map(corner).chain(ramp).flatten().collect();
-        let converted = colours_in(&profile, space, &samples)?;
-        same = converted
-            .iter()
-            .zip(&samples)
-            .all(|(a, b)| a.abs_diff(*b) <= 1);
-    }
+        DataColorSpace::Rgb if profile.is_matrix_shaper() => {
+            let vivid = profile.transform_matrix(&profile_of(Space::Srgb)).v;
+            let wide = vivid.as_flattened().iter().any(|light| *light < -WIDE);
+            let space = if wide && !grey {
+                Space::DisplayP3
+            } else {
+                Space::Srgb
+            };
+            let matrix = profile.transform_matrix(&profile_of(space)).v;
+            let identity = |row: usize, column: usize| if row == column { 1.0 } else { 0.0 };
+            let near = |at: usize| {
+                let (row, column) = (at / 3, at % 3);
+                (matrix[row][column] - identity(row, column)).abs() < SAME
+            };
+            let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc];
+            let curves = curves.into_iter().flatten().all(is_curve_of_srgb);
+            (space, (grey || (0..9).all(near)) && curves)
+        }
+        // What only a table tells is kept as far as can be.
+        DataColorSpace::Rgb => (if grey { Space::Srgb } else { Space::DisplayP3 }, false),
+        _ => return None,
+    };
     if same {
-        return Ok(Conversion {
+        return Some(Conversion {
             space,
             from: None,
             note: None,
         });
     }
     let name = label.map_or_else(|| name(&profile), str::to_owned);
-    Ok(Conversion {
+    Some(Conversion {
         space,
         from: Some(profile),
         note: Some(Note::ProfileConverted { name }),
     })
+}
+
+/// Whether a tone curve is that of sRGB, as far as bytes can tell.
+fn is_curve_of_srgb(curve: &ToneReprCurve) -> bool {
+    (0..=255).all(|level| {
+        let value = f32::from(level as u8) / 255.0;
+        light(curve, value).is_some_and(|light| (space::encode(light) - value).abs() < 1.0 / 255.0)
+    })
+}
+
+/// The light of a value by a tone curve of a profile; `None` for a curve of an unknown form.
+fn light(curve: &ToneReprCurve, value: f32) -> Option<f32> {
+    match curve {
+        ToneReprCurve::Lut(table) => match table[..] {
+            [] => Some(value),
+            [gamma] => Some(value.powf(f32::from(gamma) / 256.0)),
+            _ => {
+                let at = value * (table.len() - 1) as f32;
+                let below = (at as usize).min(table.len() - 2);
+                let [a, b] = [table[below], table[below + 1]].map(|v| f32::from(v) / 65_535.0);
+                Some(a + (at - below as f32) * (b - a))
+            }
+        },
+        ToneReprCurve::Parametric(numbers) => match numbers[..] {
+            [gamma] => Some(value.powf(gamma)),
+            [gamma, a, b, c, d] if value < d => {
+                Some(c * value).filter(|_| gamma > 0.0 && a + b > 0.0)
+            }
+            [gamma, a, b, _, _] => Some((a * value + b).powf(gamma)),
+            [_, _, _, c, d, _, f] if value < d => Some(c * value + f),
+            [gamma, a, b, _, _, e, _] => Some((a * value + b).powf(gamma) + e),
+            _ => None,
+        },
+    }
 }
 
 /// What a profile calls itself.
@@ -241,6 +272,28 @@ fn greys(profile: &ColorProfile, levels: &[u8]) -> Result<Vec<u8>, CmsError> {
 const PART: usize = 1 << 14;
 
 impl Conversion {
+    /// Takes the numbers for sRGB because the profile cannot be read.
+    fn without_profile() -> Self {
+        Self {
+            space: Space::Srgb,
+            from: None,
+            note: Some(Note::ProfileUnreadable),
+        }
+    }
+
+    /// This conversion, or the one without a profile if the profile turns out to be unusable.
+    pub fn usable(self) -> Self {
+        let usable = |profile: &ColorProfile| match profile.color_space {
+            DataColorSpace::Gray => greys(profile, &[0]).is_ok(),
+            _ => colours_in(profile, self.space, &[0; 3]).is_ok(),
+        };
+        if self.from.as_ref().is_none_or(usable) {
+            self
+        } else {
+            Self::without_profile()
+        }
+    }
+
     /// RGBA bytes of a decoded picture in the working space.
     pub fn apply(&self, picture: DynamicImage) -> Result<Vec<u8>, CmsError> {
         use DynamicImage::{ImageLuma16, ImageLumaA16, ImageRgb16, ImageRgba16};
@@ -321,8 +374,8 @@ impl Conversion {
     }
 }
 
-/// 16 bits as 8 by ordered dithering, so that a gentle gradient shows no steps. The threshold is one for all channels of
-/// a pixel, and a value that 8 bits can say exactly stays what it is.
+/// 16 bits as 8 by ordered dithering, so that a gentle gradient shows no steps. The threshold is one for all channels
+/// of a pixel, and a value that 8 bits can say exactly stays what it is.
 fn dithered(rgba: &[u16], width: usize) -> Vec<u8> {
     // Bayer's matrix of 8 x 8, by interleaving the bits of the coordinates.
     let threshold = |x: usize, y: usize| {

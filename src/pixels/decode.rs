@@ -7,8 +7,8 @@ use fast_image_resize::{
     images::{Image, ImageRef},
 };
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage,
-    metadata::Orientation,
+    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgba,
+    RgbaImage, imageops, metadata::Orientation,
 };
 
 use super::{
@@ -25,7 +25,8 @@ use super::{
 pub const WORKING_PIXELS: u64 = 24_000_000;
 /// Longest side of a picture that is worked on.
 pub const WORKING_SIDE: u32 = 16_384;
-/// Most bytes that decoding one photo may allocate at once: [`MAX_PIXELS`](super::MAX_PIXELS) of four channels of 16 bits.
+/// Most bytes that decoding one photo may allocate at once: for [`MAX_PIXELS`](super::MAX_PIXELS) of four channels of 16
+/// bits.
 const MAX_ALLOCATION: u64 = 1 << 30;
 
 /// A photo that is ready to be worked on.
@@ -57,18 +58,21 @@ pub fn working_size([width, height]: [u32; 2]) -> [u32; 2] {
     if scale >= 1.0 {
         return [width, height];
     }
-    [w, h].map(|side| ((side * scale).round() as u32).max(1))
+    // Rounded down, so that doing it again changes nothing.
+    [w, h].map(|side| ((side * scale) as u32).max(1))
 }
 
 impl Header {
     /// What will come out of decoding this picture.
     pub fn plan(&self) -> Plan {
-        let colours = &self.colours;
-        let conversion = if self.inks {
+        self.plan_with(if self.inks {
             Colours::Srgb.conversion(false)
         } else {
-            colours.conversion(self.grey)
-        };
+            self.colours.conversion(self.grey)
+        })
+    }
+
+    fn plan_with(&self, conversion: Conversion) -> Plan {
         let reduced = self.upright().map(|from| (from, working_size(from)));
         let reduced = reduced.filter(|(from, to)| from != to);
         let notes = [
@@ -90,8 +94,8 @@ impl Header {
 /// Decodes a JPEG, PNG or WebP file.
 ///
 /// # Errors
-/// [`PictureError`] for what is no such file, is damaged, or has more than [`MAX_PIXELS`](super::MAX_PIXELS). Sizes are
-/// known before anything is allocated, and at most 1.5 GiB are.
+/// [`PictureError`] for what is no such file, is damaged, or has more than [`MAX_PIXELS`](super::MAX_PIXELS). Sizes
+/// are known before anything is allocated, and at most 1.5 GiB are.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
     let header = inspect(Cursor::new(bytes))?;
     if let Some(what) = header.unread {
@@ -102,7 +106,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
         Kind::Png => ImageFormat::Png,
         _ => ImageFormat::WebP,
     };
-    let plan = header.plan();
+    let plan = header.plan_with(header.plan().conversion.usable());
     let picture = pixels(bytes, format).map_err(|error| match error {
         ImageError::IoError(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             PictureError::Read(error)
@@ -157,23 +161,15 @@ fn reduced(rgba: Vec<u8>, size: [u32; 2]) -> Result<(Vec<u8>, [u32; 2]), Picture
     if to == size {
         return Ok((rgba, size));
     }
-    let resized = resized(&rgba, size, to, FilterType::CatmullRom)?;
-    Ok((resized, to))
-}
-
-fn resized(
-    rgba: &[u8],
-    [width, height]: [u32; 2],
-    to: [u32; 2],
-    filter: FilterType,
-) -> Result<Vec<u8>, PictureError> {
     let failed = |error: &dyn fmt::Display| PictureError::Resize(error.to_string());
-    let source = ImageRef::new(width, height, rgba, PixelType::U8x4).map_err(|e| failed(&e))?;
+    let source = ImageRef::new(size[0], size[1], &rgba, PixelType::U8x4);
+    let source = source.map_err(|error| failed(&error))?;
     let mut target = Image::new(to[0], to[1], PixelType::U8x4);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let filter = ResizeAlg::Convolution(FilterType::CatmullRom);
+    let options = ResizeOptions::new().resize_alg(filter);
     let done = Resizer::new().resize(&source, &mut target, &options);
-    done.map_err(|e| failed(&e))?;
-    Ok(target.into_vec())
+    done.map_err(|error| failed(&error))?;
+    Ok((target.into_vec(), to))
 }
 
 /// Resizes to `side` x `side` pixels with an antialiasing filter; a picture of that size is left as it is.
@@ -181,14 +177,15 @@ fn resized(
 /// # Errors
 /// [`PictureError::Resize`] for a picture without pixels.
 pub fn resize_square<'a>(picture: &'a Picture, side: usize) -> Result<Picture<'a>, PictureError> {
-    let size = [picture.width(), picture.height()];
-    if size == [side; 2] {
+    let (width, height) = (picture.width(), picture.height());
+    if [width, height] == [side; 2] {
         return Ok(picture.view());
     }
-    if picture.is_empty() {
-        return Err(PictureError::Resize("it has no pixels".to_owned()));
-    }
-    let size = size.map(|side| side as u32);
-    let rgba = resized(picture.rgba(), size, [side as u32; 2], FilterType::Lanczos3)?;
-    Ok(Picture::new(side, side, rgba)?.with_space(picture.space()))
+    let empty = || PictureError::Resize("it has no pixels".to_owned());
+    let source =
+        ImageBuffer::<Rgba<u8>, &[u8]>::from_raw(width as u32, height as u32, picture.rgba());
+    let source = source.filter(|_| !picture.is_empty()).ok_or_else(empty)?;
+    let side_u32 = side as u32;
+    let resized = imageops::resize(&source, side_u32, side_u32, imageops::FilterType::Lanczos3);
+    Ok(Picture::new(side, side, resized.into_raw())?.with_space(picture.space()))
 }

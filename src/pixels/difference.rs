@@ -2,8 +2,8 @@
 
 use super::{blur::blur, picture::Picture, quad::Point, space::Space};
 
-/// What has to be added to the colours of one picture to get another: red, green and blue of each pixel in sixty-fourths
-/// of an 8-bit step. A generator's output goes beyond black and white; here that is not cut off.
+/// What has to be added to the colours of one picture to get another: red, green and blue of each pixel in
+/// sixty-fourths of an 8-bit step. A generator's output goes beyond black and white; here that is not cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     width: usize,

@@ -48,13 +48,6 @@ impl Space {
         let [r, g, b] = colour.map(|value| decode(value / 255.0));
         matrix.map(|[x, y, z]| 255.0 * encode(x * r + y * g + z * b))
     }
-
-    /// How far a colour of Display P3 is outside sRGB: the most negative share of light.
-    pub(super) fn excess([r, g, b]: [u8; 3]) -> f32 {
-        let [r, g, b] = [r, g, b].map(|value| decode(f32::from(value) / 255.0));
-        let least = FROM_P3.map(|[x, y, z]| x * r + y * g + z * b);
-        least.into_iter().fold(0.0, |most, light| most.max(-light))
-    }
 }
 
 /// Light of a value, by the curve of sRGB, which goes on as its mirror image below 0.
@@ -69,7 +62,7 @@ fn decode(value: f32) -> f32 {
 }
 
 /// Value of a light.
-fn encode(light: f32) -> f32 {
+pub(super) fn encode(light: f32) -> f32 {
     let size = light.abs();
     let value = if size <= 0.003_130_8 {
         size * 12.92

@@ -19,7 +19,7 @@ export type PhotoNote =
   | { code: "firstFrame" | "profileUnreadable" | "gainMapDropped" | "inksConverted" };
 /** A file that is a picture, or why it is none that can be opened. */
 export type PhotoHeader =
-  | { problem: "not-a-picture"; kind: string }
+  | { problem: "not-a-picture"; kind: "empty" | "pdf" | "svg" | "film" | "webPage" | "archive" | "unknown" }
   | { problem: "too-large"; width: number; height: number }
   | { problem: "damaged"; kind: string }
   | {

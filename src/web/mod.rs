@@ -52,8 +52,8 @@ export interface Face {
   warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
 /**
- * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures can
- * show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
+ * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures
+ * can show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
  */
 export interface Edited {
   edited: Picture; unedited: Picture;

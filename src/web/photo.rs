@@ -169,8 +169,8 @@ pub fn toned(
     )?)
 }
 
-/// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space` the
-/// photo's colour space, sRGB if none is given.
+/// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
+/// the photo's colour space, sRGB if none is given.
 #[wasm_bindgen(js_name = pasteBack)]
 #[allow(clippy::too_many_arguments)]
 pub fn paste_back(

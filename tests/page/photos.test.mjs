@@ -1,4 +1,5 @@
-// Every picture of `tests/photos` through the page's own decoder, in the browser; the command line reads the same list.
+// Every picture of `tests/photos` through the page's own decoder, in the browser; the command line reads the same
+// list.
 import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -14,7 +15,9 @@ import { host, launch, root, visit, weightsLike } from "./support.mjs";
  * }} Case
  *
  * @typedef {{ error: string, message: string, hint: string }} Refusal
- * @typedef {{ error: undefined, width: number, height: number, space: string, notes: string[], pixels: string }} Opened
+ * @typedef {{
+ *   error: undefined, width: number, height: number, space: string, notes: string[], pixels: string,
+ * }} Opened
  */
 
 /** How far a channel may be from what the other library says, of 255. */
@@ -25,9 +28,9 @@ const WORKER = `
 import init from "../pkg/cpu/sdic.js";
 import { decode } from "./decode.js";
 const ready = init();
-async function read({ url, pad = 0, probes }) {
+async function read({ url, blob, pad = 0, probes }) {
   await ready;
-  let file = await (await fetch(url)).blob();
+  let file = blob ?? (await (await fetch(url)).blob());
   const segment = new Uint8Array(65537);
   segment.set([0xff, 0xef, 0xff, 0xff]);
   if (pad) file = new Blob([file.slice(0, 2), ...Array(pad).fill(segment), file.slice(2)]);
@@ -95,7 +98,9 @@ function problem(wanted, answer, expected) {
   const { width, height, space, notes } = answer;
   if (width !== wanted.width || height !== wanted.height) return `has ${width} x ${height} pixels`;
   if (space !== wanted.space) return `is in ${space}`;
-  const sentences = wanted.notes.map((code) => t(/** @type {import("../../www/shared/strings.js").StringKey} */ (`note.${code}`)));
+  const sentences = wanted.notes.map((code) =>
+    t(/** @type {import("../../www/shared/strings.js").StringKey} */ (`note.${code}`)),
+  );
   const said = sentences.map((sentence) => RegExp(`^${sentence.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, ".+")}$`));
   if (notes.length !== said.length || said.some((pattern) => !notes.some((note) => pattern.test(note)))) {
     return `says ${JSON.stringify(notes)} instead of ${wanted.notes}`;
@@ -115,13 +120,18 @@ test("every picture is opened as another library reads it, or refused rightly", 
   const wanted = cases.filter(({ only }) => only !== "cli");
   assert.ok(wanted.length >= 120, `${wanted.length} cases`);
   const { context, page, problems } = await visit(browser, site.url);
-  const tasks = wanted.map(({ file, pad, probes }) => ({ url: new URL(`photos-test/${file}`, site.url).href, pad, probes }));
+  const tasks = wanted.map(({ file, pad, probes }) => ({
+    url: new URL(`photos-test/${file}`, site.url).href,
+    pad,
+    probes,
+  }));
   const answers = await page.evaluate(async (tasks) => {
     const worker = new Worker(new URL("workers/photos-test.js", location.href), { type: "module" });
     const answers = [];
     for (const [id, task] of tasks.entries()) {
       const answer = new Promise((resolve, reject) => {
-        worker.onmessage = ({ data }) => (data.id === id ? resolve(data.answer) : reject(new Error(`answer ${data.id}`)));
+        worker.onmessage = ({ data }) =>
+          data.id === id ? resolve(data.answer) : reject(Error(`${data.id} for ${id}`));
         worker.onerror = ({ message }) => reject(new Error(message));
       });
       worker.postMessage({ id, ...task });
@@ -137,4 +147,86 @@ test("every picture is opened as another library reads it, or refused rightly", 
   });
   assert.deepEqual(wrong, []);
   assert.deepEqual(problems, []);
+});
+
+/**
+ * What the page's photo worker saves of a photo whose face is edited, and the photo itself, as pixels; and the file.
+ * @param {import("playwright-core").Page} page
+ * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" }} options
+ * @returns {Promise<{ before: Opened, after: Opened, png: string }>}
+ */
+function saved(page, { file, mode, what }) {
+  return page.evaluate(
+    async ({ url, mode, what }) => {
+      const { Remote, RemoteWorker } = await import(new URL("shared/rpc.js", location.href).href);
+      const photos = new RemoteWorker(new URL("workers/photo.js", location.href));
+      const { port1, port2 } = new MessageChannel();
+      photos.link(port1);
+      const engine = new Remote(port2);
+      const blob = await (await fetch(url)).blob();
+      await photos.call("open", ["photo-1", blob]);
+      const corners = [12, 6, 12, 26, 32, 26, 32, 6];
+      const quad = [0, 2, 4, 6].map((i) => [corners[i], corners[i + 1]]);
+      await photos.call("crop", ["photo-1", "crop-1", quad, undefined]);
+      const { picture } = await engine.call("face", ["crop-1", 32]);
+      // Lighter, and redder.
+      const edited = {
+        ...picture,
+        data: picture.data.map((/** @type {number} */ v, /** @type {number} */ i) => v + [50, 10, 0, 0][i % 4]),
+      };
+      await engine.call("take", ["crop-1", "edit-1", { edited, unedited: picture, motion: undefined }]);
+      const png = await photos.call("save", ["crop-1", "edit-1", what, { mode, side: 64 }]);
+      const worker = new Worker(new URL("workers/photos-test.js", location.href), { type: "module" });
+      const [before, after] = await Promise.all(
+        [blob, png].map(
+          (blob, id) =>
+            new Promise((resolve) => {
+              worker.addEventListener("message", ({ data }) => data.id === id && resolve(data.answer));
+              worker.postMessage({ id, blob });
+            }),
+        ),
+      );
+      worker.terminate();
+      photos.end();
+      return { before, after, png: String.fromCharCode(...new Uint8Array(await png.arrayBuffer())) };
+    },
+    { url: new URL(`photos-test/${file}`, site.url).href, mode, what },
+  );
+}
+
+test("what is saved keeps the photo's space, its transparency, and what is around the face", async () => {
+  const { context, page, problems } = await visit(browser, site.url);
+  const { before, after, png } = await saved(page, { file: "png-p3.png", mode: "difference", what: "photo" });
+  assert.equal(after.error, undefined);
+  assert.deepEqual([after.space, after.width, after.height], ["display-p3", before.width, before.height]);
+  assert.ok(png.includes("iCCP"), "the file says its colour space");
+  const [a, b] = [before, after].map(({ pixels }) => Buffer.from(pixels, "base64"));
+  let changed = 0;
+  for (let i = 0; i < a.length; i += 4) {
+    const [x, y] = [(i / 4) % before.width, Math.floor(i / 4 / before.width)];
+    assert.equal(a[i + 3], b[i + 3], `alpha at ${x}, ${y}`);
+    const same = a.subarray(i, i + 4).equals(b.subarray(i, i + 4));
+    if (x < 12 || x >= 32 || y < 6 || y >= 26) assert.ok(same, `outside, at ${x}, ${y}`);
+    else if (!same) changed++;
+  }
+  assert.ok(changed > 200, `${changed} pixels changed`);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("black and white stays so, however it is edited and saved", async () => {
+  const { context, page, problems } = await visit(browser, site.url);
+  for (const mode of /** @type {const} */ (["face", "difference"])) {
+    for (const what of /** @type {const} */ (["face", "photo"])) {
+      const { before, after } = await saved(page, { file: "jpeg-grey.jpg", mode, what });
+      assert.equal(after.error, undefined);
+      const pixels = Buffer.from(after.pixels, "base64");
+      for (let i = 0; i < pixels.length; i += 4) {
+        assert.ok(pixels[i] === pixels[i + 1] && pixels[i] === pixels[i + 2], `${mode}, ${what}: pixel ${i / 4}`);
+      }
+      assert.notEqual(after.pixels, before.pixels, "there is an edit");
+    }
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
 });

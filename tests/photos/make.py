@@ -3,8 +3,8 @@
     python tests/photos/make.py
 
 `files/` holds the inputs, `cases.json` what must come of each, and `expected.bin` the pixels: RGBA rows in the case's
-colour space, 8 bits each. A case with `probes` names single pixels `[x, y, r, g, b, a]` of a picture too large to keep;
-`pad` is a number of segments of 65,533 zeros to put behind the first two bytes.
+colour space, 8 bits each. A case with `probes` names single pixels `[x, y, r, g, b, a]` of a picture too large to
+keep; `pad` is a number of segments of 65,533 zeros to put behind the first two bytes.
 """
 
 import io
@@ -227,7 +227,7 @@ def jpegs():
     right("jpeg-grey-progressive", "jpg", data, reread(data))
     data = jpeg(keep_rgb=True)
     right("jpeg-rgb-components", "jpg", data, reread(data))
-    data = jpeg(byte(colours(37, 19)), subsampling=2, quality=98)
+    data = jpeg(np.pad(patches(16), ((0, 5), (0, 5), (0, 0)), "edge"), subsampling=2, quality=98)
     right("jpeg-odd-size", "jpg", data, reread(data))
     inks = np.array(Image.fromarray(RGB).convert("CMYK"))
     inks[..., 3] = 255 - byte(0.7 + 0.3 * colours()[..., 1])
@@ -394,9 +394,11 @@ def spaces():
     light = opaque(byte(p.srgb_encode(RGB / 255)))
     right("png-gama-linear", "png", data, light, notes=["profileConverted"])
     usual = chunk(b"gAMA", struct.pack(">I", 45_455))
+    right("png-gama-usual", "png", png(RGB, 2, extra=[usual]), opaque(RGB))
+    of_srgb = chunk(b"cHRM", struct.pack(">8I", *[round(v * 1e5) for xy in [p.D65_XY, *p.REC709] for v in xy]))
     power = p.Space("2.2", p.REC709, p.D65_XY, p.power(1 / 0.45455), b"")
     light = profiled(opaque(RGB), power, p.SRGB)
-    right("png-gama-usual", "png", png(RGB, 2, extra=[usual]), light, notes=["profileConverted"])
+    right("png-gama-chrm-usual", "png", png(RGB, 2, extra=[usual, of_srgb]), light, notes=["profileConverted"])
     data = png(RGB, 2, extra=[chunk(b"cICP", bytes([12, 13, 0, 1]))])
     right("png-cicp-p3", "png", data, opaque(RGB), "display-p3")
     data = png(RGB, 2, extra=[chunk(b"cICP", bytes([1, 13, 0, 1])), iccp(p.ADOBE_RGB.icc)])
@@ -535,7 +537,7 @@ def sizes():
 
     def scaled(width, height):
         scale = min(1, (24e6 / (width * height)) ** 0.5, 16384 / max(width, height))
-        return round(width * scale), round(height * scale)
+        return int(width * scale), int(height * scale)
 
     def large(name, ending, data, upright, value):
         width, height = scaled(*upright)

@@ -208,7 +208,7 @@ const STRINGS = {
   "update.reload": "Reload",
 
   "error.unreadable": "This cannot be read: it is a folder, or a file that has moved or changed.",
-  "error.notAPicture.unknown": "This file is no picture in a known format.",
+  "error.notAPicture.unknown": "This file is not a picture in a format that is known here.",
   "error.notAPicture.empty": "This file is empty.",
   "error.notAPicture.pdf": "This is a PDF, whatever its name says.",
   "error.notAPicture.svg": "This is a drawing (SVG), not a photo.",
@@ -245,7 +245,8 @@ const STRINGS = {
   "note.firstFrame": "Of a moving picture the first frame is used.",
   "note.profileConverted": "The photo’s colours were converted from its profile, “{name}”.",
   "note.profileUnreadable": "The photo’s colour profile cannot be read; its colours were taken for sRGB.",
-  "note.gainMapDropped": "This is an HDR photo: its base picture is used, and what brightens it on some screens is not kept.",
+  "note.gainMapDropped":
+    "This is an HDR photo: its base picture is used, and what brightens it on some screens is not kept.",
   "note.depthReduced": "Of the photo’s {bits} bits per channel, 8 are kept.",
   "note.inksConverted": "This picture is made for printing: its inks were converted roughly.",
   "note.hdr": "This is an HDR picture: what is brighter than white was dimmed.",

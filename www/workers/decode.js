@@ -89,7 +89,8 @@ async function open(file, header) {
   const options = { premultiplyAlpha: "none" };
   if (header.size && !header.unread) {
     const [width, height] = workingSize(...header.size);
-    if (width < header.size[0]) Object.assign(options, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+    if (width < header.size[0])
+      Object.assign(options, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
   }
   try {
     // A picture whose size is not known beforehand could be of any.

@@ -88,7 +88,8 @@ impl<'a> Target<'a> {
         check_place(option, path)?;
         let format = format.or_else(|| Format::of_name(path)).ok_or_else(|| {
             let path = path.display();
-            format!("{option}: {path}: the name ends in no known format; end it in .png, .jpg or .webp, or pass --format")
+            let way = "end it in .png, .jpg or .webp, or pass --format";
+            format!("{option}: {path}: the name ends in no known format; {way}")
         })?;
         Ok(Self { path, format })
     }
@@ -208,7 +209,9 @@ impl Subject {
             let (width, height) = (photo.width(), photo.height());
             if width != height {
                 let path = job.photo.display();
-                return Err(format!("--aligned: {path}: {width} x {height} pixels are not square; leave --aligned out, or run `sdic align` on the photo first").into());
+                let problem = format!("{width} x {height} pixels are not square");
+                let way = "leave --aligned out, or run `sdic align` on the photo first";
+                return Err(format!("--aligned: {path}: {problem}; {way}").into());
             }
             return Ok(Self { photo, face: None });
         }

@@ -29,8 +29,8 @@ pub struct Header {
     pub kind: Kind,
     /// Width and height as they are stored; `None` where only a decoder knows.
     pub stored: Option<[u32; 2]>,
-    /// How the stored picture has to be turned to be upright: 1 is as it is, as EXIF counts. Formats that are left to a
-    /// browser are turned by it.
+    /// How the stored picture has to be turned to be upright: 1 is as it is, as EXIF counts. Formats that are left to
+    /// a browser are turned by it.
     pub orientation: u8,
     /// Several frames, of which the first is used.
     pub animated: bool,
@@ -122,8 +122,8 @@ impl Header {
 /// Reads what can be known of a picture without decoding it.
 ///
 /// # Errors
-/// [`PictureError::NotAPicture`], [`PictureError::TooLarge`] and [`PictureError::Damaged`]; the latter too if any part of
-/// a JPEG's picture is missing, however it is laid out.
+/// [`PictureError::NotAPicture`], [`PictureError::TooLarge`] and [`PictureError::Damaged`]; the latter too if any part
+/// of a JPEG's picture is missing, however it is laid out.
 pub fn inspect(reader: impl Read + Seek) -> Result<Header, PictureError> {
     let mut bytes = Bytes::new(reader)?;
     let mut kind = Kind::Unknown;

@@ -70,7 +70,13 @@ pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
                 header.depth = if colour == 3 { 8 } else { depth.max(8) };
                 header.grey = colour & 2 == 0;
             }
-            b"acTL" => header.animated = true,
+            b"acTL" => {
+                header.animated = true;
+                // Under another name, browsers show the picture that stands in front of the moving ones, as all
+                // other programs do.
+                let unknown = *b"acXL";
+                header.patches.extend(renamed(unknown, &body, position));
+            }
             b"IDAT" => pixels = true,
             b"eXIf" => {
                 let patch = header.turn(&body, position).map(|patch| {
@@ -104,6 +110,23 @@ pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
     }
     header.colours = says.colours();
     Ok(header)
+}
+
+/// Patches that give a chunk another type.
+fn renamed(kind: [u8; 4], body: &[u8], position: u64) -> [Patch; 2] {
+    let mut crc = Crc::new();
+    crc.update(&kind);
+    crc.update(body);
+    [
+        Patch {
+            at: position - 4,
+            bytes: kind.to_vec(),
+        },
+        Patch {
+            at: position + body.len() as u64,
+            bytes: crc.sum().to_be_bytes().to_vec(),
+        },
+    ]
 }
 
 impl Says {
