@@ -295,6 +295,12 @@ impl ModelConfig {
             "must be encoder.input_size, its half or its quarter",
         )?;
         check(
+            self.dipn.features[4] >= 2,
+            "dipn.features",
+            self.dipn.features,
+            "must end in at least 2: half of the last is the width of a layer",
+        )?;
+        check(
             (4..=128).contains(&self.dipn.descriptor) && self.dipn.descriptor.is_multiple_of(4),
             "dipn.descriptor",
             self.dipn.descriptor,
@@ -360,6 +366,7 @@ mod tests {
         assert!(broken(|c| c.image_size = 1000).contains("image_size = 1000"));
         assert!(broken(|c| c.inject_size = 16).contains("inject_size = 16"));
         assert!(broken(|c| c.dipn.descriptor = 6).contains("dipn.descriptor = 6"));
+        assert!(broken(|c| c.dipn.features[4] = 1).contains("dipn.features = ["));
         assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));

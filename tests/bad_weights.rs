@@ -239,3 +239,125 @@ fn bad_pictures() {
     ]);
     assert!(line.contains("nowhere.png: "), "{line}");
 }
+
+/// Runs a command whose arguments must be refused; returns all of stderr.
+fn refusal(scratch: &Scratch, arguments: &[&str]) -> String {
+    let before = scratch.names();
+    let output = Command::new(env!("CARGO_BIN_EXE_sdic"))
+        .args(arguments)
+        .current_dir(&scratch.0)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert_eq!(scratch.names(), before, "{arguments:?} left files behind");
+    stderr
+}
+
+#[test]
+fn what_is_asked_for_is_checked_and_the_option_at_fault_named() {
+    let scratch = Scratch::with_model("options");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/photos/files");
+    fs::copy(files.join("png-rgb-8.png"), scratch.0.join("wide.png")).unwrap();
+    fs::copy(files.join("jpeg-cut-at-60.jpg"), scratch.0.join("cut.jpg")).unwrap();
+    fs::copy(files.join("canon.cr3"), scratch.0.join("raw.jpg")).unwrap();
+    let invert = ["invert", "wide.png", "--weights", "model", "--aligned"];
+    let edit = [
+        "edit",
+        "wide.png",
+        "--weights",
+        "model",
+        "--aligned",
+        "--out",
+        "out.png",
+    ];
+    let cases: [(&[&str], &[&str], &str); 22] = [
+        (
+            &invert,
+            &["--out", "out.png"],
+            "--aligned: wide.png: 48 x 32 pixels are not square; ",
+        ),
+        (
+            &invert,
+            &["--out", "out.tiff"],
+            "--out: out.tiff: the name ends in no known format; ",
+        ),
+        (
+            &invert,
+            &["--out", "out"],
+            "--out: out: the name ends in no known format; ",
+        ),
+        (
+            &invert,
+            &["--out", "out.png", "--format", "gif"],
+            "--format",
+        ),
+        (
+            &invert,
+            &["--out", "none/out.png"],
+            "--out: the folder none does not exist; ",
+        ),
+        (&invert, &["--out", "model"], "--out: model is a folder; "),
+        (
+            &invert,
+            &["--out", "a.png", "--initial", "a.png"],
+            "--initial: a.png is written already; ",
+        ),
+        (
+            &invert,
+            &["--out", "a.png", "--initial", "x/b.png"],
+            "--initial: the folder x does not exist",
+        ),
+        (
+            &invert,
+            &["--out", "a.png", "--discrepancy", "b.x"],
+            "--discrepancy: b.x: the name",
+        ),
+        (&invert, &["--out", "a.png", "--face", "0"], "--face"),
+        (&invert, &["--out", "a.png", "--face", "-1"], "-1"),
+        (&edit, &["--edit", "smile=nan"], "--edit"),
+        (&edit, &["--edit", "smile=inf"], "--edit"),
+        (&edit, &["--edit", "smile=1e9"], "--edit"),
+        (&edit, &["--edit", "smile"], "--edit"),
+        (
+            &["align", "wide.png", "--out", "faces"],
+            &["--size", "0"],
+            "--size",
+        ),
+        (
+            &["align", "wide.png", "--out", "faces"],
+            &["--size", "1000000"],
+            "--size",
+        ),
+        (
+            &["align", "wide.png"],
+            &["--out", "cut.jpg"],
+            "--out: cut.jpg is a file; ",
+        ),
+        (
+            &["align", "cut.jpg"],
+            &["--out", "faces"],
+            "cut.jpg: the JPEG is damaged: its end is missing; ",
+        ),
+        (
+            &["align", "raw.jpg"],
+            &["--out", "faces"],
+            "raw.jpg: raw files of Canon cameras (CR3) are not read here; ",
+        ),
+        (
+            &["sample", "--weights", "model", "--out", "a.png"],
+            &["--truncation", "nan"],
+            "--truncation",
+        ),
+        (
+            &["trace", "wide.png", "--weights", "model"],
+            &["--out", "x/a.safetensors"],
+            "--out: the folder x",
+        ),
+    ];
+    for (command, options, part) in cases {
+        let arguments = [command, options].concat();
+        let stderr = refusal(&scratch, &arguments);
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+}

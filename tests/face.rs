@@ -666,7 +666,9 @@ fn naive_padded_alignment(photo: &Picture, quad: &Quad, size: usize) -> Picture<
 
 #[test]
 fn padding_beyond_the_photo_follows_its_definition() {
-    let photo = grainy(180, 150);
+    let mut rgba = grainy(180, 150).into_rgba();
+    rgba.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
+    let photo = Picture::new(180, 150, rgba).unwrap();
     for (centre, side, tilt) in [
         ([60.0, 80.0], 130.0, 15.0),
         ([150.0, 20.0], 100.0, -30.0),
@@ -715,6 +717,7 @@ fn still<'a>(edited: &'a Picture<'a>, unedited: &'a Picture<'a>) -> Rendered<'a>
     Rendered {
         edited,
         unedited,
+        difference: None,
         motion: None,
     }
 }

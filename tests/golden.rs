@@ -244,7 +244,7 @@ fn bundled_model_matches_pytorch(device: &Device) {
         let file = fs::read(portraits.join(format!("{sample}.png"))).unwrap();
         let face = engine
             .sdic()
-            .seen(to_tensor(&decode(&file).unwrap(), device));
+            .seen(to_tensor(&decode(&file).unwrap().picture, device));
         assert_eq!(face.dims(), [1, 3, side, side]);
         let face = inverted(&engine, face, None);
         let inversion = &face.inversion;

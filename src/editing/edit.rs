@@ -13,7 +13,7 @@ use super::{directions::Directions, error::EditError, inversion::Inversion, moti
 use crate::{
     face::Landmarks,
     networks::{GeneratorPass, Injection, ReadError, Sdic, Synthesis, read, warp},
-    pixels::Field,
+    pixels::{Difference, Field, Picture},
 };
 
 /// A face ready to be edited.
@@ -148,6 +148,19 @@ pub struct Edited<P> {
     /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
     pub unedited: P,
     /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
+    pub motion: Option<Field>,
+}
+
+/// What comes of an edit, as a person sees it.
+#[derive(Clone, Debug)]
+pub struct EditedPictures {
+    /// The edited face.
+    pub picture: Picture<'static>,
+    /// What to compare it with.
+    pub unedited: Picture<'static>,
+    /// How they differ, also beyond what pictures can show.
+    pub difference: Option<Difference>,
+    /// How the edit moves the face, if it does.
     pub motion: Option<Field>,
 }
 

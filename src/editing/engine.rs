@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     directions::{Directions, check_manifest},
-    edit::{EditRun, Edited, InvertedFace},
+    edit::{EditRun, Edited, EditedPictures, InvertedFace},
     error::EditError,
     inversion::{Stage, invert},
 };
@@ -19,7 +19,7 @@ use crate::{
     config::ModelConfig,
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
-    networks::{LoadError, Loader, ReadError, Sdic, from_data, to_tensor},
+    networks::{LoadError, Loader, ReadError, Sdic, difference, from_data, to_tensor},
     pixels::{Picture, PictureError, resize_square},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
@@ -282,10 +282,13 @@ impl Engine {
     pub async fn render_edited(
         &self,
         edited: Edited<Tensor<4>>,
-    ) -> Result<Edited<Picture<'static>>, EngineError> {
-        Ok(Edited {
-            picture: self.render(edited.picture).await?,
-            unedited: self.render(edited.unedited).await?,
+    ) -> Result<EditedPictures, EngineError> {
+        let picture = self.read_picture(edited.picture).await?;
+        let unedited = self.read_picture(edited.unedited).await?;
+        Ok(EditedPictures {
+            picture: from_data(&picture)?,
+            unedited: from_data(&unedited)?,
+            difference: Some(difference(&picture, &unedited)?),
             motion: edited.motion,
         })
     }
@@ -295,8 +298,13 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Read`].
     pub async fn render(&self, image: Tensor<4>) -> Result<Picture<'static>, EngineError> {
+        Ok(from_data(&self.read_picture(image).await?)?)
+    }
+
+    /// The values of a generator output that are seen.
+    async fn read_picture(&self, image: Tensor<4>) -> Result<TensorData, EngineError> {
         let data = self.sdic.crop(image).into_data_async().await;
-        Ok(from_data(data.map_err(ReadError::from)?)?)
+        Ok(data.map_err(ReadError::from)?)
     }
 }
 
@@ -340,6 +348,105 @@ mod tests {
             loader = loader.push_shard(index, &shard.bytes).unwrap();
         }
         loader.finish().unwrap()
+    }
+
+    /// Sizes near those of the tiny model, one of them changed at a time.
+    fn neighbours() -> Vec<ModelConfig> {
+        use serde_json::{Value, json, to_value};
+        let mut tiny = to_value(crate::testing::models::tiny_config()).unwrap();
+        tiny["editor"] = json!({"width": 3, "plan": 2});
+        let fields = [
+            "/image_size",
+            "/style_dim",
+            "/channels/0",
+            "/channels/1",
+            "/channels/2",
+            "/mapping_layers",
+            "/inject_size",
+            "/encoder/input_size",
+            "/encoder/units/0",
+            "/encoder/units/3",
+            "/encoder/widths/0",
+            "/encoder/widths/1",
+            "/encoder/widths/2",
+            "/encoder/widths/3",
+            "/encoder/head_width",
+            "/dipn/features/0",
+            "/dipn/features/1",
+            "/dipn/features/2",
+            "/dipn/features/3",
+            "/dipn/features/4",
+            "/dipn/descriptor",
+            "/dipn/volume",
+            "/dicn/stem",
+            "/dicn/middle",
+            "/dicn/latent_map",
+            "/editor/width",
+            "/editor/plan",
+        ];
+        let changed = |field: &str, value: Value| {
+            let mut config = tiny.clone();
+            *config.pointer_mut(field)? = value;
+            serde_json::from_value(config).ok()
+        };
+        let numbers = [1, 2, 3, 4, 5, 7, 8, 16, 32, 64];
+        let pairs = fields
+            .iter()
+            .flat_map(|field| numbers.map(|number| (*field, json!(number))));
+        let crops = [[1, 1], [1, 16], [16, 1], [3, 16], [7, 7], [16, 16]];
+        let crops = crops.map(|crop| ("/crop", json!(crop)));
+        pairs
+            .chain(crops)
+            .filter_map(|(field, value)| changed(field, value))
+            .collect()
+    }
+
+    #[test]
+    fn every_accepted_size_runs() {
+        let face = Picture::from_rgb(9, 9, |x, y| [20 * x as u8, 20 * y as u8, 90]);
+        let (mut ran, mut broken) = (0, Vec::new());
+        let small = |config: &ModelConfig| {
+            let shapes = crate::networks::tensor_shapes(config);
+            shapes
+                .iter()
+                .all(|(_, shape)| shape.iter().product::<usize>() < 1 << 18)
+        };
+        for config in neighbours() {
+            if config.validate().is_err() || !small(&config) {
+                continue;
+            }
+            let shown = format!("{config:?}");
+            let run = || {
+                let (manifest, shards) = crate::testing::models::model_of(config, Dtype::F32);
+                let device = crate::networks::device::cpu();
+                let mut loader = EngineLoader::with_manifest(manifest, &device).unwrap();
+                for (index, shard) in shards.iter().enumerate() {
+                    loader = loader.push_shard(index, &shard.bytes).unwrap();
+                }
+                let engine = loader.finish().unwrap();
+                pollster::block_on(async {
+                    let begun = async |_| Ok::<_, EngineError>(());
+                    let inverted = engine.invert(&face, None, begun).await.unwrap();
+                    let edit = engine.edit(&inverted, [], None).unwrap();
+                    let edited = edit
+                        .finish(async || Ok::<_, EngineError>(()))
+                        .await
+                        .unwrap();
+                    let pictures = engine.render_edited(edited).await.unwrap();
+                    let [height, width] = engine.config().output_size();
+                    assert_eq!(
+                        (pictures.picture.width(), pictures.picture.height()),
+                        (width, height)
+                    );
+                });
+            };
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+                broken.push(shown);
+            }
+            ran += 1;
+        }
+        assert!(broken.is_empty(), "accepted: {broken:#?}");
+        assert!(ran > 100, "{ran}");
     }
 
     fn add(engine: &mut Engine, name: &str, bytes: &[u8]) -> Result<Vec<Direction>, ImportError> {

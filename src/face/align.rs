@@ -6,7 +6,8 @@ use crate::pixels::{Picture, Quad, blurred, mirrored, to_byte};
 
 /// Cuts `quad` out of the photo as an upright picture of `size` by `size` pixels.
 ///
-/// What lies beyond the photo is filled with its mirror image, blurred outwards and fading to the median colour.
+/// What lies beyond the photo is filled with its mirror image, blurred outwards and fading to the median colour. Where
+/// the photo is transparent, white shows through. The picture is in the photo's colour space.
 ///
 /// # Errors
 /// [`FaceError::Empty`] for a photo or a size of no pixels.
@@ -17,7 +18,7 @@ pub fn align(photo: &Picture, quad: &Quad, size: usize) -> Result<Picture<'stati
     let factor = ((quad.side() / (2 * size) as f32) as usize).max(1);
     let (picture, quad) = shrunk_surroundings(photo, quad, factor);
     let (picture, quad) = padded(picture, quad);
-    Ok(transformed(&picture, &quad, size))
+    Ok(transformed(&picture, &quad, size).with_space(photo.space()))
 }
 
 /// Border kept around a quad of the given side.

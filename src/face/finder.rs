@@ -41,11 +41,11 @@ struct Shard {
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sdic::{face::{FaceFinder, align}, pixels::{Picture, decode}};
+/// use sdic::{face::{FaceFinder, align}, pixels::decode};
 ///
 /// let read = |file: &str| std::fs::read(format!("weights/face/{file}"));
 /// let finder = FaceFinder::from_bytes(&read("manifest.json")?, &read("face.safetensors")?)?;
-/// let photo: Picture = decode(&std::fs::read("selfie.jpg")?)?;
+/// let photo = decode(&std::fs::read("selfie.jpg")?)?.picture;
 /// for face in finder.detect(&photo) {
 ///     let crop = align(&photo, &face.quad, 256)?;
 /// }

@@ -24,4 +24,4 @@ pub use finder::FaceFinder;
 pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::landmarks_of;
-pub use paste::{PasteMode, Rendered, paste_back};
+pub use paste::{PasteMode, Rendered, paste_back, toned};

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{align::align, error::FaceError, landmarks::MESH_POINTS, mesh::OVAL};
 use crate::pixels::{
-    Field, GRID, Picture, Point, Pyramid, Quad, between_cells, blur, blurred, to_byte,
+    Difference, Field, GRID, Picture, Point, Pyramid, Quad, Tone, between_cells, blur, blurred,
+    to_byte,
 };
 
 /// Width of the soft border along the sides of the quad, in sides.
@@ -16,6 +17,8 @@ const HAIR: f32 = 0.22;
 const SOFTNESS: f32 = 0.03;
 /// Standard deviation of the colour match in sides.
 const MATCH_RADIUS: f32 = 0.1;
+/// Side of the grid on which the photo's tone is measured.
+const TONE_GRID: usize = 64;
 /// Differences in colour, of 255, much larger than this are no drift but another content.
 const DRIFT: f32 = 24.0;
 
@@ -29,13 +32,15 @@ pub enum PasteMode {
     Difference,
 }
 
-/// A rendered face.
+/// A rendered face, in sRGB.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendered<'a> {
     /// The edited face, a square picture of the quad of any size.
     pub edited: &'a Picture<'a>,
     /// The same face, unedited but for its motion, in the same size.
     pub unedited: &'a Picture<'a>,
+    /// How they differ beyond what their bytes can say; `None` if they say it all.
+    pub difference: Option<&'a Difference>,
     /// From a spot of both to where it is in the quad; `None` if nothing moves.
     pub motion: Option<&'a Field>,
 }
@@ -45,7 +50,7 @@ pub struct Rendered<'a> {
 /// In [`PasteMode::Face`], the points of the `mesh` narrow the pasted region to face and hair; without them, and for a
 /// difference, it is the whole quad but for a soft border. A rebuilt face is matched in colour by how the unedited one
 /// differs from the photo, so that an edit of the colours themselves is kept. Pixels outside the quad stay as they are,
-/// and so does all alpha.
+/// and so does all alpha. A photo of one tone, such as grey or sepia, keeps it.
 ///
 /// # Errors
 /// [`FaceError::Empty`] for pictures without pixels, [`FaceError::Mesh`] for a wrong number of points, and
@@ -57,6 +62,7 @@ pub fn paste_back(
     Rendered {
         edited,
         unedited,
+        difference,
         motion,
     }: Rendered,
     mode: PasteMode,
@@ -67,26 +73,38 @@ pub fn paste_back(
     if let Some(mesh) = mesh.filter(|mesh| mesh.len() != MESH_POINTS) {
         return Err(FaceError::Mesh { found: mesh.len() });
     }
-    let sizes = [edited, unedited].map(|p| [p.width(), p.height()]);
-    if sizes[0] != sizes[1] {
+    let size = [edited.width(), edited.height()];
+    let others = [
+        [unedited.width(), unedited.height()],
+        difference.map_or(size, |d| [d.width(), d.height()]),
+    ];
+    if let Some(&other) = others.iter().find(|other| **other != size) {
         return Err(FaceError::Sizes {
-            edited: sizes[0],
-            unedited: sizes[1],
+            edited: size,
+            unedited: other,
         });
     }
+    let tone = tone(photo, quad)?;
+    let space = photo.space();
     let mask = Mask::new(quad, mesh.filter(|_| mode == PasteMode::Face));
     let content = match mode {
         PasteMode::Face => {
-            let drift = drift(photo, quad, unedited, &mask)?;
+            let [edited, unedited] = [edited, unedited].map(|p| p.view().in_space(space));
+            let drift = drift(photo, quad, &unedited, &mask)?;
             Content::Face {
                 face: for_place(edited, quad),
                 drift,
             }
         }
-        PasteMode::Difference => Content::Difference {
-            edited: for_place(edited, quad),
-            unedited: for_place(unedited, quad),
-        },
+        PasteMode::Difference => {
+            let bytes = || Difference::between(edited, unedited);
+            let difference = difference.cloned().unwrap_or_else(bytes);
+            let difference = difference.in_space(space, unedited);
+            Content::Difference(match smoothing(size, quad) {
+                Some(sigma) => difference.blurred(sigma),
+                None => difference,
+            })
+        }
     };
     let motion = motion.filter(|_| mode == PasteMode::Difference);
     let (width, height) = (photo.width(), photo.height());
@@ -103,31 +121,73 @@ pub fn paste_back(
             if inside <= 0.0 {
                 continue;
             }
-            let pixel = &mut rgba[4 * (y * width + x)..][..3];
-            let own = match motion.map(|motion| motion.at(uv)) {
-                None => [pixel[0], pixel[1], pixel[2]].map(f32::from),
-                Some([right, down]) => {
-                    let from = [uv[0] + inside * right, uv[1] + inside * down];
-                    photo.bilinear(quad.at(from))
-                }
-            };
+            let pixel = &mut rgba[4 * (y * width + x)..][..4];
+            if pixel[3] == 0 {
+                continue;
+            }
+            let moved = motion.and_then(|motion| {
+                let [right, down] = motion.at(uv);
+                photo.cubic(quad.at([uv[0] + inside * right, uv[1] + inside * down]))
+            });
+            // Where nothing that can be seen moves here, what is here stays.
+            let own = moved.unwrap_or_else(|| [pixel[0], pixel[1], pixel[2]].map(f32::from));
             let alpha = inside * mask.at(uv);
-            let change = content.change(uv, own);
+            let opacity = f32::from(pixel[3]) / 255.0;
+            let change = content
+                .change(uv, own, opacity)
+                .map(|change| alpha * change);
+            let change = tone.as_ref().map_or(change, |tone| tone.keep(own, change));
             for ((value, own), change) in pixel.iter_mut().zip(own).zip(change) {
-                *value = to_byte(own + alpha * change);
+                *value = to_byte(own + change);
             }
         }
     }
-    Ok(Picture::new(width, height, rgba)?)
+    Ok(Picture::new(width, height, rgba)?.with_space(space))
 }
 
-/// The picture smoothed for being shown smaller than it is.
-fn for_place<'a>(picture: &'a Picture, quad: &Quad) -> Picture<'a> {
-    let ratio = picture.width().max(picture.height()) as f32 / quad.side();
-    if ratio > 1.0 {
-        blurred(picture, 0.5 * (ratio - 1.0))
-    } else {
-        picture.view()
+/// A rebuilt face in the tone of the photo that it was cut out of, if that has a single one, such as grey or sepia.
+///
+/// # Errors
+/// [`FaceError::Empty`] for a photo without pixels.
+pub fn toned(
+    picture: Picture<'static>,
+    photo: &Picture,
+    quad: &Quad,
+) -> Result<Picture<'static>, FaceError> {
+    let Some(tone) = tone(photo, quad)? else {
+        return Ok(picture);
+    };
+    let (width, height, space) = (picture.width(), picture.height(), picture.space());
+    let mut rgba = picture.into_rgba();
+    for pixel in rgba.chunks_exact_mut(4) {
+        let colour = tone.toned([pixel[0], pixel[1], pixel[2]].map(f32::from));
+        for (value, toned) in pixel.iter_mut().zip(colour) {
+            *value = to_byte(toned);
+        }
+    }
+    Ok(Picture::new(width, height, rgba)?.with_space(space))
+}
+
+/// The tone of the photo in the quad, if it has a single one.
+fn tone(photo: &Picture, quad: &Quad) -> Result<Option<Tone>, FaceError> {
+    let square = align(photo, quad, TONE_GRID)?;
+    let pixels = square.rgba().chunks_exact(4);
+    let colours: Vec<_> = pixels.map(|p| [p[0], p[1], p[2]].map(f32::from)).collect();
+    Ok(Tone::of(&colours))
+}
+
+/// How much a square picture has to be smoothed for being shown smaller than it is, if it is: standard deviation in
+/// its pixels.
+fn smoothing([width, height]: [usize; 2], quad: &Quad) -> Option<f32> {
+    let ratio = width.max(height) as f32 / quad.side();
+    (ratio > 1.0).then_some(0.5 * (ratio - 1.0))
+}
+
+/// The picture smoothed for its place.
+fn for_place<'a>(picture: Picture<'a>, quad: &Quad) -> Picture<'a> {
+    match smoothing([picture.width(), picture.height()], quad) {
+        Some(sigma) => blurred(&picture, sigma),
+        None => picture,
     }
 }
 
@@ -137,28 +197,21 @@ fn colour(picture: &Picture, [u, v]: Point) -> [f32; 3] {
 }
 
 enum Content<'a> {
-    Face {
-        face: Picture<'a>,
-        drift: Grid<3>,
-    },
-    Difference {
-        edited: Picture<'a>,
-        unedited: Picture<'a>,
-    },
+    Face { face: Picture<'a>, drift: Grid<3> },
+    Difference(Difference),
 }
 
 impl Content<'_> {
-    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full.
-    fn change(&self, uv: Point, own: [f32; 3]) -> [f32; 3] {
+    /// What is to be added to the photo's `own` colour, at `uv` in the quad, where the mask is full. A face was made
+    /// of what shows in front of white.
+    fn change(&self, uv: Point, own: [f32; 3], opacity: f32) -> [f32; 3] {
         match self {
             Content::Face { face, drift } => {
                 let (face, drift) = (colour(face, uv), drift.at(uv));
-                std::array::from_fn(|i| face[i] + drift[i] - own[i])
+                let shown = own.map(|value| 255.0 + opacity * (value - 255.0));
+                std::array::from_fn(|i| (face[i] + drift[i] - shown[i]) / opacity)
             }
-            Content::Difference { edited, unedited } => {
-                let (edited, unedited) = (colour(edited, uv), colour(unedited, uv));
-                std::array::from_fn(|i| edited[i] - unedited[i])
-            }
+            Content::Difference(difference) => difference.at(uv),
         }
     }
 }

@@ -21,5 +21,5 @@ pub(crate) use layers::warp;
 #[cfg(test)]
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
-pub use pictures::{ReadError, from_data, read, to_tensor};
+pub use pictures::{ReadError, difference, from_data, read, to_tensor};
 pub use sdic::{Compensation, GeneratorPass, Initial, Injection, Sdic};

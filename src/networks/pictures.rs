@@ -3,7 +3,7 @@
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 use thiserror::Error;
 
-use crate::pixels::Picture;
+use crate::pixels::{Difference, Picture, Space};
 
 /// Why values could not be read back from a device.
 #[derive(Debug, Error)]
@@ -35,7 +35,7 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ReadErr
 
 /// A picture, laid over white where it is transparent, as a `[1, 3, height, width]` tensor in [-1, 1].
 pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
-    let picture = picture.view().over_white();
+    let picture = picture.view().over_white().in_space(Space::Srgb);
     let pixels = picture.rgba();
     let values: Vec<f32> = (0..3)
         .flat_map(|channel| pixels.iter().skip(channel).step_by(4))
@@ -45,11 +45,8 @@ pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The picture in `[1, 3, height, width]` values around [-1, 1], clamped and rounded.
-///
-/// # Errors
-/// [`ReadError::Shape`] if the data is not of that form.
-pub fn from_data(data: TensorData) -> Result<Picture<'static>, ReadError> {
+/// Height, width and values of a picture `[1, 3, height, width]`.
+fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
     let shape: Vec<usize> = data.shape().iter().copied().collect();
     let bad_shape = || ReadError::Shape {
         expected: "[1, 3, height, width]",
@@ -59,6 +56,15 @@ pub fn from_data(data: TensorData) -> Result<Picture<'static>, ReadError> {
         return Err(bad_shape());
     };
     let values = data.as_slice::<f32>().map_err(|_| bad_shape())?;
+    Ok(([height, width], values))
+}
+
+/// The picture in `[1, 3, height, width]` values around [-1, 1], clamped and rounded.
+///
+/// # Errors
+/// [`ReadError::Shape`] if the data is not of that form.
+pub fn from_data(data: &TensorData) -> Result<Picture<'static>, ReadError> {
+    let ([height, width], values) = planes(data)?;
     let plane = height * width;
     let byte = |value: f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
     Ok(Picture::from_rgb(width, height, |x, y| {
@@ -67,23 +73,55 @@ pub fn from_data(data: TensorData) -> Result<Picture<'static>, ReadError> {
     }))
 }
 
+/// How two pictures of one size differ, not clamped.
+///
+/// # Errors
+/// [`ReadError::Shape`] if the data are not of one such form.
+pub fn difference(edited: &TensorData, unedited: &TensorData) -> Result<Difference, ReadError> {
+    let ([height, width], edited) = planes(edited)?;
+    let (size, unedited) = planes(unedited)?;
+    let plane = height * width;
+    let steps = (0..3 * plane).map(|at| {
+        let at = at % 3 * plane + at / 3;
+        (edited[at] - unedited[at]) * 127.5
+    });
+    let fits = size == [height, width];
+    let made = fits
+        .then(|| Difference::from_steps(width, height, steps))
+        .flatten();
+    made.ok_or_else(|| ReadError::Shape {
+        expected: "the size of the other picture",
+        found: size.to_vec(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn differences_go_beyond_white() {
+        let data = |values: [f32; 6]| TensorData::new(values.to_vec(), [1, 3, 1, 2]);
+        let light = data([1.2, 0.0, 3.0, 0.0, -1.5, 0.0]);
+        let lighter = data([1.4, 0.5, 1.0, 0.0, -1.0, 0.0]);
+        let difference = difference(&lighter, &light).unwrap();
+        // Two pixels of red, green and blue in sixty-fourths of a step; 0.2 is 25.5 steps.
+        assert_eq!(difference.values(), [1632, -16320, 4080, 4080, 0, 0]);
+    }
 
     #[test]
     fn pictures_come_back_from_tensors() {
         let picture = Picture::from_rgb(37, 19, |x, y| [x as u8, y as u8, (x ^ y) as u8]);
         let tensor = to_tensor(&picture, &Device::flex());
         assert_eq!(tensor.dims(), [1, 3, 19, 37]);
-        assert_eq!(from_data(tensor.into_data()).unwrap(), picture);
+        assert_eq!(from_data(&tensor.into_data()).unwrap(), picture);
     }
 
     #[test]
     fn other_shapes_are_refused() {
         let data = TensorData::new(vec![0.0_f32; 8], [1, 2, 2, 2]);
         assert!(
-            matches!(from_data(data), Err(ReadError::Shape { found, .. }) if found == [1, 2, 2, 2])
+            matches!(from_data(&data), Err(ReadError::Shape { found, .. }) if found == [1, 2, 2, 2])
         );
     }
 }

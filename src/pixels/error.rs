@@ -1,30 +1,62 @@
 //! What can be wrong with a picture.
 
+use std::io;
+
 use thiserror::Error;
 
-/// Largest accepted side of a photo in pixels.
-pub const MAX_SIDE: u32 = 16_384;
+use super::kind::Kind;
+
+/// Most pixels of a photo that is decoded at all.
+pub const MAX_PIXELS: u64 = 120_000_000;
 
 /// Why a picture cannot be read or written.
 #[derive(Debug, Error)]
 pub enum PictureError {
-    /// No bytes at all.
-    #[error("the picture is empty (0 bytes); choose a JPEG, PNG or WebP file")]
-    Empty,
-    /// Not one of the supported formats.
-    #[error("the picture is not a JPEG, PNG or WebP file; convert it first")]
-    UnknownFormat,
-    /// More pixels than [`MAX_SIDE`] or the memory limit allow.
+    /// No picture in any format.
+    #[error("{}", not_a_picture(*.0))]
+    NotAPicture(Kind),
+    /// A picture in a format or of a sort that is not read.
+    #[error("{what} are not read here; save the picture as an ordinary JPEG, PNG or WebP first")]
+    Unsupported {
+        /// Pictures of what sort.
+        what: &'static str,
+    },
+    /// More pixels than [`MAX_PIXELS`].
     #[error(
-        "the picture is larger than {MAX_SIDE} pixels a side or 1 GiB decoded; scale it down first"
+        "{width} x {height} pixels are more than the {} million that are read; scale the picture down first",
+        MAX_PIXELS / 1_000_000
     )]
-    TooLarge,
-    /// Recognised, but damaged or unsupported inside.
-    #[error("the picture cannot be decoded: {0}")]
-    Damaged(#[source] image::ImageError),
+    TooLarge {
+        /// Width in pixels, as stored.
+        width: u64,
+        /// Height in pixels, as stored.
+        height: u64,
+    },
+    /// A part is missing or contradicts the rest.
+    #[error("the {} is damaged: {problem}; download or export it again", kind.name())]
+    Damaged {
+        /// Format of the file.
+        kind: Kind,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The file could not be read from where it is.
+    #[error("the picture cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// Sides that a format cannot tell.
+    #[error("a {format} file has at most {most} pixels a side; write a PNG instead")]
+    Sides {
+        /// Name of the format.
+        format: &'static str,
+        /// Longest side.
+        most: usize,
+    },
     /// Encoding failed.
-    #[error("the picture cannot be written as PNG: {0}")]
+    #[error("the picture cannot be written: {0}")]
     Encode(#[source] image::ImageError),
+    /// Resampling failed.
+    #[error("the picture cannot be resized: {0}")]
+    Resize(String),
     /// Raw pixels of the wrong length.
     #[error("{found} bytes are not {width} x {height} RGBA pixels; pass 4 * width * height bytes")]
     Bytes {
@@ -37,12 +69,15 @@ pub enum PictureError {
     },
 }
 
-impl From<image::ImageError> for PictureError {
-    fn from(error: image::ImageError) -> Self {
-        match error {
-            image::ImageError::Limits(_) => Self::TooLarge,
-            image::ImageError::Unsupported(_) => Self::UnknownFormat,
-            error => Self::Damaged(error),
-        }
-    }
+fn not_a_picture(kind: Kind) -> String {
+    let what = match kind {
+        Kind::Empty => "the file is empty (0 bytes)",
+        Kind::Pdf => "this is a PDF",
+        Kind::Svg => "this is a drawing (SVG), not a photo",
+        Kind::Film => "this is a film; take a still of it",
+        Kind::WebPage => "this is a web page",
+        Kind::Archive => "this is a zip archive, or a document made of one",
+        _ => "this is no picture in a known format",
+    };
+    format!("{what}; choose a JPEG, PNG or WebP file")
 }

@@ -1,21 +1,38 @@
 //! Pictures and squares in them; knows neither faces nor networks.
 //!
-//! [`decode`] makes a [`Picture`] of a file's bytes, [`encode_png`] a file of a picture. A [`Quad`] is a rotated
-//! square in a picture, a [`Field`] a dense warp of one.
+//! [`inspect`] says what a file is before anything is decoded, [`decode`] makes a [`Picture`] of its bytes, and
+//! [`encode`] a file of a picture. A [`Quad`] is a rotated square in a picture, a [`Field`] a dense warp of one.
 
 mod blur;
+mod colour;
+mod decode;
+mod difference;
+mod encode;
 mod error;
 mod field;
-mod file;
+mod header;
+mod kind;
+mod note;
 mod picture;
 mod quad;
+mod space;
+mod tone;
 
 pub(crate) use blur::{blur, blurred, mirrored};
-pub use error::{MAX_SIDE, PictureError};
+pub use decode::{
+    Decoded, Plan, WORKING_PIXELS, WORKING_SIDE, decode, resize_square, working_size,
+};
+pub use difference::Difference;
+pub use encode::{Format, encode, encode_png};
+pub use error::{MAX_PIXELS, PictureError};
 pub(crate) use field::between_cells;
 pub use field::{Field, GRID};
-pub use file::{decode, encode_png, resize_square};
+pub use header::{Header, Patch, inspect};
+pub use kind::Kind;
+pub use note::Note;
 pub use picture::Picture;
 pub(crate) use picture::{Pyramid, to_byte};
 pub use quad::{Point, Quad, QuadError, QuadPoints};
 pub(crate) use quad::{length, sub};
+pub use space::Space;
+pub(crate) use tone::Tone;

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use super::{
     error::PictureError,
     quad::{Point, Quad},
+    space::Space,
 };
 
-/// Rows of RGBA pixels, 8 bits per channel, borrowed or owned. Alpha is carried along, not premultiplied.
+/// Rows of RGBA pixels, 8 bits per channel, borrowed or owned, in a colour space. Alpha is carried along, not
+/// premultiplied.
 ///
 /// Positions in a picture are continuous: it covers `[0, width] x [0, height]`, y points down, and the centre of the
 /// first pixel is (0.5, 0.5).
@@ -16,10 +18,11 @@ pub struct Picture<'a> {
     width: usize,
     height: usize,
     rgba: Cow<'a, [u8]>,
+    space: Space,
 }
 
 impl<'a> Picture<'a> {
-    /// Wraps RGBA bytes; a picture of no pixels is allowed.
+    /// Wraps RGBA bytes of sRGB; a picture of no pixels is allowed.
     ///
     /// # Errors
     /// [`PictureError::Bytes`] if `rgba` is not `4 * width * height` bytes long.
@@ -37,6 +40,7 @@ impl<'a> Picture<'a> {
                 width,
                 height,
                 rgba,
+                space: Space::Srgb,
             }),
             _ => Err(PictureError::Bytes {
                 found: rgba.len(),
@@ -54,6 +58,31 @@ impl<'a> Picture<'a> {
     /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// What the bytes mean.
+    pub fn space(&self) -> Space {
+        self.space
+    }
+
+    /// The same bytes with the meaning that they have in `space`.
+    pub fn with_space(self, space: Space) -> Self {
+        Self { space, ..self }
+    }
+
+    /// The same colours in another space, as far as it has them.
+    pub fn in_space(mut self, space: Space) -> Self {
+        if self.space != space {
+            let from = self.space;
+            for pixel in self.rgba.to_mut().chunks_exact_mut(4) {
+                let colour = from.convert([pixel[0], pixel[1], pixel[2]].map(f32::from), space);
+                for (value, converted) in pixel.iter_mut().zip(colour) {
+                    *value = to_byte(converted);
+                }
+            }
+            self.space = space;
+        }
+        self
     }
 
     /// The bytes, row by row.
@@ -80,10 +109,8 @@ impl<'a> Picture<'a> {
     pub(crate) fn over_white(mut self) -> Self {
         if !self.is_opaque() {
             for pixel in self.rgba.to_mut().chunks_exact_mut(4) {
-                let alpha = u32::from(pixel[3]);
-                for value in &mut pixel[..3] {
-                    *value = ((u32::from(*value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-                }
+                let flat = over_white([pixel[0], pixel[1], pixel[2], pixel[3]]);
+                pixel[..3].copy_from_slice(&flat);
                 pixel[3] = 255;
             }
         }
@@ -102,6 +129,7 @@ impl<'a> Picture<'a> {
             width: self.width,
             height: self.height,
             rgba: Cow::Borrowed(&self.rgba),
+            space: self.space,
         }
     }
 
@@ -122,11 +150,12 @@ impl<'a> Picture<'a> {
             width,
             height,
             rgba: Cow::Owned(rgba),
+            space: Space::Srgb,
         }
     }
 
-    /// The rectangle of `width` by `height` pixels at (`left`, `top`), averaged over `factor` squares; the last row and
-    /// column average what is left of theirs.
+    /// The rectangle of `width` by `height` pixels at (`left`, `top`), laid over white and averaged over `factor`
+    /// squares; the last row and column average what is left of theirs.
     pub(crate) fn shrunk_crop(
         &self,
         left: usize,
@@ -135,7 +164,7 @@ impl<'a> Picture<'a> {
         height: usize,
         factor: usize,
     ) -> Picture<'static> {
-        Picture::from_rgb(width.div_ceil(factor), height.div_ceil(factor), |x, y| {
+        let shrunk = |x: usize, y: usize| {
             let columns = left + x * factor..left + ((x + 1) * factor).min(width);
             let rows = top + y * factor..top + ((y + 1) * factor).min(height);
             let count = (columns.len() * rows.len()) as u32;
@@ -144,13 +173,16 @@ impl<'a> Picture<'a> {
                 let bytes = &self.rgba
                     [4 * (row * self.width + columns.start)..4 * (row * self.width + columns.end)];
                 for pixel in bytes.chunks_exact(4) {
-                    for (sum, &value) in sum.iter_mut().zip(pixel) {
+                    let pixel = over_white([pixel[0], pixel[1], pixel[2], pixel[3]]);
+                    for (sum, value) in sum.iter_mut().zip(pixel) {
                         *sum += u32::from(value);
                     }
                 }
             }
             sum.map(|sum| (sum / count) as u8)
-        })
+        };
+        Picture::from_rgb(width.div_ceil(factor), height.div_ceil(factor), shrunk)
+            .with_space(self.space)
     }
 
     /// Half the size; an odd last row or column averages what is left.
@@ -187,6 +219,7 @@ impl<'a> Picture<'a> {
             width,
             height,
             rgba: Cow::Owned(rgba),
+            space: self.space,
         }
     }
 
@@ -209,6 +242,57 @@ impl<'a> Picture<'a> {
             top + fy * (bottom - top)
         })
     }
+
+    /// Value at a continuous position by Catmull-Rom's cubic, which keeps grain that a bilinear filter would smooth;
+    /// beyond the picture its outermost pixels go on. Transparent pixels add nothing; `None` if all are. The picture
+    /// must not be empty.
+    pub(crate) fn cubic(&self, at: Point) -> Option<[f32; 3]> {
+        let size = [self.width, self.height];
+        let [(left, across), (top, down)] = [0, 1].map(|axis| {
+            let at = at[axis] - 0.5;
+            let near = at.floor();
+            (near as isize, catmull_rom(at - near, size[axis]))
+        });
+        let mut sum = [0.0; 3];
+        let mut total = 0.0;
+        for (dy, weight_y) in (-1..).zip(down) {
+            let y = (top + dy).clamp(0, self.height as isize - 1) as usize;
+            for (dx, weight_x) in (-1..).zip(across) {
+                let x = (left + dx).clamp(0, self.width as isize - 1) as usize;
+                let pixel = &self.rgba[4 * (y * self.width + x)..][..4];
+                let weight = weight_x * weight_y * (f32::from(pixel[3]) / 255.0);
+                total += weight;
+                for (sum, &value) in sum.iter_mut().zip(pixel) {
+                    *sum += weight * f32::from(value);
+                }
+            }
+        }
+        // The filter's negative ends could all but cancel a sliver of what can be seen.
+        (total > 0.05).then(|| sum.map(|sum| sum / total))
+    }
+}
+
+/// Weights of four pixels around a position `t` behind the second of them.
+fn catmull_rom(t: f32, length: usize) -> [f32; 4] {
+    if length == 1 {
+        return [0.0, 1.0, 0.0, 0.0];
+    }
+    let [t2, t3] = [t * t, t * t * t];
+    [
+        0.5 * (-t + 2.0 * t2 - t3),
+        0.5 * (2.0 - 5.0 * t2 + 3.0 * t3),
+        0.5 * (t + 4.0 * t2 - 3.0 * t3),
+        0.5 * (t3 - t2),
+    ]
+}
+
+/// The colour of a pixel in front of white.
+fn over_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
+    if alpha == 255 {
+        return [r, g, b];
+    }
+    let alpha = u32::from(alpha);
+    [r, g, b].map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
 
 /// Nearest 8-bit value.
@@ -216,7 +300,7 @@ pub(crate) fn to_byte(value: f32) -> u8 {
     (value + 0.5).clamp(0.0, 255.0) as u8
 }
 
-/// A picture and its halves, down to a few hundred pixels.
+/// A picture, laid over white, and its halves, down to a few hundred pixels.
 pub(crate) struct Pyramid<'a> {
     levels: Vec<Picture<'a>>,
 }
@@ -226,7 +310,7 @@ impl<'a> Pyramid<'a> {
     const SMALLEST: usize = 192;
 
     pub fn new(picture: Picture<'a>) -> Pyramid<'a> {
-        let mut levels = vec![picture];
+        let mut levels = vec![picture.over_white()];
         while let Some(last) = levels
             .last()
             .filter(|p| p.width.max(p.height) > Self::SMALLEST)

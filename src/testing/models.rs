@@ -49,9 +49,15 @@ pub(crate) fn tiny_tensors() -> Vec<Tensor> {
 
 /// The tiny model stored as `dtype` throughout: its manifest and shards.
 pub(crate) fn tiny_model(dtype: Dtype) -> (Manifest, Vec<WeightsFile>) {
+    model_of(tiny_config(), dtype)
+}
+
+/// A model of these sizes stored as `dtype` throughout: its manifest and shards.
+pub(crate) fn model_of(config: ModelConfig, dtype: Dtype) -> (Manifest, Vec<WeightsFile>) {
     let mut packer = ShardPacker::new();
     let mut files = Vec::new();
-    for tensor in tiny_tensors() {
+    for (name, shape) in tensor_shapes(&config) {
+        let tensor = sample_tensor(&name, &shape);
         files.extend(packer.push(&tensor, dtype).expect("a storable tensor"));
     }
     let packed = packer.finish().expect("storable tensors");
@@ -60,7 +66,7 @@ pub(crate) fn tiny_model(dtype: Dtype) -> (Manifest, Vec<WeightsFile>) {
         format: FORMAT,
         name: "tiny".to_owned(),
         title: "Tiny model".to_owned(),
-        config: tiny_config(),
+        config,
         tensors: packed.tensors,
         shards: packed.shards,
         directions: Vec::new(),

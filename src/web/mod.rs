@@ -5,6 +5,7 @@
 mod blob;
 mod convert;
 mod engine;
+mod header;
 mod photo;
 mod picture;
 mod thread_pool;
@@ -52,8 +53,14 @@ export interface Face {
   turnLimits: [number, number];
   warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
-/** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
-export interface Edited { edited: Picture; unedited: Picture; motion: Float32Array<ArrayBuffer> | undefined; }
+/**
+ * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures
+ * can show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
+ */
+export interface Edited {
+  edited: Picture; unedited: Picture;
+  difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
+}
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
 /** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */

@@ -5,12 +5,12 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     EditedJs, MeshJs, QuadJs, argument,
-    picture::{PictureJs, edited_from_js, picture_to_js},
-    plain, quad_argument,
+    picture::{PictureJs, edited_from_js, picture_from_js, picture_to_js},
+    plain, quad_argument, thrown,
 };
 use crate::{
     face::{self, Face, Rendered, Warning},
-    pixels::{Picture, Point, Quad, QuadPoints},
+    pixels::{Picture, Point, Quad, QuadPoints, Space},
 };
 
 #[wasm_bindgen]
@@ -139,7 +139,40 @@ pub fn quad_from_points(points: &QuadPointsJs) -> Result<QuadJs, JsValue> {
     Ok(plain(&quad.corners())?.unchecked_into())
 }
 
-/// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one.
+/// A photo's bytes in the colour space that a canvas calls `space`; without a name, in sRGB.
+fn photo_in(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    space: Option<String>,
+) -> Result<Picture<'_>, JsValue> {
+    let named = space.map(|name| {
+        let unknown = || thrown("argument", &format!("there is no colour space \"{name}\""));
+        Space::from_name(&name).ok_or_else(unknown)
+    });
+    let space = named.transpose()?.unwrap_or_default();
+    Ok(Picture::new(width, height, rgba)?.with_space(space))
+}
+
+/// A rebuilt face in the tone of the face in `quad` of a photo (RGBA bytes), if that has a single one, such as grey.
+#[wasm_bindgen]
+pub fn toned(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    face: &PictureJs,
+) -> Result<PictureJs, JsValue> {
+    let photo = Picture::new(width, height, rgba)?;
+    picture_to_js(&face::toned(
+        picture_from_js(face)?,
+        &photo,
+        &quad_argument(quad)?,
+    )?)
+}
+
+/// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
+/// the photo's colour space, sRGB if none is given.
 #[wasm_bindgen(js_name = pasteBack)]
 #[allow(clippy::too_many_arguments)]
 pub fn paste_back(
@@ -150,13 +183,15 @@ pub fn paste_back(
     mesh: &MeshJs,
     edited: &EditedJs,
     mode: &PasteModeJs,
+    space: Option<String>,
 ) -> Result<PictureJs, JsValue> {
-    let photo = Picture::new(width, height, rgba)?;
+    let photo = photo_in(rgba, width, height, space)?;
     let mesh: Option<Vec<Point>> = argument(mesh)?;
     let edited = edited_from_js(edited)?;
     let rendered = Rendered {
         edited: &edited.picture,
         unedited: &edited.unedited,
+        difference: edited.difference.as_ref(),
         motion: edited.motion.as_ref(),
     };
     let (quad, mode) = (quad_argument(quad)?, argument(mode)?);

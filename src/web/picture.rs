@@ -1,12 +1,12 @@
 //! Pictures and motions between JavaScript and Rust.
 
-use js_sys::{Float32Array, Object, Reflect, Uint8ClampedArray};
+use js_sys::{Float32Array, Int16Array, Object, Reflect, Uint8ClampedArray};
 use wasm_bindgen::prelude::*;
 
 use super::{EditedJs, thrown};
 use crate::{
-    editing::Edited,
-    pixels::{Field, Picture},
+    editing::EditedPictures,
+    pixels::{Difference, Field, Picture},
 };
 
 #[wasm_bindgen]
@@ -42,11 +42,15 @@ pub(super) fn picture_from_js(picture: &JsValue) -> Result<Picture<'static>, JsV
 }
 
 /// Both pictures of an edit and its motion as an `Edited`.
-pub(super) fn edited_to_js(edited: &Edited<Picture>) -> Result<EditedJs, JsValue> {
+pub(super) fn edited_to_js(edited: &EditedPictures) -> Result<EditedJs, JsValue> {
     let object = Object::new();
     let pictures = [("edited", &edited.picture), ("unedited", &edited.unedited)];
     for (name, picture) in pictures {
         Reflect::set(&object, &name.into(), &picture_to_js(picture)?.into())?;
+    }
+    if let Some(difference) = &edited.difference {
+        let values = Int16Array::from(difference.values());
+        Reflect::set(&object, &"difference".into(), &values)?;
     }
     if let Some(motion) = &edited.motion {
         let arrows = Float32Array::from(motion.arrows().as_flattened());
@@ -56,13 +60,27 @@ pub(super) fn edited_to_js(edited: &Edited<Picture>) -> Result<EditedJs, JsValue
 }
 
 /// An `Edited` as both pictures of an edit and its motion.
-pub(super) fn edited_from_js(edited: &EditedJs) -> Result<Edited<Picture<'static>>, JsValue> {
+pub(super) fn edited_from_js(edited: &EditedJs) -> Result<EditedPictures, JsValue> {
     let picture = |name: &str| picture_from_js(&Reflect::get(edited, &name.into())?);
-    Ok(Edited {
+    let unedited = picture("unedited")?;
+    Ok(EditedPictures {
         picture: picture("edited")?,
-        unedited: picture("unedited")?,
+        difference: difference_from_js(edited, &unedited)?,
+        unedited,
         motion: motion_from_js(edited)?,
     })
+}
+
+fn difference_from_js(edited: &JsValue, like: &Picture) -> Result<Option<Difference>, JsValue> {
+    let difference = Reflect::get(edited, &"difference".into())?;
+    if difference.is_undefined() {
+        return Ok(None);
+    }
+    let values = difference.dyn_into::<Int16Array>().ok();
+    let difference = values.and_then(|v| Difference::new(like.width(), like.height(), v.to_vec()));
+    difference
+        .map(Some)
+        .ok_or_else(|| thrown("argument", "the difference is not that of an edit"))
 }
 
 fn motion_from_js(edited: &JsValue) -> Result<Option<Field>, JsValue> {

@@ -16,6 +16,8 @@ export class Photo {
   #bitmap;
   width = 0;
   height = 0;
+  /** @type {PredefinedColorSpace} */
+  space = "srgb";
 
   /** @param {string} name */
   constructor(name) {
@@ -29,8 +31,8 @@ export class Photo {
   }
 
   /** @param {OpenedPhoto} opened */
-  show({ width, height, bitmap }) {
-    [this.width, this.height, this.#bitmap] = [width, height, bitmap];
+  show({ width, height, space, bitmap }) {
+    [this.width, this.height, this.space, this.#bitmap] = [width, height, space, bitmap];
   }
 
   close() {
@@ -61,8 +63,8 @@ export class Photos extends EventTarget {
       },
     });
     this.#use(worker);
-    for (const { id, bitmap } of this.#open) {
-      worker.call("adopt", [id, bitmap]).catch(() => {}); // its crash is heard of
+    for (const { id, bitmap, space } of this.#open) {
+      worker.call("adopt", [id, bitmap, space]).catch(() => {}); // its crash is heard of
     }
     return worker;
   }

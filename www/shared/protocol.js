@@ -33,7 +33,7 @@
  */
 
 /**
- * @typedef {{ width: number, height: number, bitmap: ImageBitmap }} OpenedPhoto
+ * @typedef {{ width: number, height: number, space: PredefinedColorSpace, bitmap: ImageBitmap }} OpenedPhoto
  * @typedef {OpenedPhoto & { notes: string[] }} DecodedPhoto `notes` are sentences for the visitor
  */
 
@@ -41,7 +41,7 @@
  * The worker that holds the photo, as the page sees it.
  * @typedef {{
  *   open(photo: PhotoId, file: Blob): Promise<DecodedPhoto>,
- *   adopt(photo: PhotoId, bitmap: ImageBitmap): void,
+ *   adopt(photo: PhotoId, bitmap: ImageBitmap, space: PredefinedColorSpace): void,
  *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
  *   faces(photo: PhotoId): Promise<FoundFace[]>,
  *   quadFromPoints(points: QuadPoints): Promise<Quad>,

@@ -1,58 +1,59 @@
-// A file the visitor chose, as pixels or as a clear sentence why not.
+// A file the visitor chose, as pixels or as a clear sentence why not. What the file is, how large, which way up and in
+// which colours is read by the same code as on the command line; the browser only decodes it.
+import { inspectPhoto, workingSize } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { t } from "../shared/strings.js";
-import { HEADER_BYTES, sniff } from "./sniff.js";
 
-/** Photos above this are reduced: what paste-back and saving can hold in a browser's memory. */
-const KEPT_PIXELS = 24e6;
-/** Above these nothing is decoded at all. */
-const MAX_PIXELS = 120e6;
-const MAX_SIDE = 16384;
+/** @import { PhotoHeader, PhotoNote } from "../pkg/cpu/sdic.js" */
+/** @typedef {Extract<PhotoHeader, { problem: null }>} Opened */
+/** @typedef {Exclude<PhotoHeader, { problem: null }>} Refused */
+
+/** Above this nothing is decoded at all; pixels are counted by `inspectPhoto`. */
 const MAX_BYTES = 200e6;
 /** The smallest side worth editing. */
 const MIN_SIDE = 32;
+/** What to do to a canvas of the upright size before the stored picture is drawn, by EXIF's numbers. */
+const TURNS = [
+  [1, 0, 0, 1, 0, 0],
+  [-1, 0, 0, 1, 1, 0],
+  [-1, 0, 0, -1, 1, 1],
+  [1, 0, 0, -1, 0, 1],
+  [0, 1, 1, 0, 0, 0],
+  [0, 1, -1, 0, 1, 0],
+  [0, -1, -1, 0, 1, 1],
+  [0, -1, 1, 0, 0, 1],
+];
 
 /**
- * Decodes a picture upright (EXIF orientation applied) and in sRGB.
+ * Decodes a picture upright, with its transparency, in sRGB or Display P3: the canvas's own space. The engine must be
+ * ready.
  * @param {Blob} file
  * @returns {Promise<{ canvas: OffscreenCanvas, notes: string[] }>} the pixels, and sentences for the visitor
  * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small` or `damaged`
  */
 export async function decode(file) {
-  const {
-    kind,
-    width = 0,
-    height = 0,
-    animated,
-  } = sniff(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()));
-  if (kind === "unknown" || kind === "empty" || kind === "pdf" || kind === "svg" || kind === "video") {
-    const hint = t(kind === "video" ? "hint.video" : "hint.another");
-    throw new Failure({ code: "not-a-picture", message: t(`error.notAPicture.${kind}`), hint });
-  }
-  if (width * height > MAX_PIXELS || Math.max(width, height) > MAX_SIDE || file.size > MAX_BYTES) {
-    const what = width > 0 ? t("pixels", { width, height }) : `${Math.round(file.size / 1e6)} MB`;
-    const hint = t("hint.tooLarge", { megapixels: MAX_PIXELS / 1e6, side: MAX_SIDE });
-    throw new Failure({ code: "too-large", message: t("error.tooLarge", { what }), hint });
-  }
-  const bitmap = await open(file, kind, width, height);
+  if (file.size > MAX_BYTES) throw tooLarge(t("megabytes", { size: Math.round(file.size / 1e6) }));
+  const header = inspectPhoto(file);
+  if (header.problem !== null) throw refusal(header);
+  const bitmap = await open(file, header);
   try {
-    if (Math.min(bitmap.width, bitmap.height) < MIN_SIDE) {
-      const message = t("error.tooSmall", { width: bitmap.width, height: bitmap.height });
+    const sideways = header.orientation > 4;
+    const [width, height] = sideways ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
+    if (Math.min(width, height) < MIN_SIDE) {
+      const message = t("error.tooSmall", { width, height });
       throw new Failure({ code: "too-small", message, hint: t("hint.tooSmall", { side: MIN_SIDE }) });
     }
-    const scale = Math.min(1, Math.sqrt(KEPT_PIXELS / (bitmap.width * bitmap.height)));
-    const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-    const context = context2d(canvas);
-    context.fillStyle = "white"; // what shows through transparent pictures
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    const [across, down] = workingSize(width, height);
+    const context = context2d(new OffscreenCanvas(across, down), header.space);
+    const [a, b, c, d, e, f] = TURNS[header.orientation - 1];
+    context.setTransform(a, b, c, d, e * across, f * down);
     context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    const notes = [];
-    if (width * height > KEPT_PIXELS) {
-      notes.push(t("note.reduced", { from: Math.round((width * height) / 1e6), to: KEPT_PIXELS / 1e6 }));
-    }
-    if (animated) notes.push(t("note.firstFrame"));
-    return { canvas, notes };
+    context.drawImage(bitmap, 0, 0, sideways ? down : across, sideways ? across : down);
+    context.resetTransform();
+    const notes = header.notes.map(sentence);
+    if (header.hdr) notes.push(t("note.hdr"));
+    if (spaceOf(context) !== header.space) notes.push(t("note.narrowed"));
+    return { canvas: context.canvas, notes };
   } finally {
     bitmap.close();
   }
@@ -61,34 +62,100 @@ export async function decode(file) {
 /**
  * A 2-d context for a canvas whose pixels are read back often.
  * @param {OffscreenCanvas} canvas
+ * @param {PredefinedColorSpace} [colorSpace] which browsers that know only sRGB leave aside
  */
-export function context2d(canvas) {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+export function context2d(canvas, colorSpace = "srgb") {
+  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace });
   if (!context) throw new Failure({ code: "out-of-memory", message: "no memory for a picture" });
   return context;
 }
 
 /**
- * @param {Blob} file
- * @param {import("./sniff.js").Kind} kind
- * @param {number} width as the header says, 0 when it does not
- * @param {number} height
+ * The colour space that a canvas keeps its pixels in.
+ * @param {OffscreenCanvasRenderingContext2D} context
+ * @returns {PredefinedColorSpace}
  */
-async function open(file, kind, width, height) {
+export function spaceOf(context) {
+  // Browsers without a choice of spaces do not say theirs.
+  return context.getImageData(0, 0, 1, 1).colorSpace ?? "srgb";
+}
+
+/**
+ * @param {Blob} file
+ * @param {Opened} header
+ */
+async function open(file, header) {
   /** @type {ImageBitmapOptions} */
-  const options = { imageOrientation: "from-image" };
-  const shrink = Math.sqrt(KEPT_PIXELS / (width * height || 1));
-  if (shrink < 1) {
-    options.resizeWidth = Math.round(Math.max(width, height) * shrink); // sideways photos come out wider, and are drawn smaller
-    options.resizeQuality = "high";
+  const options = { premultiplyAlpha: "none" };
+  if (header.size && !header.unread) {
+    const [width, height] = workingSize(...header.size);
+    if (width < header.size[0])
+      Object.assign(options, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
   }
   try {
-    return await createImageBitmap(file, options);
+    // A picture whose size is not known beforehand could be of any.
+    if (!header.size) throw new Error("unknown size");
+    return await createImageBitmap(prepared(file, header), options);
   } catch {
-    if (kind === "heic" || kind === "avif" || kind === "tiff") {
-      const hint = t(kind === "heic" ? "hint.heic" : "hint.convert");
-      throw new Failure({ code: "unsupported", message: t(`error.unsupported.${kind}`), hint });
+    if (header.unread) {
+      const hint = t(header.kind === "HEIC" ? "hint.heic" : "hint.convert");
+      throw new Failure({ code: "unsupported", message: t("error.unsupported", { what: header.unread }), hint });
     }
-    throw new Failure({ code: "damaged", message: t("error.damaged"), hint: t("hint.damaged") });
+    throw damaged();
+  }
+}
+
+/**
+ * The file as every browser decodes it alike: not turned, and with its end mark.
+ * @param {Blob} file
+ * @param {Opened} header
+ */
+function prepared(file, { patches, tail }) {
+  /** @type {BlobPart[]} */
+  const parts = [];
+  let from = 0;
+  for (const { at, bytes } of patches) {
+    parts.push(file.slice(from, at), Uint8Array.from(bytes));
+    from = at + bytes.length;
+  }
+  return new Blob([...parts, file.slice(from), Uint8Array.from(tail)], { type: file.type });
+}
+
+/** @param {Refused} header */
+function refusal(header) {
+  switch (header.problem) {
+    case "not-a-picture": {
+      const hint = t(header.kind === "film" ? "hint.film" : "hint.another");
+      return new Failure({ code: "not-a-picture", message: t(`error.notAPicture.${header.kind}`), hint });
+    }
+    case "too-large":
+      return tooLarge(t("pixels", { width: header.width, height: header.height }));
+    case "damaged":
+      return damaged();
+  }
+}
+
+/** @param {string} what */
+function tooLarge(what) {
+  const message = t("error.tooLarge", { what });
+  return new Failure({ code: "too-large", message, hint: t("hint.tooLarge", { megapixels: 120 }) });
+}
+
+function damaged() {
+  return new Failure({ code: "damaged", message: t("error.damaged"), hint: t("hint.damaged") });
+}
+
+/** @param {PhotoNote} note */
+function sentence(note) {
+  const megapixels = (/** @type {[number, number]} */ [width, height]) => Math.round((width * height) / 1e6);
+  switch (note.code) {
+    case "reduced":
+      return t("note.reduced", { from: megapixels(note.from), to: megapixels(note.to) });
+    case "profileConverted":
+      return t("note.profileConverted", { name: note.name });
+    case "depthReduced":
+      return t("note.depthReduced", { bits: note.bits });
+    default:
+      return t(`note.${note.code}`);
   }
 }

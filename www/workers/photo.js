@@ -1,11 +1,11 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import init, { align, FaceFinder, pasteBack, quadFromPoints } from "../pkg/cpu/sdic.js";
+import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { t } from "../shared/strings.js";
 import { answerCalls, crash } from "./answers.js";
-import { context2d, decode } from "./decode.js";
+import { context2d, decode, spaceOf } from "./decode.js";
 
 /** @import { Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
@@ -118,8 +118,9 @@ function free(canvas) {
  * The part of the photo that alignment and paste-back can touch, so that the engine never holds all of a large photo.
  * @param {OffscreenCanvas} photo
  * @param {Quad} quad
+ * @param {PredefinedColorSpace} colorSpace of the pixels
  */
-function surroundings(photo, quad) {
+function surroundings(photo, quad, colorSpace) {
   const { width, height } = photo;
   const side = Math.hypot(quad[3][0] - quad[0][0], quad[3][1] - quad[0][1]);
   const margin = Math.ceil(0.35 * side) + 8;
@@ -128,13 +129,13 @@ function surroundings(photo, quad) {
   const top = Math.min(height - 1, Math.max(0, Math.floor(Math.min(...ys)) - margin));
   const right = Math.max(left + 1, Math.min(width, Math.ceil(Math.max(...xs)) + margin));
   const bottom = Math.max(top + 1, Math.min(height, Math.ceil(Math.max(...ys)) + margin));
-  const pixels = context2d(photo).getImageData(left, top, right - left, bottom - top);
+  const pixels = context2d(photo).getImageData(left, top, right - left, bottom - top, { colorSpace });
   return { left, top, pixels, quad: /** @type {Quad} */ (quad.map(([x, y]) => [x - left, y - top])) };
 }
 
 /**
- * The face in `quad`, upright. A photo that is an aligned face already is only brought to size: aligning it again
- * would blur its rim.
+ * The face in `quad`, upright and in sRGB. A photo that is an aligned face already is only brought to size: aligning
+ * it again would blur its rim.
  * @param {OffscreenCanvas} photo
  * @param {Quad} quad
  * @param {number} size
@@ -149,7 +150,7 @@ function cutOut(photo, quad, size) {
     free(context.canvas);
     return { width: size, height: size, data };
   }
-  const { pixels, quad: local } = surroundings(photo, quad);
+  const { pixels, quad: local } = surroundings(photo, quad, "srgb");
   return align(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, size);
 }
 
@@ -173,9 +174,10 @@ function remembered({ photo, quad, cuts }, size) {
  * @returns {Picture}
  */
 function retouched(crop, edited, { mode, side }) {
-  if (mode === "face") return edited.edited;
   const { data } = remembered(crop, side);
-  return pasteBack(new Uint8Array(data.buffer), side, side, wholePhoto(side, side), undefined, edited, mode);
+  const [rgba, quad] = [new Uint8Array(data.buffer), wholePhoto(side, side)];
+  if (mode === "face") return toned(rgba, side, side, quad, edited.edited);
+  return pasteBack(rgba, side, side, quad, undefined, edited, mode);
 }
 
 /**
@@ -185,19 +187,23 @@ function retouched(crop, edited, { mode, side }) {
  * @param {Look["mode"]} mode
  */
 function pasted({ photo, quad, mesh }, edited, mode) {
-  const { left, top, pixels, quad: local } = surroundings(photo, quad);
+  const space = spaceOf(context2d(photo));
+  const { left, top, pixels, quad: local } = surroundings(photo, quad, space);
   const localMesh = mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
   const rgba = new Uint8Array(pixels.data.buffer);
-  const region = pasteBack(rgba, pixels.width, pixels.height, local, localMesh, edited, mode);
-  const context = context2d(new OffscreenCanvas(photo.width, photo.height));
+  const region = pasteBack(rgba, pixels.width, pixels.height, local, localMesh, edited, mode, space);
+  const context = context2d(new OffscreenCanvas(photo.width, photo.height), space);
   context.drawImage(photo, 0, 0);
-  context.putImageData(imageData(region), left, top);
+  context.putImageData(imageData(region, space), left, top);
   return context.canvas;
 }
 
-/** @param {Picture} picture */
-function imageData({ width, height, data }) {
-  return new ImageData(data, width, height);
+/**
+ * @param {Picture} picture
+ * @param {PredefinedColorSpace} [colorSpace]
+ */
+function imageData({ width, height, data }, colorSpace = "srgb") {
+  return new ImageData(data, width, height, { colorSpace });
 }
 
 /** @param {Picture} picture */
@@ -224,12 +230,13 @@ function sheet(pictures) {
 const methods = {
   async open(id, file) {
     await assertReadable(file);
+    await ready();
     const { canvas, notes } = await decode(file);
     try {
       this.check();
       const bitmap = await createImageBitmap(canvas);
       photos.set(id, canvas);
-      return { width: canvas.width, height: canvas.height, notes, bitmap };
+      return { width: canvas.width, height: canvas.height, space: spaceOf(context2d(canvas)), notes, bitmap };
     } catch (thrown) {
       free(canvas);
       throw thrown;
@@ -237,9 +244,9 @@ const methods = {
   },
 
   /** Takes over a photo that another worker held. */
-  adopt(id, bitmap) {
+  adopt(id, bitmap, space) {
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-    context2d(canvas).drawImage(bitmap, 0, 0);
+    context2d(canvas, space).drawImage(bitmap, 0, 0);
     bitmap.close();
     photos.set(id, canvas);
   },
@@ -248,13 +255,14 @@ const methods = {
   async turn(id, turned) {
     const photo = photoOf(id);
     const canvas = new OffscreenCanvas(photo.height, photo.width);
-    const context = context2d(canvas);
+    const space = spaceOf(context2d(photo));
+    const context = context2d(canvas, space);
     context.translate(photo.height, 0);
     context.rotate(Math.PI / 2);
     context.drawImage(photo, 0, 0);
     const bitmap = await createImageBitmap(canvas);
     photos.set(turned, canvas);
-    return { width: canvas.width, height: canvas.height, bitmap };
+    return { width: canvas.width, height: canvas.height, space, bitmap };
   },
 
   /** Every face of a photo, largest first. */

@@ -11,13 +11,13 @@ use burn::tensor::{Device, Distribution, Tensor};
 use rayon::prelude::*;
 use sdic::{
     editing::{
-        EditRun, Edited, Engine, EngineError, EngineLoader, InvertedFace, Stage, check_manifest,
-        paste_mode,
+        EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
+        check_manifest, paste_mode,
     },
     face::{self, Face, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
     networks::device,
-    pixels::{self, Picture, Quad, QuadError},
+    pixels::{self, Format, Picture, Quad, QuadError},
     weights::WeightsDir,
 };
 
@@ -34,13 +34,28 @@ pub fn parse_strength(text: &str) -> Result<(String, f32), String> {
     let (name, strength) = text
         .split_once('=')
         .ok_or_else(|| format!("\"{text}\" is not of the form name=strength, such as smile=2"))?;
-    let strength = strength
-        .trim()
-        .parse::<f32>()
-        .ok()
-        .filter(|strength| strength.is_finite())
-        .ok_or_else(|| format!("the strength of \"{name}\" is not a number"))?;
+    let strength = parse_number(strength)
+        .map_err(|problem| format!("the strength of \"{name}\": {problem}"))?;
     Ok((name.trim().to_owned(), strength))
+}
+
+/// Largest strength that an edit may have: far beyond any slider, and far from what numbers can hold.
+const MAX_STRENGTH: f32 = 1000.0;
+
+/// Reads a number from 0 to 1.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.trim().parse::<f64>().ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("\"{text}\" is not a number from 0 to 1"))
+}
+
+/// Reads a number that an edit can take.
+pub fn parse_number(text: &str) -> Result<f32, String> {
+    let number = text.trim().parse::<f32>().ok();
+    number
+        .filter(|number| number.abs() <= MAX_STRENGTH)
+        .ok_or_else(|| format!("\"{text}\" is not a number from -{MAX_STRENGTH} to {MAX_STRENGTH}"))
 }
 
 /// Reads a file whole; an error names it.
@@ -61,13 +76,68 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn write_picture(path: &Path, picture: &Picture) -> Result<(), Failure> {
-    write_file(path, &pixels::encode_png(picture)?)
+/// A picture file to be written, checked before any work is done.
+struct Target<'a> {
+    path: &'a Path,
+    format: Format,
 }
 
-/// Decodes a photo; an error names the file.
+impl<'a> Target<'a> {
+    /// The file that `option` names, in the format of its name unless another is asked for.
+    fn new(option: &str, path: &'a Path, format: Option<Format>) -> Result<Self, Failure> {
+        check_place(option, path)?;
+        let format = format.or_else(|| Format::of_name(path)).ok_or_else(|| {
+            let path = path.display();
+            let way = "end it in .png, .jpg or .webp, or pass --format";
+            format!("{option}: {path}: the name ends in no known format; {way}")
+        })?;
+        Ok(Self { path, format })
+    }
+
+    fn write(&self, picture: &Picture) -> Result<(), Failure> {
+        let path = self.path.display();
+        if !self.format.has_alpha() && !picture.is_opaque() {
+            eprintln!("{path}: JPEG knows no transparency; what was transparent is white now");
+        }
+        let bytes = pixels::encode(picture, self.format).map_err(|e| format!("{path}: {e}"))?;
+        write_file(self.path, &bytes)
+    }
+}
+
+/// Makes sure that a file can be put where `option` says.
+pub fn check_place(option: &str, path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.file_name().is_none() || path.is_dir() {
+        return Err(format!("{option}: {shown} is a folder; name a file in it").into());
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        return Err(
+            format!("{option}: the folder {folder} does not exist; create it first").into(),
+        );
+    }
+    Ok(())
+}
+
+/// Decodes a picture; an error names the file.
 pub fn read_picture(path: &Path) -> Result<Picture<'static>, Failure> {
+    Ok(decode(path)?.picture)
+}
+
+fn decode(path: &Path) -> Result<pixels::Decoded, Failure> {
     pixels::decode(&read_file(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Decodes a photo, and says what was done to it.
+fn read_photo(path: &Path) -> Result<Picture<'static>, Failure> {
+    let decoded = decode(path)?;
+    for note in &decoded.notes {
+        eprintln!("{}: {note}", path.display());
+    }
+    Ok(decoded.picture)
 }
 
 /// Opens the device that was asked for.
@@ -118,7 +188,7 @@ pub fn invert_with_progress(
 }
 
 /// Runs an edit to its end.
-fn finish(engine: &Engine, edit: EditRun) -> Result<Edited<Picture<'static>>, EngineError> {
+fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineError> {
     pollster::block_on(async {
         let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
         engine.render_edited(edited).await
@@ -134,18 +204,23 @@ struct Subject {
 
 impl Subject {
     fn open(job: &Job) -> Result<Self, Failure> {
-        let photo = read_picture(&job.photo)?;
+        let photo = read_photo(&job.photo)?;
         if job.aligned {
+            let (width, height) = (photo.width(), photo.height());
+            if width != height {
+                let path = job.photo.display();
+                let problem = format!("{width} x {height} pixels are not square");
+                let way = "leave --aligned out, or run `sdic align` on the photo first";
+                return Err(format!("--aligned: {path}: {problem}; {way}").into());
+            }
             return Ok(Self { photo, face: None });
         }
         let mut faces = find_faces(&photo, &job.photo)?;
         let index = job.face as usize - 1;
         if index >= faces.len() {
+            let (path, face, count) = (job.photo.display(), job.face, faces.len());
             return Err(format!(
-                "{}: there is no face {}; {} found",
-                job.photo.display(),
-                job.face,
-                faces.len()
+                "--face: {path}: there is no face {face}; pass a number from 1 to {count}"
             )
             .into());
         }
@@ -172,21 +247,24 @@ impl Subject {
     /// The finished picture: the photo with the face in it, or the face alone if the photo was one.
     fn finish(
         &self,
-        edited: &Edited<Picture<'static>>,
+        edited: &EditedPictures,
         mode: PasteMode,
     ) -> Result<Picture<'static>, Failure> {
-        let (quad, mesh) = match (&self.face, mode) {
-            (Some(face), _) => (face.quad, Some(face.mesh.as_slice())),
-            (None, PasteMode::Face) => return Ok(edited.picture.clone()),
-            (None, PasteMode::Difference) => {
+        let (quad, mesh) = match &self.face {
+            Some(face) => (face.quad, Some(face.mesh.as_slice())),
+            None => {
                 let half = self.photo.width() as f32 / 2.0;
                 let quad = Quad::new([half, half], [half, 0.0]);
                 (quad.ok_or(QuadError)?, None)
             }
         };
+        if self.face.is_none() && mode == PasteMode::Face {
+            return Ok(face::toned(edited.picture.clone(), &self.photo, &quad)?);
+        }
         let rendered = Rendered {
             edited: &edited.picture,
             unedited: &edited.unedited,
+            difference: edited.difference.as_ref(),
             motion: edited.motion.as_ref(),
         };
         Ok(face::paste_back(&self.photo, &quad, mesh, rendered, mode)?)
@@ -245,12 +323,16 @@ pub fn import(import: &Import) -> Result<(), Failure> {
 
 /// `sdic align`.
 pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
-    let picture = read_picture(photo)?;
+    if out.exists() && !out.is_dir() {
+        return Err(format!("--out: {} is a file; name a folder", out.display()).into());
+    }
+    let picture = read_photo(photo)?;
     let faces = find_faces(&picture, photo)?;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     for (index, face) in faces.iter().enumerate() {
         let aligned = face::align(&picture, &face.quad, size)?;
-        write_picture(&out.join(format!("{}.png", index + 1)), &aligned)?;
+        let path = out.join(format!("{}.png", index + 1));
+        Target::new("--out", &path, Some(Format::Png))?.write(&aligned)?;
     }
     write_file(&out.join("faces.json"), &serde_json::to_vec_pretty(&faces)?)?;
     println!("{} faces", faces.len());
@@ -259,6 +341,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
 
 /// `sdic points`.
 pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
+    check_place("--out", out)?;
     let paths = pictures_in(folder)?;
     let finder = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?;
     let row = |path: &PathBuf| -> Result<String, String> {
@@ -362,24 +445,42 @@ pub fn invert(
     initial: Option<&Path>,
     discrepancy: Option<&Path>,
 ) -> Result<(), Failure> {
+    let format = job.format.map(Format::from);
+    let out = Target::new("--out", &job.out, format)?;
+    let target = |option, path| Target::new(option, path, format);
+    let initial = initial.map(|path| target("--initial", path)).transpose()?;
+    let discrepancy = discrepancy
+        .map(|path| target("--discrepancy", path))
+        .transpose()?;
+    let others = [("--initial", &initial), ("--discrepancy", &discrepancy)];
+    let mut taken = vec![out.path];
+    for (option, target) in others {
+        let Some(target) = target else { continue };
+        if taken.contains(&target.path) {
+            let path = target.path.display();
+            return Err(format!("{option}: {path} is written already; name another file").into());
+        }
+        taken.push(target.path);
+    }
     let subject = Subject::open(job)?;
     let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
     let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
     let reconstruction = render(inversion.reconstruction)?;
-    if let Some(path) = initial {
-        write_picture(path, &render(inversion.initial)?)?;
+    if let Some(target) = initial {
+        target.write(&render(inversion.initial)?)?;
     }
-    if let Some(path) = discrepancy {
-        write_picture(path, &render(inversion.discrepancy)?)?;
+    if let Some(target) = discrepancy {
+        target.write(&render(inversion.discrepancy)?)?;
     }
-    let still = Edited {
+    let still = EditedPictures {
         unedited: reconstruction.clone(),
         picture: reconstruction,
+        difference: None,
         motion: None,
     };
-    write_picture(&job.out, &subject.finish(&still, PasteMode::Face)?)
+    out.write(&subject.finish(&still, PasteMode::Face)?)
 }
 
 /// `sdic edit`. Without a mode, the photo's own pixels are kept where the model knows how its edits move a face.
@@ -388,6 +489,7 @@ pub fn edit(
     strengths: &[(String, f32)],
     paste: Option<PasteMode>,
 ) -> Result<(), Failure> {
+    let out = Target::new("--out", &job.out, job.format.map(Format::from))?;
     let subject = Subject::open(job)?;
     let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
@@ -397,11 +499,12 @@ pub fn edit(
         .map(|(name, value)| (name.as_str(), *value));
     let edited = finish(&engine, engine.edit(&face, strengths, None)?)?;
     let mode = paste.unwrap_or(paste_mode(engine.manifest()));
-    write_picture(&job.out, &subject.finish(&edited, mode)?)
+    out.write(&subject.finish(&edited, mode)?)
 }
 
 /// `sdic sample`.
 pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<(), Failure> {
+    let out = Target::new("--out", out, None)?;
     let device = device::cpu();
     let engine = open_engine(weights, &device)?;
     device.seed(seed);
@@ -414,5 +517,5 @@ pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<
         )
     })?;
     let image = engine.sdic().generate(&codes).image;
-    write_picture(out, &pollster::block_on(engine.render(image))?)
+    out.write(&pollster::block_on(engine.render(image))?)
 }

@@ -6,7 +6,7 @@ mod trace;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sdic::{face::PasteMode, weights::Dtype};
+use sdic::{face::PasteMode, pixels, weights::Dtype};
 
 /// Invert a face into a StyleGAN2, edit it, and keep what the inversion would lose.
 #[derive(Parser)]
@@ -32,9 +32,9 @@ enum Command {
         /// Directory to write to.
         #[arg(long)]
         out: PathBuf,
-        /// Side of the aligned pictures in pixels.
-        #[arg(long, default_value_t = 1024)]
-        size: usize,
+        /// Side of the aligned pictures in pixels, from 16 to 4096.
+        #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u16).range(16..=4096))]
+        size: u16,
     },
     /// Find the 68 points of the face in every picture of a folder of aligned faces.
     ///
@@ -74,14 +74,14 @@ enum Command {
         /// Weights directory.
         #[arg(long, default_value = "weights")]
         weights: PathBuf,
-        /// PNG file to write.
+        /// PNG, JPEG or WebP file to write, by the ending of its name.
         #[arg(long)]
         out: PathBuf,
         /// Another face for every seed.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Distance from the average face: 0 is the average, 1 anything the model knows.
-        #[arg(long, default_value_t = 0.7)]
+        #[arg(long, default_value_t = 0.7, value_parser = commands::parse_share, allow_negative_numbers = true)]
         truncation: f64,
     },
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
@@ -115,10 +115,13 @@ struct Job {
     /// Weights directory.
     #[arg(long, default_value = "weights")]
     weights: PathBuf,
-    /// PNG file to write.
+    /// PNG, JPEG or WebP file to write, by the ending of its name.
     #[arg(long)]
     out: PathBuf,
-    /// The picture is an aligned face already; write only the face.
+    /// Format to write, whatever the name says.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The picture is an aligned face already, and square; write only the face.
     #[arg(long)]
     aligned: bool,
     /// Which face, counted from the largest.
@@ -136,6 +139,26 @@ enum Backend {
     /// A GPU, through Vulkan, Metal or DirectX.
     #[cfg(feature = "wgpu")]
     Wgpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Without loss.
+    Png,
+    /// Smaller, with a little loss, and without transparency.
+    Jpeg,
+    /// Without loss, and smaller than PNG.
+    Webp,
+}
+
+impl From<Format> for pixels::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Png => Self::Png,
+            Format::Jpeg => Self::Jpeg,
+            Format::Webp => Self::WebP,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -159,7 +182,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Import(import) => commands::import(&import),
         Command::Inspect { weights } => commands::inspect(&weights),
-        Command::Align { photo, out, size } => commands::align(&photo, &out, size),
+        Command::Align { photo, out, size } => commands::align(&photo, &out, size.into()),
         Command::Points { folder, out } => commands::points(&folder, &out),
         Command::Invert {
             job,

@@ -18,8 +18,8 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        Failure, invert_with_progress, open_device, open_engine, read_file, read_picture,
-        write_file,
+        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_file,
+        read_picture, write_file,
     },
 };
 
@@ -42,7 +42,7 @@ pub struct Trace {
     #[arg(long)]
     direction: Option<PathBuf>,
     /// Strength of that direction.
-    #[arg(long, default_value_t = 2.0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 2.0, value_parser = commands::parse_number, allow_hyphen_values = true)]
     direction_strength: f32,
     /// Safetensors file with a GANSpace basis: "pca.comp" [n, 1, style_dim], "pca.mean" [1, style_dim], "pca.std" [n].
     #[arg(long)]
@@ -54,7 +54,7 @@ pub struct Trace {
     #[arg(long, default_value = "0..1", value_parser = parse_styles)]
     styles: std::ops::Range<usize>,
     /// Coordinate to move to, in standard deviations.
-    #[arg(long, default_value_t = 5.0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 5.0, value_parser = commands::parse_number, allow_hyphen_values = true)]
     ganspace_strength: f32,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
@@ -185,8 +185,25 @@ fn reference_edit(engine: &Engine, inversion: &Inversion, codes: Vec<f32>) -> Te
 
 /// `sdic trace`.
 pub fn run(trace: &Trace) -> Result<(), Failure> {
+    check_place("--out", &trace.out)?;
     let picture = read_picture(&trace.aligned)?;
+    let (width, height) = (picture.width(), picture.height());
+    if width != height {
+        let path = trace.aligned.display();
+        return Err(format!(
+            "{path}: {width} x {height} pixels are not square; run `sdic align` first"
+        )
+        .into());
+    }
     let engine = open_engine(&trace.weights, &open_device(trace.backend)?)?;
+    let styles = engine.config().styles();
+    if trace.styles.end > styles {
+        let end = trace.styles.end;
+        return Err(format!(
+            "--styles: this model has {styles} styles; end the range at most there, not at {end}"
+        )
+        .into());
+    }
     let side = engine.config().encoder.input_size;
     let face = invert_with_progress(&engine, &picture, None)?;
     let InvertedFace {
