@@ -8,28 +8,47 @@ fn read(path: &str) -> String {
 
 /// The files of `src/web`, one after another.
 fn web() -> String {
-    let files = ["mod", "blob", "convert", "engine", "photo", "picture", "thread_pool"];
-    files.map(|file| read(&format!("src/web/{file}.rs"))).concat()
+    let files = [
+        "mod",
+        "blob",
+        "convert",
+        "engine",
+        "photo",
+        "picture",
+        "thread_pool",
+    ];
+    files
+        .map(|file| read(&format!("src/web/{file}.rs")))
+        .concat()
 }
 
 /// What stands between `start` and the next `end` behind it.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
-    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));
-    rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} behind {start:?}")).0
+    let (_, rest) = text
+        .split_once(start)
+        .unwrap_or_else(|| panic!("no {start:?}"));
+    rest.split_once(end)
+        .unwrap_or_else(|| panic!("no {end:?} behind {start:?}"))
+        .0
 }
 
 /// `left_eye` as `leftEye`, `r#box` as `box`.
 fn camel_case(name: &str) -> String {
     let mut parts = name.trim_start_matches("r#").split('_');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |name, part| name + &part[..1].to_uppercase() + &part[1..])
+    parts.fold(first, |name, part| {
+        name + &part[..1].to_uppercase() + &part[1..]
+    })
 }
 
 /// Fields of a Rust struct, as JavaScript sees them.
 fn fields(source: &str, name: &str) -> BTreeSet<String> {
     let body = between(source, &format!("struct {name}"), "\n}");
     let (_, body) = body.split_once('{').unwrap();
-    let lines = body.lines().map(str::trim).filter(|line| !line.starts_with(['/', '#']));
+    let lines = body
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with(['/', '#']));
     let named = lines.filter_map(|line| line.trim_start_matches("pub ").split_once(": "));
     named.map(|(name, _)| camel_case(name)).collect()
 }
@@ -42,7 +61,9 @@ fn properties(source: &str, name: &str) -> BTreeSet<String> {
         body = before.to_owned() + rest.split_once("*/").unwrap().1;
     }
     let named = body.split(';').filter_map(|part| part.split_once(':'));
-    named.map(|(name, _)| name.trim().trim_end_matches('?').to_owned()).collect()
+    named
+        .map(|(name, _)| name.trim().trim_end_matches('?').to_owned())
+        .collect()
 }
 
 #[test]
@@ -59,7 +80,11 @@ fn interfaces_have_the_fields_of_their_structs() {
     ] {
         let fields = fields(source, name);
         assert!(!fields.is_empty(), "{name}");
-        assert_eq!(fields, properties(&web, interface), "{name} and {interface}");
+        assert_eq!(
+            fields,
+            properties(&web, interface),
+            "{name} and {interface}"
+        );
     }
 }
 
