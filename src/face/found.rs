@@ -80,7 +80,7 @@ pub struct Face {
     /// Turn of the head in degrees, 0 from the front, positive towards the right of the upright face.
     pub yaw: f32,
     /// By how many degrees an edit may change `yaw` before the warp tears: downwards (not positive) and upwards (not
-    /// negative). See [`turn_limits`].
+    /// negative). ±35 for a face from the front, nothing for a profile.
     pub turn_limits: [f32; 2],
     /// Reasons to expect a poor result.
     pub warnings: Vec<Warning>,

@@ -33,8 +33,14 @@ export interface Face {
     turnLimits: [number, number];
     warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
-/** What comes of an edit: the edited face; the same, unedited but for its motion; and the arrows of that motion. */
-export interface Edited { edited: Picture; unedited: Picture; motion: Float32Array<ArrayBuffer> | undefined; }
+/**
+ * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures
+ * can show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
+ */
+export interface Edited {
+    edited: Picture; unedited: Picture;
+    difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
+}
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
 /** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */
@@ -57,6 +63,37 @@ export interface ThreadPool {
     /** Ends all threads. */
     stop(): void;
 }
+
+
+
+/** What was done to a photo on opening it. */
+export type PhotoNote =
+| { code: "reduced"; from: [number, number]; to: [number, number] }
+| { code: "profileConverted"; name: string }
+| { code: "depthReduced"; bits: number }
+| { code: "firstFrame" | "profileUnreadable" | "gainMapDropped" | "inksConverted" };
+/** A file that is a picture, or why it is none that can be opened. */
+export type PhotoHeader =
+| { problem: "not-a-picture"; kind: "empty" | "pdf" | "svg" | "film" | "webPage" | "archive" | "unknown" }
+| { problem: "too-large"; width: number; height: number }
+| { problem: "damaged"; kind: string }
+| {
+    problem: null;
+    kind: string;
+    /** As stored; null where only a decoder knows. */
+    size: [number, number] | null;
+    /** How the stored picture is turned to be upright, as EXIF counts, where the browser is not to turn it. */
+    orientation: number;
+    space: PredefinedColorSpace;
+    notes: PhotoNote[];
+    /** Pictures of what sort they are, where not every program reads them. */
+    unread: string | null;
+    /** Lightness beyond white. */
+    hdr: boolean;
+    /** Bytes to put over those of the file, and behind it, before a browser decodes it. */
+    patches: { at: number; bytes: number[] }[];
+    tail: number[];
+};
 
 
 
@@ -160,9 +197,15 @@ export class WebEngine {
 export function align(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
 
 /**
- * Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one.
+ * Reads what can be known of a picture without decoding it, and whether it is all there. The file is read by slices.
  */
-export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode): Picture;
+export function inspectPhoto(file: Blob): PhotoHeader;
+
+/**
+ * Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
+ * the photo's colour space, sRGB if none is given.
+ */
+export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode, space?: string | null): Picture;
 
 /**
  * Does a thread's share: reads the first `count` values of `area`, writes its result over them, and returns how
@@ -184,5 +227,15 @@ export function setThreadPool(pool: ThreadPool): void;
  * Sends panics to the console, readable.
  */
 export function start(): void;
+
+/**
+ * A rebuilt face in the tone of the face in `quad` of a photo (RGBA bytes), if that has a single one, such as grey.
+ */
+export function toned(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, face: Picture): Picture;
+
+/**
+ * Width and height at which a photo of this size is worked on.
+ */
+export function workingSize(width: number, height: number): Uint32Array;
 
 export default function init(module?: unknown): Promise<unknown>;

@@ -399,10 +399,10 @@ impl<'b, R: Read + Seek> Data<'b, R> {
 
     /// Goes to the marker behind the data; `None` is the end of the file.
     fn finish(mut self) -> Result<Option<u8>, Trouble> {
-        self.to_marker()
+        self.skip_to_marker()
     }
 
-    fn to_marker(&mut self) -> Result<Option<u8>, Trouble> {
+    fn skip_to_marker(&mut self) -> Result<Option<u8>, Trouble> {
         let mut extra = u64::from(self.count / 8);
         while self.byte()?.is_some() {
             extra += 1;
@@ -416,7 +416,7 @@ impl<'b, R: Read + Seek> Data<'b, R> {
 
     /// Goes on behind a restart marker, which must come now.
     fn restart(&mut self) -> Result<(), Trouble> {
-        match self.to_marker()? {
+        match self.skip_to_marker()? {
             Some(0xd0..=0xd7) => {
                 (self.bits, self.count, self.end) = (0, 0, None);
                 Ok(())

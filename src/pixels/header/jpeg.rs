@@ -37,8 +37,7 @@ pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
     };
     bytes.skip(2)?;
     let mut next = marker(bytes)?;
-    loop {
-        let Some(code) = next else { break };
+    while let Some(code) = next {
         next = match code {
             0xd9 => break,
             0x01 | 0xd0..=0xd7 => marker(bytes)?,
