@@ -79,9 +79,6 @@ pub struct Face {
     pub rotation: u16,
     /// Turn of the head in degrees, 0 from the front, positive towards the right of the upright face.
     pub yaw: f32,
-    /// By how many degrees an edit may change `yaw` before the warp tears: downwards (not positive) and upwards (not
-    /// negative). ±35 for a face from the front, nothing for a profile.
-    pub turn_limits: [f32; 2],
     /// Reasons to expect a poor result.
     pub warnings: Vec<Warning>,
 }
@@ -101,21 +98,10 @@ impl Face {
             bounds: bounds(&mesh.points),
             rotation: 90 * quarters.rem_euclid(4) as u16,
             yaw: mesh.yaw,
-            turn_limits: turn_limits(mesh.yaw),
             mesh: mesh.points,
             warnings,
         })
     }
-}
-
-/// By how many degrees a head at `yaw` may be turned, downwards and upwards: ±35 from the front, nothing at ±35 and
-/// beyond.
-///
-/// An edit turns a head by moving pixels. Towards the side it hides what it has; back to the front it has to show what
-/// the photo hides, which is the more the further the head is turned. So both ways end alike.
-pub(super) fn turn_limits(yaw: f32) -> [f32; 2] {
-    let reach = (PROFILE_YAW - yaw.abs()).max(0.0);
-    [0.0 - reach, reach]
 }
 
 /// Left, top, width and height of the rectangle around some points.
@@ -176,17 +162,4 @@ fn is_dark(samples: &[Option<[f32; 3]>]) -> bool {
     let lit = share(&mut surroundings, 0.9) >= LIT_SURROUNDINGS
         && highlight >= LIT_RELIEF * share(&mut face, 0.5);
     !face.is_empty() && highlight < DIM_HIGHLIGHT && !lit
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_head_may_turn_the_less_the_further_it_has_turned() {
-        assert_eq!(turn_limits(0.0), [-35.0, 35.0]);
-        assert_eq!(turn_limits(20.0), [-15.0, 15.0]);
-        assert_eq!(turn_limits(-20.0), [-15.0, 15.0]);
-        assert_eq!(turn_limits(-60.0), [0.0, 0.0]);
-    }
 }

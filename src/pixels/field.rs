@@ -20,6 +20,19 @@ impl Field {
         &self.0
     }
 
+    /// Least area that a small piece of the warped picture has where it is read, as a share of its own. At 0 and
+    /// below, the warp folds: pieces are read twice and in mirror image, and the picture tears.
+    pub fn least_area(&self) -> f32 {
+        let arrow = |x: usize, y: usize| self.0[y * GRID + x];
+        let cells = (0..GRID - 1).flat_map(|y| (0..GRID - 1).map(move |x| (x, y)));
+        let areas = cells.map(|(x, y)| {
+            let [corner, right, below] = [arrow(x, y), arrow(x + 1, y), arrow(x, y + 1)];
+            let slope = |to: Point, axis: usize| (to[axis] - corner[axis]) * GRID as f32;
+            (1.0 + slope(right, 0)) * (1.0 + slope(below, 1)) - slope(right, 1) * slope(below, 0)
+        });
+        areas.fold(f32::INFINITY, f32::min)
+    }
+
     /// The arrow at `[u, v]`, bilinear between the middles of the cells and constant beyond.
     #[inline]
     pub fn at(&self, uv: Point) -> Point {
@@ -56,6 +69,25 @@ mod tests {
     #[test]
     fn other_numbers_of_arrows_are_refused() {
         assert_eq!(Field::new(vec![[0.0; 2]; 5]), None);
+    }
+
+    #[test]
+    fn areas_are_those_of_an_affine_warp() {
+        let warp = |matrix: [[f32; 2]; 2]| {
+            let arrows = (0..GRID * GRID).map(|i| {
+                let [x, y] = [i % GRID, i / GRID].map(|i| i as f32 / GRID as f32);
+                matrix.map(|[a, b]| a * x + b * y)
+            });
+            Field::new(arrows.collect()).unwrap().least_area()
+        };
+        for (matrix, area) in [
+            ([[0.0, 0.0], [0.0, 0.0]], 1.0),
+            ([[1.0, 0.0], [0.0, 0.5]], 3.0),
+            ([[0.0, 0.5], [0.5, 0.0]], 0.75),
+            ([[-2.0, 0.0], [0.0, 0.0]], -1.0),
+        ] {
+            assert!((warp(matrix) - area).abs() < 1e-3, "{matrix:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The worker that holds the networks.
 
-use std::{collections::BTreeMap, io::BufReader};
+use std::{cell::RefCell, collections::BTreeMap, io::BufReader, rc::Rc};
 
 use burn::tensor::Device;
 use js_sys::{Function, Promise};
@@ -129,7 +129,7 @@ async fn answered(returned: Result<JsValue, JsValue>) -> Result<(), JsValue> {
     JsFuture::from(Promise::resolve(&returned?)).await.map(drop)
 }
 
-/// A device with, once loaded, a model and the face being edited.
+/// A device with, once loaded, a model and the inverted faces, each by the name that it was given.
 #[wasm_bindgen]
 pub struct WebEngine {
     device: Device,
@@ -137,7 +137,7 @@ pub struct WebEngine {
     adapter: String,
     loader: Option<EngineLoader>,
     engine: Option<Engine>,
-    face: Option<InvertedFace>,
+    faces: RefCell<BTreeMap<String, Rc<InvertedFace>>>,
 }
 
 #[wasm_bindgen]
@@ -164,7 +164,7 @@ impl WebEngine {
             adapter,
             loader: None,
             engine: None,
-            face: None,
+            faces: RefCell::default(),
         })
     }
 
@@ -180,9 +180,10 @@ impl WebEngine {
         self.adapter.clone()
     }
 
-    /// Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped.
+    /// Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped, with the faces
+    /// it has inverted.
     pub fn begin(&mut self, manifest_json: &[u8]) -> Result<ModelInfoJs, JsValue> {
-        self.face = None;
+        self.faces.borrow_mut().clear();
         self.engine = None;
         let loader = EngineLoader::new(manifest_json, &self.device)?;
         let info = plain(&model_info(loader.manifest()))?;
@@ -233,10 +234,12 @@ impl WebEngine {
     }
 
     /// Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
-    /// it has the given mesh, if it was found there; `onStage` hears of each stage as it begins, and can stop the
-    /// inversion. The face inverted before is forgotten in any case.
+    /// it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
+    /// inversion. What comes of it is kept as `name` until it is released.
+    #[allow(clippy::too_many_arguments)] // each is one of JavaScript's
     pub async fn invert(
-        &mut self,
+        &self,
+        name: String,
         rgba: &[u8],
         width: usize,
         height: usize,
@@ -244,7 +247,6 @@ impl WebEngine {
         mesh: &MeshJs,
         on_stage: &StageCallbackJs,
     ) -> Result<(), JsValue> {
-        self.face = None;
         let quad = quad_argument(quad)?;
         let mesh: Option<Vec<Point>> = argument(mesh)?;
         let landmarks = mesh.map(|mesh| landmarks_of(&mesh, &quad)).transpose()?;
@@ -252,19 +254,25 @@ impl WebEngine {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         let on_stage: &Function = on_stage.unchecked_ref();
         let begin = async |stage: Stage| {
-            let name = JsValue::from(stage.name());
+            let stage_name = JsValue::from(stage.name());
             let (done, total) = (stage as usize, Stage::ALL.len());
-            let called = on_stage.call3(&JsValue::NULL, &name, &done.into(), &total.into());
+            let called = on_stage.call3(&JsValue::NULL, &stage_name, &done.into(), &total.into());
             answered(called).await
         };
-        self.face = Some(engine.invert(&picture, landmarks, begin).await?);
+        let face = engine.invert(&picture, landmarks, begin).await?;
+        self.faces.borrow_mut().insert(name, Rc::new(face));
         Ok(())
     }
 
-    /// A picture of the current inversion: the plain e4e reconstruction ("initial"), the compensated one
+    /// Forgets an inverted face, if there is one of this name; edits of it that are under way go on.
+    pub fn release(&self, name: &str) {
+        self.faces.borrow_mut().remove(name);
+    }
+
+    /// A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
     /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
-    pub async fn view(&self, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
-        let (engine, face) = self.inverted()?;
+    pub async fn view(&self, name: &str, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
+        let (engine, face) = self.inverted(name)?;
         let inversion = &face.inversion;
         let image = match kind.as_string().as_deref() {
             Some("initial") => inversion.initial.clone(),
@@ -278,36 +286,39 @@ impl WebEngine {
         picture_to_js(&engine.render(image).await?)
     }
 
-    /// Renders the inverted face with the given strengths by edit name;
+    /// Renders an inverted face with the given strengths by edit name;
     /// `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
     /// generator's convolutions, and can stop the edit.
     pub async fn edit(
         &self,
+        name: &str,
         strengths: &StrengthsJs,
         preview_size: Option<usize>,
         pause: &PauseCallbackJs,
     ) -> Result<EditedJs, JsValue> {
-        let (engine, face) = self.inverted()?;
+        let (engine, face) = self.inverted(name)?;
         let strengths: BTreeMap<String, f32> = argument(strengths)?;
         let strengths = strengths
             .iter()
             .map(|(name, &value)| (name.as_str(), value));
         let pause: &Function = pause.unchecked_ref();
-        let run = engine.edit(face, strengths, preview_size)?;
+        let run = engine.edit(&face, strengths, preview_size)?;
+        let held = run.held().to_vec();
         let edited = run.finish(async || answered(pause.call0(&JsValue::NULL)).await);
         let edited = edited.await?;
-        edited_to_js(&engine.render_edited(edited).await?)
+        edited_to_js(&engine.render_edited(edited).await?, &held)
     }
 }
 
 impl WebEngine {
-    fn inverted(&self) -> Result<(&Engine, &InvertedFace), JsValue> {
+    fn inverted(&self, name: &str) -> Result<(&Engine, Rc<InvertedFace>), JsValue> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
-        let face = self
-            .face
-            .as_ref()
-            .ok_or_else(|| thrown("order", "no face has been inverted; call invert first"))?;
-        Ok((engine, face))
+        let face = self.faces.borrow().get(name).cloned();
+        let unknown = || {
+            let text = format!("no face is kept as \"{name}\"; call invert first");
+            thrown("order", &text)
+        };
+        Ok((engine, face.ok_or_else(unknown)?))
     }
 }
 

@@ -49,17 +49,17 @@ export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point;
 export interface Face {
   score: number; quad: Quad; quadPoints: QuadPoints; mesh: Point[];
   box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
-  /** By how many degrees an edit may change `yaw` before it tears, downwards and upwards; [0, 0] for a profile. */
-  turnLimits: [number, number];
   warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
 /**
  * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures
- * can show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
+ * can show, in sixty-fourths of a step of their bytes; the arrows of the motion; and which sliders would have torn the
+ * face, with the share of their strength that was used.
  */
 export interface Edited {
   edited: Picture; unedited: Picture;
   difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
+  held: Record<string, number>;
 }
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }

@@ -34,7 +34,6 @@ struct FaceJs<'a> {
     r#box: [f32; 4],
     rotation: u16,
     yaw: f32,
-    turn_limits: [f32; 2],
     warnings: &'a [Warning],
 }
 
@@ -48,7 +47,6 @@ impl<'a> From<&'a Face> for FaceJs<'a> {
             r#box: face.bounds,
             rotation: face.rotation,
             yaw: face.yaw,
-            turn_limits: face.turn_limits,
             warnings: &face.warnings,
         }
     }

@@ -41,8 +41,11 @@ pub(super) fn picture_from_js(picture: &JsValue) -> Result<Picture<'static>, JsV
     Ok(Picture::new(width, height, data.to_vec())?)
 }
 
-/// Both pictures of an edit and its motion as an `Edited`.
-pub(super) fn edited_to_js(edited: &EditedPictures) -> Result<EditedJs, JsValue> {
+/// Both pictures of an edit, its motion and which sliders were held back as an `Edited`.
+pub(super) fn edited_to_js(
+    edited: &EditedPictures,
+    held: &[(String, f32)],
+) -> Result<EditedJs, JsValue> {
     let object = Object::new();
     let pictures = [("edited", &edited.picture), ("unedited", &edited.unedited)];
     for (name, picture) in pictures {
@@ -56,6 +59,11 @@ pub(super) fn edited_to_js(edited: &EditedPictures) -> Result<EditedJs, JsValue>
         let arrows = Float32Array::from(motion.arrows().as_flattened());
         Reflect::set(&object, &"motion".into(), &arrows)?;
     }
+    let shares = Object::new();
+    for (name, share) in held {
+        Reflect::set(&shares, &name.into(), &f64::from(*share).into())?;
+    }
+    Reflect::set(&object, &"held".into(), &shares)?;
     Ok(object.unchecked_into())
 }
 

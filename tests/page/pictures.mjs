@@ -1,4 +1,5 @@
 // Picture files made on the spot, good and bad.
+import { readFileSync } from "node:fs";
 import { crc32, deflateSync } from "node:zlib";
 
 /**
@@ -155,10 +156,9 @@ export const avif = base64([
   "AQQBAoMEAAAAQW1kYXQSAAoJGBV/vaICGg0IMioXh4eGIYSSSSZQAAAAwhApoiowW2ojGwOoYkEL2anpBZxDUsa2PhA8g0A=",
 ]);
 
-/** The first bytes of an iPhone photo. */
+/** A photo as iPhones write them. */
 export function heic() {
-  const brand = Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1");
-  return Buffer.concat([brand, Buffer.alloc(4000, 7)]);
+  return readFileSync(new URL("../photos/files/heic.heic", import.meta.url));
 }
 
 /** A PDF that calls itself a JPEG. */

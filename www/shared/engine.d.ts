@@ -29,17 +29,17 @@ export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point;
 export interface Face {
     score: number; quad: Quad; quadPoints: QuadPoints; mesh: Point[];
     box: [number, number, number, number]; rotation: 0 | 90 | 180 | 270; yaw: number;
-    /** By how many degrees an edit may change `yaw` before it tears, downwards and upwards; [0, 0] for a profile. */
-    turnLimits: [number, number];
     warnings: ("profile" | "tiny" | "dark" | "uncertain" | "outside")[];
 }
 /**
  * What comes of an edit: the edited face; the same, unedited but for its motion; how they differ beyond what pictures
- * can show, in sixty-fourths of a step of their bytes; and the arrows of the motion.
+ * can show, in sixty-fourths of a step of their bytes; the arrows of the motion; and which sliders would have torn the
+ * face, with the share of their strength that was used.
  */
 export interface Edited {
     edited: Picture; unedited: Picture;
     difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
+    held: Record<string, number>;
 }
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
@@ -130,7 +130,7 @@ export class FaceFinder {
 }
 
 /**
- * A device with, once loaded, a model and the face being edited.
+ * A device with, once loaded, a model and the inverted faces, each by the name that it was given.
  */
 export class WebEngine {
     private constructor();
@@ -142,7 +142,8 @@ export class WebEngine {
      */
     addDirections(name: string, file: Blob): DirectionInfo[];
     /**
-     * Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped.
+     * Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped, with the faces
+     * it has inverted.
      */
     begin(manifest_json: Uint8Array | number[]): ModelInfo;
     /**
@@ -150,36 +151,40 @@ export class WebEngine {
      */
     static create(backend: string): Promise<WebEngine>;
     /**
-     * Renders the inverted face with the given strengths by edit name;
+     * Renders an inverted face with the given strengths by edit name;
      * `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
      * generator's convolutions, and can stop the edit.
      */
-    edit(strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
+    edit(name: string, strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
     /**
      * Completes the model; an error names every tensor that is missing.
      */
     finish(): void;
     /**
      * Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
-     * it has the given mesh, if it was found there; `onStage` hears of each stage as it begins, and can stop the
-     * inversion. The face inverted before is forgotten in any case.
+     * it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
+     * inversion. What comes of it is kept as `name` until it is released.
      */
-    invert(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
+    invert(name: string, rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
     /**
      * Verifies one shard (size, SHA-256, tensor table) and takes its tensors; any order. After an error the
      * load starts again with `begin`.
      */
     pushShard(index: number, bytes: Uint8Array | number[]): void;
     /**
+     * Forgets an inverted face, if there is one of this name; edits of it that are under way go on.
+     */
+    release(name: string): void;
+    /**
      * Runs a tiny model on this device and on the CPU; returns the largest relative difference and throws
      * ("self-test") if it is above 1e-3. Also compiles the shaders.
      */
     selfTest(): Promise<number>;
     /**
-     * A picture of the current inversion: the plain e4e reconstruction ("initial"), the compensated one
+     * A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
      * ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
      */
-    view(kind: ViewName): Promise<Picture>;
+    view(name: string, kind: ViewName): Promise<Picture>;
     /**
      * Name of the adapter, for people.
      */

@@ -6,6 +6,8 @@
 /** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
 
 /**
+ * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
+ *
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
@@ -21,7 +23,8 @@
  *   addDirections(name: string, file: Blob): DirectionInfo[],
  *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
- *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<void>,
+ *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
+ *   release(inversion: InversionId): void,
  * }} EngineMethods
  *
  * @typedef {{

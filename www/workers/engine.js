@@ -10,7 +10,7 @@ import { ThreadPool } from "./thread-pool.js";
 import { loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
+/** @import { CropId, Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -18,8 +18,8 @@ const tell = notify;
 
 /** @type {WebEngine | undefined} */
 let engine;
-/** @type {{ inversion: InversionId, crop: import("../shared/types.js").CropId } | undefined} what the engine holds */
-let held;
+/** @type {Map<InversionId, CropId>} the inversions that the engine holds, and what each was made of */
+const held = new Map();
 /** @type {Remote<PhotoSupply> | undefined} the photo's worker */
 let photos;
 
@@ -41,15 +41,16 @@ function supply() {
  * @param {InversionId} inversion
  */
 function holding(inversion) {
-  if (held?.inversion !== inversion) throw new Failure({ code: "stale-inversion", message: t("error.stale") });
-  return { engine: running(), crop: held.crop };
+  const crop = held.get(inversion);
+  if (!crop) throw new Failure({ code: "stale-inversion", message: t("error.stale") });
+  return { engine: running(), crop };
 }
 
 /** Takes a model into the engine, and tells the page what it is. */
 const taker = {
   /** @param {Uint8Array} bytes */
   begin(bytes) {
-    held = undefined;
+    held.clear();
     const model = running().begin(bytes);
     tell("model", model);
     return model;
@@ -63,11 +64,12 @@ const taker = {
 
 /**
  * What comes of sliders that are all at rest: the reconstruction itself.
+ * @param {InversionId} inversion
  * @returns {Promise<Edited>}
  */
-async function unmoved() {
-  const edited = await running().view("reconstruction");
-  return { edited, unedited: edited, motion: undefined };
+async function unmoved(inversion) {
+  const edited = await running().view(inversion, "reconstruction");
+  return { edited, unedited: edited, motion: undefined, held: {} };
 }
 
 /** @param {Picture} picture */
@@ -115,29 +117,39 @@ const methods = {
   addDirections: (name, file) => running().addDirections(name, file),
 
   /**
-   * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages. The face
-   * inverted before is forgotten in any case.
+   * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages.
    */
   async invert(inversion, crop, inputSize) {
-    held = undefined;
     const { picture, quad, mesh } = await supply().call("face", [crop, inputSize]);
     const rgba = new Uint8Array(picture.data.buffer);
-    await running().invert(rgba, picture.width, picture.height, quad, mesh, (stage, done, total) => {
+    await running().invert(inversion, rgba, picture.width, picture.height, quad, mesh, (stage, done, total) => {
       tell("stage", { stage, done, total });
       return this.yield();
     });
-    held = { inversion, crop };
+    held.set(inversion, crop);
+  },
+
+  /** Forgets an inversion, if it is held. */
+  release(inversion) {
+    if (held.delete(inversion)) running().release(inversion);
   },
 
   async view(inversion, kind) {
-    return bitmapOf(await holding(inversion).engine.view(kind));
+    return bitmapOf(await holding(inversion).engine.view(inversion, kind));
   },
 
-  /** Makes an edit, and gives it to the photo's worker. Can be cancelled between any two convolutions. */
+  /**
+   * Makes an edit, and gives it to the photo's worker. Can be cancelled between any two convolutions. Returns which
+   * sliders would have torn the face, and the share of their strength that was used.
+   */
   async edit(inversion, edit, strengths, previewSize) {
     const { engine, crop } = holding(inversion);
-    const edited = atRest(strengths) ? await unmoved() : await engine.edit(strengths, previewSize, () => this.yield());
+    const edited = atRest(strengths)
+      ? await unmoved(inversion)
+      : await engine.edit(inversion, strengths, previewSize, () => this.yield());
+    const { held } = edited;
     await supply().call("take", [crop, edit, edited], { move: true });
+    return held;
   },
 };
 

@@ -224,9 +224,11 @@ impl Subject {
             )
             .into());
         }
+        let face = faces.swap_remove(index);
+        warn_of(&face, &job.photo);
         Ok(Self {
             photo,
-            face: Some(faces.swap_remove(index)),
+            face: Some(face),
         })
     }
 
@@ -280,10 +282,14 @@ fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
         )
         .into());
     }
-    for warning in &faces[0].warnings {
+    Ok(faces)
+}
+
+/// Says why a face may come out poorly.
+fn warn_of(face: &Face, path: &Path) {
+    for warning in &face.warnings {
         eprintln!("{}: {}", path.display(), warning.message());
     }
-    Ok(faces)
 }
 
 /// `sdic import`.
@@ -330,6 +336,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
     let faces = find_faces(&picture, photo)?;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     for (index, face) in faces.iter().enumerate() {
+        warn_of(face, photo);
         let aligned = face::align(&picture, &face.quad, size)?;
         let path = out.join(format!("{}.png", index + 1));
         Target::new("--out", &path, Some(Format::Png))?.write(&aligned)?;
@@ -497,7 +504,14 @@ pub fn edit(
     let strengths = strengths
         .iter()
         .map(|(name, value)| (name.as_str(), *value));
-    let edited = finish(&engine, engine.edit(&face, strengths, None)?)?;
+    let edit = engine.edit(&face, strengths, None)?;
+    for (name, share) in edit.held() {
+        let (path, percent) = (job.photo.display(), (100.0 * share).round());
+        eprintln!(
+            "{path}: --edit {name}: held back to {percent} % of its strength; more would tear this face"
+        );
+    }
+    let edited = finish(&engine, edit)?;
     let mode = paste.unwrap_or(paste_mode(engine.manifest()));
     out.write(&subject.finish(&edited, mode)?)
 }
