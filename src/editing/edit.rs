@@ -9,7 +9,10 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{directions::Directions, error::EditError, inversion::Inversion, motion::Fields};
+use super::{
+    directions::Directions, error::EditError, holding::hold_back, inversion::Inversion,
+    motion::Fields,
+};
 use crate::{
     face::Landmarks,
     networks::{GeneratorPass, Injection, ReadError, Sdic, Synthesis, read, warp},
@@ -64,7 +67,7 @@ impl InvertedFace {
             return Err(EditError::PreviewSize { size, least, most });
         }
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
-        let held = self.hold_back(directions, &mut strengths)?;
+        let held = hold_back(directions, self.landmarks.as_ref(), &mut strengths)?;
         let codes = directions.edited_codes(&self.compensated_codes, &strengths)?;
         let shape = [1, config.styles(), config.style_dim];
         let codes = Tensor::from_data(TensorData::new(codes, shape), &sdic.device());
@@ -90,50 +93,6 @@ impl InvertedFace {
             motion,
             held,
         })
-    }
-
-    /// Reduces the strengths that move this face to what it takes without tearing: of a head that is turned away, what
-    /// would be seen of its far side is not in the photo. Returns which are reduced, and to which share.
-    fn hold_back(
-        &self,
-        directions: &Directions,
-        strengths: &mut [(&str, f32)],
-    ) -> Result<Vec<(String, f32)>, EditError> {
-        let takes = |strengths: &[(&str, f32)]| self.takes(directions, strengths);
-        if takes(strengths)? {
-            return Ok(Vec::new());
-        }
-        let mut shares = vec![1.0; strengths.len()];
-        for (share, slider) in shares.iter_mut().zip(strengths.iter()) {
-            let alone = std::slice::from_ref(slider);
-            *share = largest_share(|share| takes(&scaled(alone, share)))?;
-        }
-        for ((_, strength), share) in strengths.iter_mut().zip(&shares) {
-            *strength *= share;
-        }
-        let together = largest_share(|share| takes(&scaled(strengths, share)))?;
-        let mut held = Vec::new();
-        for ((name, strength), share) in strengths.iter_mut().zip(shares) {
-            if directions.landmark_shifts(&[(name, *strength)])?.is_none() {
-                continue;
-            }
-            *strength *= together;
-            if share * together < 1.0 {
-                held.push(((*name).to_owned(), share * together));
-            }
-        }
-        Ok(held)
-    }
-
-    /// Whether this face survives how the strengths move it.
-    fn takes(&self, directions: &Directions, strengths: &[(&str, f32)]) -> Result<bool, EditError> {
-        let shifts = directions.landmark_shifts(strengths)?;
-        let Some((shape, shifts)) = directions.face_shape().zip(shifts) else {
-            return Ok(true);
-        };
-        let landmarks = self.landmarks.as_ref().unwrap_or(shape);
-        let fields = Fields::new(landmarks, Some(&shifts), shape);
-        Ok(fields.ok_or(EditError::Landmarks)?.hold())
     }
 
     /// How the strengths move the face, and where its spots lie on the face on which changes are laid out.
@@ -185,29 +144,6 @@ impl InvertedFace {
         let codes = self.inversion.compensated_codes.clone();
         ControlFlow::Continue(sdic.resume(codes, from, size))
     }
-}
-
-/// The strengths at a share of what they are.
-fn scaled<'s>(strengths: &[(&'s str, f32)], share: f32) -> Vec<(&'s str, f32)> {
-    (strengths
-        .iter()
-        .map(|&(name, strength)| (name, share * strength)))
-    .collect()
-}
-
-/// The largest share, to a sixty-fourth, at which something holds that holds at 0.
-fn largest_share<E>(mut holds: impl FnMut(f32) -> Result<bool, E>) -> Result<f32, E> {
-    if holds(1.0)? {
-        return Ok(1.0);
-    }
-    let (mut known, mut step) = (0.0, 0.5);
-    for _ in 0..6 {
-        if holds(known + step)? {
-            known += step;
-        }
-        step /= 2.0;
-    }
-    Ok(known)
 }
 
 /// What comes of an edit.

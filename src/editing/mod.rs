@@ -7,6 +7,7 @@ mod directions;
 mod edit;
 mod engine;
 mod error;
+mod holding;
 mod inversion;
 mod motion;
 mod self_test;

@@ -1,0 +1,171 @@
+//! Holds back what would tear a face: of a head that is turned away, a further turn would show what the photo lacks.
+
+use super::{directions::Directions, error::EditError, motion::Fields};
+use crate::face::Landmarks;
+
+/// How finely shares are told apart: halvings of the whole.
+const HALVINGS: u32 = 6;
+
+/// Reduces the strengths that move a face to what it takes. Each is reduced as if it were alone, and where they are too
+/// much together, all are. Returns which are reduced, and the share that is left of each.
+///
+/// # Errors
+/// [`EditError`] for an unknown edit or unusable landmarks.
+pub fn hold_back(
+    directions: &Directions,
+    landmarks: Option<&Landmarks>,
+    strengths: &mut [(&str, f32)],
+) -> Result<Vec<(String, f32)>, EditError> {
+    let takes = |strengths: &[(&str, f32)]| takes(directions, landmarks, strengths);
+    if takes(strengths)? {
+        return Ok(Vec::new());
+    }
+    let mut shares = Vec::new();
+    for slider in strengths.iter_mut() {
+        let share = largest_share(|share| takes(&scaled(&[*slider], share)))?;
+        slider.1 *= share;
+        shares.push(share);
+    }
+    let together = largest_share(|share| takes(&scaled(strengths, share)))?;
+    let mut held = Vec::new();
+    for ((name, strength), share) in strengths.iter_mut().zip(shares) {
+        if directions.landmark_shifts(&[(name, *strength)])?.is_none() {
+            continue;
+        }
+        *strength *= together;
+        if share * together < 1.0 {
+            held.push(((*name).to_owned(), share * together));
+        }
+    }
+    Ok(held)
+}
+
+/// Whether a face survives how the strengths move it.
+fn takes(
+    directions: &Directions,
+    landmarks: Option<&Landmarks>,
+    strengths: &[(&str, f32)],
+) -> Result<bool, EditError> {
+    let shifts = directions.landmark_shifts(strengths)?;
+    let Some((shape, shifts)) = directions.face_shape().zip(shifts) else {
+        return Ok(true);
+    };
+    let fields = Fields::new(landmarks.unwrap_or(shape), Some(&shifts), shape);
+    Ok(fields.ok_or(EditError::Landmarks)?.hold())
+}
+
+/// The strengths at a share of what they are.
+fn scaled<'s>(strengths: &[(&'s str, f32)], share: f32) -> Vec<(&'s str, f32)> {
+    let scale = |&(name, strength): &(&'s str, f32)| (name, share * strength);
+    strengths.iter().map(scale).collect()
+}
+
+/// The largest share at which something holds that holds at 0.
+fn largest_share<E>(mut holds: impl FnMut(f32) -> Result<bool, E>) -> Result<f32, E> {
+    if holds(1.0)? {
+        return Ok(1.0);
+    }
+    let (mut known, mut step) = (0.0, 0.5);
+    for _ in 0..HALVINGS {
+        if holds(known + step)? {
+            known += step;
+        }
+        step /= 2.0;
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        face::LANDMARKS,
+        weights::{Manifest, WeightsDir},
+    };
+
+    /// The bundled model's sliders.
+    fn bundled() -> (Manifest, Directions) {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
+        let dir = WeightsDir::open(dir).unwrap();
+        let manifest = dir.manifest();
+        let tensors = (0..manifest.shards.len()).flat_map(|i| dir.read_shard(i).unwrap());
+        let tensors = tensors
+            .map(|tensor| (tensor.name.clone(), tensor))
+            .collect();
+        (
+            manifest.clone(),
+            Directions::new(manifest, &tensors).unwrap(),
+        )
+    }
+
+    /// The average face turned to its right: its right half is narrow, and its nose stands out over it.
+    fn turned_away(directions: &Directions) -> Landmarks {
+        let face = directions.face_shape().unwrap();
+        let middle = face[33][0];
+        std::array::from_fn(|i| {
+            let [x, y] = face[i];
+            let depth = if (27..36).contains(&i) { 0.06 } else { 0.0 };
+            let across = if x < middle { 0.35 } else { 1.0 };
+            [middle + across * (x - middle) - depth, y]
+        })
+    }
+
+    #[test]
+    fn a_face_from_the_front_takes_every_slider() {
+        let (manifest, directions) = bundled();
+        for direction in &manifest.directions {
+            for end in direction.range {
+                let mut strengths = [(direction.name.as_str(), end)];
+                let held = hold_back(&directions, None, &mut strengths).unwrap();
+                assert_eq!(held, [], "{} {end}", direction.name);
+                assert_eq!(strengths[0].1, end);
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_turned_away_is_not_torn() {
+        let (manifest, directions) = bundled();
+        let face = turned_away(&directions);
+        let range = |name: &str| {
+            manifest
+                .directions
+                .iter()
+                .find(|d| d.name == name)
+                .unwrap()
+                .range
+        };
+        for turn in range("yaw") {
+            let asked = [("smile", 1.0), ("yaw", turn), ("light-hair", 1.0)];
+            assert!(!takes(&directions, Some(&face), &asked).unwrap());
+            let mut strengths = asked;
+            let held = hold_back(&directions, Some(&face), &mut strengths).unwrap();
+            assert!(takes(&directions, Some(&face), &strengths).unwrap());
+            let [(_, share)] = held
+                .iter()
+                .filter(|(name, _)| name == "yaw")
+                .collect::<Vec<_>>()[..]
+            else {
+                panic!("yaw is not held: {held:?}");
+            };
+            assert!((0.05..0.95).contains(share), "{share}");
+            assert_eq!(strengths[1], ("yaw", share * turn));
+            assert_eq!(strengths[2].1, 1.0, "what moves nothing stays");
+            let more = [strengths[0], ("yaw", 1.1 * strengths[1].1), strengths[2]];
+            assert!(
+                !takes(&directions, Some(&face), &more).unwrap(),
+                "held back too much"
+            );
+        }
+    }
+
+    #[test]
+    fn landmarks_that_are_no_face_are_refused() {
+        let (_, directions) = bundled();
+        let nowhere = [[f32::NAN; 2]; LANDMARKS];
+        let held = hold_back(&directions, Some(&nowhere), &mut [("yaw", 1.0)]);
+        assert!(matches!(held, Err(EditError::Landmarks)), "{held:?}");
+    }
+}
