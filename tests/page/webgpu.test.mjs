@@ -172,6 +172,44 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
   await context.close();
 });
 
+/**
+ * Opens the page with a worker in which WebGPU is as `spoil` makes it.
+ * @param {string} spoil
+ * @param {"auto" | "cpu" | "webgpu"} backend
+ */
+async function spoiled(spoil, backend) {
+  const { context, page, problems } = await visit(browser, site.url, { serviceWorkers: "block" });
+  await context.route("**/workers/adapter.js", async (route) => {
+    const body = await (await route.fetch()).text();
+    await route.fulfill({ contentType: "text/javascript", body: `${spoil}\n${body}` });
+  });
+  await page.evaluate((backend) => localStorage.setItem("sdic", JSON.stringify({ backend })), backend);
+  await page.reload();
+  await modelReady(page);
+  const label = await page.locator("#engine-label").textContent();
+  assert.deepEqual(
+    problems.filter((problem) => !problem.includes("Service Worker registration blocked")),
+    [],
+  );
+  await context.close();
+  return label;
+}
+
+test("an adapter that does not describe itself is used all the same", { timeout: 2 * PATIENCE }, async () => {
+  assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "webgpu"), "Graphics card ready");
+});
+
+test("an adapter or a device that never answers costs a few seconds, and the processor none", async () => {
+  const never = "= () => new Promise(() => {});";
+  assert.equal(await spoiled(`GPU.prototype.requestAdapter ${never}`, "auto"), "Processor ready");
+  const device = `GPUAdapter.prototype.requestDevice ${never}; setTimeout = ((set) => (f) => set(f, 3000))(setTimeout);`;
+  assert.equal(await spoiled(device, "webgpu"), "Processor ready");
+  // For the processor the adapter's time is not waited for, however long it is.
+  const late = `GPU.prototype.requestAdapter ${never};
+    setTimeout = ((set) => (f, after) => (after === 5000 ? 0 : set(f, after)))(setTimeout);`;
+  assert.equal(await spoiled(late, "cpu"), "Processor ready");
+});
+
 test("without an adapter the choice is explained and closed", async () => {
   const plain = await launch();
   const { page } = await visit(plain, site.url);

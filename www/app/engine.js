@@ -77,10 +77,15 @@ export class Engine extends EventTarget {
   async #start() {
     this.#tell({ state: "starting" });
     let worker = this.#spawn();
-    this.adapter = await worker.call("probe", []);
+    const probing = worker.call("probe", []).then((adapter) => {
+      this.adapter = adapter;
+      return adapter;
+    });
     const wish = settings.backend;
     /** @type {Backend} */
-    let backend = wish === "auto" ? (this.adapter.kind === "real" ? "webgpu" : "cpu") : wish;
+    let backend = "cpu"; // which waits for no graphics card
+    if (wish === "webgpu" || (wish === "auto" && (await probing).kind === "real")) backend = "webgpu";
+    probing.catch(() => {}); // a worker that ends meanwhile is heard of otherwise
     /** @type {EngineInfo} */
     let info;
     try {

@@ -5,18 +5,48 @@
 /** Names of renderers that run on the processor. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp\b/i;
 
+/** How long an adapter may take to answer; drivers that are broken never do. */
+const ADAPTER_SECONDS = 5;
+
+/**
+ * What comes of some work, or a rejection when it takes too long.
+ * @template T
+ * @param {Promise<T>} work
+ * @param {number} seconds
+ * @returns {Promise<T>}
+ */
+export async function within(work, seconds) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), 1000 * seconds);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /**
  * The adapter that WebGPU would use.
  * @returns {Promise<Adapter>}
  */
 export async function probe() {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  const request = navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = request && (await within(request, ADAPTER_SECONDS).catch(() => null));
   if (!adapter) return { kind: "none", name: "" };
+  describeAdapters();
   const { vendor, architecture, device, description } = adapter.info;
   const name = description || [vendor, architecture, device].filter(Boolean).join(" ") || "WebGPU";
   const software =
     adapter.info.isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(" "));
   return { kind: software ? "software" : "real", name };
+}
+
+/**
+ * Gives adapters that say nothing of themselves an empty description, which the engine reads: Chrome 113 to 126.
+ */
+function describeAdapters() {
+  if ("info" in GPUAdapter.prototype) return;
+  const info = { vendor: "", architecture: "", device: "", description: "" };
+  Object.defineProperty(GPUAdapter.prototype, "info", { get: () => info, configurable: true });
 }
 
 /**

@@ -4,7 +4,7 @@ import { Failure } from "../shared/failure.js";
 import { Remote } from "../shared/rpc.js";
 import { atRest } from "../shared/strengths.js";
 import { t } from "../shared/strings.js";
-import { probe, watchDevices } from "./adapter.js";
+import { probe, watchDevices, within } from "./adapter.js";
 import { answerCalls, crash, notify } from "./answers.js";
 import { ThreadPool } from "./thread-pool.js";
 import { loadHosted, loadOwn } from "./weights.js";
@@ -15,6 +15,9 @@ import { loadHosted, loadOwn } from "./weights.js";
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
 const tell = notify;
+
+/** How long a device may take to open, and to compile and run the tiny network; broken drivers take for ever. */
+const [DEVICE_SECONDS, SELF_TEST_SECONDS] = [30, 180];
 
 /** @type {WebEngine | undefined} */
 let engine;
@@ -92,9 +95,10 @@ const methods = {
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
-    const started = await module.WebEngine.create(backend);
+    const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
     const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1)) : undefined;
-    const [selfTestError, pool] = await Promise.all([started.selfTest(), starting]);
+    const proof = within(started.selfTest(), SELF_TEST_SECONDS);
+    const [selfTestError, pool] = await Promise.all([proof, starting]);
     if (pool) module.setThreadPool(pool);
     engine = started;
     return { backend, adapter: started.adapter, selfTestError, threads: 1 + (pool?.threads ?? 0) };
