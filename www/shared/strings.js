@@ -147,7 +147,8 @@ function measure({ amount, unit }) {
 const MEASURES = {
   percent: (share) => numberFormat({ style: "percent" }).format(share),
   digits: (number) => numberFormat({ useGrouping: false }).format(number),
-  scientific: (number) => numberFormat({ notation: "scientific", maximumFractionDigits: 1 }).format(number),
+  scientific: (number) =>
+    numberFormat(number === 0 ? {} : { notation: "scientific", maximumFractionDigits: 1 }).format(number),
   byte: (bytes) => (bytes < 1e5 ? inUnit(bytes / 1e3, "kilobyte", 0) : inUnit(bytes / 1e6, "megabyte", 1)),
   second(seconds) {
     if (seconds < 0.95) return inUnit(Math.max(10, Math.round(seconds * 100) * 10), "millisecond", 0);

@@ -61,8 +61,8 @@ function leave(box) {
  */
 export function sentences({ said, detail, hint }) {
   const parts = [h("span", {}, spell(said))];
-  if (detail) parts.push(h("span", { className: "hint", lang: "en" }, detail));
   if (hint) parts.push(h("span", { className: "hint" }, spell(hint)));
+  if (detail) parts.push(h("span", { className: "detail", lang: "en" }, detail));
   return parts.flatMap((part, i) => (i === 0 ? [part] : [" ", part]));
 }
 

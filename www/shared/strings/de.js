@@ -14,7 +14,7 @@ export default translation({
   "start.choose": "Foto auswählen",
   "start.camera": "Kamera verwenden",
   "start.drop": "oder ein Foto irgendwo auf diese Seite ziehen oder einfügen",
-  "start.private": "Ihr Foto verlässt dieses Gerät nie. Es gibt keinen Server, an den es ginge.",
+  "start.private": "Ihr Foto verlässt dieses Gerät nie. Es gibt keinen Server dafür.",
 
   "start.samples": "Oder mit jemandem anfangen, den es nicht gibt",
   "start.samplesFrom":
@@ -135,17 +135,17 @@ export default translation({
   "caption.discrepancy":
     "Was der schlichten Nachbildung fehlt, vorhergesagt aus Foto und Nachbildung. Das kommt wieder hinzu.",
   "caption.original": "Ihr Foto, ausgerichtet.",
-  "compare.toggle": "Vergleichen",
+  "compare.toggle": "Vergleich",
   "compare.with": "Vergleichen mit",
   "compare.handle": "Teiler zwischen {before} und {after}",
   "compare.value": "{percent} {before}",
-  "compare.hold": "Halten für Original",
+  "compare.hold": "Original zeigen",
   "scope.title": "Umfang",
   "scope.face": "Gesicht",
   "scope.photo": "Ganzes Foto",
   "paste.title": "Bearbeitet wird",
   "paste.difference": "Ihr Foto",
-  "paste.face": "das nachgebildete Gesicht",
+  "paste.face": "die Nachbildung",
   "viewer.title": "Das Bild",
   "viewer.picture": "Bild: {view}",
 
@@ -262,7 +262,7 @@ export default translation({
   "keys.title": "Tasten",
   "keys.views": "Ansicht wählen",
   "keys.compare": "vergleichen",
-  "keys.hold": "halten für das Original",
+  "keys.hold": "gedrückt: das Original",
   "keys.undo": "rückgängig machen",
   "keys.redo": "wiederholen",
   "keys.save": "speichern",
@@ -281,7 +281,7 @@ export default translation({
   "about.consent":
     "Bearbeiten Sie nur Bilder von Menschen, die damit einverstanden sind, und sagen Sie dazu, dass ein Bild bearbeitet ist, wenn Sie es zeigen. Verwenden Sie die Seite nicht, um zu täuschen, zu belästigen oder jemanden nachzuahmen.",
   "about.modelTitle": "Modell",
-  "about.modelSize": "Zeichnet Bilder mit {size}.",
+  "about.modelSize": "Größe der Bilder: {size}.",
   "about.licence": "Lizenz: {licence}",
   "about.card": "Modellbeschreibung",
   "about.notices": "Lizenzen von allem, woraus diese Seite besteht",
