@@ -84,7 +84,7 @@ test("sentences are set as printers would set them", () => {
     const text = formsOf(sentence).other;
     assert.doesNotMatch(
       text,
-      / (MB|GB|%|Megapixel|Pixeln?|Bytes|Bit|…)(?![\w-])/,
+      /[\d}] (MB|GB|%|Megapixel|Pixeln?|Bytes|Bit)\b| …/,
       `de: ${key} may break before a unit`,
     );
   }
@@ -200,9 +200,18 @@ test("a number chooses the form of its sentence, and lists end as their language
 });
 
 test("the first language that the page speaks is chosen, with the visitor's country", () => {
-  assert.deepEqual(choose(["fr-FR", "de-AT", "en"]), { language: "de", locale: "de-AT" });
-  assert.deepEqual(choose(["en-GB", "de"]), { language: "en", locale: "en-GB" });
-  assert.deepEqual(choose(["fr", "constructor"]), { language: "en", locale: "en" });
+  assert.deepEqual(choose(["fr-FR", "de-AT", "en"]), {
+    language: "de",
+    locale: "de-AT",
+  });
+  assert.deepEqual(choose(["en-GB", "de"]), {
+    language: "en",
+    locale: "en-GB",
+  });
+  assert.deepEqual(choose(["fr", "constructor"]), {
+    language: "en",
+    locale: "en",
+  });
   assert.deepEqual(choose([]), { language: "en", locale: "en" });
 });
 
@@ -224,7 +233,10 @@ before(async () => {
       manifest.samples = [{ file: "samples/one.png", label: "Selfie in a park", aligned: true }];
       // Named as the bundled model names its sliders.
       manifest.directions.forEach((/** @type {any} */ direction, /** @type {number} */ i) => {
-        Object.assign(direction, { label: directions[i].label, group: directions[i].group });
+        Object.assign(direction, {
+          label: directions[i].label,
+          group: directions[i].group,
+        });
       });
     },
   });
@@ -255,7 +267,11 @@ async function openSample(page) {
 
 /** @param {Page} page */
 async function openFace(page) {
-  await page.setInputFiles("#file", { name: "selfie.webp", mimeType: "image/webp", buffer: face });
+  await page.setInputFiles("#file", {
+    name: "selfie.webp",
+    mimeType: "image/webp",
+    buffer: face,
+  });
   await inverted(page);
 }
 
@@ -349,8 +365,16 @@ test("a German browser gets a German page, all of it", async () => {
     await accessible(page, `${dialog}, German`);
     await page.keyboard.press("Escape");
   }
-  await page.setInputFiles("#file", { name: "notes.txt", mimeType: "image/png", buffer: Buffer.from("milk") });
-  await page.setInputFiles("#direction-files", { name: "short.npy", mimeType: "", buffer: npy([1, 2, 3]) });
+  await page.setInputFiles("#file", {
+    name: "notes.txt",
+    mimeType: "image/png",
+    buffer: Buffer.from("milk"),
+  });
+  await page.setInputFiles("#direction-files", {
+    name: "short.npy",
+    mimeType: "",
+    buffer: npy([1, 2, 3]),
+  });
   await page.setInputFiles("#checkpoint", path.join(root, "tests/import/hostile.pt"));
   for (const sentence of [
     /kein Bild in einem Format, das hier bekannt ist\. Wählen Sie ein Foto als JPEG, PNG oder WebP\./,
@@ -371,7 +395,11 @@ test("the language is switched in the page, without a reload, and remembered", a
   await openFace(page);
   await slide(page, "tilt", 70);
   const picture = await pixels(page);
-  await page.setInputFiles("#file", { name: "notes.txt", mimeType: "image/png", buffer: Buffer.from("milk") });
+  await page.setInputFiles("#file", {
+    name: "notes.txt",
+    mimeType: "image/png",
+    buffer: Buffer.from("milk"),
+  });
   await page.locator(".notice", { hasText: "not a picture" }).waitFor();
   await page.evaluate(() => Object.assign(globalThis, { same: true }));
 
@@ -389,7 +417,11 @@ test("the language is switched in the page, without a reload, and remembered", a
   await settled(page);
   assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "0");
   await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
-  await page.setInputFiles("#file", { name: "a.pdf", mimeType: "image/png", buffer: Buffer.from(pictures.pdf()) });
+  await page.setInputFiles("#file", {
+    name: "a.pdf",
+    mimeType: "image/png",
+    buffer: Buffer.from(pictures.pdf()),
+  });
   await page.locator(".notice", { hasText: "Das ist eine PDF-Datei" }).waitFor();
 
   await page.reload();
@@ -430,7 +462,11 @@ test("nothing is cut off or sticks out, in any language, on narrow and on wide s
       await check(dialog);
       await page.keyboard.press("Escape");
     }
-    await page.setInputFiles("#direction-files", { name: "short.npy", mimeType: "", buffer: npy([1, 2, 3]) });
+    await page.setInputFiles("#direction-files", {
+      name: "short.npy",
+      mimeType: "",
+      buffer: npy([1, 2, 3]),
+    });
     await page.locator(".notice.failure").waitFor();
     await check("a failure");
     await context.close();
@@ -534,10 +570,14 @@ test("by keyboard alone: from a photo, over language, crop, sliders and comparis
   await page.mouse.move(0, 0);
   const press = (/** @type {string[]} */ ...keys) =>
     keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve());
-  await tabTo(page, "#choose");
   const choosing = page.waitForEvent("filechooser");
+  await tabTo(page, "#choose");
   await press("Enter");
-  await (await choosing).setFiles({ name: "selfie.webp", mimeType: "image/webp", buffer: face });
+  await (await choosing).setFiles({
+    name: "selfie.webp",
+    mimeType: "image/webp",
+    buffer: face,
+  });
   await inverted(page);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "work-title", "the focus follows");
 
@@ -610,8 +650,8 @@ async function stops(page) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(async () => {
       const element = /** @type {HTMLElement} */ (document.activeElement);
-      if (!element || element === document.body) return undefined;
-      if (element.dataset.stopped) return undefined;
+      if (!element || element === document.body) return "outside";
+      if (element.dataset.stopped) return "again";
       element.dataset.stopped = "yes";
       element.scrollIntoView({ block: "center" });
       await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
@@ -623,10 +663,16 @@ async function stops(page) {
         : box;
       return {
         name: element.id || element.className || element.tagName,
-        clip: { x: left - 10, y: top - 10, width: width + 20, height: height + 20 },
+        clip: {
+          x: left - 10,
+          y: top - 10,
+          width: width + 20,
+          height: height + 20,
+        },
       };
     });
-    if (!at) break;
+    if (at === "again") break;
+    if (at === "outside") continue; // between the last stop and the first
     const { x, y, width, height } = at.clip;
     const clip = { x: Math.max(0, x), y: Math.max(0, y), width, height };
     const focused = await page.screenshot({ clip, caret: "initial" });
@@ -680,7 +726,8 @@ for (const forcedColors of /** @type {const} */ (["none", "active"])) {
         const groups = [...document.querySelectorAll(`${scope} input[type=radio]:not(:disabled)`)];
         return new Set(groups.filter((each) => each.checkVisibility()).map((each) => each.getAttribute("name"))).size;
       }, inside);
-      assert.equal(found.length, usable + radios, `${where}: ${names}`);
+      const inner = names.filter((name) => `#${name}` !== inside); // a dialog that scrolls is a stop itself
+      assert.equal(inner.length, usable + radios, `${where}: ${names}`);
     };
     await check("the start", "body", ["choose", "about-button", "engine-button", "theme-button"]);
     await setKeys(page, "picture");
@@ -717,7 +764,11 @@ async function look(page, place) {
       new OffscreenCanvas(width, height).getContext("2d")
     );
     context.drawImage(bitmap, 0, 0);
-    return { width, height, data: [...context.getImageData(0, 0, width, height).data] };
+    return {
+      width,
+      height,
+      data: [...context.getImageData(0, 0, width, height).data],
+    };
   }, png);
 }
 
@@ -748,7 +799,10 @@ function contrast(a, b) {
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`in forced colours nothing that matters is lost, ${colorScheme}`, async () => {
-    const { page, problems, context } = await ready({ forcedColors: "active", colorScheme });
+    const { page, problems, context } = await ready({
+      forcedColors: "active",
+      colorScheme,
+    });
     await openFace(page);
     await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
     await slide(page, "tilt", 60);
@@ -756,12 +810,13 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     const column = (/** @type {number} */ x) => {
       const paper = at(slider, x, 0.02);
       const rows = Array.from({ length: slider.height }, (_, row) => at(slider, x, row / (slider.height - 1)));
-      return { thick: rows.filter((colour) => contrast(colour, paper) >= 3).length };
+      const seen = rows.map((colour) => contrast(colour, paper) >= 3);
+      return seen.lastIndexOf(true) - seen.indexOf(true) + Number(seen.includes(true));
     };
-    const [moved, still] = [column(0.6), column(0.2)];
-    assert.ok(still.thick >= 1, "the track is seen");
-    assert.ok(moved.thick >= 3 * still.thick, `how far it was moved is seen: ${moved.thick} against ${still.thick}`);
-    assert.ok(column(0.8).thick > 1.5 * moved.thick, "the thumb is seen");
+    const [still, moved, thumb] = [column(0.2), column(0.6), column(0.79)];
+    assert.ok(still >= 1, "the track is seen");
+    assert.ok(moved >= 3 * still, `how far it was moved is seen: ${moved} against ${still} pixels`);
+    assert.ok(thumb >= 1.5 * moved, `the thumb is seen: ${thumb} pixels`);
 
     const chosen = async (/** @type {string} */ value) => {
       const label = page.locator(`#views label:has([value="${value}"])`);

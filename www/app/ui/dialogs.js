@@ -242,10 +242,16 @@ export function startAbout(engine) {
   const remove = byId("about-remove", HTMLButtonElement);
   const model = byId("about-model", HTMLElement);
 
-  async function showSize() {
-    const bytes = (await keptBytes()) + (await leftOverBytes());
+  let bytes = 0;
+
+  function showBytes() {
     byId("about-storage", HTMLElement).textContent = t("about.storage", { size: quantity(bytes, "byte") });
     remove.hidden = bytes === 0;
+  }
+
+  async function showSize() {
+    bytes = (await keptBytes()) + (await leftOverBytes());
+    showBytes();
   }
 
   remove.addEventListener("click", async () => {
@@ -260,8 +266,7 @@ export function startAbout(engine) {
     await ask(dialog);
   });
   spoken(() => {
-    if (!dialog.open) return;
     showModel(model, engine);
-    void showSize();
+    showBytes();
   });
 }

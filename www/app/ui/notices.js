@@ -18,6 +18,7 @@ const boxes = new Map();
 
 spoken(() => {
   for (const { show } of boxes.values()) show();
+  status.textContent = ""; // what was said is over
 });
 
 /**

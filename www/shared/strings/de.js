@@ -221,7 +221,7 @@ export default translation({
   "name.jpegHeight": "JPEG-Bilder, die ihre Höhe erst am Ende nennen",
   "name.jpegArithmetic": "JPEG-Bilder mit arithmetischer Kodierung",
   "name.jpegLossless": "verlustfreie und hierarchische JPEG-Bilder",
-  "name.jpegDeep": "JPEG-Bilder mit mehr als 8 Bit",
+  "name.jpegDeep": "JPEG-Bilder mit mehr als 8\u00a0Bit",
   "name.jpegChannels": "JPEG-Bilder mit zwei oder vielen Kanälen",
 
   "save.button": "Speichern",
