@@ -19,8 +19,8 @@ import { remember } from "./settings.js";
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
- * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop` (no
- * face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
+ * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop`
+ * (no face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
  * `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
  */
 export class Session extends EventTarget {

@@ -1,13 +1,13 @@
 // What was said as data, in the visitor's language. Sentences come from a table for each language; numbers, units,
 // lists and plural forms from the browser's knowledge of it.
-import de from "./strings/de.js";
-import en from "./strings/en.js";
+import * as tables from "./strings/languages.js";
 
 /** @import { Quantity, Said, Saying, Unit } from "./say.js" */
 /** @import { Filling, PlainKey, Sentence, StringKey, Value } from "./strings/types.d.ts" */
 
-/** The page's languages. The first is for visitors who speak none of them. */
-export const LANGUAGES = Object.freeze({ en, de });
+export const LANGUAGES = Object.freeze({ ...tables });
+/** English is for visitors who speak none of the page's languages, and its keys are those of all others. */
+const { en } = LANGUAGES;
 
 /** @typedef {keyof typeof LANGUAGES} Language */
 
