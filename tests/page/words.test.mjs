@@ -216,6 +216,8 @@ test("the first language that the page speaks is chosen, with the visitor's coun
     locale: "en",
   });
   assert.deepEqual(choose([]), { language: "en", locale: "en" });
+  assert.deepEqual(choose(["en-GB", "de-AT"], "de"), { language: "de", locale: "de-AT" });
+  assert.deepEqual(choose(["fr", "en-GB"], "de"), { language: "de", locale: "de" });
 });
 
 // ---- The page

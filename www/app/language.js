@@ -21,17 +21,8 @@ export function chooseLanguage(language) {
 /** Speaks the language that the settings ask for, with numbers as its speakers write them in the visitor's country. */
 function settle() {
   const wish = settings.language;
-  const wanted = wish === "auto" ? navigator.languages : [...navigator.languages.filter((tag) => is(tag, wish)), wish];
-  const { language, locale } = choose(wanted);
+  const { language, locale } = choose(navigator.languages, wish === "auto" ? undefined : wish);
   speak(language, locale);
-}
-
-/**
- * @param {string} tag
- * @param {Language} language
- */
-function is(tag, language) {
-  return choose([tag]).locale === tag && choose([tag]).language === language;
 }
 
 /** Speaks, and keeps all words that stand in index.html in the language that is spoken. */

@@ -21,14 +21,16 @@ const listeners = new Set();
 /**
  * The first of the visitor's languages that the page speaks.
  * @param {readonly string[]} wanted tags such as "de-AT", the dearest first
+ * @param {Language} [only] the language if it is decided already; tags then tell how it is written
  * @returns {{ language: Language, locale: string }}
  */
-export function choose(wanted) {
+export function choose(wanted, only) {
   for (const tag of wanted) {
-    const base = tag.toLowerCase().split("-")[0];
-    if (Object.hasOwn(LANGUAGES, base)) return { language: /** @type {Language} */ (base), locale: tag };
+    const base = /** @type {Language} */ (tag.toLowerCase().split("-")[0]);
+    if (Object.hasOwn(LANGUAGES, base) && (only === undefined || base === only))
+      return { language: base, locale: tag };
   }
-  return { language: "en", locale: "en" };
+  return { language: only ?? "en", locale: only ?? "en" };
 }
 
 /**

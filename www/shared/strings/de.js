@@ -13,7 +13,7 @@ export default translation({
     "Ziehen Sie ein Porträt hierher. Es wird bearbeitbar nachgebildet, und was dabei verloren ginge, kommt wieder hinzu. Dann bewegen Sie einen Regler: Die Änderung geht auf Ihr eigenes Foto, in voller Auflösung.",
   "start.choose": "Foto auswählen",
   "start.camera": "Kamera verwenden",
-  "start.drop": "oder ein Foto irgendwo auf diese Seite ziehen oder einfügen",
+  "start.drop": "oder ein Foto auf diese Seite ziehen oder einfügen",
   "start.private": "Ihr Foto verlässt dieses Gerät nie. Es gibt keinen Server dafür.",
 
   "start.samples": "Oder mit jemandem anfangen, den es nicht gibt",
@@ -341,7 +341,7 @@ export default translation({
   "failure.picture": "Das Rechenwerk kann dieses Bild nicht verwenden.",
   "failure.device": "Die Grafikkarte kann das nicht.",
   "failure.no-gpu": "Die Grafikkarte ließ sich nicht verwenden.",
-  "failure.no-backend": "Diesem Aufbau der Seite fehlt das gewählte Rechenwerk.",
+  "failure.no-backend": "Dieser Fassung der Seite fehlt das gewählte Rechenwerk.",
   "failure.order": "Das Rechenwerk wurde zu früh um etwas gebeten.",
   "failure.view": "Das Rechenwerk kennt diese Ansicht nicht.",
   "failure.argument": "Das Rechenwerk wurde um etwas Unmögliches gebeten.",
