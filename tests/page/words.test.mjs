@@ -136,6 +136,19 @@ test("every name that comes with the page is known, and every known name comes w
     return !source.includes(`"${String(name).replace("{number}", "{component}")}"`);
   });
   assert.deepEqual(strange, []);
+  // What the engine calls files that a browser must open, because it cannot itself.
+  const headers = rust
+    .flatMap((name, i) => (/^pixels\/(kind|header\/.*)\.rs$/.test(name) ? [texts[i]] : []))
+    .join("\n");
+  const formats = Array.from(
+    headers.matchAll(/"([\w ().-]*\b(?:pictures|photos|files)\b[\w ().-]*)"/g),
+    ([, name]) => name,
+  );
+  assert.ok(formats.length > 20);
+  assert.deepEqual(
+    formats.filter((name) => !english.has(name)),
+    [],
+  );
   speak("de");
   assert.equal(nameOf("Smile"), "Lächeln");
   assert.equal(nameOf("Component 3"), "Komponente 3");
@@ -622,6 +635,7 @@ test("by keyboard alone: from a photo, over language, crop, sliders and comparis
 
   await tabTo(page, "#about-button", "Shift+Tab");
   await press("Enter");
+  await page.locator("#about-dialog[open]").waitFor();
   await tabTo(page, "#language");
   await page.keyboard.type("Deutsch");
   await page.locator("html[lang=de]").waitFor();

@@ -242,11 +242,13 @@ export function startAbout(engine) {
   const remove = byId("about-remove", HTMLButtonElement);
   const model = byId("about-model", HTMLElement);
 
-  let bytes = 0;
+  /** @type {number | undefined} until they are counted */
+  let bytes;
 
   function showBytes() {
-    byId("about-storage", HTMLElement).textContent = t("about.storage", { size: quantity(bytes, "byte") });
-    remove.hidden = bytes === 0;
+    const size = bytes === undefined ? undefined : quantity(bytes, "byte");
+    byId("about-storage", HTMLElement).textContent = size ? t("about.storage", { size }) : "";
+    remove.hidden = !bytes;
   }
 
   async function showSize() {
@@ -260,10 +262,10 @@ export function startAbout(engine) {
     await showSize();
     notice(say("about.removed"));
   });
-  byId("about-button", HTMLButtonElement).addEventListener("click", async () => {
+  byId("about-button", HTMLButtonElement).addEventListener("click", () => {
     showModel(model, engine);
-    await showSize();
-    await ask(dialog);
+    void ask(dialog);
+    void showSize();
   });
   spoken(() => {
     showModel(model, engine);
