@@ -728,7 +728,7 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
   assert.equal((await folders(page)).length, 2, "a conversion under way is left alone");
   await page.click("#about-button");
   // What it has written is counted: a shard, as large as the one of the bundled model that is kept too.
-  await page.locator("#about-dialog[open] #about-storage", { hasText: /^1\.\d MB/ }).waitFor();
+  await page.locator("#about-dialog[open] #about-storage", { hasText: /^1\.\d\sMB/ }).waitFor();
   await page.keyboard.press("Escape");
   await closed.close();
   await page.reload();
@@ -768,7 +768,7 @@ async function worksWithoutStorage(page) {
   assert.ok(difference(plain, await pixels(page)) > 0);
   await page.click("#about-button");
   await page.locator("#about-dialog[open]").waitFor();
-  await page.locator("#about-storage", { hasText: /^0 kB/ }).waitFor();
+  await page.locator("#about-storage", { hasText: /^0\skB/ }).waitFor();
   await page.keyboard.press("Escape");
   await page.click("#engine-button");
   await page.locator("#engine-dialog[open]").waitFor();

@@ -253,7 +253,7 @@ test("files that are no direction of this model get a sentence each", async () =
     const notice = page.locator(".notice.failure", { hasText: `${name} holds no direction for this model` });
     await notice.waitFor();
     assert.ok((await notice.innerText()).includes(reason), await notice.innerText());
-    assert.match(await notice.innerText(), /Choose a .npy, .npz, .pt or .safetensors file/);
+    assert.match(await notice.innerText(), /Choose a .npy, .npz, .pt,? or .safetensors file/);
     await notice.getByRole("button", { name: "Dismiss" }).click();
   }
   assert.equal(await page.locator(".row.own").count(), 1);

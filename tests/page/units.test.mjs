@@ -6,7 +6,6 @@ import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
 import { RestartLimit } from "../../www/app/recovery.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
-import { formatBytes, formatSeconds, t } from "../../www/shared/strings.js";
 import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 
@@ -241,39 +240,6 @@ test("every failure code of the page is used, and none is in two lists", async (
   );
   const all = [...engine, ...codes];
   assert.equal(new Set(all).size, all.length);
-});
-
-test("sizes and times are rounded for people", () => {
-  assert.deepEqual([999, 12_345_678].map(formatBytes), ["1 kB", "12.3 MB"]);
-  assert.deepEqual([0.004, 0.234, 2.34, 12.3, 75].map(formatSeconds), [
-    "10 ms",
-    "230 ms",
-    "2.3 s",
-    "12 s",
-    "1 min 15 s",
-  ]);
-});
-
-test("every sentence that the page asks for is in the table, and none is left over", async () => {
-  const names = (await readdir(www, { recursive: true })).filter((name) =>
-    /^(app|shared|workers)\/.*\.js$|^index\.html$/.test(name),
-  );
-  const table = await readFile(new URL("shared/strings.js", www), "utf8");
-  const sources = await Promise.all(
-    names.filter((name) => !name.endsWith("strings.js")).map((name) => readFile(new URL(name, www), "utf8")),
-  );
-  const source = sources.join("\n");
-  const html = await readFile(new URL("index.html", www), "utf8");
-  for (const [, key] of html.matchAll(/data-(?:t|label)="([^"]+)"/g)) t(/** @type {any} */ (key));
-  const asked = (/** @type {string} */ key) =>
-    source.includes(`"${key}"`) ||
-    [...source.matchAll(/`([\w.]+)\$\{[^`]*`/g)].some(([, start]) => key.startsWith(start));
-  const keys = [...table.matchAll(/^ {2}"([\w.]+)":/gm)].map(([, key]) => key);
-  assert.ok(keys.length > 100);
-  assert.deepEqual(
-    keys.filter((key) => !asked(key)),
-    [],
-  );
 });
 
 test("the page's own policy is the server's", async () => {

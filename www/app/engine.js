@@ -2,11 +2,12 @@
 import { Failure } from "../shared/failure.js";
 import { ownModel } from "../shared/own-model.js";
 import { RemoteWorker } from "../shared/rpc.js";
+import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
-import { t } from "../shared/strings.js";
 import { remember, settings } from "./settings.js";
 
 /** @import { EngineEvents, EngineMethods } from "../shared/protocol.js" */
+/** @import { Saying } from "../shared/say.js" */
 /** @import { Adapter, Backend, CropId, EditId, EngineInfo, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { ModelInfo, Strengths, ViewName } from "../shared/types.js" */
 
@@ -21,7 +22,7 @@ const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
- * Fires `status`, `stage`, `model`, `notice` (a sentence for the visitor), `worker` (there is another one, or none)
+ * Fires `status`, `stage`, `model`, `notice` (what the visitor is told), `worker` (there is another one, or none)
  * and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
@@ -93,8 +94,8 @@ export class Engine extends EventTarget {
     } catch (thrown) {
       const failure = Failure.from(thrown);
       if (backend === "cpu" || failure.ended) throw failure;
-      const reason = failure.message;
-      this.#notice(failure.code === "self-test" ? t("engine.selfTestFailed") : t("engine.gpuFailed", { reason }));
+      if (failure.code === "self-test") this.#notice(say("engine.selfTestFailed"));
+      else this.#notice(say("engine.gpuFailed"), failure.message);
       worker.stop();
       worker = this.#spawn();
       backend = "cpu";
@@ -146,9 +147,12 @@ export class Engine extends EventTarget {
     this.dispatchEvent(new CustomEvent("status"));
   }
 
-  /** @param {string} sentence */
-  #notice(sentence) {
-    this.dispatchEvent(new CustomEvent("notice", { detail: sentence }));
+  /**
+   * @param {Saying} said
+   * @param {string} [detail] what the browser says, in its own words
+   */
+  #notice(said, detail) {
+    this.dispatchEvent(new CustomEvent("notice", { detail: { said, detail } }));
   }
 
   /** Whether there is a worker to link to another one. */

@@ -1,6 +1,6 @@
 // The ways in: a file chosen, dropped or pasted, and the camera.
 import { Failure } from "../shared/failure.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { byId } from "./dom.js";
 import { openCamera } from "./ui/dialogs.js";
 import { report } from "./ui/notices.js";
@@ -30,7 +30,7 @@ export function startInput(session, convert) {
     const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? data?.files[0];
     if (file && /\.(pt|pth)$/i.test(file.name)) void convert(file);
     else if (file) open(file);
-    else report(new Failure({ code: "no-image", message: t("error.noImage"), hint: t("hint.another") }));
+    else report(new Failure({ code: "no-image", message: say("error.noImage"), hint: say("hint.another") }));
   }
 
   /**

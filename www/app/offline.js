@@ -1,7 +1,7 @@
 // Offline use and installation.
 
 import { sweepOwnModels } from "../shared/own-model.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { byId } from "./dom.js";
 import { notice } from "./ui/notices.js";
 
@@ -64,7 +64,7 @@ function offerReload() {
       offerReload(); // a photo was opened in the meantime
     else location.reload();
   };
-  notice(t(editing ? "update.readyEditing" : "update.ready"), { action: { label: t("update.reload"), run } });
+  notice(say(editing ? "update.readyEditing" : "update.ready"), { action: { label: say("update.reload"), run } });
 }
 
 /** Asks the browser not to throw out what is kept when it needs room. */

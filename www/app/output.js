@@ -1,6 +1,6 @@
 // The ways out: saving, copying, sharing.
 import { Failure } from "../shared/failure.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { byId } from "./dom.js";
 import { fileName, openSaveDialog } from "./ui/dialogs.js";
 import { notice, report } from "./ui/notices.js";
@@ -20,12 +20,12 @@ export function startOutput(session, viewer) {
     const file = session.save(viewer.extent);
     try {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": file })]);
-      notice(t("save.copied"));
+      notice(say("save.copied"));
     } catch (thrown) {
       // The browser only says that it got no picture; why there is none we know ourselves.
       const own = await file.then(() => undefined, Failure.from);
       if (own) report(own);
-      else notice(t("save.copyFailed", { reason: Failure.from(thrown).message }), { kind: "failure" });
+      else notice({ said: say("save.copyFailed"), detail: Failure.from(thrown).message }, { kind: "failure" });
     }
   });
 

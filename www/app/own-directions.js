@@ -1,17 +1,20 @@
 // The visitor's own directions: which files there are, and which of them the engine has taken.
 import { Failure } from "../shared/failure.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { fingerprint, forgetFile, keepFile, keptFiles } from "./kept-files.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { DirectionInfo, ModelInfo } from "../shared/types.js" */
+
+/** What files with directions are called. */
+export const FORMATS = Object.freeze([".npy", ".npz", ".pt", ".safetensors"]);
 
 /**
  * @typedef {{ file: File, directions: DirectionInfo[], refusal?: Failure }} OwnFile
  *   `refusal`: why the engine does not use it; the file is kept all the same
  */
 
-/** Fires `change`, and `notice` (a sentence for the visitor). */
+/** Fires `change`, and `notice` (what the visitor is told). */
 export class OwnDirections extends EventTarget {
   #engine;
   /** The fingerprint of the model that `files` belong to. */
@@ -65,7 +68,7 @@ export class OwnDirections extends EventTarget {
         if (failure.code !== "import" && !failure.fatal) throw failure;
         own.directions = [];
         own.refusal = failure;
-        this.#tell("notice", t("direction.unused", { file: own.file.name, reason: failure.message }));
+        this.#tell("notice", { said: say("direction.unused", { file: own.file.name }), detail: failure.message });
         if (failure.fatal) throw failure;
       }
     }

@@ -1,6 +1,6 @@
 // The authors' weights, converted in the browser.
 import { RemoteWorker } from "../shared/rpc.js";
-import { t } from "../shared/strings.js";
+import { quantity, say } from "../shared/say.js";
 import { byId } from "./dom.js";
 import { remember } from "./settings.js";
 import { hideBar, showBar } from "./ui/engine-status.js";
@@ -27,14 +27,14 @@ export function startOwnWeights(session) {
   async function convert(file) {
     byId("engine-dialog", HTMLDialogElement).close();
     const show = (/** @type {number} */ done, /** @type {number} */ total) =>
-      showBar(t("own.progress", { percent: Math.floor((100 * done) / total) }), done, total);
+      showBar(say("own.progress", { percent: quantity(done / total, "percent") }), done, total);
     /** @type {RemoteWorker<ConvertMethods, ConvertEvents>} */
     const worker = new RemoteWorker(SCRIPT, { on: { progress: ({ done, total }) => show(done, total) } });
     show(0, 1);
     try {
       await worker.call("convert", [file]);
       remember({ model: "own" });
-      notice(t("own.done"));
+      notice(say("own.done"));
       await session.restartEngine();
     } catch (thrown) {
       report(thrown);

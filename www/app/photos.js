@@ -2,9 +2,10 @@
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
 import { RemoteWorker } from "../shared/rpc.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 
 /** @import { Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
 const SCRIPT = new URL("../workers/photo.js", import.meta.url);
@@ -26,7 +27,7 @@ export class Photo {
 
   /** All of it, upright. */
   get bitmap() {
-    if (!this.#bitmap) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+    if (!this.#bitmap) throw new Failure({ code: "stale-photo", message: say("error.stale") });
     return this.#bitmap;
   }
 
@@ -97,7 +98,7 @@ export class Photos extends EventTarget {
       return await this.#running.call(method, args, { signal });
     } catch (thrown) {
       const failure = Failure.from(thrown);
-      if (failure.fatal) throw new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") });
+      if (failure.fatal) throw new Failure({ code: "photo", message: say("error.photo"), hint: say("hint.photo") });
       throw failure;
     }
   }
@@ -107,7 +108,7 @@ export class Photos extends EventTarget {
    * @param {Blob} file
    * @param {string} name
    * @param {AbortSignal} signal
-   * @returns {Promise<{ photo: Photo, notes: string[] }>} with sentences for the visitor
+   * @returns {Promise<{ photo: Photo, notes: Saying[] }>} with what the visitor is told
    */
   open(file, name, signal) {
     const photo = new Photo(name);

@@ -3,8 +3,8 @@ import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
 import { isWholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
+import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
-import { t } from "../shared/strings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 
 /** @import { Engine } from "./engine.js" */
@@ -245,7 +245,7 @@ export class Portrait {
   async save(what) {
     for (let attempt = 0; attempt < MOST_SAVES; attempt++) {
       await this.#idle();
-      if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: t("error.saveOvertaken") });
+      if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
       const made = this.#made;
       if (!made?.full || !same(made.strengths, this.#context.wishes().strengths)) break;
       const look = this.#look(true);
@@ -259,7 +259,7 @@ export class Portrait {
       }
       // Something moved while the file was written: once more.
     }
-    throw new Failure({ code: "not-saved", message: t("error.unsettled"), hint: t("hint.unsettled") });
+    throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
   }
 
   /**

@@ -3,10 +3,10 @@
 import { Failure } from "../shared/failure.js";
 import { wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { History } from "./history.js";
 import { link } from "./link.js";
-import { OwnDirections } from "./own-directions.js";
+import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
 import { Portrait } from "./portrait.js";
 import { RestartLimit } from "./recovery.js";
@@ -19,8 +19,8 @@ import { remember } from "./settings.js";
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
- * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop` (no
- * face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
+ * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop`
+ * (no face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
  * `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
  */
 export class Session extends EventTarget {
@@ -134,7 +134,7 @@ export class Session extends EventTarget {
         if (!signal.aborted) this.#emit("opening");
       });
       this.#adopt(photo, signal);
-      for (const note of notes) this.#emit("notice", note);
+      for (const said of notes) this.#emit("notice", { said });
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
       else await this.#search(photo);
     } catch (thrown) {
@@ -212,11 +212,11 @@ export class Session extends EventTarget {
     this.faces = faces;
     this.#emit("faces");
     if (faces.length === 0) {
-      this.#emit("notice", t("face.none"));
+      this.#emit("notice", { said: say("face.none") });
       this.#emit("need-crop");
       return;
     }
-    if (faces.length > 1) this.#emit("notice", t("face.found", { count: faces.length }));
+    if (faces.length > 1) this.#emit("notice", { said: say("face.found", { count: faces.length }) });
     await this.use(photo, faces[0].quad, faces[0]);
   }
 
@@ -243,7 +243,7 @@ export class Session extends EventTarget {
       },
     });
     this.#portrait = portrait;
-    for (const warning of face?.warnings ?? []) this.#emit("notice", t(`face.warning.${warning}`));
+    for (const warning of face?.warnings ?? []) this.#emit("notice", { said: say(`face.warning.${warning}`) });
     this.#emit("faces");
     await portrait.run();
   }
@@ -251,7 +251,7 @@ export class Session extends EventTarget {
   /** What the manual crop asks about the open photo. */
   geometry() {
     const { photo } = this;
-    if (!photo) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+    if (!photo) throw new Failure({ code: "stale-photo", message: say("error.stale") });
     return {
       photo,
       quadFromPoints: this.#photos.quadFromPoints.bind(this.#photos),
@@ -313,7 +313,7 @@ export class Session extends EventTarget {
    * @throws {Failure} that says why not
    */
   async save(what) {
-    if (!this.#portrait) throw new Failure({ code: "not-saved", message: t("error.saveOvertaken") });
+    if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
     return this.#portrait.save(what);
   }
 
@@ -352,10 +352,11 @@ export class Session extends EventTarget {
         this.#ownChanged(await this.#own.add(file));
       } catch (thrown) {
         const failure = Failure.from(thrown);
-        const { code, message: reason } = failure;
+        const { code, message: detail } = failure;
         if (code !== "import") return this.#report(failure);
-        const message = t("direction.refused", { file: file.name, reason });
-        this.#report(new Failure({ code, message, hint: t("hint.direction") }));
+        const message = say("direction.refused", { file: file.name });
+        const hint = say("hint.direction", { formats: { either: FORMATS } });
+        this.#report(new Failure({ code, message, hint, detail }));
       }
     }
   }
@@ -393,21 +394,21 @@ export class Session extends EventTarget {
     const { engine: limit } = this.#limits;
     if (limit.next() === undefined) {
       this.#emit("step", { stage: undefined });
-      this.engine.fail(new Failure({ code: "gone", message: t("engine.gone"), hint: failure.message }));
+      this.engine.fail(new Failure({ code: "gone", message: say("engine.gone"), detail: failure.message }));
       return;
     }
     if (limit.last && this.engine.status.info?.backend === "webgpu") {
       remember({ backend: "cpu" });
-      this.#emit("notice", t("engine.gpuGivenUp"));
+      this.#emit("notice", { said: say("engine.gpuGivenUp") });
     }
-    this.#emit("notice", t("engine.recovered"));
+    this.#emit("notice", { said: say("engine.recovered") });
     void this.restartEngine();
   }
 
   #photosCrashed() {
     const [portrait, searched] = [this.#portrait, this.#searched];
     portrait?.forgetEdits();
-    this.#emit("failure", new Failure({ code: "photo", message: t("error.photo"), hint: t("hint.photo") }));
+    this.#emit("failure", new Failure({ code: "photo", message: say("error.photo"), hint: say("hint.photo") }));
     if (this.#limits.photos.next() === undefined) this.#emit("step", { stage: undefined });
     else if (searched) void this.#search(searched);
     else void portrait?.run();

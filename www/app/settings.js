@@ -6,8 +6,10 @@ import { ownName } from "../shared/cache.js";
  *   theme: "system" | "light" | "dark",
  *   backend: "auto" | import("../shared/types.js").Backend,
  *   model: "bundled" | "own",
+ *   language: "auto" | import("../shared/strings.js").Language,
+ *   keys: "everywhere" | "picture" | "off",
  *   timings: Record<string, { inversion?: number, edit?: number }>
- * }} Settings
+ * }} Settings `keys`: where single keys work
  */
 
 const KEY = ownName("settings");
@@ -15,7 +17,14 @@ const KEY = ownName("settings");
 const OLD_KEY = "sdic";
 
 /** @type {Settings} */
-const DEFAULTS = { theme: "system", backend: "auto", model: "bundled", timings: {} };
+const DEFAULTS = {
+  theme: "system",
+  backend: "auto",
+  model: "bundled",
+  language: "auto",
+  keys: "everywhere",
+  timings: {},
+};
 
 /** @returns {Settings} */
 function read() {

@@ -1,3 +1,5 @@
+/** @import { Said } from "./say.js" */
+
 /**
  * The codes of all failures, by where they arise. A test compares `engine` with what the Rust code throws.
  */
@@ -45,8 +47,9 @@ export const CODES = Object.freeze({
 
 /**
  * What went wrong, in a form that crosses from a worker to the page.
- * `code` is for programs, `message` says what and where, `hint` says what to do.
- * @typedef {{ code: FailureCode, message: string, hint?: string }} FailureData
+ * `code` is for programs, `message` says what and where, `hint` says what to do. What the engine or the browser says in
+ * its own words is a string: as `message` where there is nothing else, else as `detail`.
+ * @typedef {{ code: FailureCode, message: Said, hint?: Said, detail?: string }} FailureData
  */
 
 /** What engines say when a function calls itself too deeply; WebAssembly cannot go on after that. */
@@ -55,11 +58,13 @@ const STACK_OVERFLOW = /call stack|too much recursion/i;
 /** An error with a code and a hint, thrown on both sides of a worker. */
 export class Failure extends Error {
   /** @param {FailureData} data */
-  constructor({ code, message, hint = "" }) {
-    super(message);
+  constructor({ code, message, hint = "", detail = "" }) {
+    super(typeof message === "string" ? message : message.key);
     this.name = "Failure";
     this.code = code;
+    this.said = message;
     this.hint = hint;
+    this.detail = detail;
   }
 
   /**
@@ -76,15 +81,15 @@ export class Failure extends Error {
       return new Failure({ code, message: thrown.message });
     }
     if (typeof thrown === "object" && thrown !== null && "code" in thrown && typeof thrown.code === "string") {
-      const { code, message, hint } = /** @type {FailureData} */ (thrown);
-      return new Failure({ code, message: String(message ?? code), hint });
+      const { code, message, hint, detail } = /** @type {FailureData} */ (thrown);
+      return new Failure({ code, message: message ?? code, hint, detail });
     }
     return new Failure({ code: "unexpected", message: String(thrown) });
   }
 
   /** @returns {FailureData} */
   toJSON() {
-    return { code: this.code, message: this.message, hint: this.hint };
+    return { code: this.code, message: this.said, hint: this.hint, detail: this.detail };
   }
 
   /** True when the worker that threw this must be replaced before anything else can work. */

@@ -5,7 +5,7 @@
 // place. Folders that nobody writes and that are not the model are left-overs, and are swept.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
-import { t } from "./strings.js";
+import { say } from "./say.js";
 
 /**
  * What matters here of a kept manifest.
@@ -27,18 +27,18 @@ const LOCK = ownName("own model");
  * @throws {Failure} where the browser has no such storage, or refuses it
  */
 async function root() {
-  let reason;
+  let detail;
   try {
     if (navigator.storage?.getDirectory) return await navigator.storage.getDirectory();
   } catch (thrown) {
-    reason = Failure.from(thrown).message;
+    detail = Failure.from(thrown).message;
   }
-  throw noStorage(reason);
+  throw noStorage(detail);
 }
 
-/** @param {string} [reason] the browser's */
-function noStorage(reason = t("error.noStorageHere")) {
-  return new Failure({ code: "no-storage", message: t("error.noStorage", { reason }), hint: t("hint.noStorage") });
+/** @param {string} [detail] the browser's words */
+function noStorage(detail) {
+  return new Failure({ code: "no-storage", message: say("error.noStorage"), hint: say("hint.noStorage"), detail });
 }
 
 /**
@@ -139,7 +139,7 @@ export async function ownModel() {
 export async function readOwnModel(use) {
   const read = async () => {
     const model = await newest();
-    if (!model) throw new Failure({ code: "missing", message: t("error.noOwnModel"), hint: t("hint.noOwnModel") });
+    if (!model) throw new Failure({ code: "missing", message: say("error.noOwnModel"), hint: say("hint.noOwnModel") });
     return use(async (name) => new Uint8Array(await (await fileIn(model.folder, name)).arrayBuffer()));
   };
   return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
@@ -158,7 +158,7 @@ export async function replaceOwnModel(fill) {
       const home = await storage.getDirectoryHandle(FOLDER, { create: true });
       await fill(await home.getDirectoryHandle(name, { create: true }));
       const filled = await complete(await home.getDirectoryHandle(name));
-      if (!filled) throw new Failure({ code: "weights", message: t("error.notKept"), hint: t("hint.noSpace") });
+      if (!filled) throw new Failure({ code: "weights", message: say("error.notKept"), hint: say("hint.noSpace") });
     });
   } finally {
     await sweepOwnModels(); // the old model, or what there is of the new

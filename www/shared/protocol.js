@@ -1,6 +1,7 @@
 // What can be asked of each worker, and what it tells without being asked. The page's calls and the workers' methods
 // are both checked against these types.
 
+/** @import { Saying } from "./say.js" */
 /** @import { Adapter, Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
 /** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
@@ -37,7 +38,7 @@
 
 /**
  * @typedef {{ width: number, height: number, space: PredefinedColorSpace, bitmap: ImageBitmap }} OpenedPhoto
- * @typedef {OpenedPhoto & { notes: string[] }} DecodedPhoto `notes` are sentences for the visitor
+ * @typedef {OpenedPhoto & { notes: Saying[] }} DecodedPhoto `notes`: what the visitor is told of it
  */
 
 /**

@@ -8,11 +8,12 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { LANGUAGES } from "../shared/strings.js";
 import { HOSTING } from "./hosting.mjs";
 import { ISOLATION, PRIVACY } from "./policy.mjs";
 
 const WWW = fileURLToPath(new URL("..", import.meta.url));
-const PAGE = ["index.html", "sw.js", "app.webmanifest", "app", "shared", "workers", "styles", "icons", "pkg"];
+const PAGE = ["index.html", "sw.js", "app", "shared", "workers", "styles", "icons", "pkg"];
 const UNWANTED = /(^|\/)\.|\.d\.ts$|\.py$|(^|\/)package\.json$/;
 /** Notices of what is compiled in, as the build makes them. */
 const COMPILED = /^pkg\/notices\//;
@@ -27,6 +28,8 @@ const SHARD = /^weights\/[^/]*\.safetensors$/;
 const ON_USE = /^pkg\/webgpu\//;
 /** Not kept: what a page that runs does not ask for. */
 const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
+/** Where index.html says what it needs. */
+const NOSCRIPT = "<noscript></noscript>";
 /** Where index.html says which version it is. */
 const VERSION = /(<meta name="version" content=")[^"]*/;
 
@@ -94,7 +97,8 @@ export async function assemble(out, { weights }) {
   for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) wanted.set(`notices/${name}`, path.join(WWW, "..", name));
 
   await claim(out);
-  const made = new Set([...wanted.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
+  const manifests = await webManifests();
+  const made = new Set([...wanted.keys(), ...manifests.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
   for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
   for (const [name, from] of wanted)
     if (name !== "index.html") await write(path.join(out, name), await readFile(from));
@@ -102,8 +106,27 @@ export async function assemble(out, { weights }) {
     path.join(out, "notices.txt"),
     notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")),
   );
-  for (const [name, text] of Object.entries(HOSTING)) await write(path.join(out, name), text);
-  await seal(out, await readFile(path.join(WWW, "index.html"), "utf8"));
+  for (const [name, text] of [...manifests, ...Object.entries(HOSTING)]) await write(path.join(out, name), text);
+  const index = await readFile(path.join(WWW, "index.html"), "utf8");
+  if (!index.includes(NOSCRIPT)) throw new Error(`index.html has no ${NOSCRIPT}`);
+  await seal(out, index.replace(NOSCRIPT, NOSCRIPT.replace("><", `>${withoutScript()}<`)));
+}
+
+/** What says, in every language, that the page needs scripts: which one to speak, only a script can choose. */
+function withoutScript() {
+  const sentences = Object.entries(LANGUAGES).map(([code, table]) => `<p lang="${code}">${table["app.noscript"]}</p>`);
+  return `<div class="noscript">${sentences.join("")}</div>`;
+}
+
+/** The manifest of the installed page, in every language. */
+async function webManifests() {
+  const text = await readFile(path.join(WWW, "app.webmanifest"), "utf8");
+  const manifest = (/** @type {[string, (typeof LANGUAGES)[keyof typeof LANGUAGES]]} */ [lang, table]) => {
+    const words = { lang, name: table["app.title"], description: table["app.description"] };
+    const all = { ...JSON.parse(text), ...words };
+    return /** @type {const} */ ([`app.${lang}.webmanifest`, `${JSON.stringify(all, undefined, 2)}\n`]);
+  };
+  return new Map(Object.entries(LANGUAGES).map(manifest));
 }
 
 /**

@@ -2,7 +2,7 @@
 import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { replaceOwnModel } from "../shared/own-model.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { answerCalls, notify } from "./answers.js";
 
 answerCalls({
@@ -24,9 +24,9 @@ answerCalls({
     } catch (thrown) {
       if (!(thrown instanceof DOMException)) throw thrown;
       const full = thrown.name === "QuotaExceededError";
-      const message = full ? t("error.noSpace") : t("error.noStorage", { reason: thrown.message });
-      const hint = t(full ? "hint.noSpace" : "hint.noStorage");
-      throw new Failure({ code: full ? "no-space" : "no-storage", message, hint });
+      const message = say(full ? "error.noSpace" : "error.noStorage");
+      const hint = say(full ? "hint.noSpace" : "hint.noStorage");
+      throw new Failure({ code: full ? "no-space" : "no-storage", message, hint, detail: full ? "" : thrown.message });
     } finally {
       conversion.free();
     }

@@ -2,9 +2,10 @@
 // which colours is read by the same code as on the command line; the browser only decodes it.
 import { inspectPhoto, workingSize } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
-import { t } from "../shared/strings.js";
+import { pixels, quantity, say } from "../shared/say.js";
 
 /** @import { PhotoHeader, PhotoNote } from "../pkg/cpu/sdic.js" */
+/** @import { Quantity, Saying } from "../shared/say.js" */
 /** @typedef {Extract<PhotoHeader, { problem: null }>} Opened */
 /** @typedef {Exclude<PhotoHeader, { problem: null }>} Refused */
 
@@ -28,11 +29,11 @@ const TURNS = [
  * Decodes a picture upright, with its transparency, in sRGB or Display P3: the canvas's own space. The engine must be
  * ready.
  * @param {Blob} file
- * @returns {Promise<{ canvas: OffscreenCanvas, notes: string[] }>} the pixels, and sentences for the visitor
+ * @returns {Promise<{ canvas: OffscreenCanvas, notes: Saying[] }>} the pixels, and what the visitor is told
  * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small` or `damaged`
  */
 export async function decode(file) {
-  if (file.size > MAX_BYTES) throw tooLarge(t("megabytes", { size: Math.round(file.size / 1e6) }));
+  if (file.size > MAX_BYTES) throw tooLarge(quantity(file.size, "byte"));
   const header = inspectPhoto(file);
   if (header.problem !== null) throw refusal(header);
   const bitmap = await open(file, header);
@@ -40,8 +41,8 @@ export async function decode(file) {
     const sideways = header.orientation > 4;
     const [width, height] = sideways ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
     if (Math.min(width, height) < MIN_SIDE) {
-      const message = t("error.tooSmall", { width, height });
-      throw new Failure({ code: "too-small", message, hint: t("hint.tooSmall", { side: MIN_SIDE }) });
+      const message = say("error.tooSmall", { size: pixels({ width, height }) });
+      throw new Failure({ code: "too-small", message, hint: say("hint.tooSmall", { side: MIN_SIDE }) });
     }
     const [across, down] = workingSize(width, height);
     const context = context2d(new OffscreenCanvas(across, down), header.space);
@@ -51,8 +52,8 @@ export async function decode(file) {
     context.drawImage(bitmap, 0, 0, sideways ? down : across, sideways ? across : down);
     context.resetTransform();
     const notes = header.notes.map(sentence);
-    if (header.hdr) notes.push(t("note.hdr"));
-    if (spaceOf(context) !== header.space) notes.push(t("note.narrowed"));
+    if (header.hdr) notes.push(say("note.hdr"));
+    if (spaceOf(context) !== header.space) notes.push(say("note.narrowed"));
     return { canvas: context.canvas, notes };
   } finally {
     bitmap.close();
@@ -98,8 +99,12 @@ async function open(file, header) {
     return await createImageBitmap(prepared(file, header), options);
   } catch {
     if (header.unread) {
-      const hint = t(header.kind === "HEIC" ? "hint.heic" : "hint.convert");
-      throw new Failure({ code: "unsupported", message: t("error.unsupported", { what: header.unread }), hint });
+      const hint = say(header.kind === "HEIC" ? "hint.heic" : "hint.convert");
+      throw new Failure({
+        code: "unsupported",
+        message: say("error.unsupported", { what: { name: header.unread } }),
+        hint,
+      });
     }
     throw damaged();
   }
@@ -125,24 +130,24 @@ function prepared(file, { patches, tail }) {
 function refusal(header) {
   switch (header.problem) {
     case "not-a-picture": {
-      const hint = t(header.kind === "film" ? "hint.film" : "hint.another");
-      return new Failure({ code: "not-a-picture", message: t(`error.notAPicture.${header.kind}`), hint });
+      const hint = say(header.kind === "film" ? "hint.film" : "hint.another");
+      return new Failure({ code: "not-a-picture", message: say(`error.notAPicture.${header.kind}`), hint });
     }
     case "too-large":
-      return tooLarge(t("pixels", { width: header.width, height: header.height }));
+      return tooLarge(pixels(header));
     case "damaged":
       return damaged();
   }
 }
 
-/** @param {string} what */
+/** @param {Quantity | Saying} what */
 function tooLarge(what) {
-  const message = t("error.tooLarge", { what });
-  return new Failure({ code: "too-large", message, hint: t("hint.tooLarge", { megapixels: 120 }) });
+  const message = say("error.tooLarge", { what });
+  return new Failure({ code: "too-large", message, hint: say("hint.tooLarge", { megapixels: 120 }) });
 }
 
 function damaged() {
-  return new Failure({ code: "damaged", message: t("error.damaged"), hint: t("hint.damaged") });
+  return new Failure({ code: "damaged", message: say("error.damaged"), hint: say("hint.damaged") });
 }
 
 /** @param {PhotoNote} note */
@@ -150,12 +155,12 @@ function sentence(note) {
   const megapixels = (/** @type {[number, number]} */ [width, height]) => Math.round((width * height) / 1e6);
   switch (note.code) {
     case "reduced":
-      return t("note.reduced", { from: megapixels(note.from), to: megapixels(note.to) });
+      return say("note.reduced", { from: megapixels(note.from), to: megapixels(note.to) });
     case "profileConverted":
-      return t("note.profileConverted", { name: note.name });
+      return say("note.profileConverted", { name: note.name });
     case "depthReduced":
-      return t("note.depthReduced", { bits: note.bits });
+      return say("note.depthReduced", { bits: note.bits });
     default:
-      return t(`note.${note.code}`);
+      return say(`note.${note.code}`);
   }
 }

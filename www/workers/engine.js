@@ -2,8 +2,8 @@
 // photo's worker, and edits go to it; the page only hears how it goes.
 import { Failure } from "../shared/failure.js";
 import { Remote } from "../shared/rpc.js";
+import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
-import { t } from "../shared/strings.js";
 import { probe, watchDevices, within } from "./adapter.js";
 import { answerCalls, crash, notify } from "./answers.js";
 import { ThreadPool } from "./thread-pool.js";
@@ -45,7 +45,7 @@ function supply() {
  */
 function holding(inversion) {
   const crop = held.get(inversion);
-  if (!crop) throw new Failure({ code: "stale-inversion", message: t("error.stale") });
+  if (!crop) throw new Failure({ code: "stale-inversion", message: say("error.stale") });
   return { engine: running(), crop };
 }
 
@@ -90,7 +90,7 @@ const methods = {
    */
   async start(backend) {
     if (backend === "webgpu" && (await probe()).kind === "none") {
-      throw new Failure({ code: "no-adapter", message: t("error.noAdapter"), hint: t("hint.useCpu") });
+      throw new Failure({ code: "no-adapter", message: say("error.noAdapter"), hint: say("hint.useCpu") });
     }
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));

@@ -3,7 +3,7 @@
 import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, decode, spaceOf } from "./decode.js";
 
@@ -60,11 +60,11 @@ const faceFinder = once(async () => {
 async function bytes(url) {
   const file = url.pathname;
   const response = await fetch(url).catch(() => {
-    throw new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
+    throw new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
   });
   if (!response.ok) {
-    const message = t("error.shardStatus", { file, status: response.status });
-    throw new Failure({ code: "missing", message, hint: t("hint.host") });
+    const message = say("error.shardStatus", { file, status: response.status });
+    throw new Failure({ code: "missing", message, hint: say("hint.host") });
   }
   return new Uint8Array(await response.arrayBuffer());
 }
@@ -78,21 +78,21 @@ async function assertReadable(file) {
     .slice(0, 1)
     .arrayBuffer()
     .catch(() => {
-      throw new Failure({ code: "not-a-picture", message: t("error.unreadable"), hint: t("hint.another") });
+      throw new Failure({ code: "not-a-picture", message: say("error.unreadable"), hint: say("hint.another") });
     });
 }
 
 /** @param {PhotoId} id */
 function photoOf(id) {
   const photo = photos.get(id);
-  if (!photo) throw new Failure({ code: "stale-photo", message: t("error.stale") });
+  if (!photo) throw new Failure({ code: "stale-photo", message: say("error.stale") });
   return photo;
 }
 
 /** @param {CropId} id */
 function cropOf(id) {
   const crop = crops.get(id);
-  if (!crop) throw new Failure({ code: "stale-crop", message: t("error.stale") });
+  if (!crop) throw new Failure({ code: "stale-crop", message: say("error.stale") });
   return crop;
 }
 
@@ -102,7 +102,7 @@ function cropOf(id) {
  */
 function madeOf(id, edit) {
   const crop = cropOf(id);
-  if (crop.made?.edit !== edit) throw new Failure({ code: "stale-edit", message: t("error.stale") });
+  if (crop.made?.edit !== edit) throw new Failure({ code: "stale-edit", message: say("error.stale") });
   return { crop, edited: crop.made.edited };
 }
 

@@ -3,7 +3,7 @@
 import { dropOtherShards, dropShard, keepShard, keptShard } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
 import { readOwnModel } from "../shared/own-model.js";
-import { t } from "../shared/strings.js";
+import { say } from "../shared/say.js";
 
 /** @import { LoadProgress, ModelInfo, Shard } from "../shared/types.js" */
 
@@ -81,9 +81,9 @@ async function fetchManifest(url, cache) {
   const response = await fetch(url, { cache }).catch(() => undefined);
   if (response?.ok) return new Uint8Array(await response.arrayBuffer());
   const message = response
-    ? t("error.shardStatus", { file: "manifest.json", status: response.status })
-    : t("error.offline", { file: "manifest.json" });
-  throw new Failure({ code: "network", message, hint: t("hint.retry") });
+    ? say("error.shardStatus", { file: "manifest.json", status: response.status })
+    : say("error.offline", { file: "manifest.json" });
+  throw new Failure({ code: "network", message, hint: say("hint.retry") });
 }
 
 /**
@@ -185,14 +185,14 @@ export class ShardLoader {
   /** @param {Shard} shard */
   async #stream({ file, bytes: size }) {
     const offline = () =>
-      new Failure({ code: "network", message: t("error.offline", { file }), hint: t("hint.retry") });
+      new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
     this.#downloadStart ||= performance.now();
     const response = await fetch(new URL(file, this.folder), { cache: "no-store" }).catch(() => {
       throw offline();
     });
     if (!response.ok || !response.body) {
-      const message = t("error.shardStatus", { file, status: response.status });
-      throw new Failure({ code: response.status >= 500 ? "network" : "missing", message, hint: t("hint.host") });
+      const message = say("error.shardStatus", { file, status: response.status });
+      throw new Failure({ code: response.status >= 500 ? "network" : "missing", message, hint: say("hint.host") });
     }
     const bytes = new Uint8Array(size);
     let filled = 0;
@@ -206,8 +206,8 @@ export class ShardLoader {
         await reader.cancel();
         throw new Failure({
           code: "weights",
-          message: t("error.shardSize", { file, got: `> ${size}`, want: size }),
-          hint: t("hint.host"),
+          message: say("error.shardLong", { file, want: size }),
+          hint: say("hint.host"),
         });
       }
       bytes.set(value, filled);
@@ -218,8 +218,8 @@ export class ShardLoader {
     if (filled < size) {
       throw new Failure({
         code: "network",
-        message: t("error.shardSize", { file, got: filled, want: size }),
-        hint: t("hint.retry"),
+        message: say("error.shardSize", { file, got: filled, want: size }),
+        hint: say("hint.retry"),
       });
     }
     return bytes;

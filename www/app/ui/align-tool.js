@@ -1,6 +1,8 @@
 import { Failure } from "../../shared/failure.js";
-import { t } from "../../shared/strings.js";
+import { say } from "../../shared/say.js";
+import { spoken, t } from "../../shared/strings.js";
 import { draw, h } from "../dom.js";
+import { sentences } from "./notices.js";
 
 /** @import { Photo } from "../photos.js" */
 /** @import { Picture, Point, Quad, QuadPoints } from "../../shared/types.js" */
@@ -45,10 +47,9 @@ export class AlignTool extends HTMLElement {
     if (this.firstChild) return;
     this.#outline.append(this.#polygon);
     this.#outline.setAttribute("aria-hidden", "true");
-    this.#preview.setAttribute("aria-label", t("align.preview"));
     this.#field.append(this.#canvas, this.#outline);
     for (const name of NAMES) {
-      const point = h("button", { type: "button", className: `point ${name}`, "aria-label": t(`align.${name}`) });
+      const point = h("button", { type: "button", className: `point ${name}` });
       point.addEventListener("pointerdown", (event) => point.setPointerCapture(event.pointerId));
       point.addEventListener(
         "pointermove",
@@ -59,6 +60,10 @@ export class AlignTool extends HTMLElement {
       this.#field.append(point);
     }
     this.append(this.#field, this.#preview, this.#problem);
+    spoken(() => {
+      this.#preview.setAttribute("aria-label", t("align.preview"));
+      for (const [name, point] of this.#buttons) point.setAttribute("aria-label", t(`align.${name}`));
+    });
   }
 
   /**
@@ -154,17 +159,18 @@ export class AlignTool extends HTMLElement {
       let [quad, picture, problem] = [
         /** @type {Quad | undefined} */ (undefined),
         /** @type {Picture | undefined} */ (undefined),
-        "",
+        /** @type {(Node | string)[]} */ ([]),
       ];
       try {
         quad = await quadFromPoints(asked);
         picture = await preview(quad, PREVIEW);
       } catch (thrown) {
-        [quad, problem] = [undefined, t("align.failed", { reason: Failure.from(thrown).message })];
+        quad = undefined;
+        problem = sentences({ said: say("align.failed"), detail: Failure.from(thrown).message });
       }
       if (asked !== this.#points) continue;
       this.#quad = quad;
-      this.#problem.textContent = problem;
+      this.#problem.replaceChildren(...problem);
       this.#polygon.setAttribute("points", (quad ?? []).map((point) => point.join(",")).join(" "));
       if (picture) draw(this.#preview, picture);
     }

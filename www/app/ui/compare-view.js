@@ -1,4 +1,5 @@
-import { t } from "../../shared/strings.js";
+import { quantity } from "../../shared/say.js";
+import { spoken, t } from "../../shared/strings.js";
 import { draw, h } from "../dom.js";
 
 /** @import { Picture } from "../../shared/types.js" */
@@ -38,7 +39,7 @@ export class CompareView extends HTMLElement {
     );
     for (const end of ["pointerup", "pointercancel"]) this.addEventListener(end, () => (this.held = false));
     this.#handle.addEventListener("keydown", (event) => this.#key(event));
-    this.#update();
+    spoken(() => this.#update());
   }
 
   /** @param {Layer | undefined} layer */
@@ -83,7 +84,10 @@ export class CompareView extends HTMLElement {
     this.#handle.hidden = !this.#comparing || this.#held;
     this.#handle.setAttribute("aria-label", t("compare.handle", { before, after }));
     this.#handle.setAttribute("aria-valuenow", String(Math.round(this.#split)));
-    this.#handle.setAttribute("aria-valuetext", t("compare.value", { percent: Math.round(this.#split), before }));
+    this.#handle.setAttribute(
+      "aria-valuetext",
+      t("compare.value", { percent: quantity(this.#split / 100, "percent"), before }),
+    );
     this.#after.setAttribute("aria-label", t("viewer.picture", { view: after }));
     this.#before.setAttribute("aria-label", t("viewer.picture", { view: before }));
     this.#before.setAttribute("aria-hidden", String(shown === 0));

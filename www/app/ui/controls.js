@@ -1,6 +1,8 @@
 // The panel: sliders, undo and redo, the visitor's own directions, and how long things took.
-import { formatSeconds, t } from "../../shared/strings.js";
+import { quantity, say } from "../../shared/say.js";
+import { spoken, t } from "../../shared/strings.js";
 import { byId } from "../dom.js";
+import { FORMATS } from "../own-directions.js";
 import { notice } from "./notices.js";
 import { SliderPanel } from "./slider-panel.js";
 
@@ -39,6 +41,12 @@ export function startControls(session) {
     sliders.own = session.ownFiles;
     showSliders();
   });
+  spoken(() => {
+    byId("add-hint", HTMLElement).textContent = t("direction.hint", { formats: { either: FORMATS } });
+    if (engine.model) sliders.directions = engine.model.directions;
+    sliders.own = session.ownFiles;
+    showSliders();
+  });
 
   sliders.addEventListener("strengths", (event) => {
     const { changes, moving } = /** @type {CustomEvent} */ (event).detail;
@@ -49,6 +57,7 @@ export function startControls(session) {
   button("reset-all").addEventListener("click", () => session.resetAll());
 
   const files = byId("direction-files", HTMLInputElement);
+  files.accept = [...FORMATS, ".pth"].join(",");
   button("add-direction").addEventListener("click", () => files.click());
   files.addEventListener("change", () => {
     void session.addDirections([...(files.files ?? [])]);
@@ -57,8 +66,8 @@ export function startControls(session) {
   sliders.addEventListener("remove", (event) => {
     const own = /** @type {CustomEvent} */ (event).detail;
     void session.removeDirections(own);
-    const undo = { label: t("edit.undo"), run: () => void session.addDirections([own.file]) };
-    notice(t("direction.removed", { file: own.file.name }), { action: undo });
+    const undo = { label: say("edit.undo"), run: () => void session.addDirections([own.file]) };
+    notice(say("direction.removed", { file: own.file.name }), { action: undo });
     button("add-direction").focus();
   });
 }
@@ -70,6 +79,7 @@ export function startControls(session) {
  */
 function timing(inversion, edit) {
   if (inversion === undefined) return "";
-  if (edit === undefined) return t("edit.timingFirst", { inversion: formatSeconds(inversion) });
-  return t("edit.timing", { inversion: formatSeconds(inversion), edit: formatSeconds(edit) });
+  const first = quantity(inversion, "second");
+  if (edit === undefined) return t("edit.timingFirst", { inversion: first });
+  return t("edit.timing", { inversion: first, edit: quantity(edit, "second") });
 }

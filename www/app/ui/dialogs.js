@@ -3,12 +3,13 @@
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
 import { leftOverBytes, ownModel, removeOwnModel, sweepOwnModels } from "../../shared/own-model.js";
-import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
+import { pixels, quantity, say } from "../../shared/say.js";
+import { spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
+import { fillRadioGroup } from "./choices.js";
 import { announce, notice, report } from "./notices.js";
-import { fillRadioGroup } from "./radio-group.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
@@ -43,11 +44,9 @@ export function openEngineDialog(engine, onChange) {
   const measured = (/** @type {Backend} */ backend, /** @type {string} */ hint) => {
     const timing = settings.timings[engine.timingKey(backend)];
     if (!timing?.inversion) return hint;
-    return t("engine.estimate", {
-      hint,
-      inversion: formatSeconds(timing.inversion),
-      edit: timing.edit ? formatSeconds(timing.edit) : "…",
-    });
+    const inversion = quantity(timing.inversion, "second");
+    if (!timing.edit) return t("engine.estimateFirst", { hint, inversion });
+    return t("engine.estimate", { hint, inversion, edit: quantity(timing.edit, "second") });
   };
   fillRadioGroup(
     byId("engine-choices", HTMLElement),
@@ -68,15 +67,12 @@ export function openEngineDialog(engine, onChange) {
       onChange();
     },
   );
-  const device =
-    info && info.threads > 1
-      ? t("engine.threads", { adapter: info.adapter, threads: info.threads })
-      : (info?.adapter ?? "");
   byId("engine-now", HTMLElement).textContent = info
     ? t("engine.now", {
         backend: t(`engine.${info.backend}`),
-        adapter: device,
-        error: info.selfTestError.toExponential(1),
+        adapter: info.adapter,
+        count: info.threads,
+        error: quantity(info.selfTestError, "scientific"),
       })
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
@@ -96,16 +92,16 @@ async function showModels(onChange) {
     byId("engine-dialog", HTMLDialogElement).close();
     onChange();
   };
-  /** @type {import("./radio-group.js").Choice<"bundled" | "own">[]} */
+  /** @type {import("./choices.js").Choice<"bundled" | "own">[]} */
   const choices = [{ value: "bundled", label: t("own.bundled"), hint: t("own.bundledHint") }];
   if (own)
-    choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: formatBytes(own.bytes) }) });
+    choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: quantity(own.bytes, "byte") }) });
   fillRadioGroup(byId("own-choices", HTMLElement), choices, settings.model, use);
   const remove = byId("own-remove", HTMLButtonElement);
   remove.hidden = !own;
   remove.onclick = async () => {
     await removeOwnModel();
-    notice(t("own.removed"));
+    notice(say("own.removed"));
     if (settings.model === "own") use("bundled");
     else await showModels(onChange);
   };
@@ -121,7 +117,7 @@ export async function openSaveDialog(session) {
   /** @type {SaveKind} */
   let what = session.hasSurroundings ? "photo" : "face";
   const size = pixels(pictures.edited);
-  /** @type {import("./radio-group.js").Choice<SaveKind>[]} */
+  /** @type {import("./choices.js").Choice<SaveKind>[]} */
   const choices = [
     { value: "face", label: t("save.face", { size }) },
     { value: "pair", label: t("save.pair") },
@@ -134,15 +130,10 @@ export async function openSaveDialog(session) {
     const link = h("a", { href: URL.createObjectURL(await session.save(what)), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    announce(t("save.saved", { name }));
+    announce(say("save.saved", { name }));
   } catch (thrown) {
     report(thrown);
   }
-}
-
-/** @param {{ width: number, height: number }} picture */
-function pixels({ width, height }) {
-  return t("pixels", { width, height });
 }
 
 /** @param {string} name of the photo's file */
@@ -163,7 +154,8 @@ export async function openCamera() {
       audio: false,
     });
   } catch (thrown) {
-    report(new Failure({ code: "camera", message: t("camera.denied", { reason: Failure.from(thrown).message }) }));
+    const { message: detail } = Failure.from(thrown);
+    report(new Failure({ code: "camera", message: say("camera.denied"), hint: say("hint.camera"), detail }));
     return undefined;
   }
   try {
@@ -208,42 +200,75 @@ export async function openAlignDialog(session) {
 }
 
 /**
- * The model card, folded.
- * @param {string} url
+ * Shows what the model's author wrote about it, in the author's words.
+ * @param {HTMLElement} place
+ * @param {Engine} engine
  */
-async function card(url) {
-  const response = await fetch(url).catch(() => undefined);
-  const text = response?.ok ? await response.text() : t("error.offline", { file: url });
-  return h("details", {}, h("summary", {}, t("about.card")), h("pre", { tabIndex: 0 }, text));
+function showModel(place, { model }) {
+  place.replaceChildren();
+  if (!model) return;
+  const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = model;
+  place.append(
+    h("p", { lang: "en" }, h("strong", {}, title)),
+    h("p", {}, t("about.modelSize", { size: pixels({ width, height }) })),
+    h("p", { lang: "en" }, provenance),
+    h("p", {}, t("about.licence", { licence })),
+  );
+  if (modelCard && settings.model === "bundled") place.append(card(`weights/${modelCard}`));
 }
 
 /**
+ * The model card, folded; loaded when it is unfolded.
+ * @param {string} url
+ */
+function card(url) {
+  const text = h("pre", { tabIndex: 0, lang: "en" });
+  const details = h("details", {}, h("summary", {}, t("about.card")), text);
+  const load = async () => {
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok) text.textContent = await response.text();
+    else report(new Failure({ code: "network", message: say("error.offline", { file: url }) }));
+  };
+  details.addEventListener("toggle", () => void load(), { once: true });
+  return details;
+}
+
+/**
+ * The panel about the page and the model, which also shows what is stored.
  * @param {Engine} engine
  */
-export async function openAboutDialog(engine) {
-  const { model } = engine;
-  const about = byId("about-model", HTMLElement);
-  about.replaceChildren();
-  if (model) {
-    const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = model;
-    about.append(
-      h("p", {}, h("strong", {}, title), `, ${pixels({ width, height })}. ${provenance}`),
-      h("p", {}, t("about.licence", { licence })),
-    );
-    if (modelCard && settings.model === "bundled") about.append(await card(`weights/${modelCard}`));
-  }
+export function startAbout(engine) {
+  const dialog = byId("about-dialog", HTMLDialogElement);
   const remove = byId("about-remove", HTMLButtonElement);
-  const showSize = async () => {
-    const bytes = (await keptBytes()) + (await leftOverBytes());
-    byId("about-storage", HTMLElement).textContent = t("about.storage", { size: formatBytes(bytes) });
-    remove.hidden = bytes === 0;
-  };
-  remove.onclick = async () => {
+  const model = byId("about-model", HTMLElement);
+
+  /** @type {number | undefined} until they are counted */
+  let bytes;
+
+  function showBytes() {
+    const size = bytes === undefined ? undefined : quantity(bytes, "byte");
+    byId("about-storage", HTMLElement).textContent = size ? t("about.storage", { size }) : "";
+    remove.hidden = !bytes;
+  }
+
+  async function showSize() {
+    bytes = (await keptBytes()) + (await leftOverBytes());
+    showBytes();
+  }
+
+  remove.addEventListener("click", async () => {
     await forgetModel();
     await sweepOwnModels();
     await showSize();
-    notice(t("about.removed"));
-  };
-  await showSize();
-  await ask(byId("about-dialog", HTMLDialogElement));
+    notice(say("about.removed"));
+  });
+  byId("about-button", HTMLButtonElement).addEventListener("click", () => {
+    showModel(model, engine);
+    void ask(dialog);
+    void showSize();
+  });
+  spoken(() => {
+    showModel(model, engine);
+    showBytes();
+  });
 }

@@ -1,9 +1,11 @@
 // How the engine is: the button at the top, the bar at the bottom, and what it has to say.
-import { formatBytes, formatSeconds, t } from "../../shared/strings.js";
+import { quantity, say } from "../../shared/say.js";
+import { spell, spoken, t } from "../../shared/strings.js";
 import { byId } from "../dom.js";
 import { openEngineDialog } from "./dialogs.js";
 import { announce, notice, report } from "./notices.js";
 
+/** @import { Said } from "../../shared/say.js" */
 /** @import { LoadProgress } from "../../shared/types.js" */
 /** @import { Session } from "../session.js" */
 
@@ -11,14 +13,23 @@ const bar = byId("model-bar", HTMLElement);
 const progressBar = byId("model-progress", HTMLProgressElement);
 const button = byId("engine-button", HTMLButtonElement);
 
+/** @type {Said} */
+let barText = "";
+spoken(() => showText());
+
+function showText() {
+  byId("model-text", HTMLElement).textContent = spell(barText);
+}
+
 /**
- * @param {string} text
+ * @param {Said} text
  * @param {number} value
  * @param {number} max
  */
 export function showBar(text, value, max) {
   bar.hidden = false;
-  byId("model-text", HTMLElement).textContent = text;
+  barText = text;
+  showText();
   [progressBar.max, progressBar.value] = [max, value];
 }
 
@@ -28,12 +39,10 @@ export function hideBar() {
 
 /** @param {LoadProgress} progress */
 function showLoading({ loaded, total, cached, secondsLeft }) {
-  const text = t(cached === loaded ? "model.cached" : "model.progress", {
-    loaded: formatBytes(loaded),
-    total: formatBytes(total),
-  });
-  const left = secondsLeft === undefined ? "" : `, ${t("model.left", { seconds: formatSeconds(secondsLeft) })}`;
-  showBar(text + left, loaded, total);
+  const amounts = { loaded: quantity(loaded, "byte"), total: quantity(total, "byte") };
+  if (secondsLeft !== undefined)
+    showBar(say("model.progressLeft", { ...amounts, left: quantity(secondsLeft, "second") }), loaded, total);
+  else showBar(say(cached === loaded ? "model.cached" : "model.progress", amounts), loaded, total);
 }
 
 /** @param {Session} session */
@@ -48,17 +57,23 @@ export function startEngineStatus(session) {
     return t(`engine.${info.backend}`);
   }
 
-  engine.addEventListener("status", () => {
-    const { state, progress, failure } = engine.status;
-    const percent = progress ? Math.floor((100 * progress.loaded) / progress.total) : 0;
+  function showState() {
+    const { state, progress } = engine.status;
+    const percent = quantity(progress ? Math.floor((100 * progress.loaded) / progress.total) / 100 : 0, "percent");
     const label = t(`engine.${state}`, { percent, backend: backend() });
     button.dataset.state = state;
     byId("engine-label", HTMLElement).textContent = label;
     button.setAttribute("aria-label", t("engine.button", { state: label }));
+  }
+
+  spoken(showState);
+  engine.addEventListener("status", () => {
+    const { state, progress, failure } = engine.status;
+    showState();
     if (state === "loading" && progress) showLoading(progress);
     else hideBar();
-    if (state === "ready") announce(t("model.ready"));
-    if (failure) report(failure, { label: t("retry"), run: () => void session.restartEngine() });
+    if (state === "ready") announce(say("model.ready"));
+    if (failure) report(failure, { label: say("retry"), run: () => void session.restartEngine() });
   });
   engine.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
   button.addEventListener("click", () => openEngineDialog(engine, () => void session.restartEngine()));

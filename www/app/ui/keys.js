@@ -1,7 +1,57 @@
-// Keys that work anywhere on the page.
+// Keys, and where they work.
+import { t } from "../../shared/strings.js";
+import { byId, h } from "../dom.js";
+import { settings } from "../settings.js";
+import { CompareView } from "./compare-view.js";
 import { openSaveDialog } from "./dialogs.js";
 
 /** @import { Session } from "../session.js" */
+/** @import { PlainKey } from "../../shared/strings/types.d.ts" */
+
+const picture = byId("compare", CompareView);
+/** Where the command key takes the place of the control key. */
+const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
+
+/**
+ * @type {readonly { keys: readonly string[], does: PlainKey }[]}
+ */
+const HELP = [
+  { keys: ["1", "–", "5"], does: "keys.views" },
+  { keys: ["C"], does: "keys.compare" },
+  { keys: ["B"], does: "keys.hold" },
+  { keys: ["Control", "+", "Z"], does: "keys.undo" },
+  { keys: ["Control", "+", "Shift", "+", "Z"], does: "keys.redo" },
+  { keys: ["Control", "+", "S"], does: "keys.save" },
+  { keys: ["Control", "+", "V"], does: "keys.paste" },
+];
+
+/** The keys and what they do, as rows of a definition list. */
+export function helpRows() {
+  /** @type {Record<string, string>} */
+  const caps = { Control: APPLE ? "⌘" : t("key.control"), Shift: APPLE ? "⇧" : t("key.shift") };
+  return HELP.map(({ keys, does }) => {
+    const caption = keys.map((key) => (/[–+]/.test(key) ? key : h("kbd", {}, caps[key] ?? key)));
+    return h("div", {}, h("dt", {}, ...caption), h("dd", {}, t(does)));
+  });
+}
+
+/**
+ * Lets Tab lead to the picture where single keys work only there.
+ */
+export function showKeysFocus() {
+  if (settings.keys === "picture") picture.tabIndex = 0;
+  else picture.removeAttribute("tabindex");
+}
+
+/**
+ * Whether a key that is pressed without Ctrl does something of ours.
+ * @param {EventTarget | null} target has the focus
+ */
+function singleKeyWorks(target) {
+  if (target instanceof HTMLSelectElement) return false;
+  if (settings.keys === "picture") return target instanceof Node && picture.contains(target);
+  return settings.keys === "everywhere";
+}
 
 /**
  * @param {Session} session
@@ -22,11 +72,10 @@ export function startKeys(session, viewer) {
   });
 
   addEventListener("keydown", (event) => {
-    const { target } = event;
     if (document.querySelector("dialog[open]") || !session.photo) return;
     const key = event.key.toLowerCase();
     const command = event.ctrlKey || event.metaKey;
-    if (command ? !session.inverted : event.altKey || target instanceof HTMLSelectElement) return;
+    if (command ? !session.inverted : event.altKey || !singleKeyWorks(event.target)) return;
     const action = command ? commands[event.shiftKey && key === "z" ? "Z" : key] : keys[key];
     if (!action) return;
     event.preventDefault();

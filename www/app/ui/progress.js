@@ -1,5 +1,6 @@
 // Which stage of the inversion runs, over the picture; and what else a session has to say.
-import { formatSeconds, t } from "../../shared/strings.js";
+import { quantity, say } from "../../shared/say.js";
+import { spoken, t } from "../../shared/strings.js";
 import { byId, h, icon } from "../dom.js";
 import { askToPersist } from "../offline.js";
 import { settings } from "../settings.js";
@@ -34,21 +35,32 @@ function showStage(stage, { waitsForModel, timingKey }) {
     }),
   );
   const usual = settings.timings[timingKey]?.inversion;
-  estimate.textContent = usual ? t("stage.estimate", { seconds: formatSeconds(usual) }) : "";
-  announce(t(`stage.${stage}`));
+  estimate.textContent = usual ? t("stage.estimate", { seconds: quantity(usual, "second") }) : "";
 }
 
 /** @param {Session} session */
 export function announceSession(session) {
   const { engine } = session;
   let waitsForModel = false;
-  const show = (/** @type {typeof STAGES[number] | undefined} */ stage) =>
+  /** @type {typeof STAGES[number] | undefined} */
+  let stage;
+  /** @type {string | undefined} of the file that is being opened */
+  let name;
+  const showAll = () => {
     showStage(stage, { waitsForModel, timingKey: engine.timingKey() });
-
-  session.addEventListener("opening", (event) => {
-    const { detail: name } = /** @type {CustomEvent<string | undefined>} */ (event);
     opening.hidden = !name;
     opening.textContent = name ? t("open.working", { name }) : "";
+  };
+  const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
+    stage = next;
+    showAll();
+    if (stage) announce(say(`stage.${stage}`));
+  };
+
+  spoken(showAll);
+  session.addEventListener("opening", (event) => {
+    name = /** @type {CustomEvent<string | undefined>} */ (event).detail;
+    showAll();
   });
   session.addEventListener("photo", () => {
     document.body.dataset.view = "work";
@@ -63,7 +75,7 @@ export function announceSession(session) {
     if (stage === "model") waitsForModel = true;
     show(stage);
     if (seconds === undefined) return;
-    announce(t("stage.done", { seconds: formatSeconds(seconds) }));
+    announce(say("stage.done", { seconds: quantity(seconds, "second") }));
     void askToPersist();
   });
   engine.addEventListener("stage", (event) => show(/** @type {CustomEvent} */ (event).detail.stage));
@@ -71,7 +83,7 @@ export function announceSession(session) {
   session.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
   session.addEventListener("failure", (event) => {
     const failure = /** @type {CustomEvent<Failure>} */ (event).detail;
-    const retry = { label: t("retry"), run: () => void session.restartEngine() };
+    const retry = { label: say("retry"), run: () => void session.restartEngine() };
     report(failure, failure.code === "network" ? retry : undefined);
   });
 }

@@ -1,4 +1,4 @@
-import { t } from "../../shared/strings.js";
+import { nameOf, spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { report } from "./notices.js";
 
@@ -26,15 +26,9 @@ export async function showSamples(onChoose) {
       }
     };
     const picture = h("img", { src, alt: "", width: 256, height: 256, loading: "lazy" });
-    return h(
-      "li",
-      {},
-      h(
-        "button",
-        { type: "button", "aria-label": t("start.sample", { label: sample.label }), onclick: choose },
-        picture,
-      ),
-    );
+    const button = h("button", { type: "button", onclick: choose }, picture);
+    spoken(() => button.setAttribute("aria-label", t("start.sample", { label: nameOf(sample.label) })));
+    return h("li", {}, button);
   });
   byId("sample-list", HTMLElement).replaceChildren(...items);
   byId("samples", HTMLElement).hidden = samples.length === 0;

@@ -1,4 +1,4 @@
-import { t, translated } from "../../shared/strings.js";
+import { nameOf, t } from "../../shared/strings.js";
 import { h, icon } from "../dom.js";
 
 /** @import { OwnFile } from "../own-directions.js" */
@@ -34,18 +34,20 @@ export class SliderPanel extends HTMLElement {
 
   /** @param {DirectionInfo[]} directions */
   set directions(directions) {
+    const folded = this.#folded();
     this.#forget(this.#directions);
     this.#directions = directions;
     const groups = Map.groupBy(directions, ({ group }) => group);
     const blocks = Array.from(groups, ([name, members]) => {
       const rows = members.map((direction) => this.#row(direction));
-      return group(name, rows, groups.size === 1 || !members.every(({ folded }) => folded));
+      return group(name, rows, !(folded.get(name) ?? (groups.size > 1 && members.every(({ folded }) => folded))));
     });
     this.#model.replaceChildren(...(blocks.length > 0 ? blocks : [h("p", { className: "aside" }, t("slider.none"))]));
   }
 
   /** @param {OwnFile[]} files */
   set own(files) {
+    const folded = this.#folded();
     const shown = [...this.#rows.values()].map(({ direction }) => direction);
     this.#forget(shown.filter((direction) => !this.#directions.includes(direction)));
     const rows = files.flatMap((own) =>
@@ -58,7 +60,12 @@ export class SliderPanel extends HTMLElement {
     );
     const unused = files.filter(({ refusal }) => refusal).map((own) => this.#unused(own));
     const [first] = files.flatMap(({ directions }) => directions);
-    this.#own.replaceChildren(...(first ? [group(first.group, rows, true)] : []), ...unused);
+    this.#own.replaceChildren(...(first ? [group(first.group, rows, !folded.get(first.group))] : []), ...unused);
+  }
+
+  /** Which groups on show are folded: they stay so when they are made anew. */
+  #folded() {
+    return new Map(Array.from(this.querySelectorAll("details"), ({ dataset, open }) => [dataset.group, !open]));
   }
 
   /**
@@ -77,7 +84,7 @@ export class SliderPanel extends HTMLElement {
    * @param {OwnFile} own
    */
   #unused(own) {
-    const text = h("span", { title: own.refusal?.message }, t("direction.unusedRow", { file: own.file.name }));
+    const text = h("span", { title: own.refusal?.message ?? "" }, t("direction.unusedRow", { file: own.file.name }));
     return h("div", { className: "row unused" }, text, this.#remove(own));
   }
 
@@ -100,7 +107,8 @@ export class SliderPanel extends HTMLElement {
 
   /** @param {DirectionInfo} direction */
   #row(direction) {
-    const { name, label } = direction;
+    const { name } = direction;
+    const label = nameOf(direction.label);
     const id = `slider-${name}`;
     const input = h("input", { id, type: "range", ...ends(direction), step: "1", value: "0", disabled: true });
     const output = h("output", { htmlFor: id });
@@ -140,7 +148,7 @@ export class SliderPanel extends HTMLElement {
     output.value = position === 0 ? "0" : signed;
     reset.disabled = position === 0;
     const value = position === 0 ? t("slider.neutral") : signed;
-    input.setAttribute("aria-valuetext", t("slider.value", { label: direction.label, value }));
+    input.setAttribute("aria-valuetext", t("slider.value", { label: nameOf(direction.label), value }));
     const { min, max } = ends(direction);
     const [from, to] = [Math.min(0, position), Math.max(0, position)].map(
       (at) => (at - Number(min)) / (Number(max) - Number(min)),
@@ -156,8 +164,8 @@ export class SliderPanel extends HTMLElement {
  * @param {boolean} open
  */
 function group(name, rows, open) {
-  const heading = h("summary", {}, translated(`group.${name}`, name));
-  return h("details", { open }, heading, h("div", { className: "rows" }, ...rows));
+  const heading = h("summary", {}, nameOf(name));
+  return h("details", { open, "data-group": name }, heading, h("div", { className: "rows" }, ...rows));
 }
 
 /**

@@ -1,5 +1,5 @@
 // Light, dark, or as the system has it.
-import { t } from "../../shared/strings.js";
+import { spoken, t } from "../../shared/strings.js";
 import { byId } from "../dom.js";
 import { remember, settings } from "../settings.js";
 
@@ -20,5 +20,5 @@ export function startTheme() {
     remember({ theme: THEMES[(THEMES.indexOf(settings.theme) + 1) % THEMES.length] });
     show();
   });
-  show();
+  spoken(show);
 }

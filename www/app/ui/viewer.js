@@ -1,15 +1,16 @@
 // The picture and everything that decides what it shows: view, comparison, extent.
-import { t } from "../../shared/strings.js";
+import { spoken, t } from "../../shared/strings.js";
 import { byId, draw, h } from "../dom.js";
+import { fillRadioGroup, fillSelect, selectRadio } from "./choices.js";
 import { CompareView } from "./compare-view.js";
 import { report } from "./notices.js";
-import { fillRadioGroup, selectRadio } from "./radio-group.js";
 
 /** @import { PasteMode } from "../../shared/types.js" */
 /** @import { View } from "../portrait.js" */
 /** @import { Session } from "../session.js" */
 
 const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "discrepancy", "original"]);
+const MODES = /** @type {const} */ (["difference", "face"]);
 const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
 
 const compare = byId("compare", CompareView);
@@ -40,16 +41,20 @@ export function startViewer(session) {
     refresh();
   };
 
-  fillRadioGroup(
-    views,
-    VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) })),
-    view,
-    choose,
-  );
-  withSelect.append(...BEFORE.map((value) => h("option", { value }, t(`view.${value}`))));
-  pasteMode.append(
-    .../** @type {const} */ (["difference", "face"]).map((value) => h("option", { value }, t(`paste.${value}`))),
-  );
+  function fillChoices() {
+    const choices = VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) }));
+    fillRadioGroup(views, choices, view, choose);
+    fillSelect(
+      withSelect,
+      BEFORE.map((value) => ({ value, label: t(`view.${value}`) })),
+    );
+    fillSelect(
+      pasteMode,
+      MODES.map((value) => ({ value, label: t(`paste.${value}`) })),
+    );
+    fillScopes();
+    fillFaces();
+  }
 
   const compareTo = (/** @type {boolean} */ on) => {
     compare.comparing = on;
@@ -115,7 +120,19 @@ export function startViewer(session) {
       choose("edited");
     });
   }
-  fillScopes();
+
+  function fillFaces() {
+    faces.hidden = session.faces.length < 2;
+    const choices = session.faces.map((face, i) => {
+      const picture = h("canvas");
+      draw(picture, face.thumbnail);
+      return { value: String(i), label: t("face.choose", { number: i + 1, total: session.faces.length }), picture };
+    });
+    fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
+      const face = session.faces[Number(index)];
+      if (session.photo) void session.use(session.photo, face.quad, face);
+    });
+  }
 
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
@@ -148,21 +165,15 @@ export function startViewer(session) {
     if (session.inverted && view !== "edited") choose("edited");
     else if (extent === "photo") refresh();
   });
-  session.addEventListener("faces", () => {
-    faces.hidden = session.faces.length < 2;
-    const choices = session.faces.map((face, i) => {
-      const picture = h("canvas");
-      draw(picture, face.thumbnail);
-      return { value: String(i), label: t("face.choose", { number: i + 1, count: session.faces.length }), picture };
-    });
-    fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
-      const face = session.faces[Number(index)];
-      if (session.photo) void session.use(session.photo, face.quad, face);
-    });
-  });
+  session.addEventListener("faces", fillFaces);
   session.addEventListener("busy", (event) =>
     compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail),
   );
+
+  spoken(() => {
+    fillChoices();
+    refresh();
+  });
 
   return {
     /** What saving and copying mean now. */

@@ -1,3 +1,4 @@
+// Choices among a few: radio buttons and selects.
 import { h } from "../dom.js";
 
 /**
@@ -40,4 +41,16 @@ export function fillRadioGroup(group, choices, selected, onChoose) {
  */
 export function selectRadio(group, value) {
   for (const input of group.querySelectorAll("input")) input.checked = input.value === value;
+}
+
+/**
+ * Fills a select; what was selected stays so.
+ * @template {string} V
+ * @param {HTMLSelectElement} select
+ * @param {{ value: V, label: string }[]} choices
+ */
+export function fillSelect(select, choices) {
+  const { value: selected } = select;
+  select.replaceChildren(...choices.map(({ value, label }) => h("option", { value }, label)));
+  if (choices.some(({ value }) => value === selected)) select.value = selected;
 }
