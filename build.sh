@@ -6,7 +6,9 @@
 #   ./build.sh build                      build the page into dist/: static files that any host can serve
 #   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
 #   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
-#                                         checks, the native tests, and the page driven in a real Chromium
+#                                         checks, the native tests, and the page driven in Chromium, Firefox and
+#                                         WebKit; ends by naming browsers that are missing, and fails for that, too,
+#                                         if EVERY_BROWSER is set
 #
 # Needs: Rust (rustup), Node 20 or newer. Everything else is fetched into the build's own folders.
 set -euo pipefail
@@ -61,6 +63,39 @@ need_chromium() {
     CHROMIUM="$(command -v chromium)"
   fi
   export CHROMIUM
+}
+
+# Browsers in which nothing was tested, with what to do about it.
+untested=()
+
+want_firefox() {
+  [ -n "${FIREFOX:-}" ] || FIREFOX="$(command -v firefox-esr || command -v firefox || true)"
+  [ -n "$FIREFOX" ] || ! apt_install firefox-esr || FIREFOX="$(command -v firefox-esr)"
+  [ -n "$FIREFOX" ] || untested+=("Firefox: install it, or set FIREFOX to its path")
+  export FIREFOX
+}
+
+# WebKit in its GTK port, with a display in memory to run it on.
+want_webkit() {
+  if ! find_webkit && apt_install webkit2gtk-driver xvfb; then find_webkit || true; fi
+  [ -n "$WEBKIT" ] || untested+=("WebKit: install WebKitWebDriver, its MiniBrowser, and Xvfb")
+  export WEBKIT WEBKIT_DRIVER
+}
+
+find_webkit() {
+  WEBKIT="$(compgen -G '/usr/lib/*/webkit2gtk-4.*/MiniBrowser' | tail -n 1 || true)"
+  WEBKIT_DRIVER="$(command -v WebKitWebDriver || true)"
+  [ -n "$WEBKIT" ] && [ -n "$WEBKIT_DRIVER" ] && command -v Xvfb >/dev/null && return
+  WEBKIT=
+  return 1
+}
+
+# Says in which browsers nothing was tested; that is a failure where all are wanted.
+report_untested() {
+  local browser
+  [ "${#untested[@]}" != 0 ] || return 0
+  for browser in "${untested[@]}"; do warn "NOT TESTED in $browser"; done
+  [ -z "${EVERY_BROWSER:-}" ]
 }
 
 need_vulkan() {
@@ -239,8 +274,13 @@ test_native() {
 test_page() {
   build
   need_chromium
-  say "page tests in $("$CHROMIUM" --version)"
-  node --test --test-force-exit --test-concurrency=1 tests/page/${1:-*}.test.mjs
+  want_firefox
+  want_webkit
+  say "page tests in $("$CHROMIUM" --version)${FIREFOX:+, $("$FIREFOX" --version)}${WEBKIT:+, WebKit}"
+  local status=0
+  node --test --test-force-exit --test-concurrency=1 tests/page/${1:-*}.test.mjs || status=1
+  report_untested || status=1
+  return "$status"
 }
 
 # The declarations that types were checked by must be those of the engine that was compiled.
@@ -268,5 +308,5 @@ case "${1:-serve} ${2:-}" in
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;
-  *)                sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *)                sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

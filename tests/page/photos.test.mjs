@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { say } from "../../www/shared/say.js";
 import { spell } from "../../www/shared/strings.js";
+import { testInEach } from "./drivers/each.mjs";
 import { host, launch, root, visit, weightsLike } from "./support.mjs";
 
 /**
@@ -24,9 +26,62 @@ import { host, launch, root, visit, weightsLike } from "./support.mjs";
 /** How far a channel may be from what the other library says, of 255. */
 const TOLERANCE = 2;
 
+/**
+ * What other browsers do with some files, found by this test; all else they must do as Chromium does. Safari, which
+ * decodes by its system's own means, may do otherwise than WebKit's GTK port.
+ * @type {Record<import("./drivers/each.mjs").Browser, Record<string, string>>}
+ */
+const LIMITS = {
+  chromium: {},
+  firefox: {
+    // Profiles are followed by tables that are a little coarse.
+    "png-adobe": "is off by 4.0",
+    "webp-adobe": "is off by 4.0",
+    "png-prophoto": "is off by 4.0",
+    "webp-prophoto": "is off by 19.0",
+    "png-rec2020": "is off by 5.0",
+    "webp-rec2020": "is off by 5.0",
+    "png-gama-chrm": "is off by 4.0",
+    // What is missing is shown black.
+    "png-too-few-rows": "is opened, but is damaged",
+    // The file is given up where so much stands before its picture.
+    "jpeg-behind-2-megabytes": "is refused as damaged",
+  },
+  webkit: {
+    // Profiles are followed with some tolerance in PNG, and not at all in WebP and AVIF.
+    "png-p3": "is off by 2.7",
+    "png-adobe": "is off by 10.1",
+    "png-adobe-16": "is off by 3.0",
+    "png-prophoto": "is off by 15.3",
+    "png-rec2020": "is off by 10.0",
+    "png-narrow": "is off by 15.3",
+    "png-linear": "is off by 39.9",
+    "webp-p3": "is off by 90.0",
+    "webp-adobe": "is off by 111.0",
+    "webp-prophoto": "is off by 134.0",
+    "webp-rec2020": "is off by 128.0",
+    "webp-narrow": "is off by 35.0",
+    "webp-linear": "is off by 73.0",
+    "webp-swapped": "is off by 173.0",
+    "avif-p3": "is off by 90.0",
+    // Nor are profiles of grey pictures, nor colours described by chunks.
+    "png-grey-profile-18": "is off by 19.0",
+    "jpeg-grey-profile-18": "is off by 19.0",
+    "png-grey-profile-22": "is off by 5.0",
+    "jpeg-grey-profile-22": "is off by 5.0",
+    "png-gama-chrm": "is off by 111.0",
+    "png-gama-chrm-usual": "is off by 5.0",
+    "png-cicp-p3": "is off by 90.0",
+    "png-cicp-beats-profile": "is off by 111.0",
+    "avif-orientation-6": "has 32 x 48 pixels",
+    "png-too-few-rows": "is opened, but is damaged",
+  },
+};
+
 /** A worker that decodes as the page's own does, and tells every pixel, or those asked for. */
 const WORKER = `
 import init from "../pkg/cpu/sdic.js";
+import { spaceOf } from "./canvas.js";
 import { decode } from "./decode.js";
 const ready = init();
 async function read({ url, blob, pad = 0, probes }) {
@@ -42,7 +97,7 @@ async function read({ url, blob, pad = 0, probes }) {
     const parts = probes ? probes.map(([x, y]) => [x, y, 1, 1]) : [[0, 0, width, height]];
     const data = parts.map((part) => context.getImageData(...part));
     const bytes = data.flatMap(({ data }) => Array.from(data));
-    return { width, height, space: data[0].colorSpace, notes, pixels: btoa(String.fromCharCode(...bytes)) };
+    return { width, height, space: spaceOf(context), notes, pixels: btoa(String.fromCharCode(...bytes)) };
   } catch ({ code, message, hint }) {
     return { error: code ?? "unexpected", message, hint };
   }
@@ -85,12 +140,36 @@ function distance(found, right) {
 }
 
 /**
+ * Colours of Display P3 as browsers without it show them: in sRGB, what lies beyond brought to its border.
+ * @param {Uint8Array} rgba
+ */
+function narrowed(rgba) {
+  const linear = (/** @type {number} */ v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const encoded = (/** @type {number} */ v) => (v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055);
+  const matrix = [
+    [1.22494, -0.22494, 0],
+    [-0.042057, 1.042057, 0],
+    [-0.019638, -0.078636, 1.098274],
+  ];
+  const out = Uint8Array.from(rgba);
+  for (let i = 0; i < rgba.length; i += 4) {
+    const wide = [...rgba.subarray(i, i + 3)].map((v) => linear(v / 255));
+    for (const [k, row] of matrix.entries()) {
+      const value = row.reduce((sum, weight, j) => sum + weight * wide[j], 0);
+      out[i + k] = Math.round(255 * encoded(Math.min(1, Math.max(0, value))));
+    }
+  }
+  return out;
+}
+
+/**
  * What is wrong with how the page opened a file, if anything.
  * @param {Case} wanted
  * @param {Refusal | Opened} answer
  * @param {Uint8Array} expected pixels of all cases
+ * @param {boolean} narrow whether the browser works in sRGB alone
  */
-function problem(wanted, answer, expected) {
+function problem(wanted, answer, expected, narrow) {
   if (answer.error !== undefined) {
     if (answer.error !== wanted.error) return `is refused as ${answer.error}: ${answer.message}`;
     return answer.message && answer.hint ? undefined : "is refused without a word";
@@ -98,35 +177,38 @@ function problem(wanted, answer, expected) {
   if (wanted.error) return `is opened, but is ${wanted.error}`;
   const { width, height, space, notes } = answer;
   if (width !== wanted.width || height !== wanted.height) return `has ${width} x ${height} pixels`;
-  if (space !== wanted.space) return `is in ${space}`;
+  const beyond = narrow && wanted.space === "display-p3";
+  if (space !== (beyond ? "srgb" : wanted.space)) return `is in ${space}`;
+  const codes = beyond ? [...wanted.notes, "narrowed"] : wanted.notes;
   const said = notes.map(({ key }) => key).sort();
-  const right = wanted.notes.map((code) => `note.${code}`).sort();
+  const right = codes.map((code) => `note.${code}`).sort();
   if (String(said) !== String(right) || notes.some((note) => spell(note).includes("{"))) {
-    return `says ${JSON.stringify(notes)} instead of ${wanted.notes}`;
+    return `says ${JSON.stringify(notes)} instead of ${codes}`;
   }
   const pixels = Buffer.from(answer.pixels, "base64");
   const probes = wanted.probes?.flatMap(([, , ...colour]) => colour);
-  const colours = probes
+  const stored = probes
     ? Uint8Array.from(probes)
     : expected.subarray(wanted.at, (wanted.at ?? 0) + width * height * 4);
+  const colours = beyond ? narrowed(stored) : stored;
   assert.ok(colours.length > 0 && colours.length === pixels.length, wanted.name);
   const off = distance(pixels, colours);
   return off > TOLERANCE ? `is off by ${off.toFixed(1)}` : undefined;
 }
 
-test("every picture is opened as another library reads it, or refused rightly", async () => {
+testInEach("every picture is opened as another library reads it, or refused rightly", async (driver, browser) => {
   /** @type {Case[]} */
   const cases = JSON.parse(await readFile(path.join(folder, "cases.json"), "utf8"));
   const expected = await readFile(path.join(folder, "expected.bin"));
   const wanted = cases.filter(({ only }) => only !== "cli");
   assert.ok(wanted.length >= 120, `${wanted.length} cases`);
-  const { context, page, problems } = await visit(browser, site.url);
+  await driver.open(site.url);
   const tasks = wanted.map(({ file, pad, probes }) => ({
     url: new URL(`photos-test/${file}`, site.url).href,
     pad,
     probes,
   }));
-  const answers = await page.evaluate(async (tasks) => {
+  const answers = await driver.evaluate(async (tasks) => {
     const worker = new Worker(new URL("workers/photos-test.js", location.href), { type: "module" });
     const answers = [];
     for (const [id, task] of tasks.entries()) {
@@ -141,13 +223,51 @@ test("every picture is opened as another library reads it, or refused rightly", 
     worker.terminate();
     return answers;
   }, tasks);
-  await context.close();
   const wrong = wanted.flatMap((wanted, i) => {
-    const found = problem(wanted, answers[i], expected);
-    return found ? [`${wanted.name} ${found}`] : [];
+    const found = problem(wanted, answers[i], expected, browser !== "chromium");
+    const known = LIMITS[browser][wanted.name];
+    return found && !(known && found.startsWith(known)) ? [`${wanted.name} ${found}`] : [];
   });
   assert.deepEqual(wrong, []);
+  assert.deepEqual(await driver.problems(), []);
+});
+
+/** What makes a worker's canvases those of a telephone: on large ones nothing is drawn, and nobody is told. */
+const SMALL_CANVASES = `
+const { prototype } = OffscreenCanvasRenderingContext2D;
+for (const name of ["fillRect", "drawImage", "putImageData"]) {
+  const draw = prototype[name];
+  prototype[name] = function (...args) {
+    if (this.canvas.width * this.canvas.height <= 4096 * 4096) draw.apply(this, args);
+  };
+}
+`;
+
+test("where canvases hold fewer pixels than a photo, it is reduced to what they hold, and that is said", async () => {
+  const { context, page, problems } = await visit(browser, site.url);
+  await writeFile(path.join(site.folder, "workers/small-test.js"), WORKER + SMALL_CANVASES);
+  const probes = [1, 2353, 4706].map((x) => [x, 1765]);
+  const answer = await page.evaluate(
+    ({ url, probes }) => {
+      const worker = new Worker(new URL("workers/small-test.js", location.href), { type: "module" });
+      return new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data.answer);
+        worker.onerror = ({ message }) => reject(new Error(message));
+        worker.postMessage({ id: 0, url, probes });
+      });
+    },
+    { url: new URL("photos-test/48-megapixels.png", site.url).href, probes },
+  );
+  assert.equal(answer.error, undefined);
+  assert.deepEqual([answer.width, answer.height], [4729, 3547], "16.8 of 48 megapixels");
+  assert.deepEqual(answer.notes, [say("note.reduced", { from: 48, to: 17 })]);
+  const pixels = Buffer.from(answer.pixels, "base64");
+  for (const [i, level] of [40, 128, 215].entries()) {
+    assert.equal(pixels[4 * i + 3], 255, "drawn");
+    assert.ok(Math.abs(pixels[4 * i] - level) <= TOLERANCE, `${pixels[4 * i]} instead of ${level}`);
+  }
   assert.deepEqual(problems, []);
+  await context.close();
 });
 
 /**

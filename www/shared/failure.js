@@ -31,6 +31,7 @@ export const CODES = Object.freeze({
     "too-small",
     "damaged",
     "no-image",
+    "no-pixels",
     "camera",
   ]),
   /** A worker's answer to an id that it does not hold, or holds no longer. */

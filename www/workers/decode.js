@@ -3,6 +3,7 @@
 import { inspectPhoto, workingSize } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { pixels, quantity, say } from "../shared/say.js";
+import { readback, roomFor, spaceOf } from "./canvas.js";
 
 /** @import { PhotoHeader, PhotoNote } from "../pkg/cpu/sdic.js" */
 /** @import { Quantity, Saying } from "../shared/say.js" */
@@ -30,12 +31,16 @@ const TURNS = [
  * ready.
  * @param {Blob} file
  * @returns {Promise<{ canvas: OffscreenCanvas, notes: Saying[] }>} the pixels, and what the visitor is told
- * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small` or `damaged`
+ * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small`, `damaged` or `no-pixels`
  */
 export async function decode(file) {
   if (file.size > MAX_BYTES) throw tooLarge(quantity(file.size, "byte"));
   const header = inspectPhoto(file);
   if (header.problem !== null) throw refusal(header);
+  const truth = readback();
+  if (truth === "hidden") {
+    throw new Failure({ code: "no-pixels", message: say("error.noPixels"), hint: say("hint.noPixels") });
+  }
   const bitmap = await open(file, header);
   try {
     const sideways = header.orientation > 4;
@@ -44,41 +49,22 @@ export async function decode(file) {
       const message = say("error.tooSmall", { size: pixels({ width, height }) });
       throw new Failure({ code: "too-small", message, hint: say("hint.tooSmall", { side: MIN_SIDE }) });
     }
-    const [across, down] = workingSize(width, height);
-    const context = context2d(new OffscreenCanvas(across, down), header.space);
+    const [wide, high] = workingSize(width, height);
+    const context = roomFor(wide, high, header.space);
+    const { width: across, height: down } = context.canvas;
     const [a, b, c, d, e, f] = TURNS[header.orientation - 1];
     context.setTransform(a, b, c, d, e * across, f * down);
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, sideways ? down : across, sideways ? across : down);
     context.resetTransform();
-    const notes = header.notes.map(sentence);
+    const notes = notesOn(header, [wide, high], [across, down]).map(sentence);
     if (header.hdr) notes.push(say("note.hdr"));
     if (spaceOf(context) !== header.space) notes.push(say("note.narrowed"));
+    if (truth === "noisy") notes.push(say("note.noisy"));
     return { canvas: context.canvas, notes };
   } finally {
     bitmap.close();
   }
-}
-
-/**
- * A 2-d context for a canvas whose pixels are read back often.
- * @param {OffscreenCanvas} canvas
- * @param {PredefinedColorSpace} [colorSpace] which browsers that know only sRGB leave aside
- */
-export function context2d(canvas, colorSpace = "srgb") {
-  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace });
-  if (!context) throw new Failure({ code: "out-of-memory", message: "no memory for a picture" });
-  return context;
-}
-
-/**
- * The colour space that a canvas keeps its pixels in.
- * @param {OffscreenCanvasRenderingContext2D} context
- * @returns {PredefinedColorSpace}
- */
-export function spaceOf(context) {
-  // Browsers without a choice of spaces do not say theirs.
-  return context.getImageData(0, 0, 1, 1).colorSpace ?? "srgb";
 }
 
 /**
@@ -124,6 +110,20 @@ function prepared(file, { patches, tail }) {
     from = at + bytes.length;
   }
   return new Blob([...parts, file.slice(from), Uint8Array.from(tail)], { type: file.type });
+}
+
+/**
+ * What there is to say, with the size that the photo has come to.
+ * @param {Opened} header
+ * @param {[number, number]} planned
+ * @param {[number, number]} size
+ * @returns {PhotoNote[]}
+ */
+function notesOn({ notes }, planned, size) {
+  if (size[0] === planned[0] && size[1] === planned[1]) return notes;
+  const reduced = notes.find((note) => note.code === "reduced");
+  const others = notes.filter((note) => note !== reduced);
+  return [{ code: "reduced", from: reduced?.from ?? planned, to: size }, ...others];
 }
 
 /** @param {Refused} header */

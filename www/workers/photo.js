@@ -5,7 +5,8 @@ import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
-import { context2d, decode, spaceOf } from "./decode.js";
+import { context2d, free, spaceOf } from "./canvas.js";
+import { decode } from "./decode.js";
 
 /** @import { Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
@@ -104,14 +105,6 @@ function madeOf(id, edit) {
   const crop = cropOf(id);
   if (crop.made?.edit !== edit) throw new Failure({ code: "stale-edit", message: say("error.stale") });
   return { crop, edited: crop.made.edited };
-}
-
-/**
- * Frees a canvas now, instead of when its object happens to be collected.
- * @param {OffscreenCanvas} canvas
- */
-function free(canvas) {
-  canvas.width = canvas.height = 0;
 }
 
 /**

@@ -323,6 +323,10 @@ export default translation({
   "hint.tooSmall": "Wählen Sie eines mit mindestens {side}\u00a0Pixeln je Seite.",
   "error.damaged": "Dieses Bild ist beschädigt oder abgeschnitten und lässt sich nicht öffnen.",
   "hint.damaged": "Laden oder exportieren Sie es noch einmal.",
+  "error.noPixels":
+    "Dieser Browser verbirgt die Pixel von Bildern vor Seiten, um vor dem Erkennen des Geräts zu schützen.",
+  "hint.noPixels":
+    "Erlauben Sie dieser Seite, Bilder zu lesen, in Firefox mit dem Zeichen links in der Adressleiste, und öffnen Sie das Foto noch einmal.",
   "error.noImage": "In dem, was eingefügt oder hierhergezogen wurde, ist kein Bild.",
   "error.shardStatus": "{file} ließ sich nicht laden (Status {status}).",
   "error.shardSize": "{file} hat {got}\u00a0Bytes, wo das Manifest {want} nennt.",
@@ -371,5 +375,7 @@ export default translation({
   "note.inksConverted": "Dieses Bild ist für den Druck gemacht: Seine Druckfarben wurden grob umgerechnet.",
   "note.hdr": "Das ist ein HDR-Bild: Was heller als Weiß ist, wurde abgedunkelt.",
   "note.narrowed": "Dieser Browser arbeitet in sRGB: Farben außerhalb davon wurden hineingeholt.",
+  "note.noisy":
+    "Um vor dem Erkennen des Geräts zu schützen, ändert dieser Browser manche Pixel um eine Spur: auch die, die hier gespeichert werden.",
   pixels: "{width}\u00a0×\u00a0{height}\u00a0Pixel",
 });

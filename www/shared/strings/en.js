@@ -317,6 +317,9 @@ export default /** @type {const} */ ({
   "hint.tooSmall": "Choose one with at least {side} pixels a side.",
   "error.damaged": "This picture is damaged or cut off, and cannot be opened.",
   "hint.damaged": "Download or export it again.",
+  "error.noPixels": "This browser hides the pixels of pictures from pages, to protect against fingerprinting.",
+  "hint.noPixels":
+    "Allow this page to read pictures, in Firefox by the sign at the left of the address bar, and open the photo again.",
   "error.noImage": "There is no picture in what was dropped or pasted.",
   "error.shardStatus": "{file} could not be loaded (status {status}).",
   "error.shardSize": "{file} has {got} bytes where the manifest says {want}.",
@@ -363,5 +366,7 @@ export default /** @type {const} */ ({
   "note.inksConverted": "This picture is made for printing: its inks were converted roughly.",
   "note.hdr": "This is an HDR picture: what is brighter than white was dimmed.",
   "note.narrowed": "This browser works in sRGB: colours beyond it were brought into it.",
+  "note.noisy":
+    "To protect against fingerprinting, this browser changes some pixels by a shade: those that are saved here, too.",
   pixels: "{width} × {height} pixels",
 });
