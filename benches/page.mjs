@@ -174,7 +174,7 @@ async function adapter(browser, url) {
   const { context, page } = await open(browser, url, { backend: "cpu", controls: false });
   await page.goto(url);
   const found = await page.evaluate(async () => {
-    const { probe } = await import(new URL("workers/adapter.js", location.href).href);
+    const { probe } = await import(new URL("shared/adapter.js", location.href).href);
     return { ...(await probe()), isolated: crossOriginIsolated };
   });
   await context.close();

@@ -134,7 +134,7 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
 test("losing the device costs nothing: photo and sliders come back", { timeout: 4 * PATIENCE }, async () => {
   const { context, page } = await visit(browser, site.url, { serviceWorkers: "block" });
   // Lets the test get at the device that the engine asks for.
-  await context.route("**/workers/adapter.js", async (route) => {
+  await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
     await route.fulfill({
       contentType: "text/javascript",
@@ -179,7 +179,7 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
  */
 async function spoiled(spoil, backend) {
   const { context, page, problems } = await visit(browser, site.url, { serviceWorkers: "block" });
-  await context.route("**/workers/adapter.js", async (route) => {
+  await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
     await route.fulfill({ contentType: "text/javascript", body: `${spoil}\n${body}` });
   });

@@ -1,4 +1,5 @@
 // The engine as the page sees it: which backend runs, how far its model is, and how to bring it back after a crash.
+import { probe } from "../shared/adapter.js";
 import { Failure } from "../shared/failure.js";
 import { ownModel } from "../shared/own-model.js";
 import { RemoteWorker } from "../shared/rpc.js";
@@ -78,7 +79,7 @@ export class Engine extends EventTarget {
   async #start() {
     this.#tell({ state: "starting" });
     let worker = this.#spawn();
-    const probing = worker.call("probe", []).then((adapter) => {
+    const probing = probe().then((adapter) => {
       this.adapter = adapter;
       return adapter;
     });
@@ -86,7 +87,6 @@ export class Engine extends EventTarget {
     /** @type {Backend} */
     let backend = "cpu"; // which waits for no graphics card
     if (wish === "webgpu" || (wish === "auto" && (await probing).kind === "real")) backend = "webgpu";
-    probing.catch(() => {}); // a worker that ends meanwhile is heard of otherwise
     /** @type {EngineInfo} */
     let info;
     try {

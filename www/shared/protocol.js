@@ -2,7 +2,7 @@
 // are both checked against these types.
 
 /** @import { Saying } from "./say.js" */
-/** @import { Adapter, Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
+/** @import { Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
 /** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
 
@@ -18,7 +18,6 @@
 /**
  * The worker that holds the networks.
  * @typedef {{
- *   probe(): Promise<Adapter>,
  *   start(backend: Backend): Promise<EngineInfo>,
  *   load(folder: string | undefined): Promise<ModelInfo>,
  *   addDirections(name: string, file: Blob): DirectionInfo[],

@@ -1,10 +1,10 @@
 // The worker that holds the networks: on the CPU, or on a WebGPU device that it alone owns. Faces come from the
 // photo's worker, and edits go to it; the page only hears how it goes.
+import { probe, watchDevices, within } from "../shared/adapter.js";
 import { Failure } from "../shared/failure.js";
 import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
-import { probe, watchDevices, within } from "./adapter.js";
 import { answerCalls, crash, notify } from "./answers.js";
 import { ThreadPool } from "./thread-pool.js";
 import { loadHosted, loadOwn } from "./weights.js";
@@ -82,8 +82,6 @@ function bitmapOf({ width, height, data }) {
 
 /** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
-  probe,
-
   /**
    * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
    * several threads where it can; a `threads` event tells when it has to go on with one.

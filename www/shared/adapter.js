@@ -1,6 +1,7 @@
-// Is there a graphics card behind WebGPU, or a program that pretends to be one?
+// Is there a graphics card behind WebGPU, or a program that pretends to be one? The page asks, and the worker that is
+// to compute on it.
 
-/** @import { Adapter } from "../shared/types.js" */
+/** @import { Adapter } from "./types.js" */
 
 /** Names of renderers that run on the processor. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp\b/i;
