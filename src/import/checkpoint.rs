@@ -10,7 +10,7 @@ use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
-use super::tree::leaves;
+use super::tree::{Budget, leaves};
 use crate::config::ModelConfig;
 use crate::networks::{modulations, tensor_shapes};
 use crate::weights::{
@@ -206,9 +206,14 @@ fn find_model(root: Value<'_>) -> Result<Model, ImportError> {
         .map(|(path, value)| (unwrap_name(path), *value))
         .collect();
     let mut first_error = None;
+    let mut budget = Budget::of(root);
     for leaves in [&plain, &unwrapped] {
         let mut models = Vec::new();
         for prefix in prefixes(leaves) {
+            let paths = leaves.iter().map(|(path, _)| path);
+            for path in paths.filter(|path| path.starts_with(prefix)) {
+                budget.take(path.len())?;
+            }
             match Model::under(prefix, leaves, &plain) {
                 Ok(model) => models.push((prefix, model)),
                 Err(error) => drop(first_error.get_or_insert(error)),

@@ -13,6 +13,7 @@ use super::{
 pub struct Pickle {
     nodes: Vec<Node>,
     root: NodeId,
+    length: usize,
 }
 
 /// One object of a [`Pickle`].
@@ -34,6 +35,7 @@ impl Pickle {
         let pickle = Self {
             nodes: machine.nodes,
             root,
+            length,
         };
         Ok((pickle, length))
     }
@@ -59,6 +61,11 @@ impl Pickle {
 impl<'a> Value<'a> {
     fn node(self) -> &'a Node {
         &self.pickle.nodes[self.node]
+    }
+
+    /// Length of the pickle that it lies in, in bytes.
+    pub fn pickle_length(self) -> usize {
+        self.pickle.length
     }
 
     /// Keys and values of a dictionary, also of one of an unknown class; `None` for anything else.
