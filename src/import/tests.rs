@@ -979,6 +979,15 @@ fn unsuitable_checkpoints_are_named() {
         refused(|p| p.tensors[3].values[1] = f32::NAN),
         "tensor \"encoder.input_layer.1.running_mean\": value 1 is NaN, which is not a finite number"
     );
+    let negative = refused(|p| {
+        let mut variance = p.tensors.iter_mut();
+        let variance = variance.find(|t| t.name.ends_with(".running_var"));
+        variance.unwrap().values[1] = -1.0;
+    });
+    assert!(
+        negative.contains(".running_var\": value 1 is -1, but variances are not negative"),
+        "{negative}"
+    );
     let kernel = "tensor \"decoder.convs.0.conv.blur.kernel\": is another blur than [1, 3, 3, 1]";
     let changed = refused(|p| {
         let blur = p

@@ -138,6 +138,18 @@ pub enum WeightsError {
         /// The value.
         value: f32,
     },
+    /// A variance below zero, of which no normalisation can be made.
+    #[error(
+        "tensor \"{tensor}\": value {index} is {value}, but variances are not negative; the weights are damaged"
+    )]
+    NegativeVariance {
+        /// Tensor name.
+        tensor: String,
+        /// Position in row-major order.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
     /// A value is outside the range of the stored type.
     #[error(
         "tensor \"{tensor}\": value {index} is {value}, beyond the range of f16 (65504); store it as f32"
