@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::error::FaceError;
 use crate::kernels::{Activation, ConvLayer, DepthwiseLayer, Epilogue, Kind, Prologue};
+use crate::weights::one_line;
 
 /// Most numbers in one value: the largest here has an eighth of it.
 const MAX_NUMBERS: usize = 1 << 22;
@@ -286,7 +287,7 @@ impl Builder<'_> {
     fn fault(&self, at: &str, problem: impl Into<String>) -> FaceError {
         FaceError::Graph {
             network: self.network.to_string(),
-            at: at.to_string(),
+            at: one_line(at),
             problem: problem.into(),
         }
     }
@@ -326,7 +327,7 @@ impl Builder<'_> {
     /// Shape and values of a 16- or 32-bit tensor.
     fn tensor(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f32>), FaceError> {
         let fault = |problem: String| FaceError::Tensor {
-            name: name.to_string(),
+            name: one_line(name),
             problem,
         };
         let view = self
@@ -368,7 +369,7 @@ impl Builder<'_> {
             let problem =
                 format!("shape {shape:?} does not hold one number for each of {channels} channels");
             return Err(FaceError::Tensor {
-                name: name.to_string(),
+                name: one_line(name),
                 problem,
             });
         }

@@ -979,6 +979,8 @@ fn unsuitable_checkpoints_are_named() {
         refused(|p| p.tensors[3].values[1] = f32::NAN),
         "tensor \"encoder.input_layer.1.running_mean\": value 1 is NaN, which is not a finite number"
     );
+    let broken = refused(|p| p.tensors[0].name = "encoder.styles\n.weight".to_owned());
+    assert!(!broken.contains('\n'), "{broken}");
     let negative = refused(|p| {
         let mut variance = p.tensors.iter_mut();
         let variance = variance.find(|t| t.name.ends_with(".running_var"));

@@ -12,8 +12,8 @@ use super::{
     simd::Isa,
 };
 
-/// Largest side of a kernel, longest stride and most zeros at an end that a task may have: its scratch memory grows with
-/// them. No network here has more than 7.
+/// Largest side of a kernel, longest stride and most zeros at an end that a task may have: its scratch memory grows
+/// with them. No network here has more than 7.
 const MAX_REACH: usize = 8;
 /// Most values along one axis of a task, and most channels.
 const MAX_SIDE: usize = 1 << 16;

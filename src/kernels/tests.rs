@@ -780,10 +780,11 @@ fn orders_that_make_no_sense_are_refused() {
             continue;
         }
         let rest = rest.trim_start_matches(is_digit);
-        for number in ["0", "9", "70000", "4294967295", "18446744073709551615"] {
+        let numbers = ["0", "18446744073709551615", "9", "70000", "4294967295"];
+        for number in &numbers[..if cfg!(miri) { 1 } else { 5 }] {
             changed += 1;
             perform(&format!("{before}{number}{rest}"), &values, task.result);
         }
     }
-    assert!(changed > 100);
+    assert!(changed > if cfg!(miri) { 20 } else { 100 });
 }

@@ -1,7 +1,8 @@
 //! Convolutions shared out among workers that have no memory in common.
 //!
 //! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
-//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`](super::perform)s it, and sends the values back. A
+//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`](super::perform)s it, and sends the
+//! values back. A
 //! share is a band of rows where the picture is the larger part of what has to be sent, else some output channels.
 //! Every output value is computed by the same sums in the same order as without a pool, so results are equal to the
 //! last bit.

@@ -11,7 +11,7 @@ use crate::config::ConfigError;
 #[derive(Debug, Error)]
 pub enum WeightsError {
     /// The manifest is not the JSON that it must be.
-    #[error("manifest.json: {0}")]
+    #[error("manifest.json: {}", one_line(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// The manifest was written for another version of this program.
     #[error(
@@ -201,13 +201,23 @@ impl WeightsError {
     }
 }
 
+/// A name from a file, or a message with one, without what would break its line.
+pub(crate) fn one_line(name: &str) -> String {
+    name.replace(char::is_control, "\u{fffd}")
+}
+
 /// Joins names for one line of text, at most eight of them; "none" for an empty list.
 pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 8;
     if names.is_empty() {
         return "none".to_owned();
     }
-    let shown = names[..names.len().min(SHOWN)].join(", ");
+    let shown: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| one_line(name))
+        .collect();
+    let shown = shown.join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),

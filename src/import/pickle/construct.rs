@@ -267,8 +267,8 @@ impl Machine<'_> {
         }
     }
 
-    /// BUILD: the attributes of an object. Those of a dictionary, such as module versions, are not needed, nor are those
-    /// of other data.
+    /// BUILD: the attributes of an object. Those of a dictionary, such as module versions, are not needed, nor are
+    /// those of other data.
     pub fn build(&mut self) -> Result<(), PickleError> {
         let state = self.pop()?;
         let target = self.top_id()?;

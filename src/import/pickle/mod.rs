@@ -1,11 +1,11 @@
 //! A reader for the pickles that `torch.save` writes, which builds data and never runs anything.
 //!
 //! All opcodes of protocols 0 to 5 are known. Names of Python functions and classes are looked up in a short list of
-//! stand-ins for what makes tensors and dictionaries. What any other name makes is an inert object: it may lie anywhere in
-//! the file, and is refused only where a tensor, text or number is needed.
+//! stand-ins for what makes tensors and dictionaries. What any other name makes is an inert object: it may lie anywhere
+//! in the file, and is refused only where a tensor, text or number is needed.
 //!
-//! A few bytes can ask for many objects. So everything that is kept is charged, by its size, to one [budget](BYTES_PER_BYTE)
-//! that grows with the length of the pickle.
+//! A few bytes can ask for many objects. So everything that is kept is charged, by its size, to one budget, which grows
+//! with the length of the pickle by [`BYTES_PER_BYTE`].
 
 mod construct;
 mod error;

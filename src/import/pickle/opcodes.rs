@@ -167,7 +167,7 @@ impl Machine<'_> {
         let bytes = self.take_slice(length)?;
         match std::str::from_utf8(bytes) {
             Ok(text) if !matches!(code, b'C' | b'B' | 0x8e | 0x96) => self.text(text)?,
-            // Bytes, and the rare text that is none, of which Python 2 and half characters are made, are needed nowhere.
+            // Bytes, and the rare text that is none, of which Python 2 and half characters are made, are not needed.
             _ => self.push(Node::Bytes)?,
         }
         Ok(true)
