@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Largest side of a kernel, longest stride and most zeros at an end that a task may have: its scratch memory grows
-/// with them. No network here has more than 7.
+/// with them. Those of the networks have at most 4.
 const MAX_REACH: usize = 8;
 /// Most values along one axis of a task, and most channels.
 const MAX_SIDE: usize = 1 << 16;

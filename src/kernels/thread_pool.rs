@@ -2,10 +2,9 @@
 //!
 //! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
 //! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`](super::perform)s it, and sends the
-//! values back. A
-//! share is a band of rows where the picture is the larger part of what has to be sent, else some output channels.
-//! Every output value is computed by the same sums in the same order as without a pool, so results are equal to the
-//! last bit.
+//! values back. A share is a band of rows where the picture is the larger part of what has to be sent, else some output
+//! channels. Every output value is computed by the same sums in the same order as without a pool, so results are equal
+//! to the last bit.
 //!
 //! The caller does its own share first. A task that its thread has not begun by then is withdrawn and done by the
 //! caller: on a busy machine a pool costs little.

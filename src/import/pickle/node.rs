@@ -28,6 +28,9 @@ pub struct TensorRef {
     pub stride: Vec<usize>,
 }
 
+/// All that a pickle builds is made of these, so they are small: what is larger lies in a box.
+const _: () = assert!(size_of::<Node>() <= 32);
+
 /// Position of an object among all of a pickle.
 pub(super) type NodeId = usize;
 /// Key and value.
