@@ -810,6 +810,33 @@ fn hostile_pickles_stay_small() {
     }
 }
 
+/// A model that holds itself is as many models, each with all that lie within it.
+#[test]
+fn models_inside_themselves_are_refused_before_they_are_compared() {
+    let bytes = Parts::tiny().write_as(|state, latent_avg, opts| {
+        let beside = [("latent_avg", latent_avg.to_vec()), ("opts", opts.to_vec())];
+        let model = dict(&[state, &beside].concat());
+        let items = &model[2..model.len() - 1];
+        [b"}q\x00(", items, &text("a"), b"h\x00u"].concat()
+    });
+    let error = refusal(&bytes);
+    assert!(
+        error.starts_with("holds too many nested dictionaries"),
+        "{error}"
+    );
+}
+
+/// A kernel of one stored value, repeated 64 million times.
+#[test]
+fn kernels_of_another_shape_are_not_read() {
+    let mut parts = Parts::tiny();
+    let mut blur = parts.tensors.iter_mut();
+    let blur = blur.find(|t| t.name.ends_with(".kernel")).unwrap();
+    (blur.shape, blur.values) = (vec![8000, 8000], vec![0.0]);
+    let error = refusal(&parts.write());
+    assert!(error.contains("is another blur"), "{error}");
+}
+
 #[test]
 fn damaged_pickles_never_panic() {
     let mut archive = zip::ZipArchive::new(Cursor::new(KINDS)).unwrap();

@@ -639,7 +639,7 @@ fn cuts(random: &mut Random, all: usize, count: usize) -> Vec<usize> {
 #[test]
 fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
     let mut tried = [0; 2];
-    for seed in 0..cases(300) * if cfg!(miri) { 4 } else { 1 } {
+    for seed in 0..if cfg!(miri) { 2 } else { 300 } {
         let case = Case::new(seed);
         let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
         let whole = layer.whole(case.dims);

@@ -16,7 +16,7 @@ pub const BYTES_PER_BYTE: usize = 64;
 /// Bytes that the objects of any pickle may take.
 pub const FREE_BYTES: usize = 1 << 20;
 /// Most bytes that the objects of any pickle may take.
-const MAX_BUDGET: usize = 128 << 20;
+const MAX_BUDGET: usize = 64 << 20;
 
 /// A pickle that is being read.
 pub(super) struct Machine<'a> {
