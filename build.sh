@@ -264,7 +264,7 @@ check_miri() {
   need_nightly miri rust-src || { warn "NOT RUN: Miri; $nightly cannot be installed"; return 1; }
   for cpu in x86-64 x86-64-v3; do
     say "the kernels under Miri, on $cpu"
-    (cd tests/miri && CARGO_TARGET_DIR="$cache/miri-$cpu" RUSTFLAGS="-C target-cpu=$cpu" \
+    (cd tests/miri && CARGO_TARGET_DIR="$cache/miri-$cpu" RUSTFLAGS="-C target-cpu=$cpu" RAYON_NUM_THREADS=2 \
       MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-disable-isolation" cargo "+$nightly" miri test)
   done
 }
