@@ -5,6 +5,8 @@
 #                                         WebGPU engine is compiled while the page runs on the processor already
 #   ./build.sh build                      build the page into dist/: static files that any host can serve
 #   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
+#   ./build.sh check miri                 the kernels' unsafe code under Miri; takes minutes, and a nightly toolchain
+#   ./build.sh fuzz NAME [SECONDS]        the fuzz target of that name, of tests/fuzz; also needs a nightly toolchain
 #   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
 #                                         checks, the native tests, and the page driven in Chromium, Firefox and
 #                                         WebKit; ends by naming browsers that are missing, and fails for that, too,
@@ -238,6 +240,48 @@ check_training() {
   return "$status"
 }
 
+# A nightly toolchain of a fixed day: Miri and libFuzzer need what the stable ones lack. Only the commands that are
+# asked for by name need it.
+readonly nightly=nightly-2026-05-20
+
+# need_nightly COMPONENT...; fails where it cannot be had.
+need_nightly() {
+  local component
+  command -v rustup >/dev/null || { warn "rustup not found: install Rust from https://rustup.rs"; return 1; }
+  for component in "" "$@"; do
+    rustup component list --installed --toolchain "$nightly" 2>/dev/null | grep -q "^${component:-rustc}" && continue
+    say "installing $nightly ${component}"
+    rustup toolchain install "$nightly" --profile minimal ${component:+--component "$component"} || return 1
+  done
+}
+
+# The packages in tests/miri and tests/fuzz take their versions from the crate's Cargo.lock. The former is the kernels
+# alone, without Burn. Of the two processors the first has no vector instructions that kernels use, the second has AVX2.
+# Tree borrows, and leaks left alone, for the sake of rayon: its queues break the older model, its threads never end.
+check_miri() {
+  local cpu
+  cp Cargo.lock tests/miri/Cargo.lock
+  need_nightly miri rust-src || { warn "NOT RUN: Miri; $nightly cannot be installed"; return 1; }
+  for cpu in x86-64 x86-64-v3; do
+    say "the kernels under Miri, on $cpu"
+    (cd tests/miri && CARGO_TARGET_DIR="$cache/miri-$cpu" RUSTFLAGS="-C target-cpu=$cpu" RAYON_NUM_THREADS=2 \
+      MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-disable-isolation" cargo "+$nightly" miri test)
+  done
+}
+
+fuzz() {
+  local name="$1" seconds="${2:-600}" tool
+  [ -f "tests/fuzz/fuzz_targets/$name.rs" ] || die "no such target; there are: $(cd tests/fuzz/fuzz_targets && echo *)"
+  need_nightly rust-src || die "NOT RUN: fuzzing; $nightly cannot be installed"
+  tool="$(tool cargo-fuzz cargo-fuzz 0.13.2)"
+  say "fuzzing $name for $seconds seconds"
+  cp Cargo.lock tests/fuzz/Cargo.lock
+  cd tests/fuzz
+  export CARGO_TARGET_DIR="$cache/fuzz" RUSTUP_TOOLCHAIN="$nightly"
+  cargo run --release --quiet --bin corpus
+  "$tool" run --fuzz-dir . "$name" -- -max_total_time="$seconds" -rss_limit_mb=4096
+}
+
 check() {
   check_rust
   check_page
@@ -304,7 +348,9 @@ case "${1:-serve} ${2:-}" in
   "check ")         check ;;
   "check rust")     check_rust ;;
   "check page")     check_page ;;
+  "check miri")     check_miri ;;
   "check training") check_training ;;
+  "fuzz "?*)        fuzz "${@:2}" ;;
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;

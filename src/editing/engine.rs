@@ -350,6 +350,42 @@ mod tests {
         loader.finish().unwrap()
     }
 
+    /// Pictures come back from any device by the same way.
+    #[test]
+    fn what_is_no_number_is_never_shown_as_black() {
+        let engine = engine();
+        let devices = [
+            crate::networks::device::cpu(),
+            #[cfg(feature = "wgpu")]
+            pollster::block_on(crate::networks::device::gpu::open())
+                .expect("a Vulkan driver")
+                .device,
+        ];
+        for device in devices {
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut values = vec![0.0; 3 * 16 * 16];
+                let image = |values: &[f32]| {
+                    let data = TensorData::new(values.to_vec(), [1, 3, 16, 16]);
+                    Tensor::from_data(data, &device)
+                };
+                let good = image(&values);
+                values[300] = bad;
+                let refused = |error: EngineError| {
+                    matches!(error, EngineError::Read(ReadError::NotFinite { count: 1 }))
+                };
+                let shown = pollster::block_on(engine.render(image(&values)));
+                assert!(shown.is_err_and(refused), "{bad}");
+                let edited = Edited {
+                    picture: image(&values),
+                    unedited: good,
+                    motion: None,
+                };
+                let shown = pollster::block_on(engine.render_edited(edited));
+                assert!(shown.is_err_and(refused), "{bad}");
+            }
+        }
+    }
+
     /// Sizes near those of the tiny model, one of them changed at a time.
     fn neighbours() -> Vec<ModelConfig> {
         use serde_json::{Value, json, to_value};

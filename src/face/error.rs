@@ -3,13 +3,16 @@
 use thiserror::Error;
 
 use super::landmarks::MESH_POINTS;
-use crate::pixels::{PictureError, QuadError};
+use crate::{
+    pixels::{PictureError, QuadError},
+    weights::one_line,
+};
 
 /// Why a face cannot be found, cut out or put back.
 #[derive(Debug, Error)]
 pub enum FaceError {
     /// The manifest of the face networks is not valid JSON of the expected form.
-    #[error("face manifest: {0}; use the manifest.json that belongs to the face weights")]
+    #[error("face manifest: {}; use the manifest.json that belongs to the face weights", one_line(&.0.to_string()))]
     Manifest(#[from] serde_json::Error),
     /// The manifest has another format version.
     #[error(

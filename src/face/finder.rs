@@ -15,7 +15,10 @@ use super::{
     network::{Description, Network},
     search::Search,
 };
-use crate::pixels::{Picture, Point, Pyramid, Quad, QuadError};
+use crate::{
+    pixels::{Picture, Point, Pyramid, Quad, QuadError},
+    weights::one_line,
+};
 
 /// Format version of the manifest.
 const FORMAT: u32 = 1;
@@ -76,8 +79,8 @@ impl FaceFinder {
             sha256,
         } = manifest.shard;
         let damaged = |problem: String| FaceError::Weights {
-            file: file.clone(),
-            problem,
+            file: one_line(&file),
+            problem: one_line(&problem),
         };
         if weights.len() != bytes {
             return Err(damaged(format!(

@@ -11,6 +11,10 @@ use serde::Deserialize;
 
 use super::error::FaceError;
 use crate::kernels::{Activation, ConvLayer, DepthwiseLayer, Epilogue, Kind, Prologue};
+use crate::weights::one_line;
+
+/// Most numbers in one value: the largest here has an eighth of it.
+const MAX_NUMBERS: usize = 1 << 22;
 
 /// Height, width and channels of a value.
 type Shape = [usize; 3];
@@ -173,6 +177,7 @@ impl Network {
             tensors,
             indices: BTreeMap::new(),
             shapes: Vec::new(),
+            left: tensors.iter().map(|(_, view)| view.data().len()).sum(),
         };
         builder.define(&description.input.value, description.input.shape)?;
         let mut steps = description
@@ -274,18 +279,27 @@ struct Builder<'a> {
     tensors: &'a SafeTensors<'a>,
     indices: BTreeMap<String, usize>,
     shapes: Vec<Shape>,
+    /// Numbers that may still be read: half as many are in the file, and operations seldom share them.
+    left: usize,
 }
 
 impl Builder<'_> {
     fn fault(&self, at: &str, problem: impl Into<String>) -> FaceError {
         FaceError::Graph {
             network: self.network.to_string(),
-            at: at.to_string(),
+            at: one_line(at),
             problem: problem.into(),
         }
     }
 
     fn define(&mut self, name: &str, shape: Shape) -> Result<usize, FaceError> {
+        let numbers = shape
+            .iter()
+            .try_fold(1usize, |product, &side| product.checked_mul(side));
+        if !numbers.is_some_and(|numbers| (1..=MAX_NUMBERS).contains(&numbers)) {
+            let problem = format!("shape {shape:?} is empty or has over {MAX_NUMBERS} numbers");
+            return Err(self.fault(name, problem));
+        }
         if self
             .indices
             .insert(name.to_string(), self.shapes.len())
@@ -311,16 +325,18 @@ impl Builder<'_> {
     }
 
     /// Shape and values of a 16- or 32-bit tensor.
-    fn tensor(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), FaceError> {
+    fn tensor(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f32>), FaceError> {
         let fault = |problem: String| FaceError::Tensor {
-            name: name.to_string(),
+            name: one_line(name),
             problem,
         };
         let view = self
             .tensors
             .tensor(name)
             .map_err(|_| fault("it is not in the file".to_string()))?;
-        let values = match view.dtype() {
+        let left = self.left.checked_sub(view.shape().iter().product());
+        self.left = left.ok_or_else(|| fault("tensors are used again and again".to_string()))?;
+        let values: Vec<f32> = match view.dtype() {
             Dtype::F16 => {
                 let (pairs, _) = view.data().as_chunks::<2>();
                 pairs
@@ -337,17 +353,23 @@ impl Builder<'_> {
                 .collect(),
             other => return Err(fault(format!("type {other:?} is not F16 or F32"))),
         };
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let value = values[index];
+            return Err(fault(format!(
+                "value {index} is {value}, which is not a finite number"
+            )));
+        }
         Ok((view.shape().to_vec(), values))
     }
 
     /// A tensor that must hold one number per channel.
-    fn per_channel(&self, name: &str, channels: usize) -> Result<Vec<f32>, FaceError> {
+    fn per_channel(&mut self, name: &str, channels: usize) -> Result<Vec<f32>, FaceError> {
         let (shape, values) = self.tensor(name)?;
         if values.len() != channels {
             let problem =
                 format!("shape {shape:?} does not hold one number for each of {channels} channels");
             return Err(FaceError::Tensor {
-                name: name.to_string(),
+                name: one_line(name),
                 problem,
             });
         }
@@ -355,7 +377,7 @@ impl Builder<'_> {
     }
 
     fn finish(
-        &self,
+        &mut self,
         at: &str,
         bias: Option<&str>,
         kind: Option<ActivationKind>,
@@ -377,7 +399,7 @@ impl Builder<'_> {
 
     /// The weights of a convolution as planes `[outputs][inputs][rows][columns]`, their shape, and the zeros around
     /// an input of `from`.
-    fn convolution(&self, op: &Convolution, from: Shape) -> Result<Filters, FaceError> {
+    fn convolution(&mut self, op: &Convolution, from: Shape) -> Result<Filters, FaceError> {
         let (shape, weight) = self.tensor(&op.weight)?;
         let [outputs, rows, columns, inputs] = shape[..] else {
             let problem = format!("weight shape {shape:?} has not four axes");
@@ -517,9 +539,6 @@ impl Builder<'_> {
                 )
             }
         };
-        if shape.contains(&0) {
-            return Err(self.fault(output, format!("shape {shape:?} is empty")));
-        }
         let output = self.define(output, shape)?;
         Ok(Step {
             layer,

@@ -10,7 +10,7 @@ use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
-use super::tree::leaves;
+use super::tree::{Budget, leaves};
 use crate::config::ModelConfig;
 use crate::networks::{modulations, tensor_shapes};
 use crate::weights::{
@@ -149,7 +149,10 @@ impl<R: Read + Seek> Checkpoint<R> {
             report,
         } = find_model(file.root())?;
         for (name, _) in report.dropped.iter().filter(|(name, _)| is_kernel(name)) {
-            check_kernel(&file.read_tensor(name, &tensors[name])?)?;
+            let tensor = &tensors[name];
+            // A kernel of another shape need not be read, however large it claims to be.
+            let kernel = (tensor.shape == [4, 4]).then(|| file.read_tensor(name, tensor));
+            check_kernel(name, kernel.transpose()?)?;
         }
         Ok(Self {
             file,
@@ -206,9 +209,14 @@ fn find_model(root: Value<'_>) -> Result<Model, ImportError> {
         .map(|(path, value)| (unwrap_name(path), *value))
         .collect();
     let mut first_error = None;
+    let mut budget = Budget::of(root);
     for leaves in [&plain, &unwrapped] {
         let mut models = Vec::new();
         for prefix in prefixes(leaves) {
+            let paths = leaves.iter().map(|(path, _)| path);
+            for path in paths.filter(|path| path.starts_with(prefix)) {
+                budget.take(path.len())?;
+            }
             match Model::under(prefix, leaves, &plain) {
                 Ok(model) => models.push((prefix, model)),
                 Err(error) => drop(first_error.get_or_insert(error)),
@@ -472,21 +480,19 @@ fn check_tensors(
 
 /// The generator computes its blur with fixed weights: outer([1,3,3,1]) / 64, times 4 for the zeros that upsampling
 /// inserts.
-fn check_kernel(kernel: &Tensor) -> Result<(), ImportError> {
+fn check_kernel(name: &str, kernel: Option<Tensor>) -> Result<(), ImportError> {
     const TAPS: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
     let expected = TAPS
         .iter()
         .flat_map(|row| TAPS.map(|column| row * column / 16.0));
-    let same = kernel.shape == [4, 4]
-        && kernel
-            .values
-            .iter()
-            .zip(expected)
-            .all(|(a, b)| (a - b).abs() < 1e-4);
+    let same = kernel.is_some_and(|kernel| {
+        let mut pairs = kernel.values.iter().zip(expected);
+        pairs.all(|(a, b)| (a - b).abs() < 1e-4)
+    });
     match same {
         true => Ok(()),
         false => Err(ImportError::tensor(
-            &kernel.name,
+            name,
             "is another blur than [1, 3, 3, 1]; this generator cannot be run",
         )),
     }

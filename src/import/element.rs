@@ -40,7 +40,7 @@ pub enum Element {
         /// What they are, for messages.
         name: &'static str,
         /// Bytes of one element; 0 if that is not known.
-        bytes: usize,
+        bytes: u8,
     },
 }
 
@@ -61,7 +61,7 @@ impl Element {
             Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 | Self::U64 => 8,
-            Self::Other { bytes, .. } => bytes,
+            Self::Other { bytes, .. } => bytes.into(),
         }
     }
 

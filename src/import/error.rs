@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::pickle::PickleError;
 use crate::config::ConfigError;
-use crate::weights::{WeightsError, list};
+use crate::weights::{WeightsError, list, one_line};
 
 /// A file that cannot be imported. Every message is one line and names the entry or the tensor.
 #[derive(Debug, Error)]
@@ -47,7 +47,7 @@ pub enum ImportError {
     #[error("pickle: {0}")]
     Pickle(#[from] PickleError),
     /// The file holds other things than expected.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Content(String),
     /// A tensor that cannot be read.
     #[error("tensor \"{tensor}\": {problem}")]
@@ -74,8 +74,8 @@ pub enum ImportError {
 impl ImportError {
     pub(super) fn tensor(tensor: &str, problem: impl Into<String>) -> Self {
         Self::Tensor {
-            tensor: tensor.to_owned(),
-            problem: problem.into(),
+            tensor: one_line(tensor),
+            problem: one_line(&problem.into()),
         }
     }
 

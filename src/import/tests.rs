@@ -779,7 +779,11 @@ fn hostile_pickles_stay_small() {
         Pickle::parse(&code)
     };
     assert!(many(2).is_ok());
-    assert!(many(9).is_err_and(|error| error.to_string().ends_with("too many attributes")));
+    assert!(many(9).is_err_and(|error| {
+        error
+            .to_string()
+            .ends_with("far more objects than a file of weights has")
+    }));
     // More objects, dimensions and elements than any tensor file has.
     assert!(Pickle::parse(&[b"(", &b"N".repeat(2 << 20)[..], b"t."].concat()).is_err());
     assert!(Pickle::parse(&pickle(tensor("0", 1, 0, &[1; 9], &[1; 9]))).is_err());
@@ -804,6 +808,33 @@ fn hostile_pickles_stay_small() {
             "{error}"
         );
     }
+}
+
+/// A model that holds itself is as many models, each with all that lie within it.
+#[test]
+fn models_inside_themselves_are_refused_before_they_are_compared() {
+    let bytes = Parts::tiny().write_as(|state, latent_avg, opts| {
+        let beside = [("latent_avg", latent_avg.to_vec()), ("opts", opts.to_vec())];
+        let model = dict(&[state, &beside].concat());
+        let items = &model[2..model.len() - 1];
+        [b"}q\x00(", items, &text("a"), b"h\x00u"].concat()
+    });
+    let error = refusal(&bytes);
+    assert!(
+        error.starts_with("holds too many nested dictionaries"),
+        "{error}"
+    );
+}
+
+/// A kernel of one stored value, repeated 64 million times.
+#[test]
+fn kernels_of_another_shape_are_not_read() {
+    let mut parts = Parts::tiny();
+    let mut blur = parts.tensors.iter_mut();
+    let blur = blur.find(|t| t.name.ends_with(".kernel")).unwrap();
+    (blur.shape, blur.values) = (vec![8000, 8000], vec![0.0]);
+    let error = refusal(&parts.write());
+    assert!(error.contains("is another blur"), "{error}");
 }
 
 #[test]
@@ -974,6 +1005,17 @@ fn unsuitable_checkpoints_are_named() {
     assert_eq!(
         refused(|p| p.tensors[3].values[1] = f32::NAN),
         "tensor \"encoder.input_layer.1.running_mean\": value 1 is NaN, which is not a finite number"
+    );
+    let broken = refused(|p| p.tensors[0].name = "encoder.styles\n.weight".to_owned());
+    assert!(!broken.contains('\n'), "{broken}");
+    let negative = refused(|p| {
+        let mut variance = p.tensors.iter_mut();
+        let variance = variance.find(|t| t.name.ends_with(".running_var"));
+        variance.unwrap().values[1] = -1.0;
+    });
+    assert!(
+        negative.contains(".running_var\": value 1 is -1, but variances are not negative"),
+        "{negative}"
     );
     let kernel = "tensor \"decoder.convs.0.conv.blur.kernel\": is another blur than [1, 3, 3, 1]";
     let changed = refused(|p| {

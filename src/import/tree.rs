@@ -5,10 +5,38 @@ use super::pickle::Value;
 
 /// Deepest dictionary that is looked into.
 const MAX_DEPTH: usize = 6;
-/// Most things that are looked at, since dictionaries may hold one another.
-const MAX_VISITS: usize = 1 << 18;
-/// Most bytes of all paths together.
-const MAX_PATH_BYTES: usize = 64 << 20;
+/// Bytes that paths, and what is known of the things at their ends, may take for each byte of the pickle. They lie there
+/// once, unless dictionaries hold one another.
+pub(super) const BYTES_PER_BYTE: usize = 16;
+/// Bytes that they may take in any case.
+pub(super) const FREE_BYTES: usize = 1 << 20;
+/// What one thing takes beside its path.
+const LEAF_BYTES: usize = 256;
+
+/// Bytes that may still be used for paths and for what lies at their ends.
+pub(super) struct Budget(usize);
+
+impl Budget {
+    /// For what lies in one pickle.
+    pub fn of(root: Value<'_>) -> Self {
+        let bytes = root.pickle_length().saturating_mul(BYTES_PER_BYTE);
+        Self(bytes.saturating_add(FREE_BYTES))
+    }
+
+    /// Takes what a thing with a path of this length needs.
+    ///
+    /// # Errors
+    /// It is not there: the file has more than any file of weights.
+    pub fn take(&mut self, path: usize) -> Result<(), ImportError> {
+        let left = self.0.checked_sub(path + LEAF_BYTES);
+        self.0 = left.ok_or_else(|| {
+            ImportError::Content(
+                "holds too many nested dictionaries to be a file of weights".to_owned(),
+            )
+        })?;
+        Ok(())
+    }
+}
 
 /// Everything under text keys that is not itself a dictionary, in order, by the keys to it joined with dots. What lies
 /// under `opts` is one thing, whatever it is.
@@ -18,35 +46,30 @@ const MAX_PATH_BYTES: usize = 64 << 20;
 pub(super) fn leaves(root: Value<'_>) -> Result<Vec<(String, Value<'_>)>, ImportError> {
     let mut walk = Walk {
         leaves: Vec::new(),
-        visits: 0,
-        path_bytes: 0,
+        budget: Budget::of(root),
     };
-    walk.enter("", root, 0).ok_or_else(|| {
-        ImportError::Content(
-            "holds too many nested dictionaries to be a file of weights".to_owned(),
-        )
-    })?;
+    walk.enter("", root, 0)?;
     Ok(walk.leaves)
 }
 
 struct Walk<'a> {
     leaves: Vec<(String, Value<'a>)>,
-    visits: usize,
-    path_bytes: usize,
+    budget: Budget,
 }
 
 impl<'a> Walk<'a> {
-    /// `None` when a limit is reached.
-    fn enter(&mut self, prefix: &str, dictionary: Value<'a>, depth: usize) -> Option<()> {
+    fn enter(
+        &mut self,
+        prefix: &str,
+        dictionary: Value<'a>,
+        depth: usize,
+    ) -> Result<(), ImportError> {
         for (key, value) in dictionary.entries().into_iter().flatten() {
-            self.visits += 1;
             let Some(key) = key.text() else {
+                self.budget.take(0)?;
                 continue;
             };
-            self.path_bytes += prefix.len() + key.len() + 1;
-            if self.visits > MAX_VISITS || self.path_bytes > MAX_PATH_BYTES {
-                return None;
-            }
+            self.budget.take(prefix.len() + key.len())?;
             let path = format!("{prefix}{key}");
             if key != "opts" && depth < MAX_DEPTH && value.entries().is_some() {
                 self.enter(&format!("{path}."), value, depth + 1)?;
@@ -54,6 +77,6 @@ impl<'a> Walk<'a> {
                 self.leaves.push((path, value));
             }
         }
-        Some(())
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod plan;
 mod resample;
 mod run;
 mod simd;
+mod task;
 #[cfg(test)]
 mod tests;
 mod thread_pool;
@@ -26,4 +27,5 @@ pub use geometry::Kind;
 pub use layer::{ConvLayer, Prologue};
 pub use resample::add_upsampled;
 pub use simd::Isa;
-pub use thread_pool::{Answer, Task, ThreadPool, perform, set_thread_pool};
+pub use task::perform;
+pub use thread_pool::{Answer, Task, ThreadPool, set_thread_pool};

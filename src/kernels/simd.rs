@@ -83,7 +83,17 @@ impl Isa {
     ///
     /// At most what the registers hold; the blocks of a layer are equal, so the last one may be padded.
     pub(super) fn block(self, channels: usize) -> usize {
-        let most = match self.0 {
+        channels.div_ceil(channels.div_ceil(self.most()))
+    }
+
+    /// Whether so many output channels can be computed at once.
+    pub(super) fn has_block(self, block: usize) -> bool {
+        (1..=self.most()).contains(&block)
+    }
+
+    /// Most output channels that the registers hold.
+    fn most(self) -> usize {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
             Token::Avx512(_) => pulp::x86::V4::BLOCK,
             #[cfg(target_arch = "x86_64")]
@@ -95,8 +105,7 @@ impl Isa {
             #[cfg(target_arch = "wasm32")]
             Token::Simd128(_) => pulp::wasm::Simd128::BLOCK,
             Token::Scalar(_) => pulp::Scalar::BLOCK,
-        };
-        channels.div_ceil(channels.div_ceil(most))
+        }
     }
 }
 

@@ -18,6 +18,11 @@ use super::{
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
 const TOLERANCE: f32 = 1e-5;
 
+/// How many random cases to try: few under Miri, which takes a second for what otherwise takes a millisecond.
+const fn cases(count: u64) -> u64 {
+    if cfg!(miri) { count / 100 } else { count }
+}
+
 /// A small generator of test values (xorshift).
 struct Random(u64);
 
@@ -171,15 +176,20 @@ fn compare(what: &str, found: &[f32], expected: &[f32]) -> Result<(), String> {
 /// A geometry that the layer accepts, with its weights' shape and the input's dimensions.
 fn geometry(random: &mut Random) -> (Kind, [usize; 5], [usize; 4]) {
     let volume = random.within(0, 2) == 0;
-    let (most_out, most_in) = if volume { (18, 6) } else { (40, 70) };
+    let (most_out, most_in) = match volume {
+        _ if cfg!(miri) => (9, 3),
+        true => (18, 6),
+        false => (40, 70),
+    };
     let [output, input] = [random.within(1, most_out), random.within(1, most_in)];
-    let mut dims = [input, 1, random.within(1, 21), random.within(1, 37)];
+    let (high, wide) = if cfg!(miri) { (5, 19) } else { (21, 37) };
+    let mut dims = [input, 1, random.within(1, high), random.within(1, wide)];
     if volume {
         dims = [
             input,
-            random.within(1, 6),
-            random.within(1, 12),
-            random.within(1, 20),
+            random.within(1, if cfg!(miri) { 2 } else { 6 }),
+            random.within(1, if cfg!(miri) { 4 } else { 12 }),
+            random.within(1, if cfg!(miri) { 6 } else { 20 }),
         ];
     }
     let mut kernel = [1; 3];
@@ -496,20 +506,21 @@ pub fn check_tiling() -> Result<(), String> {
 
 #[test]
 fn convolutions_match_the_definition() -> Result<(), String> {
-    (0..400).try_for_each(check_convolution)
+    (0..cases(400)).try_for_each(check_convolution)
 }
 
 #[test]
 fn depthwise_convolutions_match_the_definition() -> Result<(), String> {
-    (0..300).try_for_each(check_depthwise)
+    (0..cases(300)).try_for_each(check_depthwise)
 }
 
 #[test]
 fn upsampling_matches_the_definition() -> Result<(), String> {
-    (0..100).try_for_each(check_upsampling)
+    (0..cases(100)).try_for_each(check_upsampling)
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large on purpose")]
 fn large_layers_match_the_definition() -> Result<(), String> {
     check_tiling()
 }
@@ -561,7 +572,8 @@ impl ThreadPool for FakePool {
         if self.conduct(thread) == Conduct::Unreachable {
             return false;
         }
-        let result = perform(&task.order, &task.values.concat()).expect("a task is whole");
+        let result =
+            perform(&task.order, &task.values.concat(), task.result).expect("a task is whole");
         assert_eq!(result.len(), task.result);
         assert!(self.results.borrow_mut().insert(thread, result).is_none());
         self.sent.set(self.sent.get() + 1);
@@ -625,6 +637,7 @@ fn cuts(random: &mut Random, all: usize, count: usize) -> Vec<usize> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes more than a quarter of an hour")]
 fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
     let mut tried = [0; 2];
     for seed in 0..300 {
@@ -674,6 +687,7 @@ fn large(input: usize, output: usize, side: usize) -> Case {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large on purpose")]
 fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
     let shares = |case: &Case, most| {
         let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
@@ -697,6 +711,7 @@ fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large on purpose")]
 fn a_thread_with_a_pool_uses_it_until_it_fails() {
     let case = large(16, 16, 256);
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
@@ -717,8 +732,8 @@ fn a_thread_with_a_pool_uses_it_until_it_fails() {
 
 #[test]
 fn damaged_tasks_are_refused() {
-    assert_eq!(perform("", &[]), None);
-    assert_eq!(perform("{}", &[1.0]), None);
+    assert_eq!(perform("", &[], 0), None);
+    assert_eq!(perform("{}", &[1.0], 1), None);
     let case = Case::new(3);
     let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
     let source = case.source();
@@ -729,8 +744,47 @@ fn damaged_tasks_are_refused() {
         epilogue: &case.epilogue(),
     };
     let task = work.task(&layer.whole(case.dims));
+    let (room, values) = (task.result, task.values.concat());
+    assert!(perform(&task.order, &values, room).is_some());
+    assert_eq!(perform(&task.order, &values, room - 1), None);
+    assert_eq!(perform(&task.order, &values[1..], room), None);
+    assert_eq!(
+        perform(&task.order, &[&values[..], &[0.0]].concat(), room),
+        None
+    );
+}
+
+/// Numbers that no task has, in place of each number of an order: every one is refused or leads to a task of its own.
+#[test]
+fn orders_that_make_no_sense_are_refused() {
+    let kind = Kind::Forward {
+        stride: [1; 3],
+        padding: [[0; 2], [1; 2], [1; 2]],
+    };
+    let case = Case::of(Random(5), kind, [2, 3, 1, 3, 3], [3, 1, 4, 5]);
+    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let source = case.source();
+    let work = Work {
+        layer: &layer,
+        source: &source,
+        prologue: &case.prologue(),
+        epilogue: &case.epilogue(),
+    };
+    let task = work.task(&layer.whole(case.dims));
     let values = task.values.concat();
-    assert!(perform(&task.order, &values).is_some());
-    assert_eq!(perform(&task.order, &values[1..]), None);
-    assert_eq!(perform(&task.order, &[&values[..], &[0.0]].concat()), None);
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut changed = 0;
+    for (at, _) in task.order.match_indices(is_digit) {
+        let (before, rest) = task.order.split_at(at);
+        if before.ends_with(is_digit) || before.ends_with('.') {
+            continue;
+        }
+        let rest = rest.trim_start_matches(is_digit);
+        let numbers = ["0", "18446744073709551615", "9", "70000", "4294967295"];
+        for number in &numbers[..if cfg!(miri) { 1 } else { 5 }] {
+            changed += 1;
+            perform(&format!("{before}{number}{rest}"), &values, task.result);
+        }
+    }
+    assert!(changed > if cfg!(miri) { 20 } else { 100 });
 }

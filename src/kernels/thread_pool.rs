@@ -1,10 +1,10 @@
 //! Convolutions shared out among workers that have no memory in common.
 //!
 //! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
-//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`]s it, and sends the values back. A
-//! share is a band of rows where the picture is the larger part of what has to be sent, else some output channels.
-//! Every output value is computed by the same sums in the same order as without a pool, so results are equal to the
-//! last bit.
+//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`](super::perform)s it, and sends the
+//! values back. A share is a band of rows where the picture is the larger part of what has to be sent, else some output
+//! channels. Every output value is computed by the same sums in the same order as without a pool, so results are equal
+//! to the last bit.
 //!
 //! The caller does its own share first. A task that its thread has not begun by then is withdrawn and done by the
 //! caller: on a busy machine a pool costs little.
@@ -14,14 +14,10 @@
 
 use std::{cell::RefCell, mem::MaybeUninit, ops::Range, rc::Rc};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    conv::written,
     epilogue::{Activation, Epilogue},
-    geometry::{Axis, Kind, Phase},
     layer::{ConvLayer, Prologue, Share, Source},
-    simd::Isa,
+    task::{Order, is_possible},
 };
 
 /// Multiply-adds that a share must have to be worth sending: about a millisecond of work. Sending takes a tenth of it.
@@ -37,7 +33,7 @@ pub trait ThreadPool {
     /// Sends a task to `thread`; false if that is impossible. Each gets one at a time.
     fn send(&self, thread: usize, task: &Task) -> bool;
 
-    /// Waits for what [`perform`] made of the task that `thread` was sent, if it has begun.
+    /// Waits for what [`perform`](super::perform) made of the task that `thread` was sent, if it has begun.
     fn collect(&self, thread: usize) -> Answer;
 
     /// Ends all threads: one failed, and the pool is not asked again.
@@ -55,7 +51,7 @@ pub enum Answer {
     Failed,
 }
 
-/// A share of a convolution, to be [`perform`]ed by a worker with the same build of this crate.
+/// A share of a convolution, to be [`perform`](super::perform)ed by a worker with the same build of this crate.
 pub struct Task<'a> {
     /// What is to be done.
     pub order: String,
@@ -63,26 +59,6 @@ pub struct Task<'a> {
     pub values: Vec<&'a [f32]>,
     /// How many values come back.
     pub result: usize,
-}
-
-/// A task without its values.
-#[derive(Serialize, Deserialize)]
-struct Order {
-    kind: Kind,
-    kernel: [usize; 3],
-    /// Input and output channels.
-    channels: [usize; 2],
-    block: usize,
-    dims: [usize; 4],
-    positions: Range<usize>,
-    window: Range<usize>,
-    input_scale: bool,
-    input_shift: bool,
-    scale: bool,
-    noise: bool,
-    bias: bool,
-    /// Slope and gain of a leaky ReLU; none for slopes per channel.
-    leaky: Option<[f32; 2]>,
 }
 
 thread_local! {
@@ -259,7 +235,7 @@ pub(super) fn shares(layer: &ConvLayer, dims: [usize; 4], most: usize) -> Vec<Sh
     let weights: usize = layer.phases.iter().map(|phase| phase.weights.len()).sum();
     let worth = weights as u64 * places as u64 / LEAST_WORK;
     let count = most.min(usize::try_from(worth).unwrap_or(most));
-    if count < 2 {
+    if count < 2 || !is_possible(layer.kind, layer.axes.map(|axis| axis.kernel)) {
         return Vec::new();
     }
     let whole = layer.whole(dims);
@@ -281,72 +257,4 @@ pub(super) fn shares(layer: &ConvLayer, dims: [usize; 4], most: usize) -> Vec<Sh
         ..whole.clone()
     };
     parts(blocks).map(share).collect()
-}
-
-/// Does a task; the result is `[channels, depth, rows, width]` of the share. `None` if `values` are not those that
-/// belong to the order.
-pub fn perform(order: &str, values: &[f32]) -> Option<Vec<f32>> {
-    let order: Order = serde_json::from_str(order).ok()?;
-    let [input, output] = order.channels;
-    let [_, depth, _, width] = order.dims;
-    let mut rest = values;
-    let mut take = |count: usize| {
-        let (first, others) = rest.split_at_checked(count)?;
-        rest = others;
-        Some(first)
-    };
-    let picture = take(input * depth * order.window.len() * width)?;
-    let axes = Axis::all(order.kind, order.kernel);
-    let blocks = output.div_ceil(order.block);
-    let mut phases = Vec::new();
-    for taps in Axis::phases(&axes, order.kind) {
-        let weights = take(blocks * input * taps.len() * order.block)?.to_vec();
-        phases.push(Phase { taps, weights });
-    }
-    let layer = ConvLayer {
-        isa: Isa::best(),
-        input,
-        output,
-        block: order.block,
-        kind: order.kind,
-        axes,
-        phases,
-    };
-    let share = Share {
-        positions: order.positions,
-        blocks: 0..blocks,
-    };
-    let dims = layer.share_dims(&share, order.dims);
-    let area = dims[2] * dims[3];
-    let mut given = |given: bool, count: usize| match given {
-        true => take(count).map(Some),
-        false => Some(None),
-    };
-    let prologue = Prologue {
-        scale: given(order.input_scale, input)?,
-        shift: given(order.input_shift, input)?,
-    };
-    let epilogue = Epilogue {
-        scale: given(order.scale, output)?,
-        noise: given(order.noise, area)?,
-        bias: given(order.bias, output)?,
-        activation: match order.leaky {
-            Some([slope, gain]) => Activation::LeakyRelu { slope, gain },
-            None => Activation::PRelu(take(output)?),
-        },
-    };
-    if !rest.is_empty() {
-        return None;
-    }
-    let source = Source {
-        values: picture,
-        dims: order.dims,
-        window: order.window,
-    };
-    // SAFETY: a share writes all of its planes.
-    Some(unsafe {
-        written(dims, |planes| {
-            layer.run_share(&share, &source, &prologue, &epilogue, planes);
-        })
-    })
 }

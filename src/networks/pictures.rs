@@ -11,6 +11,15 @@ pub enum ReadError {
     /// The device failed while computing.
     #[error("the device failed: {0}; reload and try again, or run on the CPU")]
     Device(#[from] ExecutionError),
+    /// A picture with values that are no numbers or infinite.
+    #[error(
+        "the networks made a picture that is none: {count} of its values are no finite numbers; \
+         fetch the weights again, or run on the CPU"
+    )]
+    NotFinite {
+        /// How many.
+        count: usize,
+    },
     /// A tensor of another shape or number type than asked for.
     #[error("expected a tensor of f32 values as {expected}, got shape {found:?}")]
     Shape {
@@ -45,7 +54,7 @@ pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Height, width and values of a picture `[1, 3, height, width]`.
+/// Height, width and values of a picture `[1, 3, height, width]`. A byte would hide what is no number: it becomes black.
 fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
     let shape: Vec<usize> = data.shape().iter().copied().collect();
     let bad_shape = || ReadError::Shape {
@@ -56,13 +65,17 @@ fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
         return Err(bad_shape());
     };
     let values = data.as_slice::<f32>().map_err(|_| bad_shape())?;
+    match values.iter().filter(|value| !value.is_finite()).count() {
+        0 => {}
+        count => return Err(ReadError::NotFinite { count }),
+    }
     Ok(([height, width], values))
 }
 
 /// The picture in `[1, 3, height, width]` values around [-1, 1], clamped and rounded.
 ///
 /// # Errors
-/// [`ReadError::Shape`] if the data is not of that form.
+/// [`ReadError::Shape`] if the data is not of that form, [`ReadError::NotFinite`] if it is no picture.
 pub fn from_data(data: &TensorData) -> Result<Picture<'static>, ReadError> {
     let ([height, width], values) = planes(data)?;
     let plane = height * width;
@@ -76,7 +89,7 @@ pub fn from_data(data: &TensorData) -> Result<Picture<'static>, ReadError> {
 /// How two pictures of one size differ, not clamped.
 ///
 /// # Errors
-/// [`ReadError::Shape`] if the data are not of one such form.
+/// [`ReadError::Shape`] if the data are not of one such form, [`ReadError::NotFinite`] if one is no picture.
 pub fn difference(edited: &TensorData, unedited: &TensorData) -> Result<Difference, ReadError> {
     let ([height, width], edited) = planes(edited)?;
     let (size, unedited) = planes(unedited)?;
@@ -115,6 +128,20 @@ mod tests {
         let tensor = to_tensor(&picture, &Device::flex());
         assert_eq!(tensor.dims(), [1, 3, 19, 37]);
         assert_eq!(from_data(&tensor.into_data()).unwrap(), picture);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_are_no_picture() {
+        let good = TensorData::new(vec![0.5_f32; 6], [1, 3, 1, 2]);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut values = vec![0.5; 6];
+            values[4] = bad;
+            let data = TensorData::new(values, [1, 3, 1, 2]);
+            let refused = |error| matches!(error, ReadError::NotFinite { count: 1 });
+            assert!(from_data(&data).is_err_and(refused), "{bad}");
+            assert!(difference(&data, &good).is_err_and(refused), "{bad}");
+            assert!(difference(&good, &data).is_err_and(refused), "{bad}");
+        }
     }
 
     #[test]

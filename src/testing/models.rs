@@ -21,7 +21,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
     .expect("a valid configuration")
 }
 
-/// Values between -1 and 1 that differ between tensors.
+/// Values between -1 and 1 that differ between tensors; variances are positive.
 pub(crate) fn sample_tensor(name: &str, shape: &[usize]) -> Tensor {
     let mut state = name
         .bytes()
@@ -30,6 +30,10 @@ pub(crate) fn sample_tensor(name: &str, shape: &[usize]) -> Tensor {
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .map(|value: f32| match name.ends_with(".running_var") {
+            true => value.abs(),
+            false => value,
         })
         .collect();
     Tensor {

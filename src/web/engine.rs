@@ -49,7 +49,7 @@ impl From<EngineError> for JsValue {
             EngineError::Load(_) => "load",
             EngineError::Edit(_) => "edit",
             EngineError::Picture(_) | EngineError::Read(ReadError::Shape { .. }) => "picture",
-            EngineError::Read(ReadError::Device(_)) => "device",
+            EngineError::Read(ReadError::Device(_) | ReadError::NotFinite { .. }) => "device",
         };
         thrown(code, &error.to_string())
     }

@@ -70,12 +70,9 @@ pub fn set_thread_pool(pool: ThreadPoolJs) {
 #[wasm_bindgen(js_name = performTask)]
 pub fn perform_task(order: &str, area: &Float32Array, count: u32) -> Result<u32, JsValue> {
     let values = area.subarray(0, count).to_vec();
-    let result = kernels::perform(order, &values)
+    let result = kernels::perform(order, &values, area.length() as usize)
         .ok_or_else(|| thrown("task", "the task is damaged; load the page again"))?;
     let length = result.len() as u32;
-    if length > area.length() {
-        return Err(thrown("task", "the area is too small for the result"));
-    }
     area.subarray(0, length).copy_from(&result);
     Ok(length)
 }

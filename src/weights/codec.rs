@@ -25,7 +25,8 @@ pub(super) struct Encoded {
 /// Converts a tensor to its stored form.
 ///
 /// # Errors
-/// A value that is not finite or, for f16, rounds to an infinity; a value count that is not the product of the shape.
+/// A value that is not finite, a negative variance, or, for f16, one that rounds to an infinity; a value count that is
+/// not the product of the shape.
 pub(super) fn encode(tensor: &Tensor, dtype: Dtype) -> Result<Encoded, WeightsError> {
     if tensor.shape.iter().product::<usize>() != tensor.values.len() {
         return Err(WeightsError::Unstorable {
@@ -37,7 +38,7 @@ pub(super) fn encode(tensor: &Tensor, dtype: Dtype) -> Result<Encoded, WeightsEr
             ),
         });
     }
-    check_finite(&tensor.name, &tensor.values)?;
+    check_values(&tensor.name, &tensor.values)?;
     let encoded = |values| Encoded {
         values,
         scales: None,
@@ -95,7 +96,7 @@ fn quantise(tensor: &Tensor) -> Encoded {
 /// Restores a tensor from its stored form; the byte counts agree with `shape` already.
 ///
 /// # Errors
-/// A restored value that is not finite.
+/// A restored value that is not finite, or a negative variance.
 pub(super) fn decode(
     name: &str,
     shape: &[usize],
@@ -118,7 +119,7 @@ pub(super) fn decode(
                 .collect()
         }
     };
-    check_finite(name, &values)?;
+    check_values(name, &values)?;
     Ok(Tensor {
         name: name.to_owned(),
         shape: shape.to_vec(),
@@ -133,13 +134,25 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-fn check_finite(name: &str, values: &[f32]) -> Result<(), WeightsError> {
-    match values.iter().position(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(index) => Err(WeightsError::NotFinite {
-            tensor: name.to_owned(),
+/// Refuses values that would make pictures of no numbers: those that are none, and negative variances, whose root is
+/// none.
+fn check_values(name: &str, values: &[f32]) -> Result<(), WeightsError> {
+    let variances = name.ends_with(".running_var");
+    let is_bad = |value: &f32| !value.is_finite() || (variances && *value < 0.0);
+    let Some(index) = values.iter().position(is_bad) else {
+        return Ok(());
+    };
+    let (tensor, value) = (name.to_owned(), values[index]);
+    Err(match value.is_finite() {
+        true => WeightsError::NegativeVariance {
+            tensor,
             index,
-            value: values[index],
-        }),
-    }
+            value,
+        },
+        false => WeightsError::NotFinite {
+            tensor,
+            index,
+            value,
+        },
+    })
 }

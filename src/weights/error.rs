@@ -11,7 +11,7 @@ use crate::config::ConfigError;
 #[derive(Debug, Error)]
 pub enum WeightsError {
     /// The manifest is not the JSON that it must be.
-    #[error("manifest.json: {0}")]
+    #[error("manifest.json: {}", one_line(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// The manifest was written for another version of this program.
     #[error(
@@ -138,6 +138,18 @@ pub enum WeightsError {
         /// The value.
         value: f32,
     },
+    /// A variance below zero, of which no normalisation can be made.
+    #[error(
+        "tensor \"{tensor}\": value {index} is {value}, but variances are not negative; the weights are damaged"
+    )]
+    NegativeVariance {
+        /// Tensor name.
+        tensor: String,
+        /// Position in row-major order.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
     /// A value is outside the range of the stored type.
     #[error(
         "tensor \"{tensor}\": value {index} is {value}, beyond the range of f16 (65504); store it as f32"
@@ -189,13 +201,23 @@ impl WeightsError {
     }
 }
 
+/// A name from a file, or a message with one, without what would break its line.
+pub(crate) fn one_line(name: &str) -> String {
+    name.replace(char::is_control, "\u{fffd}")
+}
+
 /// Joins names for one line of text, at most eight of them; "none" for an empty list.
 pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 8;
     if names.is_empty() {
         return "none".to_owned();
     }
-    let shown = names[..names.len().min(SHOWN)].join(", ");
+    let shown: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| one_line(name))
+        .collect();
+    let shown = shown.join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::codec::{Tensor, decode};
 use super::dtype::{Dtype, channels};
-use super::error::WeightsError;
+use super::error::{WeightsError, one_line};
 use crate::config::ModelConfig;
 
 /// Version of the format that this program reads and writes.
@@ -320,7 +320,7 @@ impl Manifest {
         let contents =
             SafeTensors::deserialize(bytes).map_err(|problem| WeightsError::ShardFormat {
                 file: file.clone(),
-                problem: problem.to_string(),
+                problem: one_line(&problem.to_string()),
             })?;
         let entries: Vec<_> = self
             .tensors
@@ -355,7 +355,7 @@ impl Manifest {
         if let Some(tensor) = left.into_iter().min() {
             return Err(WeightsError::ExtraTensor {
                 file: file.clone(),
-                tensor,
+                tensor: one_line(&tensor),
             });
         }
         Ok(ShardTensors {

@@ -19,7 +19,7 @@ pub use codec::Tensor;
 pub use dir::{StagedDir, WeightsDir};
 pub use dtype::Dtype;
 pub use error::WeightsError;
-pub(crate) use error::list;
+pub(crate) use error::{list, one_line};
 pub use manifest::{
     Direction, DirectionKind, EXPLORE, FORMAT, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES,
     Manifest, Sample, ShardEntry, ShardTensors, Shown, TensorEntry,

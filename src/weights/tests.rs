@@ -2,8 +2,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::*;
+use super::{manifest::hex, *};
 use crate::testing::models::{sample_tensor, tiny_model, tiny_tensors, tiny_with_directions};
 
 /// A directory of its own for one test, removed when dropped.
@@ -168,6 +169,41 @@ fn values_that_cannot_be_stored_are_named() {
         message(70000.0, Dtype::F16)
             .contains("\"some.weight\": value 4 is 70000, beyond the range of f16")
     );
+}
+
+#[test]
+fn values_that_would_make_no_picture_are_refused_when_they_are_loaded() {
+    for (name, value, problem) in [
+        ("a.weight", f32::NAN, "is NaN, which is not a finite number"),
+        (
+            "a.weight",
+            f32::INFINITY,
+            "is inf, which is not a finite number",
+        ),
+        (
+            "a.running_var",
+            -0.25,
+            "is -0.25, but variances are not negative",
+        ),
+    ] {
+        let mut tensor = sample_tensor(name, &[2, 3]);
+        let (mut manifest, _) = tiny_model(Dtype::F32);
+        let mut packer = ShardPacker::new();
+        packer.push(&tensor, Dtype::F32).unwrap();
+        let packed = packer.finish().unwrap();
+        let mut shard = packed.last_shard.unwrap();
+        (manifest.tensors, manifest.shards) = (packed.tensors, packed.shards);
+        // The value gets into the file behind the back of what writes it.
+        let at = shard.bytes.len() - 4;
+        shard.bytes[at..].copy_from_slice(&value.to_le_bytes());
+        manifest.shards[0].sha256 = hex(&Sha256::digest(&shard.bytes));
+        let error = decode_all(&manifest, &[shard]).unwrap_err().to_string();
+        let expected = format!("tensor \"{name}\": value 5 {problem}");
+        assert!(error.starts_with(&expected), "{error}");
+        tensor.values[5] = value;
+        let error = ShardPacker::new().push(&tensor, Dtype::F32).unwrap_err();
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
 }
 
 #[test]
