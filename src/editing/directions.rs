@@ -157,6 +157,13 @@ impl Directions {
         Ok(())
     }
 
+    /// What strength 1 of a direction adds, one row for all styles or one for every style, and the styles that change.
+    /// `None` for a name that there is not.
+    pub fn offset(&self, name: &str) -> Option<(&[f32], Range<usize>)> {
+        let Slider { rows, styles, .. } = self.sliders.get(name)?;
+        Some((rows, styles.clone()))
+    }
+
     /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
     /// styles. `None` for a name that there is not.
     pub fn length(&self, name: &str) -> Option<f32> {
