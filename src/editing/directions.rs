@@ -164,6 +164,12 @@ impl Directions {
         Some((rows, styles.clone()))
     }
 
+    /// Whether a direction changes the codes alone: how it moves a face can be seen only in the model's own pictures.
+    pub fn changes_codes_alone(&self, name: &str) -> bool {
+        let slider = self.sliders.get(name);
+        slider.is_some_and(|slider| slider.landmark_shifts.is_none() && slider.change.is_none())
+    }
+
     /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
     /// styles. `None` for a name that there is not.
     pub fn length(&self, name: &str) -> Option<f32> {

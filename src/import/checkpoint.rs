@@ -319,7 +319,7 @@ impl Model {
             values.insert(LATENT_AVG, latent_avg);
         }
         let (kind, mut config) = recognise(outside(prefix, "opts", leaves), &values)?;
-        if kind != Kind::Other || config.mapping_layers == 0 {
+        if config.mapping_layers == 0 {
             config.mapping_layers = mapping_layers(&config, &values);
         }
         if !values.contains_key(LATENT_AVG) {

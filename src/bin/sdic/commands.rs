@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sdic::{
     editing::{
         EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
-        check_manifest, paste_mode,
+        check_manifest, fit::found_shifts, paste_mode,
     },
     face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
@@ -514,7 +514,10 @@ pub fn edit(
     let strengths = strengths
         .iter()
         .map(|(name, value)| (name.as_str(), *value));
-    let edit = engine.edit(&face, strengths, None)?;
+    let strengths: Vec<_> = strengths.collect();
+    // Where the model does not tell how its edits move a face, its own pictures do.
+    let shifts = pollster::block_on(found_shifts(&engine, &open_finder()?, &face, &strengths))?;
+    let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
     for (name, share) in edit.held() {
         let (path, percent) = (job.photo.display(), (100.0 * share).round());
         eprintln!(
@@ -522,7 +525,11 @@ pub fn edit(
         );
     }
     let edited = finish(&engine, edit)?;
-    let mode = paste.unwrap_or(paste_mode(engine.manifest()));
+    let known = match edited.motion {
+        Some(_) => PasteMode::Difference,
+        None => paste_mode(engine.manifest()),
+    };
+    let mode = paste.unwrap_or(known);
     out.write(&subject.finish(&edited, mode)?)
 }
 

@@ -134,7 +134,9 @@ fn key(find: &Find, manifest: &Manifest) -> String {
     let faces = find.faces.as_deref().unwrap_or(Path::new(""));
     let (samples, seed) = (find.samples, find.seed);
     let shards: String = shards.collect::<Vec<_>>().join(" ");
-    format!("{samples} {seed} {} {shards}", faces.display())
+    // Another version may ask for other pictures.
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version} {samples} {seed} {} {shards}", faces.display())
 }
 
 fn open_journal(path: &Path, key: &str) -> Result<Journal, Failure> {

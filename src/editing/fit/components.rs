@@ -110,3 +110,93 @@ pub async fn principal_components<E: From<FitError>>(
         std: tensor("std", &[deviations.len()], deviations),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::ModelConfig,
+        editing::fit::golden::table,
+        networks::{Loader, device},
+        testing::models::{sample_tensor, tiny_config},
+    };
+
+    #[test]
+    fn components_match_numpy() {
+        let (width, styles) = table("components.styles");
+        let styles: Vec<f32> = styles.iter().map(|&value| value as f32).collect();
+        let mut moments = Moments::new(styles[..width].to_vec());
+        for batch in styles.chunks(37 * width) {
+            let data = TensorData::new(batch.to_vec(), [batch.len() / width, width]);
+            let batch = Tensor::from_data(data, &device::cpu());
+            pollster::block_on(moments.add(batch)).unwrap();
+        }
+        let (mean, components) = moments.components(8);
+        let near = |found: f64, expected: f64| {
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{found}, expected {expected}"
+            );
+        };
+        for (found, expected) in mean.iter().zip(table("components.mean").1) {
+            near(f64::from(*found), expected);
+        }
+        let (_, axes) = table("components.axes");
+        let (_, deviations) = table("components.deviations");
+        assert_eq!(components.len(), 8);
+        for (index, (deviation, axis)) in components.iter().enumerate() {
+            near(*deviation, deviations[index]);
+            for (found, expected) in axis.iter().zip(&axes[index * width..]) {
+                near(f64::from(*found), *expected);
+            }
+        }
+    }
+
+    fn tiny(mapping_layers: usize) -> Sdic {
+        let config = ModelConfig {
+            mapping_layers,
+            ..tiny_config()
+        };
+        let loader = Loader::new(&config, &device::cpu()).unwrap();
+        let shapes = loader.expected().clone();
+        let tensors = shapes.iter().map(|(name, shape)| {
+            let mut tensor = sample_tensor(name, shape);
+            if name.starts_with("decoder.style") {
+                tensor.values.iter_mut().for_each(|value| *value *= 100.0);
+            }
+            tensor
+        });
+        let loader = loader.load(tensors.collect()).unwrap();
+        Sdic::new(config, loader.finish().unwrap())
+    }
+
+    #[test]
+    fn a_model_tells_its_components_and_the_work_can_be_stopped() {
+        let sdic = tiny(2);
+        let mut heard = 0;
+        let found = pollster::block_on(principal_components(&sdic, 3, async |_, total| {
+            assert_eq!(total, DRAWS);
+            heard += 1;
+            Ok::<_, FitError>(())
+        }));
+        assert_eq!(heard, DRAWS / BATCH);
+        let DirectionFile::Basis { comp, mean, std } = found.unwrap() else {
+            panic!("a basis");
+        };
+        assert_eq!(
+            (comp.shape[1..].to_vec(), mean.shape),
+            (vec![1, 4], vec![1, 4])
+        );
+        assert!(std.values.windows(2).all(|pair| pair[0] >= pair[1]) && std.values[0] > 0.0);
+        let stopped =
+            pollster::block_on(principal_components(&sdic, 3, async |done, _| match done {
+                2000 => Err(FitError::Given("stopped".to_owned())),
+                _ => Ok(()),
+            }));
+        assert_eq!(stopped.unwrap_err().to_string(), "stopped");
+        let none = pollster::block_on(principal_components(&tiny(0), 3, async |_, _| {
+            Ok::<_, FitError>(())
+        }));
+        assert!(matches!(none, Err(FitError::NoMapping)));
+    }
+}

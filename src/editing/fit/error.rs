@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use crate::{face::FaceError, import::ImportError, networks::ReadError, pixels::PictureError};
+use crate::{
+    editing::EditError, face::FaceError, import::ImportError, networks::ReadError,
+    pixels::PictureError,
+};
 
 /// What stops a fit.
 #[derive(Debug, Error)]
@@ -41,6 +44,9 @@ pub enum FitError {
     /// A picture that was given.
     #[error("{0}")]
     Given(String),
+    /// The strengths of an edit.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// A picture.
     #[error(transparent)]
     Picture(#[from] PictureError),

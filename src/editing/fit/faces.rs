@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
 use crate::{
     editing::Engine,
-    face::FaceFinder,
+    face::{AlignedMesh, FaceFinder},
     networks::{ReadError, from_data, read},
     pixels::Picture,
 };
@@ -79,14 +79,24 @@ impl Faces for ModelFaces<'_> {
     }
 
     async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
-        let sdic = self.engine.sdic();
-        let codes = self.engine.codes_tensor(codes.to_vec());
-        let size = SIDE.min(sdic.config().image_size);
-        let lower = sdic.lower(&codes);
-        let image = sdic.resume(codes, lower, size).finish();
-        let data = image.into_data_async().await.map_err(ReadError::from)?;
-        let picture = from_data(&data)?;
-        let mesh = self.finder.mesh_of_aligned(&picture)?;
+        let (picture, mesh) = look(self.engine, self.finder, codes).await?;
         Ok(mesh.and_then(|mesh| Reading::new(&picture, &mesh)))
     }
+}
+
+/// The model's picture of codes, without compensation and no larger than needed, and the face in it.
+pub(super) async fn look(
+    engine: &Engine,
+    finder: &FaceFinder,
+    codes: &[f32],
+) -> Result<(Picture<'static>, Option<AlignedMesh>), FitError> {
+    let sdic = engine.sdic();
+    let codes = engine.codes_tensor(codes.to_vec());
+    let size = SIDE.min(sdic.config().image_size);
+    let lower = sdic.lower(&codes);
+    let image = sdic.resume(codes, lower, size).finish();
+    let data = image.into_data_async().await.map_err(ReadError::from)?;
+    let picture = from_data(&data)?;
+    let mesh = finder.mesh_of_aligned(&picture)?;
+    Ok((picture, mesh))
 }

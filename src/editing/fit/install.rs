@@ -255,3 +255,168 @@ fn record(fit: &Fit, seed: u64) -> Value {
         "dropped": dropped.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::ModelConfig,
+        editing::EngineLoader,
+        editing::fit::{Dropped, MEASURES},
+        networks::device,
+        testing::models::{tiny_model, tiny_with_directions},
+    };
+
+    const SHIFTS: Landmarks = [[0.01, -0.02]; 68];
+
+    fn fit(followed: Vec<Followed>) -> Fit {
+        let slider = |measure, styles, rows: &[f32]| FoundSlider {
+            measure,
+            styles,
+            rows: rows.to_vec(),
+            landmark_shifts: SHIFTS,
+            reach: 2.57,
+            deviation: 0.3,
+            spill: (Measure::Yaw, 0.1),
+        };
+        Fit {
+            sliders: vec![
+                slider(Measure::Smile, 2..4, &[1.0, 2.0, 3.0, 4.0]),
+                slider(Measure::Yaw, 0..6, &[0.5; 24]),
+            ],
+            dropped: vec![(Measure::Roll, Dropped::Weak(0.1))],
+            face_shape: [[0.4, 0.6]; 68],
+            followed,
+            drawn: [100, 99],
+        }
+    }
+
+    fn followed(name: &str, effects: [f64; MEASURES]) -> Followed {
+        Followed {
+            name: name.to_owned(),
+            landmark_shifts: Some(SHIFTS),
+            effects,
+        }
+    }
+
+    #[test]
+    fn found_sliders_become_part_of_a_model() {
+        let (manifest, mut shards) = tiny_model(Dtype::F32);
+        let installation = Installation::new(&manifest, None).unwrap();
+        let (files, manifest) = installation.finish(&fit(Vec::new()), 7).unwrap();
+        let manifest = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
+        shards.extend(files);
+        let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        let engine = loader.finish().unwrap();
+        let directions = engine.directions();
+        let edited = directions
+            .edited_codes(&[0.0; 24], &[("smile", 2.0)])
+            .unwrap();
+        let row = [2.0, 4.0, 6.0, 8.0];
+        assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
+        let shifts = directions
+            .landmark_shifts(&[("yaw", 2.0)])
+            .unwrap()
+            .unwrap();
+        assert_eq!(shifts, SHIFTS.map(|shift| shift.map(|value| 2.0 * value)));
+        assert_eq!(directions.face_shape(), Some(&[[0.4, 0.6]; 68]));
+        assert_eq!(manifest.directions[0].range, [-2.5, 2.5]);
+        let record = &manifest.extra[RECORD];
+        assert_eq!(
+            (record["seed"].as_u64(), record["faces"].as_u64()),
+            (Some(7), Some(99))
+        );
+        assert!(
+            record["dropped"][0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("hardly move it")
+        );
+        let again = Installation::new(&manifest, None).unwrap_err();
+        assert!(matches!(again, FitError::Fitted));
+    }
+
+    #[test]
+    fn what_a_model_has_keeps_its_name_and_gains_a_motion() {
+        let (manifest, _) = tiny_with_directions();
+        let engine = Directions::default();
+        let installation = Installation::new(&manifest, None).unwrap();
+        // Only the beard changes the codes alone.
+        let plan = installation.plan(&engine, 5, true).unwrap();
+        assert_eq!(
+            (plan.samples, plan.styles, plan.style_dim, plan.shared),
+            (5, 6, 4, true)
+        );
+        let beard = vec![followed("beard", [0.0; MEASURES])];
+        let (files, changed) = installation.finish(&fit(beard), 1).unwrap();
+        assert_eq!(files.len(), 1);
+        let names: Vec<_> = changed.directions.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names, ["smile", "beard", "found-smile", "yaw"]);
+        assert_eq!(changed.directions[0], manifest.directions[0]);
+        let motion = changed.directions[1].landmark_shifts.as_deref();
+        assert_eq!(motion, Some("fit.motion.beard"));
+        assert_eq!(changed.face_shape, manifest.face_shape);
+    }
+
+    #[test]
+    fn measures_settle_the_sign_of_published_edits() {
+        let config = ModelConfig::face();
+        let width = config.style_dim;
+        let tensor = |shape: &[usize]| Tensor {
+            name: String::new(),
+            shape: shape.to_vec(),
+            values: vec![1.0; shape.iter().product()],
+        };
+        let basis = DirectionFile::Basis {
+            comp: tensor(&[60, 1, width]),
+            mean: tensor(&[1, width]),
+            std: tensor(&[60]),
+        };
+        let (mut manifest, _) = tiny_model(Dtype::F32);
+        manifest.config = config;
+        let mut installation = Installation::new(&manifest, Some(basis)).unwrap();
+        let plan = installation.plan(
+            &Directions::new(&manifest, &HashMap::new()).unwrap(),
+            9,
+            true,
+        );
+        let probes: Vec<_> = plan
+            .unwrap()
+            .probes
+            .into_iter()
+            .map(|probe| probe.name)
+            .collect();
+        assert_eq!(probes[..3], ["eyes", "beard", "lip"]);
+        assert_eq!(probes.len(), 3 + 8);
+        let effect = |measure: Measure, value: f64| {
+            let mut effects = [0.0; MEASURES];
+            effects[measure as usize] = value;
+            effects
+        };
+        // A tenth of a deviation for strength 1 is two at the end, which is 20.
+        for (name, measure, value) in [
+            ("eyes", Measure::EyeOpening, -0.1),
+            ("beard", Measure::LipColour, -0.1),
+            ("lip", Measure::LipColour, -0.001),
+        ] {
+            installation.settle(&followed(name, effect(measure, value)));
+        }
+        let values = |name: &str| {
+            let mut tensors = installation.tensors.iter();
+            tensors
+                .find(|tensor| tensor.name == name)
+                .unwrap()
+                .values
+                .clone()
+        };
+        let comp = values("ganspace.comp");
+        for (component, expected) in [(54, -1.0), (58, 1.0), (34, 1.0), (0, 1.0)] {
+            assert_eq!(comp[component * width], expected, "{component}");
+        }
+        assert_eq!(values("fit.motion.eyes")[..2], [-0.01, 0.02]);
+        assert_eq!(values("fit.motion.beard")[..2], [0.01, -0.02]);
+    }
+}

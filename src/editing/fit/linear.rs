@@ -150,3 +150,55 @@ pub(super) fn ridge(
     let size = dot(&coefficients, &coefficients);
     (size.is_finite() && size > 0.0).then_some(coefficients)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::editing::fit::golden::table;
+
+    fn rows(name: &str) -> Vec<Vec<f64>> {
+        let (width, values) = table(name);
+        values.chunks_exact(width).map(<[f64]>::to_vec).collect()
+    }
+
+    #[test]
+    fn ridge_matches_numpy() {
+        let codes = rows("ridge.codes");
+        let products = Symmetric::products(&codes);
+        let measure = &rows("ridge.measure")[0];
+        let strength = rows("ridge.ridge")[0][0];
+        let found = ridge(&codes, &products, measure, rows("ridge.others"), strength).unwrap();
+        let expected = &rows("ridge.coefficients")[0];
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{found}, expected {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_measure_that_others_tell_has_no_coefficients() {
+        let (codes, others) = (rows("ridge.codes"), rows("ridge.others"));
+        let products = Symmetric::products(&codes);
+        let mut sum = others[0].clone();
+        add(&mut sum, 2.0, &others[1]);
+        assert_eq!(ridge(&codes, &products, &sum, others.clone(), 0.5), None);
+        let same = vec![3.0; codes.len()];
+        assert_eq!(ridge(&codes, &products, &same, others, 0.5), None);
+    }
+
+    #[test]
+    fn systems_are_solved_and_unsolvable_ones_refused() {
+        let matrix = Symmetric::products(&rows("ridge.codes")[..5]);
+        let right = [1.0, -2.0, 0.5, 4.0, 3.0];
+        let solution = matrix.solve(0.3, &right).unwrap();
+        for (i, row) in matrix.values.chunks_exact(5).enumerate() {
+            let found = dot(row, &solution) + 0.3 * solution[i];
+            assert!((found - right[i]).abs() < 1e-9, "{found}");
+        }
+        assert_eq!(matrix.solve(-1e6, &right), None);
+        assert_eq!(matrix.solve(f64::NAN, &right), None);
+    }
+}

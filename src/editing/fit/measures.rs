@@ -333,6 +333,7 @@ mod tests {
         set(&OUTER_LIPS, &[[0.5, 0.7], [0.5, 0.75]]);
         set(&CHEEKS, &[[0.27, 0.5], [0.73, 0.5]]);
         set(&JAW, &[[0.33, 0.75], [0.67, 0.75]]);
+        set(&HAIRLINE, &[[0.5, 0.25]]);
         set(&FOREHEAD_AND_CHIN, &[[0.5, 0.25], [0.5, 0.87]]);
         set(&[BETWEEN_EYES], &[[0.5, 0.45]]);
         points

@@ -8,16 +8,22 @@
 mod components;
 mod error;
 mod faces;
+mod found;
+#[cfg(test)]
+mod golden;
 mod install;
 mod journal;
 mod linear;
 mod measures;
 mod normal;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use components::principal_components;
 pub use error::FitError;
 pub use faces::{CodeSource, ModelFaces};
+pub use found::found_shifts;
 pub use install::Installation;
 pub use journal::Journal;
 pub use measures::{MEASURES, Measure, Reading};

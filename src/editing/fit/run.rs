@@ -28,6 +28,8 @@ const OUTLIER: f64 = 3.5;
 const TRIAL: f64 = 2.5;
 /// Share of the effect of all styles that a choice of them must have.
 const ENOUGH: f64 = 0.7;
+/// Purity that a group more must bring.
+const GROUP_WORTH: f64 = 0.01;
 /// Effect below which a slider is weak: in standard deviations of the measure, for one of the codes along it.
 const WEAK: f64 = 0.2;
 /// Farthest strength, in standard deviations of the measure, and of the codes along the slider.
@@ -468,9 +470,9 @@ fn choose(measure: Measure, effects: &[[f64; MEASURES]]) -> (Range<usize>, f64) 
     let enough = ENOUGH * own(&all);
     let runs =
         (0..effects.len()).flat_map(|from| (from + 1..=effects.len()).map(move |to| from..to));
+    let worth = |run: &Range<usize>| purity(measure, &sum(run)) - GROUP_WORTH * run.len() as f64;
     let good = runs.filter(|run| own(run) >= enough);
-    // Of equally pure runs the last one counts, which is the shortest that begins late.
-    let best = good.max_by(|a, b| purity(measure, &sum(a)).total_cmp(&purity(measure, &sum(b))));
+    let best = good.max_by(|a, b| worth(a).total_cmp(&worth(b)));
     let best = best.unwrap_or(all);
     let effect = own(&best);
     (best, effect)
