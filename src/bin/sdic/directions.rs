@@ -11,8 +11,8 @@ use sdic::{
     editing::{
         Engine,
         fit::{
-            CodeSource, Fit, FitError, Installation, Journal, ModelFaces, Progress, Task, fit,
-            principal_components,
+            CodeSource, Fit, FitError, Installation, Journal, ModelFaces, Progress, Task,
+            check_faces, fit, principal_components,
         },
     },
     weights::{Manifest, WeightsDir},
@@ -90,7 +90,16 @@ fn find_sliders(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Fai
     let mut journal = open_journal(&kept, &key)?;
     pollster::block_on(async {
         let say = |text: &str| eprintln!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
-        let components = match faces.shared() {
+        let samples = find.samples as usize;
+        let plan = |installation: &Installation, shared| {
+            installation.plan(engine.directions(), samples, shared)
+        };
+        let shared = faces.shared();
+        // Before the long work with the styles.
+        let first = plan(&Installation::new(engine.manifest(), None)?, shared)?;
+        let go_on = async |_, _: &Journal| Ok::<_, FitError>(());
+        check_faces(&mut faces, &first, &mut journal, go_on).await?;
+        let components = match shared {
             true => {
                 let sdic = engine.sdic();
                 let pause = async |done, total| {
@@ -104,7 +113,7 @@ fn find_sliders(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Fai
             false => None,
         };
         let installation = Installation::new(engine.manifest(), components)?;
-        let plan = installation.plan(engine.directions(), find.samples as usize, faces.shared())?;
+        let plan = plan(&installation, shared)?;
         let mut written = journal.pictures();
         let mut told = None;
         let pause = async |progress: Progress, journal: &Journal| {

@@ -20,7 +20,6 @@ pub enum CodeSource<'a> {
     /// The mapping network, by a seed.
     Mapping(u64),
     /// The encoder, from pictures of aligned faces: a picture by its index, `None` behind the last one.
-    #[expect(clippy::type_complexity, reason = "one closure")]
     Pictures(Box<dyn FnMut(usize) -> Option<Result<Picture<'static>, String>> + 'a>),
 }
 

@@ -27,4 +27,6 @@ pub use found::found_shifts;
 pub use install::Installation;
 pub use journal::Journal;
 pub use measures::{MEASURES, Measure, Reading};
-pub use run::{Dropped, Faces, Fit, FitPlan, Followed, FoundSlider, Probe, Progress, Task, fit};
+pub use run::{
+    Dropped, Faces, Fit, FitPlan, Followed, FoundSlider, Probe, Progress, Task, check_faces, fit,
+};

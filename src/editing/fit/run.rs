@@ -234,15 +234,10 @@ pub async fn fit<F: Faces, E: From<FitError>>(
 ) -> Result<Fit, E> {
     let groups = groups(plan.styles);
     let of_measure = TRIED * groups.len() + 2 * CHECKED;
-    let mut session = Session {
-        faces,
-        journal,
-        pause,
-        read: 0,
-        done: 0,
-        total: plan.samples + MEASURES * of_measure + plan.probes.len() * 2 * FOLLOWED,
-    };
-    let samples = session.draw_all(plan).await?;
+    let total = plan.samples + MEASURES * of_measure + plan.probes.len() * 2 * FOLLOWED;
+    let mut session = Session::new(faces, journal, pause, total);
+    let (drawn, pictures) = session.draw(plan.samples).await?;
+    let samples = Samples::new(drawn, pictures, plan)?;
     let trials = samples.trials();
     let (mut sliders, mut dropped) = (Vec::new(), Vec::new());
     for measure in Measure::ALL {
@@ -269,6 +264,22 @@ pub async fn fit<F: Faces, E: From<FitError>>(
         followed,
         drawn: samples.drawn,
     })
+}
+
+/// Makes sure that a model draws faces, by the first pictures of a fit, which is spared the rest of the work else. The
+/// fit itself takes them from the journal.
+///
+/// # Errors
+/// As [`fit`]; [`FitError::NoFaces`] for a model of other things.
+pub async fn check_faces<F: Faces, E: From<FitError>>(
+    faces: &mut F,
+    plan: &FitPlan,
+    journal: &mut Journal,
+    pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
+) -> Result<(), E> {
+    let samples = plan.samples.min(FIRST_PICTURES);
+    let mut session = Session::new(faces, journal, pause, samples);
+    session.draw(samples).await.map(drop)
 }
 
 /// The styles in groups of two, one per resolution; what follows the fourth changes little but colours.
@@ -489,7 +500,18 @@ struct Session<'a, F, P> {
     total: usize,
 }
 
-impl<F: Faces, P> Session<'_, F, P> {
+impl<'a, F: Faces, P> Session<'a, F, P> {
+    fn new(faces: &'a mut F, journal: &'a mut Journal, pause: P, total: usize) -> Self {
+        Self {
+            faces,
+            journal,
+            pause,
+            read: 0,
+            done: 0,
+            total,
+        }
+    }
+
     async fn pause<E>(&mut self, task: Task) -> Result<(), E>
     where
         P: AsyncFnMut(Progress, &Journal) -> Result<(), E>,
@@ -522,13 +544,14 @@ impl<F: Faces, P> Session<'_, F, P> {
         Ok(reading)
     }
 
-    async fn draw_all<E: From<FitError>>(&mut self, plan: &FitPlan) -> Result<Samples, E>
+    /// Draws faces, and counts the pictures.
+    async fn draw<E: From<FitError>>(&mut self, samples: usize) -> Result<(Vec<Drawn>, usize), E>
     where
         P: AsyncFnMut(Progress, &Journal) -> Result<(), E>,
     {
         let mut faces = Vec::new();
         let mut pictures = 0;
-        for index in 0..plan.samples {
+        for index in 0..samples {
             if index == self.journal.codes.len() {
                 self.pause(Task::Draw).await?;
                 let Some(codes) = self.faces.draw(index).await? else {
@@ -546,8 +569,8 @@ impl<F: Faces, P> Session<'_, F, P> {
                 return Err(FitError::NoFaces { faces, pictures }.into());
             }
         }
-        self.done = plan.samples;
-        Ok(Samples::new(faces, pictures, plan)?)
+        self.done = samples;
+        Ok((faces, pictures))
     }
 
     /// Chooses the styles of a slider and checks it.

@@ -2,7 +2,7 @@
 
 use super::{
     Dropped, Faces, Fit, FitError, FitPlan, Journal, MEASURES, Measure, Probe, Progress, Reading,
-    fit, normal::normals,
+    check_faces, fit, normal::normals,
 };
 use crate::face::LANDMARKS;
 
@@ -256,6 +256,24 @@ fn a_model_of_other_things_is_told_soon() {
         "{error}"
     );
     assert_eq!(model.read, 24);
+    // Also before a fit, which then need not read the first pictures again.
+    let check = |model: &mut Linear, journal: &mut Journal| {
+        pollster::block_on(check_faces(model, &plan(), journal, async |_, _| {
+            Ok::<_, FitError>(())
+        }))
+    };
+    let mut model = Linear::new();
+    model.is_face = |index, _| index % 4 == 0;
+    let error = check(&mut model, &mut Journal::new("k")).unwrap_err();
+    assert!(
+        matches!(error, FitError::NoFaces { faces: 6, .. }),
+        "{error}"
+    );
+    let (mut model, mut journal) = (Linear::new(), Journal::new("k"));
+    check(&mut model, &mut journal).unwrap();
+    assert_eq!((model.read, journal.pictures()), (24, 24));
+    let fit = run(&mut model, &plan(), &mut journal, usize::MAX).unwrap();
+    assert_eq!((fit, model.read), (whole(), journal.pictures()));
     let few = FitPlan {
         samples: 30,
         ..plan()
