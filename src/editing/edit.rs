@@ -10,7 +10,10 @@ use std::ops::ControlFlow;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{
-    directions::Directions, error::EditError, holding::{hold_back, share_that_holds}, inversion::Inversion,
+    directions::Directions,
+    error::EditError,
+    holding::{hold_back, share_that_holds},
+    inversion::Inversion,
     motion::Fields,
 };
 use crate::{

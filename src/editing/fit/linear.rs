@@ -136,7 +136,7 @@ pub(super) fn ridge(
     let mut rest = measure.to_vec();
     take_away(&mut rest, &basis);
     let left = dot(&rest, &rest) / dot(measure, measure);
-    if !(left > 1e-9) {
+    if left.is_nan() || left <= 1e-9 {
         return None;
     }
     let products = products.without(&basis);

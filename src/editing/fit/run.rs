@@ -593,8 +593,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
             );
         }
         let (run, effect) = choose(measure, &effects);
-        // Written so that NaN is dropped too.
-        if !(effect >= WEAK) {
+        if effect.is_nan() || effect < WEAK {
             return Ok(Err(Dropped::Weak(effect)));
         }
         let styles = groups[run.start].start..groups[run.end - 1].end;
@@ -664,7 +663,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
             landmark_shifts,
         } = Moved::of(trials, &pairs, strength);
         let own = effects[measure as usize];
-        if !(own >= WEAK) {
+        if own.is_nan() || own < WEAK {
             return Ok(Err(Dropped::Weak(own)));
         }
         let right =
