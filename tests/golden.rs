@@ -184,6 +184,19 @@ fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
     let planes = along(0).chain(along(1)).collect();
     let planes = Tensor::from_data(TensorData::new(planes, [1, 2, GRID, GRID]), device);
     check4("motion.tilt", planes);
+    // The same motion from elsewhere, and none.
+    let shifts = engine.directions().landmark_shifts(&[("tilt", TILT)]);
+    let shifts = shifts.unwrap();
+    let moving = |shifts: Option<&Landmarks>| {
+        let edit = engine.edit_moving(&known, [("tilt", TILT)], None, shifts);
+        finished(edit.unwrap())
+    };
+    let given = moving(shifts.as_ref());
+    check4("edit.tilt", given.picture);
+    assert_eq!(given.motion, Some(motion));
+    let still = moving(None);
+    check4("reconstruction", still.unedited);
+    assert_eq!(still.motion, None);
     let bent = edit(&known, &[("bend", BEND)]);
     check4("edit.bend", bent.picture);
     check4("reconstruction", bent.unedited);

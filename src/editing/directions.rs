@@ -157,6 +157,19 @@ impl Directions {
         Ok(())
     }
 
+    /// What strength 1 of a direction adds, one row for all styles or one for every style, and the styles that change.
+    /// `None` for a name that there is not.
+    pub fn offset(&self, name: &str) -> Option<(&[f32], Range<usize>)> {
+        let Slider { rows, styles, .. } = self.sliders.get(name)?;
+        Some((rows, styles.clone()))
+    }
+
+    /// Whether a direction changes the codes alone: how it moves a face can be seen only in the model's own pictures.
+    pub fn changes_codes_alone(&self, name: &str) -> bool {
+        let slider = self.sliders.get(name);
+        slider.is_some_and(|slider| slider.landmark_shifts.is_none() && slider.change.is_none())
+    }
+
     /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
     /// styles. `None` for a name that there is not.
     pub fn length(&self, name: &str) -> Option<f32> {

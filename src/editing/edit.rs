@@ -10,7 +10,10 @@ use std::ops::ControlFlow;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{
-    directions::Directions, error::EditError, holding::hold_back, inversion::Inversion,
+    directions::Directions,
+    error::EditError,
+    holding::{hold_back, share_that_holds},
+    inversion::Inversion,
     motion::Fields,
 };
 use crate::{
@@ -60,19 +63,61 @@ impl InvertedFace {
         strengths: impl IntoIterator<Item = (&'s str, f32)>,
         size: Option<usize>,
     ) -> Result<EditRun<'a>, EditError> {
+        let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
+        let held = hold_back(directions, self.landmarks.as_ref(), &mut strengths)?;
+        let shifts = directions.landmark_shifts(&strengths)?;
+        self.edit_effective(sdic, directions, &strengths, size, (shifts.as_ref(), held))
+    }
+
+    /// [`Self::edit`] that moves the landmarks as `shifts` say, whatever motion the directions bring. `None` moves
+    /// nothing. Where the shifts would tear the face, they and all strengths are held back alike.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn edit_moving<'s, 'a>(
+        &self,
+        sdic: &'a Sdic,
+        directions: &Directions,
+        strengths: impl IntoIterator<Item = (&'s str, f32)>,
+        size: Option<usize>,
+        shifts: Option<&Landmarks>,
+    ) -> Result<EditRun<'a>, EditError> {
+        let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
+        let shape = directions.face_shape().or(self.landmarks.as_ref());
+        let Some((shape, shifts)) = shape.zip(shifts) else {
+            return self.edit_effective(sdic, directions, &strengths, size, (None, Vec::new()));
+        };
+        let share = share_that_holds(self.landmarks.as_ref().unwrap_or(shape), shifts, shape)?;
+        let mut held = Vec::new();
+        if share < 1.0 {
+            for (name, strength) in &mut strengths {
+                *strength *= share;
+                held.push(((*name).to_owned(), share));
+            }
+        }
+        let shifts = shifts.map(|shift| shift.map(|value| share * value));
+        self.edit_effective(sdic, directions, &strengths, size, (Some(&shifts), held))
+    }
+
+    fn edit_effective<'a>(
+        &self,
+        sdic: &'a Sdic,
+        directions: &Directions,
+        strengths: &[(&str, f32)],
+        size: Option<usize>,
+        (shifts, held): (Option<&Landmarks>, Vec<(String, f32)>),
+    ) -> Result<EditRun<'a>, EditError> {
         let config = sdic.config();
         let (least, most) = (config.inject_size, config.image_size);
         let size = size.unwrap_or(most);
         if !size.is_power_of_two() || !(least..=most).contains(&size) {
             return Err(EditError::PreviewSize { size, least, most });
         }
-        let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
-        let held = hold_back(directions, self.landmarks.as_ref(), &mut strengths)?;
-        let codes = directions.edited_codes(&self.compensated_codes, &strengths)?;
+        let codes = directions.edited_codes(&self.compensated_codes, strengths)?;
         let shape = [1, config.styles(), config.style_dim];
         let codes = Tensor::from_data(TensorData::new(codes, shape), &sdic.device());
-        let change = directions.change(&strengths)?;
-        let (motion, place) = self.fields(directions, &strengths, change.is_some())?;
+        let change = directions.change(strengths)?;
+        let (motion, place) = self.fields(directions, shifts, change.is_some())?;
         let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
         let mut injection = self.injection(moved.as_ref());
         let unedited = self.unedited(sdic, moved.as_ref(), size);
@@ -95,22 +140,20 @@ impl InvertedFace {
         })
     }
 
-    /// How the strengths move the face, and where its spots lie on the face on which changes are laid out.
+    /// How the shifts move the face, and where its spots lie on the face on which changes are laid out. A model without
+    /// one has no changes either; its faces serve themselves.
     fn fields(
         &self,
         directions: &Directions,
-        strengths: &[(&str, f32)],
+        shifts: Option<&Landmarks>,
         changes: bool,
     ) -> Result<(Option<Field>, Option<Field>), EditError> {
-        let shifts = directions.landmark_shifts(strengths)?;
-        let Some(shape) = directions
-            .face_shape()
-            .filter(|_| changes || shifts.is_some())
-        else {
+        let shape = directions.face_shape().or(self.landmarks.as_ref());
+        let Some(shape) = shape.filter(|_| changes || shifts.is_some()) else {
             return Ok((None, None));
         };
         let landmarks = self.landmarks.as_ref().unwrap_or(shape);
-        let fields = Fields::new(landmarks, shifts.as_ref(), shape);
+        let fields = Fields::new(landmarks, shifts, shape);
         let Fields { motion, place } = fields.ok_or(EditError::Landmarks)?;
         Ok((motion, Some(place)))
     }

@@ -275,6 +275,20 @@ impl Engine {
         face.edit(&self.sdic, &self.directions, strengths, size)
     }
 
+    /// [`InvertedFace::edit_moving`] with this model's sliders.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn edit_moving<'s>(
+        &self,
+        face: &InvertedFace,
+        strengths: impl IntoIterator<Item = (&'s str, f32)>,
+        size: Option<usize>,
+        shifts: Option<&Landmarks>,
+    ) -> Result<EditRun<'_>, EditError> {
+        face.edit_moving(&self.sdic, &self.directions, strengths, size, shifts)
+    }
+
     /// Both pictures of an edit as a person sees them.
     ///
     /// # Errors

@@ -40,6 +40,22 @@ pub fn hold_back(
     Ok(held)
 }
 
+/// The share of some shifts that a face with these landmarks takes.
+///
+/// # Errors
+/// [`EditError::Landmarks`] for unusable ones.
+pub fn share_that_holds(
+    landmarks: &Landmarks,
+    shifts: &Landmarks,
+    shape: &Landmarks,
+) -> Result<f32, EditError> {
+    largest_share(|share| {
+        let shifts = shifts.map(|shift| shift.map(|value| share * value));
+        let fields = Fields::new(landmarks, Some(&shifts), shape);
+        Ok(fields.ok_or(EditError::Landmarks)?.hold())
+    })
+}
+
 /// Whether a face survives how the strengths move it.
 fn takes(
     directions: &Directions,

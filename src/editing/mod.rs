@@ -7,6 +7,7 @@ mod directions;
 mod edit;
 mod engine;
 mod error;
+pub mod fit;
 mod holding;
 mod inversion;
 mod motion;

@@ -11,7 +11,7 @@ use super::{
     error::FaceError,
     found::Face,
     landmarks::{Landmarks, MESH_POINTS},
-    mesh,
+    mesh::{self, AlignedMesh},
     network::{Description, Network},
     search::Search,
 };
@@ -151,11 +151,20 @@ impl FaceFinder {
     /// The landmarks of the face in a square picture that already has FFHQ framing, in sides of the picture, and the
     /// mesh's confidence in 0..=1 that there is a face.
     ///
+    /// # Errors
+    /// As [`Self::mesh_of_aligned`]; and where there is nothing like a face.
+    pub fn landmarks_of_aligned(&self, picture: &Picture) -> Result<(Landmarks, f32), FaceError> {
+        let mesh = self.mesh_of_aligned(picture)?.ok_or(QuadError)?;
+        Ok((mesh.landmarks(), mesh.presence))
+    }
+
+    /// The mesh of the face in a square picture that already has FFHQ framing; `None` where there is nothing like one.
+    ///
     /// The detector is not asked: the mesh starts where that framing puts a face.
     ///
     /// # Errors
     /// [`FaceError::Empty`] for a picture without pixels, [`FaceError::NotSquare`] for one that is not square.
-    pub fn landmarks_of_aligned(&self, picture: &Picture) -> Result<(Landmarks, f32), FaceError> {
+    pub fn mesh_of_aligned(&self, picture: &Picture) -> Result<Option<AlignedMesh>, FaceError> {
         let (width, height) = (picture.width(), picture.height());
         if picture.is_empty() {
             return Err(FaceError::Empty {
@@ -175,8 +184,8 @@ impl FaceFinder {
             eyes: ALIGNED_EYES.map(|eye| quad.at(eye)),
         };
         let pyramid = Pyramid::new(picture.view());
-        let mesh = mesh::trace(&self.mesh, &pyramid, &detection).ok_or(QuadError)?;
-        Ok((mesh::landmarks_of(&mesh.points, &quad)?, mesh.presence))
+        let mesh = mesh::trace(&self.mesh, &pyramid, &detection);
+        Ok(mesh.map(|mesh| AlignedMesh::new(&mesh, width as f32)))
     }
 }
 

@@ -43,10 +43,40 @@ const OF_LANDMARKS: [usize; LANDMARKS] = [
 #[derive(Clone, Debug)]
 pub(super) struct Mesh {
     pub points: Vec<Point>,
+    /// How far behind the middle of the face each point lies, in pixels.
+    pub depths: Vec<f32>,
     /// Confidence in 0..=1 that the square held a face.
     pub presence: f32,
     /// Turn of the head in degrees, 0 for a face seen from the front, positive towards the right of the upright face.
     pub yaw: f32,
+}
+
+/// The mesh of a face in a picture in FFHQ framing, in three dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlignedMesh {
+    /// The [`MESH_POINTS`] points in sides of the picture: to the right, down, and away from the viewer from the middle
+    /// of the face.
+    pub points: Vec<[f32; 3]>,
+    /// Confidence in 0..=1 that there is a face.
+    pub presence: f32,
+}
+
+impl AlignedMesh {
+    /// The mesh in a square picture of `side` pixels.
+    pub(super) fn new(mesh: &Mesh, side: f32) -> Self {
+        let points = mesh.points.iter().zip(&mesh.depths);
+        Self {
+            points: points
+                .map(|(&[x, y], &z)| [x, y, z].map(|value| value / side))
+                .collect(),
+            presence: mesh.presence,
+        }
+    }
+
+    /// Its 68 landmarks.
+    pub fn landmarks(&self) -> Landmarks {
+        OF_LANDMARKS.map(|i| self.points.get(i).map_or([0.0; 2], |&[x, y, _]| [x, y]))
+    }
 }
 
 /// Each pass gives a better square for the next: the first follows the detector's box and eyes, the second the points
@@ -107,6 +137,10 @@ fn pass(network: &Network, pyramid: &Pyramid, square: &Quad) -> Mesh {
         points: raw
             .iter()
             .map(|[x, y, _]| square.at([x / side as f32, y / side as f32]))
+            .collect(),
+        depths: raw
+            .iter()
+            .map(|[_, _, z]| z * square.side() / side as f32)
             .collect(),
         presence: 1.0 / (1.0 + (-outputs[1][0]).exp()),
         yaw: (right[2] - left[2]).atan2(right[0] - left[0]).to_degrees(),

@@ -23,5 +23,5 @@ pub use error::FaceError;
 pub use finder::FaceFinder;
 pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
-pub use mesh::landmarks_of;
+pub use mesh::{AlignedMesh, landmarks_of};
 pub use paste::{PasteMode, Rendered, paste_back, toned};

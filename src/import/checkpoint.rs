@@ -31,6 +31,9 @@ const WRAPPERS: [&str; 6] = [
     "_forward_module",
     "state_dict",
 ];
+/// What the names of the mapping network begin with, and its layers.
+const MAPPING: &str = "decoder.style.";
+const MAPPING_LAYERS: usize = 8;
 /// Most models that are looked for in one file.
 const MAX_MODELS: usize = 16;
 
@@ -67,7 +70,7 @@ pub enum DropReason {
     TrainingLoss,
     /// Layers in the file that the forward pass never runs.
     NeverRun,
-    /// The mapping network, needed only to sample new pictures.
+    /// A mapping network that is not whole; needed only to draw new pictures.
     Mapping,
     /// Blur kernels, the same in every generator of this kind; checked before they are dropped.
     ConstantKernel,
@@ -82,7 +85,7 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             Self::TrainingLoss => "used in training only",
             Self::NeverRun => "never run in inference",
-            Self::Mapping => "mapping network, used to sample only",
+            Self::Mapping => "part of a mapping network that is not whole",
             Self::ConstantKernel => "constant blur kernel",
             Self::BatchCounter => "batch counter",
             Self::Unknown => "not part of the model",
@@ -110,7 +113,7 @@ impl DropReason {
             Self::TrainingLoss
         } else if NEVER_RUN.iter().any(|prefix| name.starts_with(prefix)) {
             Self::NeverRun
-        } else if name.starts_with("decoder.style.") {
+        } else if name.starts_with(MAPPING) {
             Self::Mapping
         } else if is_kernel(name) {
             Self::ConstantKernel
@@ -323,7 +326,10 @@ impl Model {
         if let Some(latent_avg) = outside(prefix, LATENT_AVG, leaves) {
             values.insert(LATENT_AVG, latent_avg);
         }
-        let (kind, config) = recognise(outside(prefix, "opts", leaves), &values)?;
+        let (kind, mut config) = recognise(outside(prefix, "opts", leaves), &values)?;
+        if config.mapping_layers == 0 {
+            config.mapping_layers = mapping_layers(&config, &values);
+        }
         if !values.contains_key(LATENT_AVG) {
             return Err(ImportError::Content(
                 "no tensor \"latent_avg\": not an SDIC checkpoint".to_owned(),
@@ -374,6 +380,21 @@ fn outside<'a>(prefix: &str, name: &str, leaves: &[(String, Value<'a>)]) -> Opti
             let only = named.next()?;
             named.next().is_none().then_some(only.1)
         })
+}
+
+/// Layers of the mapping network, from which faces are drawn to find sliders; 0 if the file has not all of them.
+fn mapping_layers(config: &ModelConfig, tensors: &HashMap<&str, Value<'_>>) -> usize {
+    let whole = ModelConfig {
+        mapping_layers: MAPPING_LAYERS,
+        ..config.clone()
+    };
+    let is_mapping = |(name, _): &(String, Vec<usize>)| name.starts_with(MAPPING);
+    let mut layers = tensor_shapes(&whole).into_iter().filter(is_mapping);
+    let has = |(name, shape): (String, Vec<usize>)| {
+        let tensor = tensors.get(name.as_str()).and_then(|value| value.tensor());
+        tensor.is_some_and(|tensor| tensor.shape == shape)
+    };
+    if layers.all(has) { MAPPING_LAYERS } else { 0 }
 }
 
 fn recognise(

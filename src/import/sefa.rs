@@ -23,6 +23,12 @@ impl Gram {
         }
     }
 
+    /// That is known already: `sums`, row by row.
+    pub fn from_sums(width: usize, sums: Vec<f64>) -> Self {
+        assert_eq!(sums.len(), width * width, "a square matrix");
+        Self { width, sums }
+    }
+
     /// Stacks another matrix, row-major with `width` columns, below the others.
     pub fn add(&mut self, matrix: &[f32]) {
         for row in matrix.chunks_exact(self.width) {
@@ -38,6 +44,12 @@ impl Gram {
     /// The `count` eigenvectors with the largest eigenvalues, largest first, of unit length, each with its largest
     /// component positive. Found by subspace iteration with a Rayleigh-Ritz step.
     pub fn top_eigenvectors(&self, count: usize) -> Vec<Vec<f32>> {
+        let pairs = self.top_eigenpairs(count).into_iter();
+        pairs.map(|(_, vector)| vector).collect()
+    }
+
+    /// [`Self::top_eigenvectors`] with their eigenvalues.
+    pub fn top_eigenpairs(&self, count: usize) -> Vec<(f64, Vec<f32>)> {
         let block = (count + SPARE).min(self.width);
         let mut basis = start(block, self.width);
         orthonormalise(&mut basis);
@@ -66,7 +78,9 @@ impl Gram {
             orthonormalise(&mut basis);
         }
         basis.truncate(count);
-        basis.iter().map(|vector| signed(vector)).collect()
+        let value = |vector: &Vec<f64>| dot(vector, &self.apply(vector));
+        let pairs = basis.iter().map(|vector| (value(vector), signed(vector)));
+        pairs.collect()
     }
 
     fn apply(&self, vector: &[f64]) -> Vec<f64> {

@@ -925,6 +925,35 @@ fn a_checkpoint_becomes_a_weights_directory() {
 }
 
 #[test]
+fn a_mapping_network_is_kept_if_it_is_whole() {
+    let mut parts = Parts::tiny();
+    let is_mapping = |name: &str| name.starts_with("decoder.style.");
+    parts.tensors.retain(|tensor| !is_mapping(&tensor.name));
+    for layer in 1..=8 {
+        let name = |part| format!("decoder.style.{layer}.{part}");
+        parts.tensors.push(sample_tensor(&name("weight"), &[4, 4]));
+        parts.tensors.push(sample_tensor(&name("bias"), &[4]));
+    }
+    let (manifest, tensors) = decode(&convert(&parts.write(), Dtype::F32).unwrap());
+    assert_eq!(manifest.config.mapping_layers, 8);
+    (manifest.check_tensors(&crate::networks::tensor_shapes(&manifest.config))).unwrap();
+    let kept = tensors.iter().filter(|tensor| is_mapping(&tensor.name));
+    let mapping = parts
+        .tensors
+        .iter()
+        .filter(|tensor| is_mapping(&tensor.name));
+    assert!(kept.clone().eq(mapping) && kept.count() == 16);
+
+    parts.tensors.pop();
+    let bytes = parts.write();
+    let checkpoint = Checkpoint::open(Cursor::new(&bytes[..])).unwrap();
+    assert_eq!(checkpoint.config().mapping_layers, 0);
+    let dropped = checkpoint.report().dropped.iter();
+    let mapping = dropped.filter(|(_, reason)| *reason == DropReason::Mapping);
+    assert_eq!(mapping.count(), 15);
+}
+
+#[test]
 fn explored_directions_change_the_modulation_most() {
     let parts = Parts::tiny();
     let (_, tensors) = decode(&convert(&parts.write(), Dtype::F32).unwrap());

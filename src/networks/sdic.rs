@@ -100,9 +100,14 @@ impl Sdic {
     /// towards the average by `truncation` (1 leaves it, 0 is the average face). `None` if the weights came
     /// without a mapping network.
     pub fn sample(&self, z: Tensor<2>, truncation: f64) -> Option<Tensor<3>> {
-        let style = self.networks.generator.map(z)?.unsqueeze_dim::<3>(1);
+        let style = self.map(z)?.unsqueeze_dim::<3>(1);
         let average = self.networks.latent_avg.val().unsqueeze();
         Some((style - average.clone()) * truncation + average)
+    }
+
+    /// The mapping network alone: random vectors `[batch, style_dim]` to styles. `None` if the weights came without it.
+    pub fn map(&self, z: Tensor<2>) -> Option<Tensor<2>> {
+        self.networks.generator.map(z)
     }
 
     /// Generator without compensation.

@@ -12,13 +12,13 @@ use rayon::prelude::*;
 use sdic::{
     editing::{
         EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
-        check_manifest, paste_mode,
+        check_manifest, fit::found_shifts, paste_mode,
     },
-    face::{self, Face, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
+    face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
-    weights::WeightsDir,
+    weights::{Manifest, WeightsDir},
 };
 
 use crate::{Backend, Import, Job};
@@ -273,8 +273,13 @@ impl Subject {
     }
 }
 
+/// The bundled face networks.
+pub fn open_finder() -> Result<FaceFinder, FaceError> {
+    FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)
+}
+
 fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
-    let faces = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?.detect(photo);
+    let faces = open_finder()?.detect(photo);
     if faces.is_empty() {
         return Err(format!(
             "{}: no face found; use a picture from the front, or crop it and pass --aligned",
@@ -350,7 +355,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
 pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
     check_place("--out", out)?;
     let paths = pictures_in(folder)?;
-    let finder = FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)?;
+    let finder = open_finder()?;
     let row = |path: &PathBuf| -> Result<String, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let picture = read_picture(path).map_err(|error| error.to_string())?;
@@ -370,7 +375,7 @@ pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
 }
 
 /// The pictures of a folder, by the endings of their names, sorted by file name.
-fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error: io::Error| format!("{}: {error}", folder.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -436,6 +441,12 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
     );
     println!("provenance  {}", manifest.provenance);
     println!("licence     {}", manifest.licence);
+    print_directions(manifest);
+    Ok(())
+}
+
+/// A line per slider.
+pub fn print_directions(manifest: &Manifest) {
     for direction in &manifest.directions {
         let [low, high] = direction.range;
         println!(
@@ -443,7 +454,6 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
             direction.name, direction.group, direction.label
         );
     }
-    Ok(())
 }
 
 /// `sdic invert`.
@@ -504,7 +514,10 @@ pub fn edit(
     let strengths = strengths
         .iter()
         .map(|(name, value)| (name.as_str(), *value));
-    let edit = engine.edit(&face, strengths, None)?;
+    let strengths: Vec<_> = strengths.collect();
+    // Where the model does not tell how its edits move a face, its own pictures do.
+    let shifts = pollster::block_on(found_shifts(&engine, &open_finder()?, &face, &strengths))?;
+    let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
     for (name, share) in edit.held() {
         let (path, percent) = (job.photo.display(), (100.0 * share).round());
         eprintln!(
@@ -512,7 +525,11 @@ pub fn edit(
         );
     }
     let edited = finish(&engine, edit)?;
-    let mode = paste.unwrap_or(paste_mode(engine.manifest()));
+    let known = match edited.motion {
+        Some(_) => PasteMode::Difference,
+        None => paste_mode(engine.manifest()),
+    };
+    let mode = paste.unwrap_or(known);
     out.write(&subject.finish(&edited, mode)?)
 }
 

@@ -1,6 +1,7 @@
 //! `sdic`: the pipeline of the page on the command line.
 
 mod commands;
+mod directions;
 mod trace;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -84,6 +85,8 @@ enum Command {
         #[arg(long, default_value_t = 0.7, value_parser = commands::parse_share, allow_negative_numbers = true)]
         truncation: f64,
     },
+    /// List the sliders of a model, or find some in the model itself.
+    Directions(directions::Find),
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
     Trace(trace::Trace),
 }
@@ -196,6 +199,7 @@ fn main() -> ExitCode {
             seed,
             truncation,
         } => commands::sample(&weights, &out, seed, truncation),
+        Command::Directions(find) => directions::run(&find),
         Command::Trace(trace) => trace::run(&trace),
     };
     match result {

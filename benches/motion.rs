@@ -1,0 +1,414 @@
+//! What found sliders and found motions are worth, beside trained ones, on faces that neither has seen.
+//!
+//! `cargo bench --bench motion -- WEIGHTS FACES [COUNT]` prints two tables in Markdown. WEIGHTS is a model with trained
+//! sliders to which found ones were added (`sdic directions WEIGHTS --fit`), FACES a folder of aligned faces.
+//!
+//! The first table compares what sliders move from one end to the other. The second is about ghosting. With r what
+//! compensation adds to the picture of w', M(r) that moved along with the face, and r' what it adds to the picture of
+//! an edit, it fits r' = a M(r) + b r, where r has contours and the edit moves the face: a is the share of the
+//! compensation that moved along, and b what stayed behind as a ghost.
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use burn::tensor::Tensor;
+use sdic::{
+    editing::{
+        Engine, EngineError, EngineLoader, Fields, InvertedFace,
+        fit::{MEASURES, Measure, Reading},
+    },
+    face::{FaceFinder, LANDMARKS, Landmarks},
+    networks::{device, from_data, read},
+    pixels::{Field, Picture, decode},
+    weights::WeightsDir,
+};
+
+/// A measure, the trained slider that moves it and the found one.
+const SLIDERS: [(Measure, &str, &str); 7] = [
+    (Measure::Smile, "smile", "found-smile"),
+    (Measure::MouthWidth, "smile", "mouth-width"),
+    (Measure::EyeOpening, "eyes", "found-eyes"),
+    (Measure::BrowHeight, "brows", "found-brows"),
+    (Measure::FaceWidth, "slim", "face-width"),
+    (Measure::Yaw, "yaw", "found-yaw"),
+    (Measure::Pitch, "pitch", "found-pitch"),
+];
+/// Edits of the second table: name, trained slider, found slider, and which end of it.
+const EDITS: [(&str, &str, &str, f32); 5] = [
+    ("turn +", "yaw", "found-yaw", 1.0),
+    ("turn -", "yaw", "found-yaw", -1.0),
+    ("nod +", "pitch", "found-pitch", 1.0),
+    ("nod -", "pitch", "found-pitch", -1.0),
+    ("smile", "smile", "found-smile", 1.0),
+];
+/// Motion in sides of the picture from which a spot counts as moved.
+const MOVED: f32 = 0.006;
+/// Share of the moved spots, those of the strongest contours, that are looked at.
+const CONTOURS: f64 = 0.25;
+
+fn open(weights: PathBuf) -> Engine {
+    let dir = WeightsDir::open(weights).expect("a weights directory");
+    let manifest = dir.manifest().clone();
+    let mut loader = EngineLoader::with_manifest(manifest, &device::cpu()).expect("a model");
+    for index in 0..dir.manifest().shards.len() {
+        let tensors = dir.read_shard(index).expect("a shard");
+        loader = loader.push_tensors(index, tensors).expect("parameters");
+    }
+    loader.finish().expect("all parameters")
+}
+
+struct Bench {
+    engine: Engine,
+    finder: FaceFinder,
+}
+
+/// A face, inverted.
+struct Subject {
+    face: InvertedFace,
+    /// The picture that no edit has changed.
+    unedited: Tensor<4>,
+}
+
+impl Bench {
+    fn range(&self, name: &str) -> [f32; 2] {
+        let mut directions = self.engine.manifest().directions.iter();
+        let direction = directions.find(|direction| direction.name == name);
+        direction.unwrap_or_else(|| panic!("a slider {name}")).range
+    }
+
+    fn invert(&self, picture: &Picture) -> Option<Subject> {
+        let (landmarks, presence) = self.finder.landmarks_of_aligned(picture).ok()?;
+        let begun = async |_| Ok::<_, EngineError>(());
+        let face = pollster::block_on(self.engine.invert(picture, Some(landmarks), begun));
+        let face = face.expect("an inversion");
+        let unedited = face.inversion.reconstruction.clone();
+        (presence > 0.5).then_some(Subject { face, unedited })
+    }
+
+    fn edit(
+        &self,
+        subject: &Subject,
+        name: &str,
+        strength: f32,
+        shifts: Option<&Landmarks>,
+    ) -> Tensor<4> {
+        let strengths = [(name, strength)];
+        let edit = self
+            .engine
+            .edit_moving(&subject.face, strengths, None, shifts);
+        let pause = async || Ok::<_, EngineError>(());
+        pollster::block_on(edit.expect("an edit").finish(pause))
+            .expect("pictures")
+            .picture
+    }
+
+    /// The shifts that the direction itself brings.
+    fn known(&self, name: &str, strength: f32) -> Option<Landmarks> {
+        self.engine
+            .directions()
+            .landmark_shifts(&[(name, strength)])
+            .expect("a slider")
+    }
+
+    fn reading(&self, image: Tensor<4>) -> Option<Reading> {
+        let data = pollster::block_on(image.into_data_async()).expect("values");
+        let picture = from_data(&data).expect("a picture");
+        Reading::new(
+            &picture,
+            &self
+                .finder
+                .mesh_of_aligned(&picture)
+                .expect("a square picture")?,
+        )
+    }
+
+    /// The generator's picture of codes, without compensation.
+    fn plain(&self, codes: Vec<f32>) -> Tensor<4> {
+        self.engine
+            .sdic()
+            .generate(&self.engine.codes_tensor(codes))
+            .image
+    }
+}
+
+fn values(image: Tensor<4>) -> Vec<f32> {
+    pollster::block_on(read(image)).expect("values")
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+fn sliders(bench: &Bench, subjects: &[Subject]) {
+    let readings: Vec<_> = subjects
+        .iter()
+        .filter_map(|subject| bench.reading(subject.unedited.clone()))
+        .collect();
+    let deviation = |measure: usize| {
+        let all: Vec<_> = readings
+            .iter()
+            .map(|reading| reading.values[measure])
+            .collect();
+        let middle = mean(&all);
+        mean(
+            &all.iter()
+                .map(|value| (value - middle).powi(2))
+                .collect::<Vec<_>>(),
+        )
+        .sqrt()
+    };
+    let deviations: [f64; MEASURES] = std::array::from_fn(deviation);
+    println!(
+        "| measure | trained slider | from end to end | found slider | from end to end | share of the trained | others, trained | others, found |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (measure, trained, found) in SLIDERS {
+        let moved = |name: &str| {
+            let [low, high] = bench.range(name);
+            let ends = |subject: &Subject| {
+                let reading = |strength| {
+                    let shifts = bench.known_for(subject, name, strength);
+                    bench.reading(bench.edit(subject, name, strength, shifts.as_ref()))
+                };
+                let (low, high) = (reading(low)?, reading(high)?);
+                let change = |i: usize| (high.values[i] - low.values[i]) / deviations[i];
+                Some(std::array::from_fn::<f64, MEASURES, _>(change))
+            };
+            let changes: Vec<_> = subjects.iter().filter_map(ends).collect();
+            let means: Vec<_> = (0..MEASURES)
+                .map(|i| mean(&changes.iter().map(|change| change[i]).collect::<Vec<_>>()))
+                .collect();
+            let own = means[measure as usize];
+            let stay = |other: &Measure| *other != measure && !measure.kin().contains(other);
+            let others = Measure::ALL.into_iter().filter(stay);
+            let others = others
+                .map(|other| means[other as usize].powi(2))
+                .sum::<f64>()
+                .sqrt();
+            (own, others / own.abs())
+        };
+        let ((before, spill_before), (now, spill)) = (moved(trained), moved(found));
+        let share = (now / before).abs();
+        let name = measure.names()[0];
+        println!(
+            "| {name} | {trained} | {before:+.2} | {found} | {now:+.2} | {share:.2} | {spill_before:.2} | {spill:.2} |"
+        );
+    }
+}
+
+impl Bench {
+    /// The shifts of an edit of the page: what the direction brings, for a face that shows some of it already less.
+    fn known_for(&self, subject: &Subject, name: &str, strength: f32) -> Option<Landmarks> {
+        let directions = self.engine.directions();
+        let effective = directions
+            .effective([(name, strength)], subject.face.landmarks.as_ref())
+            .expect("a slider");
+        directions.landmark_shifts(&effective).expect("a slider")
+    }
+}
+
+/// A picture read along a motion, bilinear; three planes of `side` x `side`.
+fn moved(picture: &[f32], side: usize, motion: &Field) -> Vec<f32> {
+    let at = |plane: &[f32], [u, v]: [f32; 2]| {
+        let place = |t: f32| (t * side as f32 - 0.5).clamp(0.0, side as f32 - 1.001);
+        let (x, y) = (place(u), place(v));
+        let (i, j) = (x as usize, y as usize);
+        let (fx, fy) = (x - i as f32, y - j as f32);
+        let row = |j: usize| plane[j * side + i] * (1.0 - fx) + plane[j * side + i + 1] * fx;
+        row(j) * (1.0 - fy) + row(j + 1) * fy
+    };
+    let spot = |index: usize| [index % side, index / side].map(|i| (i as f32 + 0.5) / side as f32);
+    picture
+        .chunks_exact(side * side)
+        .flat_map(|plane| {
+            (0..side * side).map(move |index| {
+                let [u, v] = spot(index);
+                let [right, down] = motion.at([u, v]);
+                at(plane, [u + right, v + down])
+            })
+        })
+        .collect()
+}
+
+/// Spots at which the face moves and what compensation adds has contours.
+fn contours(residual: &[f32], side: usize, motion: &Field) -> Vec<usize> {
+    let moves = |index: &usize| {
+        let spot = [index % side, index / side].map(|i| (i as f32 + 0.5) / side as f32);
+        let [right, down] = motion.at(spot);
+        right.hypot(down) > MOVED
+    };
+    let strength = |index: usize| -> f32 {
+        let planes = residual.chunks_exact(side * side);
+        planes
+            .map(|plane| {
+                let across = plane[index + 1] - plane[index - 1];
+                let down = plane[index + side] - plane[index - side];
+                across * across + down * down
+            })
+            .sum()
+    };
+    let inner = |index: &usize| {
+        [index % side, index / side]
+            .iter()
+            .all(|&i| (1..side - 1).contains(&i))
+    };
+    let mut spots: Vec<_> = (0..side * side).filter(inner).filter(moves).collect();
+    spots.sort_by(|&a, &b| strength(b).total_cmp(&strength(a)));
+    spots.truncate((CONTOURS * spots.len() as f64) as usize);
+    spots
+}
+
+/// The shares a and b of r' = a M(r) + b r at some spots.
+fn shares(
+    found: &[f32],
+    along: &[f32],
+    stayed: &[f32],
+    spots: &[usize],
+    plane: usize,
+) -> Option<[f64; 2]> {
+    let mut sums = [0.0; 5];
+    for &spot in spots {
+        for channel in 0..3 {
+            let at = channel * plane + spot;
+            let [r, m, s] = [found, along, stayed].map(|values| f64::from(values[at]));
+            let products = [m * m, m * s, s * s, m * r, s * r];
+            sums.iter_mut()
+                .zip(products)
+                .for_each(|(sum, product)| *sum += product);
+        }
+    }
+    let [mm, ms, ss, mr, sr] = sums;
+    let determinant = mm * ss - ms * ms;
+    (determinant > 1e-6 * mm * ss).then(|| {
+        [
+            (mr * ss - sr * ms) / determinant,
+            (sr * mm - mr * ms) / determinant,
+        ]
+    })
+}
+
+/// Cosine between two motions, and the factor that brings the second nearest to the first.
+fn compare(a: &Landmarks, b: &Landmarks) -> [f64; 2] {
+    let sum = |x: &Landmarks, y: &Landmarks| -> f64 {
+        let pairs = x.as_flattened().iter().zip(y.as_flattened());
+        pairs.map(|(x, y)| f64::from(x * y)).sum()
+    };
+    let (ab, aa, bb) = (sum(a, b), sum(a, a), sum(b, b));
+    [ab / (aa * bb).sqrt(), ab / bb]
+}
+
+fn ghosting(bench: &Bench, subjects: &[Subject]) {
+    let side = bench.engine.config().image_size;
+    println!();
+    println!(
+        "| edit | found against trained motion, cosine | stays behind: no motion | trained motion | mean found motion | motion found on the face |"
+    );
+    println!("|---|---|---|---|---|---|");
+    let none: Landmarks = [[0.0; 2]; LANDMARKS];
+    for (label, trained, found, end) in EDITS {
+        let end_of = |name: &str| {
+            let [low, high] = bench.range(name);
+            if end > 0.0 { high } else { low }
+        };
+        let taught = bench
+            .known(trained, end_of(trained))
+            .expect("a trained motion");
+        let average = bench.known(found, end_of(found)).expect("a found motion");
+        // Sliders may be of opposite sign.
+        let [cosine, _] = compare(&average, &taught);
+        let strength = if cosine < 0.0 && label != "smile" {
+            -end_of(found)
+        } else {
+            end_of(found)
+        };
+        let (mut cosines, mut behind) = (Vec::new(), [const { Vec::new() }; 4]);
+        for subject in subjects {
+            let Some(own) = bench.own_motion(subject, found, strength) else {
+                continue;
+            };
+            let [cosine, factor] = compare(&own, &taught);
+            cosines.push(cosine);
+            let scaled = taught.map(|shift| shift.map(|value| factor as f32 * value));
+            let average = bench.known(found, strength);
+            let landmarks = subject.face.landmarks.expect("landmarks");
+            let motion =
+                Fields::new(&landmarks, Some(&own), &landmarks).and_then(|fields| fields.motion);
+            let Some(motion) = motion else { continue };
+            let codes = &subject.face.compensated_codes;
+            let edited_codes = bench
+                .engine
+                .directions()
+                .edited_codes(codes, &[(found, strength)]);
+            let plain = values(bench.plain(codes.clone()));
+            let plain_edited = values(bench.plain(edited_codes.expect("a slider")));
+            let minus = |a: Vec<f32>, b: &[f32]| -> Vec<f32> {
+                a.iter().zip(b).map(|(a, b)| a - b).collect()
+            };
+            let residual = minus(values(subject.unedited.clone()), &plain);
+            let along = moved(&residual, side, &motion);
+            let spots = contours(&residual, side, &motion);
+            for (behind, shifts) in
+                behind
+                    .iter_mut()
+                    .zip([Some(none), Some(scaled), average, Some(own)])
+            {
+                let picture = values(bench.edit(subject, found, strength, shifts.as_ref()));
+                let added = minus(picture, &plain_edited);
+                behind
+                    .extend(shares(&added, &along, &residual, &spots, side * side).map(|[_, b]| b));
+            }
+        }
+        let cosine = mean(&cosines);
+        let [still, trained, average, own] = behind.map(|shares| mean(&shares));
+        println!("| {label} | {cosine:.2} | {still:.2} | {trained:.2} | {average:.2} | {own:.2} |");
+    }
+}
+
+impl Bench {
+    /// The motion that the model's pictures show on this face, whatever the direction brings.
+    fn own_motion(&self, subject: &Subject, name: &str, strength: f32) -> Option<Landmarks> {
+        let codes = &subject.face.compensated_codes;
+        let edited_codes = self
+            .engine
+            .directions()
+            .edited_codes(codes, &[(name, strength)]);
+        let [before, after] = [codes.clone(), edited_codes.expect("a slider")]
+            .map(|codes| self.reading(self.plain(codes)));
+        let (before, after) = (before?.landmarks, after?.landmarks);
+        Some(std::array::from_fn(|i| {
+            [0, 1].map(|axis| after[i][axis] - before[i][axis])
+        }))
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    let [weights, faces, ..] = &arguments[..] else {
+        println!("usage: cargo bench --bench motion -- WEIGHTS FACES [COUNT]");
+        return;
+    };
+    let count = arguments.get(2).and_then(|count| count.parse().ok());
+    let read = |file: &str| fs::read(format!("weights/face/{file}")).expect("the face networks");
+    let finder = FaceFinder::from_bytes(&read("manifest.json"), &read("face.safetensors"));
+    let bench = Bench {
+        engine: open(weights.into()),
+        finder: finder.expect("the face networks"),
+    };
+    let entries = fs::read_dir(faces).expect("a folder");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    paths.truncate(count.unwrap_or(usize::MAX));
+    let started = Instant::now();
+    let subject = |path: &PathBuf| {
+        let bytes = fs::read(path).expect("a file");
+        bench.invert(&decode(&bytes).expect("a picture").picture)
+    };
+    let subjects: Vec<_> = paths.iter().filter_map(subject).collect();
+    println!("{} faces of {}", subjects.len(), paths.len());
+    println!();
+    sliders(&bench, &subjects);
+    ghosting(&bench, &subjects);
+    eprintln!("{:.0} s", started.elapsed().as_secs_f32());
+}

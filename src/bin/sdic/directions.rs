@@ -1,0 +1,182 @@
+//! `sdic directions`: the sliders of a model, and those that are found in the model itself.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Args;
+use sdic::{
+    editing::{
+        Engine,
+        fit::{
+            CodeSource, Fit, FitError, Installation, Journal, ModelFaces, Progress, Task,
+            check_faces, fit, principal_components,
+        },
+    },
+    weights::{Manifest, WeightsDir},
+};
+
+use crate::{
+    Backend,
+    commands::{
+        Failure, open_device, open_engine, open_finder, pictures_in, print_directions, read_file,
+        read_picture, write_file,
+    },
+};
+
+/// File in the weights directory in which an unfinished fit is kept.
+const JOURNAL: &str = "fit.partial";
+/// Pictures after which it is written anew.
+const KEPT_EVERY: usize = 50;
+
+#[derive(Args)]
+pub struct Find {
+    /// Weights directory.
+    #[arg(default_value = "weights")]
+    weights: PathBuf,
+    /// Draw faces from the model, measure them, and add the sliders found; goes on where it was stopped.
+    #[arg(long)]
+    fit: bool,
+    /// Faces to draw.
+    #[arg(long, default_value_t = 600, requires = "fit", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    samples: u32,
+    /// Other faces for every seed.
+    #[arg(long, default_value_t = 1, requires = "fit")]
+    seed: u64,
+    /// Take codes from the aligned faces in this folder, for weights without a mapping network.
+    #[arg(long, requires = "fit")]
+    faces: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    backend: Backend,
+}
+
+/// `sdic directions`.
+pub fn run(find: &Find) -> Result<(), Failure> {
+    let failed = |error| format!("{}: {error}", find.weights.display());
+    let mut dir = WeightsDir::open(&find.weights).map_err(failed)?;
+    if !find.fit {
+        print_directions(dir.manifest());
+        return Ok(());
+    }
+    // Before anything is loaded.
+    Installation::new(dir.manifest(), None)?;
+    let engine = open_engine(&find.weights, &open_device(find.backend)?)?;
+    let (fit, installation) = find_sliders(find, &engine)?;
+    let (files, manifest) = installation.finish(&fit, find.seed)?;
+    dir.extend(&files, manifest)?;
+    let journal = find.weights.join(JOURNAL);
+    fs::remove_file(&journal).map_err(|error| format!("{}: {error}", journal.display()))?;
+    report(&fit);
+    Ok(())
+}
+
+fn find_sliders(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Failure> {
+    let started = Instant::now();
+    let finder = open_finder()?;
+    let paths = find.faces.as_deref().map(pictures_in).transpose()?;
+    let source = match &paths {
+        None => CodeSource::Mapping(find.seed),
+        Some(paths) => CodeSource::Pictures(Box::new(|index| {
+            let picture = read_picture(paths.get(index)?);
+            Some(picture.map_err(|error| error.to_string()))
+        })),
+    };
+    let mut faces = ModelFaces::new(engine, &finder, source)?;
+    let key = key(find, engine.manifest());
+    let kept = find.weights.join(JOURNAL);
+    let mut journal = open_journal(&kept, &key)?;
+    pollster::block_on(async {
+        let say = |text: &str| eprintln!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
+        let samples = find.samples as usize;
+        let plan = |installation: &Installation, shared| {
+            installation.plan(engine.directions(), samples, shared)
+        };
+        let shared = faces.shared();
+        // Before the long work with the styles.
+        let first = plan(&Installation::new(engine.manifest(), None)?, shared)?;
+        let go_on = async |_, _: &Journal| Ok::<_, FitError>(());
+        check_faces(&mut faces, &first, &mut journal, go_on).await?;
+        let components = match shared {
+            true => {
+                let sdic = engine.sdic();
+                let pause = async |done, total| {
+                    if done % 20_000 == 0 {
+                        say(&format!("{done} of {total} styles"));
+                    }
+                    Ok::<_, FitError>(())
+                };
+                Some(principal_components(sdic, find.seed, pause).await?)
+            }
+            false => None,
+        };
+        let installation = Installation::new(engine.manifest(), components)?;
+        let plan = plan(&installation, shared)?;
+        let mut written = journal.pictures();
+        let mut told = None;
+        let pause = async |progress: Progress, journal: &Journal| {
+            if journal.pictures() >= written + KEPT_EVERY {
+                written = journal.pictures();
+                write_file(&kept, &journal.to_bytes()?)?;
+            }
+            let Progress { task, done, total } = progress;
+            let step = (task, done / 100);
+            if told != Some(step) && (task == Task::Draw || told.is_none_or(|(old, _)| old != task))
+            {
+                told = Some(step);
+                say(&format!("{done:5} of {total} pictures: {task}"));
+            }
+            Ok::<_, Failure>(())
+        };
+        let fit = fit(&mut faces, &plan, &mut journal, pause).await?;
+        write_file(&kept, &journal.to_bytes()?)?;
+        say("done");
+        Ok((fit, installation))
+    })
+}
+
+/// What tells this fit from others: all that its pictures depend on.
+fn key(find: &Find, manifest: &Manifest) -> String {
+    let shards = manifest.shards.iter().map(|shard| shard.sha256.as_str());
+    let faces = find.faces.as_deref().unwrap_or(Path::new(""));
+    let (samples, seed) = (find.samples, find.seed);
+    let shards: String = shards.collect::<Vec<_>>().join(" ");
+    // Another version may ask for other pictures.
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version} {samples} {seed} {} {shards}", faces.display())
+}
+
+fn open_journal(path: &Path, key: &str) -> Result<Journal, Failure> {
+    if !path.exists() {
+        return Ok(Journal::new(key));
+    }
+    let journal = Journal::from_bytes(&read_file(path)?, key)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    eprintln!("going on after {} pictures", journal.pictures());
+    Ok(journal)
+}
+
+fn report(fit: &Fit) {
+    let [pictures, faces] = fit.drawn;
+    println!("{faces} faces in {pictures} pictures");
+    for slider in &fit.sliders {
+        let [name, ..] = slider.measure.names();
+        let (spill, share) = slider.spill;
+        let ([other, ..], reach) = (spill.names(), slider.reach);
+        let (styles, share) = (&slider.styles, 100.0 * share);
+        println!(
+            "found   {name:<12} to {reach:.1}, styles {styles:?}; moves {other} by {share:.0} % of its own"
+        );
+    }
+    for (measure, reason) in &fit.dropped {
+        println!("dropped {:<12} {reason}", measure.names()[0]);
+    }
+    let moving = fit.followed.iter().filter(|f| f.landmark_shifts.is_some());
+    println!(
+        "motion found for {} of {} other directions",
+        moving.count(),
+        fit.followed.len()
+    );
+}

@@ -1,0 +1,101 @@
+//! The faces that a loaded model draws.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
+use crate::{
+    editing::Engine,
+    face::{AlignedMesh, FaceFinder},
+    networks::{ReadError, from_data, read},
+    pixels::Picture,
+};
+
+/// Side of the pictures that are read; the mesh looks at 192 pixels.
+const SIDE: usize = 256;
+/// How far from the average face codes are drawn: faces come out well, and still differ.
+const TRUNCATION: f64 = 0.8;
+
+/// Where the codes of a fit come from.
+pub enum CodeSource<'a> {
+    /// The mapping network, by a seed.
+    Mapping(u64),
+    /// The encoder, from pictures of aligned faces: a picture by its index, `None` behind the last one.
+    Pictures(Box<dyn FnMut(usize) -> Option<Result<Picture<'static>, String>> + 'a>),
+}
+
+/// A loaded model, read with the bundled face mesh.
+pub struct ModelFaces<'a> {
+    engine: &'a Engine,
+    finder: &'a FaceFinder,
+    source: CodeSource<'a>,
+}
+
+impl<'a> ModelFaces<'a> {
+    /// Reads the faces of `engine` with `finder`.
+    ///
+    /// # Errors
+    /// [`FitError::NoMapping`] if codes shall come from a mapping network that the weights do not have.
+    pub fn new(
+        engine: &'a Engine,
+        finder: &'a FaceFinder,
+        source: CodeSource<'a>,
+    ) -> Result<Self, FitError> {
+        if matches!(source, CodeSource::Mapping(_)) && engine.config().mapping_layers == 0 {
+            return Err(FitError::NoMapping);
+        }
+        Ok(Self {
+            engine,
+            finder,
+            source,
+        })
+    }
+
+    /// Whether all styles of a draw are the same.
+    pub fn shared(&self) -> bool {
+        matches!(self.source, CodeSource::Mapping(_))
+    }
+}
+
+impl Faces for ModelFaces<'_> {
+    async fn draw(&mut self, index: usize) -> Result<Option<Vec<f32>>, FitError> {
+        let sdic = self.engine.sdic();
+        let codes = match &mut self.source {
+            CodeSource::Mapping(seed) => {
+                let width = sdic.config().style_dim;
+                let z = normals(*seed, index as u64, width);
+                let z = Tensor::from_data(TensorData::new(z, [1, width]), &sdic.device());
+                sdic.sample(z, TRUNCATION).ok_or(FitError::NoMapping)?
+            }
+            CodeSource::Pictures(picture) => {
+                let Some(picture) = picture(index) else {
+                    return Ok(None);
+                };
+                let picture = picture.map_err(FitError::Given)?;
+                sdic.encode(self.engine.face_tensor(&picture)?)
+            }
+        };
+        Ok(Some(read(codes).await?))
+    }
+
+    async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
+        let (picture, mesh) = look(self.engine, self.finder, codes).await?;
+        Ok(mesh.and_then(|mesh| Reading::new(&picture, &mesh)))
+    }
+}
+
+/// The model's picture of codes, without compensation and no larger than needed, and the face in it.
+pub(super) async fn look(
+    engine: &Engine,
+    finder: &FaceFinder,
+    codes: &[f32],
+) -> Result<(Picture<'static>, Option<AlignedMesh>), FitError> {
+    let sdic = engine.sdic();
+    let codes = engine.codes_tensor(codes.to_vec());
+    let size = SIDE.min(sdic.config().image_size);
+    let lower = sdic.lower(&codes);
+    let image = sdic.resume(codes, lower, size).finish();
+    let data = image.into_data_async().await.map_err(ReadError::from)?;
+    let picture = from_data(&data)?;
+    let mesh = finder.mesh_of_aligned(&picture)?;
+    Ok((picture, mesh))
+}

@@ -1,0 +1,422 @@
+//! What a fit has found, as part of a model.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    error::FitError,
+    measures::Measure,
+    run::{Fit, FitPlan, Followed, FoundSlider, Probe},
+};
+use crate::{
+    editing::{Directions, check_manifest},
+    face::Landmarks,
+    import::{DirectionFile, ImportError, Naming},
+    weights::{Direction, DirectionKind, Dtype, Manifest, ShardPacker, Tensor, WeightsFile},
+};
+
+/// Field of the manifest that tells of a fit.
+const RECORD: &str = "fit";
+/// Name of the basis of principal components.
+const BASIS: &str = "ganspace";
+/// Effect, in standard deviations of a measure at the end of a slider, from which it settles the slider's sign.
+const TELLING: f64 = 0.3;
+
+/// Published edits on principal components whose sign a measure settles.
+const SIGNED: [(&str, Measure); 2] = [("eyes", Measure::EyeOpening), ("lip", Measure::LipColour)];
+
+/// A model to which sliders are to be added.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    manifest: Manifest,
+    /// Tensors and sliders of the principal components.
+    tensors: Vec<Tensor>,
+    directions: Vec<Direction>,
+}
+
+impl Installation {
+    /// Into the model of `manifest`, with the principal components of its styles, if they are known.
+    ///
+    /// # Errors
+    /// [`FitError::Fitted`] for a model that has found sliders; components of another model.
+    pub fn new(manifest: &Manifest, components: Option<DirectionFile>) -> Result<Self, FitError> {
+        if manifest.extra.contains_key(RECORD) {
+            return Err(FitError::Fitted);
+        }
+        let is_basis = |direction: &Direction| match &direction.kind {
+            DirectionKind::Ganspace { basis, .. } => basis == BASIS,
+            DirectionKind::Linear { .. } => false,
+        };
+        let known = manifest.directions.iter().any(is_basis);
+        let found = components.filter(|_| !known);
+        let (tensors, mut directions) = found
+            .map(|file| file.into_directions(&manifest.config, &Naming::new(BASIS)))
+            .transpose()?
+            .unwrap_or_default();
+        let taken = |name: &str| manifest.directions.iter().any(|old| old.name == name);
+        directions.retain(|direction| !taken(&direction.name));
+        Ok(Self {
+            manifest: manifest.clone(),
+            tensors: if directions.is_empty() {
+                Vec::new()
+            } else {
+                tensors
+            },
+            directions,
+        })
+    }
+
+    /// What a fit is to do for this model: `known` are the directions that it has.
+    ///
+    /// # Errors
+    /// A component whose tensor is missing.
+    pub fn plan(
+        &self,
+        known: &Directions,
+        samples: usize,
+        shared: bool,
+    ) -> Result<FitPlan, FitError> {
+        let mut all = known.clone();
+        let tensors: HashMap<_, _> = (self.tensors.iter())
+            .map(|tensor| (tensor.name.clone(), tensor.clone()))
+            .collect();
+        for direction in &self.directions {
+            (all.insert(direction, &tensors))
+                .map_err(|error| ImportError::Content(error.to_string()))?;
+        }
+        let config = &self.manifest.config;
+        let still = |direction: &&Direction| {
+            direction.landmark_shifts.is_none() && direction.change.is_none()
+        };
+        let directions = self.manifest.directions.iter().chain(&self.directions);
+        let probe = |direction: &Direction| {
+            let (rows, styles) = all.offset(&direction.name)?;
+            let [low, high] = direction.range;
+            Some(Probe {
+                name: direction.name.clone(),
+                rows: rows.to_vec(),
+                styles,
+                strength: high.max(-low) / 2.0,
+            })
+        };
+        Ok(FitPlan {
+            samples,
+            styles: config.styles(),
+            style_dim: config.style_dim,
+            shared,
+            probes: directions.filter(still).filter_map(probe).collect(),
+        })
+    }
+
+    /// The new shards and the new manifest, which the caller writes in this order.
+    ///
+    /// # Errors
+    /// Tensors that cannot be stored.
+    pub fn finish(
+        mut self,
+        fit: &Fit,
+        seed: u64,
+    ) -> Result<(Vec<WeightsFile>, Manifest), FitError> {
+        for followed in &fit.followed {
+            self.settle(followed);
+        }
+        if self.manifest.face_shape.is_none() {
+            let tensor = landmarks("fit.face", &fit.face_shape);
+            self.manifest.face_shape = Some(tensor.name.clone());
+            self.tensors.push(tensor);
+        }
+        for slider in &fit.sliders {
+            self.add(slider);
+        }
+        let Self {
+            mut manifest,
+            tensors,
+            directions,
+        } = self;
+        let mut packer = ShardPacker::extending("fit", manifest.shards.len());
+        let mut files = Vec::new();
+        for tensor in &tensors {
+            files.extend(packer.push(tensor, Dtype::F32).map_err(ImportError::from)?);
+        }
+        let packed = packer.finish().map_err(ImportError::from)?;
+        files.extend(packed.last_shard);
+        manifest.tensors.extend(packed.tensors);
+        manifest.shards.extend(packed.shards);
+        // What has a name comes before what is only numbered.
+        let (folded, named): (Vec<_>, Vec<_>) = directions
+            .into_iter()
+            .partition(|direction| direction.folded);
+        let place = manifest
+            .directions
+            .iter()
+            .position(|direction| direction.folded);
+        let place = place.unwrap_or(manifest.directions.len());
+        manifest.directions.splice(place..place, named);
+        manifest.directions.extend(folded);
+        manifest.extra.insert(RECORD.to_owned(), record(fit, seed));
+        check_manifest(&manifest).map_err(ImportError::from)?;
+        Ok((files, manifest))
+    }
+
+    /// Gives a direction its motion; turns a published edit the way its name says.
+    fn settle(&mut self, followed: &Followed) {
+        let own = self
+            .directions
+            .iter_mut()
+            .chain(&mut self.manifest.directions);
+        let Some(direction) = own.into_iter().find(|own| own.name == followed.name) else {
+            return;
+        };
+        let measure = SIGNED.iter().find(|(name, _)| *name == direction.name);
+        let mut sign = 1.0;
+        if let (Some((_, measure)), DirectionKind::Ganspace { basis, component }) =
+            (measure, &direction.kind)
+        {
+            let effect = followed.effects[*measure as usize] * f64::from(direction.range[1]);
+            let name = format!("{basis}.comp");
+            let comp = self.tensors.iter_mut().find(|tensor| tensor.name == name);
+            if let Some(comp) = comp.filter(|_| effect < -TELLING) {
+                let width = comp.values.len() / comp.shape[0];
+                let axis = &mut comp.values[component * width..][..width];
+                axis.iter_mut().for_each(|value| *value = -*value);
+                sign = -1.0;
+            }
+        }
+        if let Some(shifts) = &followed.landmark_shifts {
+            let shifts = shifts.map(|shift| shift.map(|value| sign * value));
+            let tensor = landmarks(&format!("fit.motion.{}", direction.name), &shifts);
+            direction.landmark_shifts = Some(tensor.name.clone());
+            self.tensors.push(tensor);
+        }
+    }
+
+    fn add(&mut self, slider: &FoundSlider) {
+        let [name, label, group] = slider.measure.names();
+        let mut known = self.manifest.directions.iter().chain(&self.directions);
+        let name = match known.any(|known| known.name == name) {
+            true => format!("found-{name}"),
+            false => name.to_owned(),
+        };
+        let width = self.manifest.config.style_dim;
+        let offset = Tensor {
+            name: format!("fit.{name}"),
+            shape: vec![slider.rows.len() / width, width],
+            values: slider.rows.clone(),
+        };
+        let motion = landmarks(&format!("fit.{name}.motion"), &slider.landmark_shifts);
+        // Rounded, so that people can read it.
+        let reach = (10.0 * slider.reach).floor() / 10.0;
+        self.directions.push(Direction {
+            name,
+            label: label.to_owned(),
+            group: group.to_owned(),
+            folded: false,
+            kind: DirectionKind::Linear {
+                tensor: offset.name.clone(),
+            },
+            landmark_shifts: Some(motion.name.clone()),
+            change: None,
+            shown: None,
+            range: [-reach, reach],
+            styles: [slider.styles.start, slider.styles.end],
+        });
+        self.tensors.extend([offset, motion]);
+    }
+}
+
+fn landmarks(name: &str, landmarks: &Landmarks) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        shape: vec![landmarks.len(), 2],
+        values: landmarks.as_flattened().to_vec(),
+    }
+}
+
+/// What the manifest tells of a fit.
+fn record(fit: &Fit, seed: u64) -> Value {
+    let name = |measure: Measure| measure.names()[0];
+    let slider = |slider: &FoundSlider| {
+        let (spill, share) = slider.spill;
+        json!({
+            "measure": name(slider.measure), "deviation": slider.deviation,
+            "spill": {"measure": name(spill), "share": share},
+        })
+    };
+    let dropped = fit
+        .dropped
+        .iter()
+        .map(|(measure, reason)| json!({"measure": name(*measure), "reason": reason.to_string()}));
+    json!({
+        "seed": seed,
+        "pictures": fit.drawn[0],
+        "faces": fit.drawn[1],
+        "sliders": fit.sliders.iter().map(slider).collect::<Vec<_>>(),
+        "dropped": dropped.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::ModelConfig,
+        editing::EngineLoader,
+        editing::fit::{Dropped, MEASURES},
+        networks::device,
+        testing::models::{tiny_model, tiny_with_directions},
+    };
+
+    const SHIFTS: Landmarks = [[0.01, -0.02]; 68];
+
+    fn fit(followed: Vec<Followed>) -> Fit {
+        let slider = |measure, styles, rows: &[f32]| FoundSlider {
+            measure,
+            styles,
+            rows: rows.to_vec(),
+            landmark_shifts: SHIFTS,
+            reach: 2.57,
+            deviation: 0.3,
+            spill: (Measure::Yaw, 0.1),
+        };
+        Fit {
+            sliders: vec![
+                slider(Measure::Smile, 2..4, &[1.0, 2.0, 3.0, 4.0]),
+                slider(Measure::Yaw, 0..6, &[0.5; 24]),
+            ],
+            dropped: vec![(Measure::Roll, Dropped::Weak(0.1))],
+            face_shape: [[0.4, 0.6]; 68],
+            followed,
+            drawn: [100, 99],
+        }
+    }
+
+    fn followed(name: &str, effects: [f64; MEASURES]) -> Followed {
+        Followed {
+            name: name.to_owned(),
+            landmark_shifts: Some(SHIFTS),
+            effects,
+        }
+    }
+
+    #[test]
+    fn found_sliders_become_part_of_a_model() {
+        let (manifest, mut shards) = tiny_model(Dtype::F32);
+        let installation = Installation::new(&manifest, None).unwrap();
+        let (files, manifest) = installation.finish(&fit(Vec::new()), 7).unwrap();
+        let manifest = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
+        shards.extend(files);
+        let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        let engine = loader.finish().unwrap();
+        let directions = engine.directions();
+        let edited = directions
+            .edited_codes(&[0.0; 24], &[("smile", 2.0)])
+            .unwrap();
+        let row = [2.0, 4.0, 6.0, 8.0];
+        assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
+        let shifts = directions
+            .landmark_shifts(&[("yaw", 2.0)])
+            .unwrap()
+            .unwrap();
+        assert_eq!(shifts, SHIFTS.map(|shift| shift.map(|value| 2.0 * value)));
+        assert_eq!(directions.face_shape(), Some(&[[0.4, 0.6]; 68]));
+        assert_eq!(manifest.directions[0].range, [-2.5, 2.5]);
+        let record = &manifest.extra[RECORD];
+        assert_eq!(
+            (record["seed"].as_u64(), record["faces"].as_u64()),
+            (Some(7), Some(99))
+        );
+        assert!(
+            record["dropped"][0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("hardly move it")
+        );
+        let again = Installation::new(&manifest, None).unwrap_err();
+        assert!(matches!(again, FitError::Fitted));
+    }
+
+    #[test]
+    fn what_a_model_has_keeps_its_name_and_gains_a_motion() {
+        let (manifest, _) = tiny_with_directions();
+        let engine = Directions::default();
+        let installation = Installation::new(&manifest, None).unwrap();
+        // Only the beard changes the codes alone.
+        let plan = installation.plan(&engine, 5, true).unwrap();
+        assert_eq!(
+            (plan.samples, plan.styles, plan.style_dim, plan.shared),
+            (5, 6, 4, true)
+        );
+        let beard = vec![followed("beard", [0.0; MEASURES])];
+        let (files, changed) = installation.finish(&fit(beard), 1).unwrap();
+        assert_eq!(files.len(), 1);
+        let names: Vec<_> = changed.directions.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names, ["smile", "beard", "found-smile", "yaw"]);
+        assert_eq!(changed.directions[0], manifest.directions[0]);
+        let motion = changed.directions[1].landmark_shifts.as_deref();
+        assert_eq!(motion, Some("fit.motion.beard"));
+        assert_eq!(changed.face_shape, manifest.face_shape);
+    }
+
+    #[test]
+    fn measures_settle_the_sign_of_published_edits() {
+        let config = ModelConfig::face();
+        let width = config.style_dim;
+        let tensor = |shape: &[usize]| Tensor {
+            name: String::new(),
+            shape: shape.to_vec(),
+            values: vec![1.0; shape.iter().product()],
+        };
+        let basis = DirectionFile::Basis {
+            comp: tensor(&[60, 1, width]),
+            mean: tensor(&[1, width]),
+            std: tensor(&[60]),
+        };
+        let (mut manifest, _) = tiny_model(Dtype::F32);
+        manifest.config = config;
+        let mut installation = Installation::new(&manifest, Some(basis)).unwrap();
+        let plan = installation.plan(
+            &Directions::new(&manifest, &HashMap::new()).unwrap(),
+            9,
+            true,
+        );
+        let probes: Vec<_> = plan
+            .unwrap()
+            .probes
+            .into_iter()
+            .map(|probe| probe.name)
+            .collect();
+        assert_eq!(probes[..3], ["eyes", "beard", "lip"]);
+        assert_eq!(probes.len(), 3 + 8);
+        let effect = |measure: Measure, value: f64| {
+            let mut effects = [0.0; MEASURES];
+            effects[measure as usize] = value;
+            effects
+        };
+        // A tenth of a deviation for strength 1 is two at the end, which is 20.
+        for (name, measure, value) in [
+            ("eyes", Measure::EyeOpening, -0.1),
+            ("beard", Measure::LipColour, -0.1),
+            ("lip", Measure::LipColour, -0.001),
+        ] {
+            installation.settle(&followed(name, effect(measure, value)));
+        }
+        let values = |name: &str| {
+            let mut tensors = installation.tensors.iter();
+            tensors
+                .find(|tensor| tensor.name == name)
+                .unwrap()
+                .values
+                .clone()
+        };
+        let comp = values("ganspace.comp");
+        for (component, expected) in [(54, -1.0), (58, 1.0), (34, 1.0), (0, 1.0)] {
+            assert_eq!(comp[component * width], expected, "{component}");
+        }
+        assert_eq!(values("fit.motion.eyes")[..2], [-0.01, 0.02]);
+        assert_eq!(values("fit.motion.beard")[..2], [0.01, -0.02]);
+    }
+}

@@ -1,0 +1,210 @@
+//! What a fit has seen so far. Everything else follows from it, so that a fit which was stopped goes on from its journal
+//! as if nothing had happened.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use safetensors::{Dtype, SafeTensors, View};
+
+use super::{
+    error::FitError,
+    measures::{MEASURES, Reading},
+};
+use crate::face::LANDMARKS;
+
+/// Numbers of a row: whether there is a face, the measures, the landmarks.
+const ROW: usize = 1 + MEASURES + 2 * LANDMARKS;
+
+/// The codes and readings of a fit, in the order in which it asked for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Journal {
+    key: String,
+    /// Codes that were drawn.
+    pub(super) codes: Vec<Vec<f32>>,
+    /// What was read from every picture.
+    pub(super) readings: Vec<Option<Reading>>,
+}
+
+impl Journal {
+    /// Of a fit that has not begun. `key` tells fits apart: by model, seed, and number of samples.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Pictures read so far.
+    pub fn pictures(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// As a safetensors file.
+    ///
+    /// # Errors
+    /// [`FitError::Journal`] if it cannot be written in that form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FitError> {
+        let width = self.codes.first().map_or(0, Vec::len);
+        let codes = self.codes.iter().flatten();
+        let rows = self.readings.iter().flat_map(row);
+        let tensors = [
+            (
+                "codes",
+                Numbers::of(
+                    [self.codes.len(), width],
+                    Dtype::F32,
+                    codes.map(|v| v.to_le_bytes()),
+                ),
+            ),
+            (
+                "readings",
+                Numbers::of(
+                    [self.readings.len(), ROW],
+                    Dtype::F64,
+                    rows.map(f64::to_le_bytes),
+                ),
+            ),
+        ];
+        let about = HashMap::from([("key".to_owned(), self.key.clone())]);
+        safetensors::serialize(tensors, Some(about)).map_err(broken)
+    }
+
+    /// What [`Self::to_bytes`] has written for a fit of this key.
+    ///
+    /// # Errors
+    /// [`FitError::Journal`] for other bytes, and those of another fit.
+    pub fn from_bytes(bytes: &[u8], key: &str) -> Result<Self, FitError> {
+        let (_, about) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+        let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let found = about.metadata().as_ref().and_then(|about| about.get("key"));
+        if found.is_none_or(|found| found != key) {
+            return Err(broken(
+                "it belongs to another model, seed or number of samples",
+            ));
+        }
+        let table = |name: &str, dtype: Dtype| {
+            let tensor = file.tensor(name).map_err(broken)?;
+            match *tensor.shape() {
+                [rows, width] if tensor.dtype() == dtype => {
+                    Ok((rows, width, tensor.data().to_vec()))
+                }
+                _ => Err(broken(format!("\"{name}\" is no table"))),
+            }
+        };
+        let (_, width, codes) = table("codes", Dtype::F32)?;
+        let codes: Vec<f32> = (codes.as_chunks().0.iter().copied())
+            .map(f32::from_le_bytes)
+            .collect();
+        let (_, columns, rows) = table("readings", Dtype::F64)?;
+        if columns != ROW {
+            return Err(broken(format!(
+                "its rows have {columns} numbers instead of {ROW}"
+            )));
+        }
+        let rows: Vec<f64> = (rows.as_chunks().0.iter().copied())
+            .map(f64::from_le_bytes)
+            .collect();
+        Ok(Self {
+            key: key.to_owned(),
+            codes: codes
+                .chunks_exact(width.max(1))
+                .map(<[f32]>::to_vec)
+                .collect(),
+            readings: rows.as_chunks::<ROW>().0.iter().map(reading).collect(),
+        })
+    }
+}
+
+fn broken(problem: impl ToString) -> FitError {
+    FitError::Journal(problem.to_string())
+}
+
+fn row(reading: &Option<Reading>) -> [f64; ROW] {
+    let mut row = [0.0; ROW];
+    if let Some(reading) = reading {
+        let landmarks = reading.landmarks.iter().flatten().map(|&v| f64::from(v));
+        let values = [1.0].into_iter().chain(reading.values).chain(landmarks);
+        row.iter_mut()
+            .zip(values)
+            .for_each(|(place, value)| *place = value);
+    }
+    row
+}
+
+fn reading(row: &[f64; ROW]) -> Option<Reading> {
+    let landmark = |i: usize| [0, 1].map(|axis| row[1 + MEASURES + 2 * i + axis] as f32);
+    (row[0] == 1.0).then(|| Reading {
+        values: std::array::from_fn(|i| row[1 + i]),
+        landmarks: std::array::from_fn(landmark),
+    })
+}
+
+/// A table for a safetensors file.
+struct Numbers {
+    shape: [usize; 2],
+    dtype: Dtype,
+    bytes: Vec<u8>,
+}
+
+impl Numbers {
+    fn of<const N: usize>(
+        shape: [usize; 2],
+        dtype: Dtype,
+        values: impl Iterator<Item = [u8; N]>,
+    ) -> Self {
+        Self {
+            shape,
+            dtype,
+            bytes: values.flatten().collect(),
+        }
+    }
+}
+
+impl View for Numbers {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> Journal {
+        let reading = Reading {
+            values: std::array::from_fn(|i| 0.1 * i as f64),
+            landmarks: std::array::from_fn(|i| [0.01 * i as f32, 0.3]),
+        };
+        Journal {
+            key: "a".to_owned(),
+            codes: vec![vec![0.1, -0.2, 0.3], vec![1e-30, 2.0, 3.0]],
+            readings: vec![Some(reading), None],
+        }
+    }
+
+    #[test]
+    fn journals_come_back_to_the_last_bit() {
+        for journal in [journal(), Journal::new("a")] {
+            let bytes = journal.to_bytes().unwrap();
+            assert_eq!(Journal::from_bytes(&bytes, "a").unwrap(), journal);
+        }
+    }
+
+    #[test]
+    fn journals_of_other_fits_and_damaged_ones_are_refused() {
+        let bytes = journal().to_bytes().unwrap();
+        let refusal = |bytes: &[u8], key| Journal::from_bytes(bytes, key).unwrap_err().to_string();
+        assert!(refusal(&bytes, "b").contains("another model, seed"));
+        for length in 0..bytes.len() {
+            assert!(refusal(&bytes[..length], "a").contains("remove it to begin anew"));
+        }
+    }
+}

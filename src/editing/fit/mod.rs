@@ -1,0 +1,32 @@
+//! Sliders found in the model itself.
+//!
+//! Faces are drawn from the model and measured with the face mesh. Each measure is regressed on the codes, the others
+//! partialled out; what comes out is tried on faces held out from the regression, in groups of styles, and kept only if
+//! it moves its measure and leaves the others. The trials also tell how the slider moves the landmarks, which is the
+//! motion that the residual follows.
+
+mod components;
+mod error;
+mod faces;
+mod found;
+#[cfg(test)]
+mod golden;
+mod install;
+mod journal;
+mod linear;
+mod measures;
+mod normal;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use components::principal_components;
+pub use error::FitError;
+pub use faces::{CodeSource, ModelFaces};
+pub use found::found_shifts;
+pub use install::Installation;
+pub use journal::Journal;
+pub use measures::{MEASURES, Measure, Reading};
+pub use run::{
+    Dropped, Faces, Fit, FitPlan, Followed, FoundSlider, Probe, Progress, Task, check_faces, fit,
+};
