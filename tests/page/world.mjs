@@ -250,6 +250,7 @@ export function install() {
     setTimeout: (/** @type {() => void} */ run, /** @type {number} */ after) => world.setTimeout(run, after),
     clearTimeout: (/** @type {number} */ id) => world.clearTimeout(id),
   });
+  Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
   Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
   Object.defineProperty(globalThis, "performance", { value: { now: () => world.now }, configurable: true });
 }
