@@ -6,9 +6,10 @@
 //
 // - every call has settled, and every failure has a sentence;
 // - the photo's worker holds the photo that the page shows, turned the same way, and nothing else;
-// - the crop that is held, the face that was inverted and the quad of the page are one;
+// - the crops and inversions that are held are those of the faces that were worked on, the one in use among them;
 // - the picture shown is that of the sliders and the mode as they are, in full;
-// - a file that was saved shows what the sliders said when it was ready, or it was said why there is none;
+// - a file that was saved shows what the sliders said when it was ready, those of all faces in a whole photo, or it
+//   was said why there is none;
 // - a file that cannot be opened changes nothing but for its sentence, one that can is open in the end;
 // - the page has closed every bitmap that it does not show, and none that it does;
 // - it does not look busy.
@@ -71,6 +72,10 @@ function photoScript(worker) {
     if (crop.made?.edit !== edit) throw failure("stale-edit", "no such edit");
     return { photo: crop.photo, quad: crop.quad, ...crop.made.edited };
   };
+  const photoWith = (/** @type {any[]} */ layers) => {
+    const made = layers.map(({ crop, edit }) => madeOf(crop, edit));
+    return { ...made.pop(), others: made };
+  };
   const opened = (/** @type {any} */ photo) => ({ width: 256, height: 192, bitmap: new FakeBitmap({ photo }) });
   /** @type {any} */
   const methods = {
@@ -116,17 +121,12 @@ function photoScript(worker) {
       await world.pause();
       return new FakeBitmap({ ...madeOf(id, edit), ...look });
     },
-    async paste(/** @type {string} */ id, /** @type {string} */ edit, /** @type {string} */ mode) {
+    async paste(/** @type {any[]} */ layers, /** @type {string} */ mode) {
       await world.pause();
-      return new FakeBitmap({ ...madeOf(id, edit), mode });
+      return new FakeBitmap({ ...photoWith(layers), mode });
     },
-    async save(
-      /** @type {string} */ id,
-      /** @type {string} */ edit,
-      /** @type {string} */ what,
-      /** @type {any} */ look,
-    ) {
-      const shows = { ...madeOf(id, edit), ...look, what };
+    async save(/** @type {any[]} */ layers, /** @type {string} */ what, /** @type {any} */ look) {
+      const shows = { ...photoWith(layers), ...look, what };
       await world.pause();
       return { shows };
     },
@@ -157,21 +157,21 @@ function photoScript(worker) {
 function engineScript(worker) {
   /** @type {InstanceType<typeof Remote> | undefined} */
   let photos;
-  /** @type {any} */
-  let held;
-  worker.state = { held: () => held };
+  /** @type {Map<string, any>} */
+  const held = new Map();
+  worker.state = { held };
   const gone = () => failure("disconnected", "the photo's worker is gone");
   const supply = () => {
     if (!photos) throw gone();
     return photos;
   };
   const holding = (/** @type {string} */ inversion) => {
-    if (held?.inversion !== inversion) throw failure("stale-inversion", "no such inversion");
-    return held;
+    const found = held.get(inversion);
+    if (!found) throw failure("stale-inversion", "no such inversion");
+    return found;
   };
   /** @type {any} */
   const methods = {
-    probe: () => ({ kind: "none", name: "" }),
     start: () => ({ backend: "cpu", adapter: "CPU", selfTestError: 0, threads: 1 }),
     async load() {
       await world.pause();
@@ -179,11 +179,11 @@ function engineScript(worker) {
       return MODEL;
     },
     async invert(/** @type {string} */ inversion, /** @type {string} */ crop) {
-      held = undefined;
       const face = await supply().call("face", [crop, 256]);
       for (let i = 0; i < 3; i++) await this.yield();
-      held = { inversion, crop, face };
+      held.set(inversion, { crop, face });
     },
+    release: (/** @type {string} */ inversion) => void held.delete(inversion),
     async view(/** @type {string} */ inversion, /** @type {string} */ kind) {
       await world.pause();
       return new FakeBitmap({ ...holding(inversion).face, kind });
@@ -206,6 +206,7 @@ function engineScript(worker) {
       const { crop, face } = holding(inversion);
       for (let i = 0; i < 3; i++) await this.yield();
       await supply().call("take", [crop, edit, { face, strengths, full: size === undefined }], { move: true });
+      return {};
     },
   };
   answerCalls(methods, {
@@ -228,6 +229,9 @@ function quad(name) {
     [90 + hash, 10],
   ];
 }
+
+/** @param {any} quad what tells it from others, also when it was sent to a worker */
+const name = (quad) => quad[0][0];
 
 /** One visitor's day. */
 class Day {
@@ -394,6 +398,10 @@ class Day {
       const { strengths, mode } = now;
       assert.ok(same(shows.strengths, strengths) && shows.full, "saved other sliders");
       assert.deepEqual([shows.mode, shows.what], [mode, what], "saved otherwise");
+      const others = what === "photo" ? this.session.portraits.slice(0, -1).filter(({ edited }) => edited) : [];
+      const wanted = others.map((each) => ({ face: { photo, quad: each.quad }, strengths: each.strengths }));
+      const found = shows.others.map((/** @type {any} */ { face, strengths }) => ({ face, strengths }));
+      assert.deepEqual(found, wanted, "saved other faces otherwise");
     });
     this.watch("save", saved);
   }
@@ -422,10 +430,25 @@ class Day {
     const crops = worker && !worker.dead ? [...worker.state.crops.values()] : [];
     if (worker && !worker.dead) {
       assert.deepEqual([...worker.state.photos.values()], photo ? [photo] : [], "photos in the worker");
-      assert.ok(crops.length <= 1, "crops in the worker");
-      for (const crop of crops) assert.deepEqual([crop.photo, crop.quad], [photo, quad], "the crop in the worker");
+      const quads = session.portraits.map((portrait) => name(portrait.quad));
+      for (const crop of crops) assert.deepEqual(crop.photo, photo, "the photo of a crop in the worker");
+      for (const crop of crops) assert.ok(quads.includes(name(crop.quad)), "a crop in the worker that nobody uses");
+      assert.equal(new Set(crops.map((crop) => name(crop.quad))).size, crops.length, "two crops of one face");
     }
-    const shown = [session.photo?.bitmap, session.pasted, ...Object.values(session.pictures)].filter((each) => each);
+    const engine = world.workers.get("engine.js");
+    const inversions = engine && !engine.dead ? [...engine.state.held.values()] : [];
+    const inverted = inversions.map(({ face }) => name(face.quad));
+    const wanted = session.portraits.map((portrait) => name(portrait.quad));
+    assert.ok(
+      inverted.every((each) => wanted.includes(each)),
+      "an inversion that nobody uses",
+    );
+    assert.equal(new Set(inverted).size, inverted.length, "two inversions of one face");
+    assert.ok(inverted.length <= 5, "too many inversions");
+    const shown = [
+      session.photo?.bitmap,
+      ...session.portraits.flatMap((each) => [each.pasted, ...Object.values(each.pictures)]),
+    ].filter((each) => each);
     for (const each of shown) assert.ok(!(/** @type {any} */ (each).closed), "a closed bitmap is shown");
     assert.deepEqual(new Set(shown), world.held, "bitmaps that the page holds");
     return { photo, quad, strengths, mode, crops };
@@ -451,8 +474,15 @@ class Day {
       "another original",
     );
     if (pasted) assert.ok(same(/** @type {any} */ (pasted).shows.strengths, strengths), "an old whole photo");
-    assert.deepEqual(crops.length, 1);
-    assert.deepEqual(world.workers.get("engine.js")?.state.held()?.face, { photo, quad }, "the engine's face");
+    assert.ok(
+      crops.some((crop) => name(crop.quad) === name(quad)),
+      "the crop in use",
+    );
+    const inversions = [...(world.workers.get("engine.js")?.state.held.values() ?? [])];
+    assert.ok(
+      inversions.some(({ face }) => name(face.quad) === name(quad)),
+      "the engine's face",
+    );
   }
 
   /** From morning to evening. */

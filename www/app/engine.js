@@ -198,7 +198,8 @@ export class Engine extends EventTarget {
   }
 
   /**
-   * Has the photo's worker hold an edit.
+   * Has the photo's worker hold an edit. Returns which sliders would have torn the face, and the share of their
+   * strength that was used.
    * @param {InversionId} inversion
    * @param {EditId} edit
    * @param {Strengths} strengths
@@ -207,9 +208,19 @@ export class Engine extends EventTarget {
    */
   async edit(inversion, edit, strengths, previewSize, signal) {
     const start = performance.now();
-    await this.#running.call("edit", [inversion, edit, strengths, previewSize], { signal });
-    if (previewSize !== undefined || atRest(strengths)) return;
-    this.#remember({ edit: (performance.now() - start) / 1000 });
+    const held = await this.#running.call("edit", [inversion, edit, strengths, previewSize], { signal });
+    if (previewSize === undefined && !atRest(strengths)) {
+      this.#remember({ edit: (performance.now() - start) / 1000 });
+    }
+    return held;
+  }
+
+  /**
+   * Has the engine forget an inversion.
+   * @param {InversionId} inversion
+   */
+  release(inversion) {
+    this.#worker?.call("release", [inversion]).catch(() => {}); // an engine that is gone has forgotten it, too
   }
 
   /**

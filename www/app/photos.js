@@ -4,7 +4,7 @@ import { newId } from "../shared/ids.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
@@ -220,24 +220,22 @@ export class Photos extends EventTarget {
   }
 
   /**
-   * The whole photo with the edited face in it, as a bitmap that the caller closes.
-   * @param {CropId} crop
-   * @param {EditId} edit
+   * The whole photo with edited faces in it, as a bitmap that the caller closes.
+   * @param {Layer[]} layers
    * @param {PasteMode} mode
    * @param {AbortSignal} signal
    */
-  paste(crop, edit, mode, signal) {
-    return this.#call("paste", [crop, edit, mode], signal);
+  paste(layers, mode, signal) {
+    return this.#call("paste", [layers, mode], signal);
   }
 
   /**
-   * What was made of a crop, as a PNG file.
-   * @param {CropId} crop
-   * @param {EditId} edit
+   * The whole photo with edited faces in it, or the last face alone, as a PNG file.
+   * @param {Layer[]} layers
    * @param {SaveKind} what
    * @param {Look} look
    */
-  save(crop, edit, what, look) {
-    return this.#call("save", [crop, edit, what, look]);
+  save(layers, what, look) {
+    return this.#call("save", [layers, what, look]);
   }
 }

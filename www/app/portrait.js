@@ -1,4 +1,4 @@
-// One face of one photo: its crop, its inversion, its pictures, and the edits of it.
+// One face of one photo: its crop, its inversion, its sliders, its pictures, and the edits of it.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
 import { isWholePhoto } from "../shared/quad.js";
@@ -6,10 +6,11 @@ import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
 import { EditScheduler } from "./edit-scheduler.js";
+import { History } from "./history.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Photo, Photos } from "./photos.js" */
-/** @import { Look, SaveKind } from "../shared/protocol.js" */
+/** @import { Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
 /** @import { EditId, FoundFace, InversionId, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View */
@@ -19,11 +20,13 @@ import { EditScheduler } from "./edit-scheduler.js";
  * @typedef {{
  *   engine: Engine,
  *   photos: Photos,
- *   wishes: () => { strengths: Strengths, mode: PasteMode },
+ *   mode: () => PasteMode,
+ *   others: () => Portrait[],
  *   equip: (model: ModelInfo) => Promise<void>,
  *   tell: (type: string, detail?: unknown) => void,
  *   fail: (thrown: unknown) => void
- * }} PortraitContext `wishes` is what the visitor asks for now; `equip` readies a model for edits
+ * }} PortraitContext `mode` is what the visitor chose; `others` are the photo's other faces, and may be edited, too;
+ *   `equip` readies a model for edits
  */
 
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
@@ -49,12 +52,15 @@ export class Portrait {
   #inversion;
   /** @type {EditScheduler | undefined} */
   #scheduler;
-  /** @type {{ edit: EditId, strengths: Strengths, full: boolean } | undefined} what the photo's worker holds */
+  /** @type {{ edit: EditId, strengths: Strengths, full: boolean, held: Shares } | undefined} in the photo's worker */
   #made;
   /** @type {{ edit: EditId, mode: PasteMode } | undefined} of the edited picture */
   #shown;
   #underWay = 0;
+  #history = new History({});
 
+  /** @type {Strengths} what the visitor asks for */
+  strengths = {};
   /** @type {Partial<Record<View, ImageBitmap>>} */
   pictures = {};
   /** @type {ImageBitmap | undefined} the whole photo with the edited face in it, when it is up to date */
@@ -86,10 +92,84 @@ export class Portrait {
 
   /** Whether what is shown is, in full, what the visitor asks for. */
   get settled() {
-    const { strengths, mode } = this.#context.wishes();
     const [made, shown] = [this.#made, this.#shown];
-    if (!made?.full || !shown || this.pictures.edited === undefined) return false;
-    return shown.edit === made.edit && shown.mode === mode && same(made.strengths, strengths);
+    if (!made || !shown || this.pictures.edited === undefined) return false;
+    return this.#done && shown.edit === made.edit && shown.mode === this.#context.mode();
+  }
+
+  /** Whether the photo's worker holds, in full, what the visitor asks for. */
+  get #done() {
+    return this.#made?.full === true && same(this.#made.strengths, this.strengths);
+  }
+
+  get busy() {
+    return this.#underWay > 0;
+  }
+
+  get edited() {
+    return !atRest(this.strengths);
+  }
+
+  /** The sliders that would have torn the face, and the share of their strength that was used. */
+  get held() {
+    return this.#made?.held ?? {};
+  }
+
+  get canUndo() {
+    return this.#history.canUndo;
+  }
+
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  /**
+   * Sets sliders; the picture follows.
+   * @param {Strengths} changes
+   * @param {boolean} moving the slider is still held, so this is no step to undo
+   */
+  set(changes, moving) {
+    const strengths = Object.entries({ ...this.strengths, ...changes }).filter(([, strength]) => strength !== 0);
+    this.strengths = Object.fromEntries(strengths);
+    if (!moving) this.#history.push(this.strengths);
+    this.#request(moving);
+  }
+
+  undo() {
+    this.strengths = this.#history.undo();
+    this.#request(false);
+  }
+
+  redo() {
+    this.strengths = this.#history.redo();
+    this.#request(false);
+  }
+
+  resetAll() {
+    this.strengths = {};
+    this.#history.push(this.strengths);
+    this.#request(false);
+  }
+
+  /**
+   * Takes over the sliders of a portrait of the same face.
+   * @param {Portrait} portrait
+   */
+  inherit(portrait) {
+    [this.strengths, this.#history] = [portrait.strengths, portrait.#history];
+  }
+
+  /**
+   * Forgets all sliders but these.
+   * @param {Set<string>} names
+   * @returns {boolean} whether one of those that are used is forgotten
+   */
+  keepOnly(names) {
+    this.#history.keepOnly(names);
+    const kept = Object.entries(this.strengths).filter(([name]) => names.has(name));
+    if (kept.length === Object.keys(this.strengths).length) return false;
+    this.strengths = Object.fromEntries(kept);
+    return true;
   }
 
   /**
@@ -136,8 +216,13 @@ export class Portrait {
     let seconds;
     if (!this.#inversion) {
       const inversion = newId("inversion");
-      seconds = await engine.invert(inversion, this.#crop, signal);
-      check(signal);
+      try {
+        seconds = await engine.invert(inversion, this.#crop, signal);
+        check(signal);
+      } catch (thrown) {
+        engine.release(inversion); // the worker may have finished all the same
+        throw thrown;
+      }
       [this.#inversion, this.timing] = [inversion, { inversion: seconds }];
       for (const kind of /** @type {const} */ (["initial", "discrepancy", "reconstruction"])) {
         this.#show(kind, await this.#kept(engine.view(inversion, kind, signal), signal));
@@ -148,7 +233,7 @@ export class Portrait {
       scheduler.request({}, false); // takes no time, and is there should the sliders' edit fail
       await scheduler.idle();
     }
-    scheduler.request(this.#context.wishes().strengths, false);
+    scheduler.request(this.strengths, false);
     await scheduler.idle();
     check(signal);
     this.#tell("step", { stage: undefined, seconds });
@@ -166,9 +251,9 @@ export class Portrait {
       smallestPreview: injectSize,
       edit: async (strengths, previewSize, editSignal) => {
         const edit = newId("edit");
-        await engine.edit(inversion, edit, strengths, previewSize, editSignal);
+        const held = await engine.edit(inversion, edit, strengths, previewSize, editSignal);
         if (signal.aborted) return;
-        this.#made = { edit, strengths, full: previewSize === undefined };
+        this.#made = { edit, strengths, full: previewSize === undefined, held };
         await this.#showEdited(editSignal);
       },
       onPicture: (full, seconds) => {
@@ -188,25 +273,87 @@ export class Portrait {
     this.#halt();
   }
 
+  /** Forgets what was made by sliders that are others now. */
+  forgetEdit() {
+    this.#made = undefined;
+  }
+
   /** Forgets what the photo's worker made, which is gone. */
   forgetEdits() {
     [this.#made, this.#begun] = [undefined, false];
     this.#halt();
   }
 
+  /** Asks for the picture of the sliders anew, which mean something else now. */
+  refresh() {
+    this.forgetEdit();
+    this.#request(false);
+  }
+
   /**
    * Asks for the picture of the sliders as they are now.
    * @param {boolean} moving
    */
-  request(moving) {
-    this.#drop();
+  #request(moving) {
+    this.drop();
     if (this.#stalled) void this.run();
-    else this.#scheduler?.request(this.#context.wishes().strengths, moving);
+    else this.#scheduler?.request(this.strengths, moving);
+  }
+
+  /** Shows again what there is, after another face was shown. */
+  async resume() {
+    for (const view of Object.keys(this.pictures)) this.#tell("picture", view);
+    if (this.#stalled || !this.inverted) return this.run();
+    this.#tell("step", { stage: undefined });
+    if (!this.#done) this.#request(false);
+    else if (!this.settled) await this.showMode();
+  }
+
+  /** Makes way for another face of the photo: an edit under way is finished, an inversion is not. */
+  leave() {
+    this.drop();
+    if (!this.inverted) this.#halt();
+  }
+
+  /** Gives up what takes memory and can be made again. What the photo's worker has made is kept. */
+  rest() {
+    this.#halt();
+    this.drop();
+    if (this.#inversion) this.#context.engine.release(this.#inversion);
+    this.#inversion = undefined;
+    this.#closePictures();
+  }
+
+  #closePictures() {
+    for (const picture of Object.values(this.pictures)) picture.close();
+    this.pictures = {};
+  }
+
+  /**
+   * This face as part of the whole photo, as the sliders say; nothing if they are all at rest.
+   * @returns {Promise<Layer | undefined>}
+   * @throws {Failure} that says why not
+   */
+  async layer() {
+    if (!this.edited) return undefined;
+    if (!this.#done) this.#request(false);
+    await this.#idle();
+    const made = this.#made;
+    if (!this.#done || !made) {
+      throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
+    }
+    return { crop: this.#crop, edit: made.edit };
+  }
+
+  /** The layers of the photo's other faces. */
+  async #otherLayers() {
+    const layers = await Promise.all(this.#context.others().map((portrait) => portrait.layer()));
+    return layers.filter((layer) => layer !== undefined);
   }
 
   /** Shows everything as the paste mode asks for, after that was changed. */
   async showMode() {
-    this.#drop();
+    this.drop();
     if (!this.#begun) return; // it is shown so when it comes
     const { signal } = this.#life;
     try {
@@ -222,16 +369,18 @@ export class Portrait {
     const [made, shown, { signal }] = [this.#made, this.#shown, this.#life];
     if (!made || !this.settled) return;
     try {
-      const { mode } = this.#context.wishes();
-      const bitmap = await this.#during(
-        this.#kept(this.#context.photos.paste(this.#crop, made.edit, mode, signal), signal),
-      );
+      const { mode, photos } = this.#context;
+      const making = async () => {
+        const layers = [...(await this.#otherLayers()), { crop: this.#crop, edit: made.edit }];
+        return photos.paste(layers, mode(), signal);
+      };
+      const bitmap = await this.#during(this.#kept(making(), signal));
       if (!this.settled || shown !== this.#shown) return bitmap.close();
-      this.#drop();
+      this.drop();
       this.pasted = bitmap;
     } catch (thrown) {
       const { ended, stale } = Failure.from(thrown);
-      if (stale) this.#lost(made);
+      if (stale) this.#allLost(made);
       else if (!ended) throw thrown;
     }
   }
@@ -247,15 +396,16 @@ export class Portrait {
       await this.#idle();
       if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
       const made = this.#made;
-      if (!made?.full || !same(made.strengths, this.#context.wishes().strengths)) break;
+      if (!made || !this.#done) break;
       const look = this.#look(true);
       try {
-        const file = await this.#context.photos.save(this.#crop, made.edit, what, look);
-        const { strengths, mode } = this.#context.wishes();
-        if (look.mode === mode && same(made.strengths, strengths)) return file;
+        const others = what === "photo" ? await this.#otherLayers() : [];
+        const layers = [...others, { crop: this.#crop, edit: made.edit }];
+        const file = await this.#context.photos.save(layers, what, look);
+        if (look.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;
-        this.#lost(made);
+        this.#allLost(made);
       }
       // Something moved while the file was written: once more.
     }
@@ -270,6 +420,15 @@ export class Portrait {
     if (made === this.#made) this.#made = undefined;
   }
 
+  /**
+   * Notes that the photo's worker may hold no edit of any face any longer.
+   * @param {unknown} made of this one
+   */
+  #allLost(made) {
+    this.#lost(made);
+    for (const portrait of this.#context.others()) portrait.forgetEdit();
+  }
+
   /** Resolves when nothing is under way. */
   async #idle() {
     let running;
@@ -282,12 +441,8 @@ export class Portrait {
 
   /** Gives the portrait up, with all it holds. */
   close() {
-    if (this.#underWay > 0) this.#tell("busy", false);
     this.#life.abort();
-    this.#halt();
-    this.#drop();
-    for (const picture of Object.values(this.pictures)) picture.close();
-    this.pictures = {};
+    this.rest();
     this.#context.photos.release(this.#crop);
   }
 
@@ -297,14 +452,14 @@ export class Portrait {
    * @returns {Look}
    */
   #look(full) {
-    const { mode } = this.#context.wishes();
+    const mode = this.#context.mode();
     return { mode, side: full ? this.#side : Math.min(PREVIEW_SIDE, this.#side) };
   }
 
   /** Side of the face as it is shown and saved on its own. */
   get #side() {
     const { outputHeight } = /** @type {ModelInfo} */ (this.#context.engine.model);
-    if (this.#context.wishes().mode === "face") return outputHeight;
+    if (this.#context.mode() === "face") return outputHeight;
     const [[x, y], , , [right, top]] = this.quad;
     return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
   }
@@ -324,7 +479,7 @@ export class Portrait {
     const look = this.#look(made.full);
     const bitmap = await this.#kept(this.#context.photos.retouch(this.#crop, made.edit, look, signal), signal);
     // Else whoever came in between shows what now holds.
-    if (made !== this.#made || look.mode !== this.#context.wishes().mode) return bitmap.close();
+    if (made !== this.#made || look.mode !== this.#context.mode()) return bitmap.close();
     this.#shown = { edit: made.edit, mode: look.mode };
     this.#show("edited", bitmap);
   }
@@ -348,21 +503,21 @@ export class Portrait {
   #show(view, picture) {
     this.pictures[view]?.close();
     this.pictures[view] = picture;
-    if (view === "edited") this.#drop();
+    if (view === "edited") this.drop();
     this.#tell("picture", view);
   }
 
   /** Drops the whole photo, which no longer holds. */
-  #drop() {
+  drop() {
     this.pasted?.close();
     this.pasted = undefined;
   }
 
   /** @param {number} by */
   #count(by) {
-    const before = this.#underWay > 0;
+    const before = this.busy;
     this.#underWay += by;
-    if (this.#underWay > 0 !== before) this.#tell("busy", !before);
+    if (this.busy !== before) this.#tell("busy");
   }
 
   /**

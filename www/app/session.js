@@ -4,7 +4,6 @@ import { Failure } from "../shared/failure.js";
 import { wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
-import { History } from "./history.js";
 import { link } from "./link.js";
 import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
@@ -18,6 +17,23 @@ import { remember } from "./settings.js";
 /** @import { SaveKind } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
+/** Portraits besides the one in use that keep their inversion and pictures. */
+const MOST_AWAKE = 4;
+/** How close the centres of two quads of one face are, in sides of the larger. */
+const SAME_PLACE = 0.3;
+
+/**
+ * Whether two quads are about the same face.
+ * @param {Quad} a
+ * @param {Quad} b
+ */
+function samePlace(a, b) {
+  const middle = (/** @type {Quad} */ [[x, y], , [right, bottom]]) => [(x + right) / 2, (y + bottom) / 2];
+  const side = (/** @type {Quad} */ [[x, y], [left, bottom]]) => Math.hypot(left - x, bottom - y);
+  const [[ax, ay], [bx, by]] = [middle(a), middle(b)];
+  return Math.hypot(ax - bx, ay - by) < SAME_PLACE * Math.max(side(a), side(b));
+}
+
 /**
  * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop`
  * (no face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
@@ -27,9 +43,9 @@ export class Session extends EventTarget {
   #photos = new Photos();
   #own;
   #limits = { engine: new RestartLimit(), photos: new RestartLimit() };
-  #history = new History({});
-  /** @type {Portrait | undefined} */
-  #portrait;
+  /** @type {Portrait[]} faces of the open photo that were worked on, the one in use last */
+  #portraits = [];
+  #busy = false;
   /** @type {PasteMode | undefined} what the visitor chose, instead of what suits the model */
   #chosenMode;
   /** The file that is being opened. */
@@ -43,9 +59,6 @@ export class Session extends EventTarget {
   photo;
   /** @type {FoundFace[]} */
   faces = [];
-  /** @type {Strengths} */
-  strengths = {};
-
   /** @param {Engine} engine */
   constructor(engine) {
     super();
@@ -61,6 +74,15 @@ export class Session extends EventTarget {
     });
     engine.addEventListener("crash", (event) => this.#engineCrashed(/** @type {CustomEvent} */ (event).detail));
     this.#photos.addEventListener("crash", () => this.#photosCrashed());
+  }
+
+  get #portrait() {
+    return this.#portraits.at(-1);
+  }
+
+  /** The faces of the open photo that were worked on, the one in use last; it is for looking only. */
+  get portraits() {
+    return this.#portraits;
   }
 
   get pictures() {
@@ -101,12 +123,22 @@ export class Session extends EventTarget {
     return this.#own.files;
   }
 
+  /** @type {Strengths} of the face in use */
+  get strengths() {
+    return this.#portrait?.strengths ?? {};
+  }
+
+  /** The sliders that would have torn the face in use, and the share of their strength that was used. */
+  get held() {
+    return this.#portrait?.held ?? {};
+  }
+
   get canUndo() {
-    return this.#history.canUndo;
+    return this.#portrait?.canUndo ?? false;
   }
 
   get canRedo() {
-    return this.#history.canRedo;
+    return this.#portrait?.canRedo ?? false;
   }
 
   /**
@@ -174,11 +206,10 @@ export class Session extends EventTarget {
     if (signal.aborted) this.#photos.close(photo);
     check(signal);
     this.#look();
-    this.#portrait?.close();
+    for (const portrait of this.#portraits) portrait.close();
     if (this.photo) this.#photos.close(this.photo);
-    [this.photo, this.#portrait, this.faces, this.#searched] = [photo, undefined, [], undefined];
-    this.strengths = {};
-    this.#history = new History({});
+    [this.photo, this.#portraits, this.faces, this.#searched] = [photo, [], [], undefined];
+    this.#tellBusy();
     this.#emit("sliders");
     this.#emit("photo");
   }
@@ -221,7 +252,8 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Cuts the face in `quad` out of a photo and inverts it; not if that photo is no longer open.
+   * Goes on with the face in `quad`; not if that photo is no longer open. A face that was worked on before is as it
+   * was left. One that is placed anew keeps its sliders.
    * @param {Photo} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face
@@ -230,22 +262,65 @@ export class Session extends EventTarget {
     if (photo !== this.photo) return;
     this.#look();
     this.#searched = undefined;
-    this.#portrait?.close();
+    const known = this.#portraits.find((portrait) => face && portrait.face === face);
+    if (known && known === this.#portrait) return known.resume();
+    this.#portrait?.leave();
+    const portrait = known ?? this.#begin(photo, quad, face);
+    const others = this.#portraits.filter((other) => other !== portrait);
+    this.#portraits = [...others, portrait];
+    for (const other of others.slice(0, -MOST_AWAKE)) other.rest();
+    if (!known)
+      for (const warning of face?.warnings ?? []) this.#emit("notice", { said: say(`face.warning.${warning}`) });
+    this.#tellBusy();
+    this.#emit("faces");
+    this.#emit("sliders");
+    await portrait.resume();
+  }
+
+  /**
+   * A portrait in place of those of the same face.
+   * @param {Photo} photo
+   * @param {Quad} quad
+   * @param {FoundFace | undefined} face
+   */
+  #begin(photo, quad, face) {
     const portrait = new Portrait(photo, quad, face, {
       engine: this.engine,
       photos: this.#photos,
-      wishes: () => ({ strengths: this.strengths, mode: this.pasteMode }),
+      mode: () => this.pasteMode,
+      others: () => this.#portraits.filter((other) => other !== portrait),
       equip: (model) => this.#equip(model),
-      tell: (type, detail) => this.#emit(type, detail),
+      tell: (type, detail) => this.#told(portrait, type, detail),
       fail: (thrown) => {
+        if (portrait !== this.#portrait) return; // it is tried again when it is wanted
         this.#emit("step", { stage: undefined });
         this.#report(thrown);
       },
     });
-    this.#portrait = portrait;
-    for (const warning of face?.warnings ?? []) this.#emit("notice", { said: say(`face.warning.${warning}`) });
-    this.#emit("faces");
-    await portrait.run();
+    for (const other of this.#portraits.filter((other) => samePlace(other.quad, quad))) {
+      portrait.inherit(other);
+      other.close();
+      this.#portraits = this.#portraits.filter((each) => each !== other);
+    }
+    return portrait;
+  }
+
+  /**
+   * Passes on what the portrait in use tells; of the others only whether something is under way.
+   * @param {Portrait} portrait
+   * @param {string} type
+   * @param {unknown} detail
+   */
+  #told(portrait, type, detail) {
+    if (type === "busy") this.#tellBusy();
+    else if (portrait === this.#portrait) this.#emit(type, detail);
+    else if (type === "edited") this.#portrait?.drop();
+  }
+
+  #tellBusy() {
+    const busy = this.#portraits.some((portrait) => portrait.busy);
+    if (busy !== this.#busy) this.#emit("busy", busy);
+    this.#busy = busy;
   }
 
   /** What the manual crop asks about the open photo. */
@@ -267,31 +342,22 @@ export class Session extends EventTarget {
    * @param {{ moving?: boolean }} [options] `moving`: the slider is still held, so this is no step to undo
    */
   set(changes, { moving = false } = {}) {
-    const strengths = Object.entries({ ...this.strengths, ...changes }).filter(([, strength]) => strength !== 0);
-    this.strengths = Object.fromEntries(strengths);
-    if (!moving) this.#history.push(this.strengths);
-    this.#edit(moving);
+    this.#portrait?.set(changes, moving);
+    this.#emit("sliders");
   }
 
   undo() {
-    this.strengths = this.#history.undo();
-    this.#edit(false);
+    this.#portrait?.undo();
+    this.#emit("sliders");
   }
 
   redo() {
-    this.strengths = this.#history.redo();
-    this.#edit(false);
+    this.#portrait?.redo();
+    this.#emit("sliders");
   }
 
   resetAll() {
-    this.strengths = {};
-    this.#history.push(this.strengths);
-    this.#edit(false);
-  }
-
-  /** @param {boolean} moving */
-  #edit(moving) {
-    this.#portrait?.request(moving);
+    this.#portrait?.resetAll();
     this.#emit("sliders");
   }
 
@@ -335,10 +401,7 @@ export class Session extends EventTarget {
    */
   #keepKnown({ directions }) {
     const names = new Set([...directions, ...this.#own.directions].map(({ name }) => name));
-    this.#history.keepOnly(names);
-    const kept = Object.entries(this.strengths).filter(([name]) => names.has(name));
-    if (kept.length === Object.keys(this.strengths).length) return;
-    this.strengths = Object.fromEntries(kept);
+    for (const portrait of this.#portraits) portrait.keepOnly(names);
     this.#emit("sliders");
   }
 
@@ -373,9 +436,12 @@ export class Session extends EventTarget {
 
   /** @param {{ name: string }[]} touched directions that are no longer what they were */
   #ownChanged(touched) {
-    const shown = touched.some(({ name }) => name in this.strengths);
+    const used = this.#portraits.filter(({ strengths }) => touched.some(({ name }) => name in strengths));
     if (this.engine.model) this.#keepKnown(this.engine.model);
-    if (shown) this.#edit(false);
+    for (const portrait of used) {
+      if (portrait === this.#portrait) portrait.refresh();
+      else portrait.forgetEdit();
+    }
   }
 
   // ---- Workers that come and go
@@ -383,14 +449,15 @@ export class Session extends EventTarget {
   /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
   async restartEngine() {
     const portrait = this.#portrait;
-    portrait?.forgetInversion();
+    for (const each of this.#portraits) each.forgetInversion();
+    for (const each of this.#portraits) if (each !== portrait) each.forgetEdit();
     this.engine.start().catch(() => {}); // its status tells
     await portrait?.run();
   }
 
   /** @param {Failure} failure */
   #engineCrashed(failure) {
-    this.#portrait?.forgetInversion();
+    for (const portrait of this.#portraits) portrait.forgetInversion();
     const { engine: limit } = this.#limits;
     if (limit.next() === undefined) {
       this.#emit("step", { stage: undefined });
@@ -407,7 +474,7 @@ export class Session extends EventTarget {
 
   #photosCrashed() {
     const [portrait, searched] = [this.#portrait, this.#searched];
-    portrait?.forgetEdits();
+    for (const each of this.#portraits) each.forgetEdits();
     this.#emit("failure", new Failure({ code: "photo", message: say("error.photo"), hint: say("hint.photo") }));
     if (this.#limits.photos.next() === undefined) this.#emit("step", { stage: undefined });
     else if (searched) void this.#search(searched);

@@ -9,6 +9,8 @@
 /**
  * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
  *
+ * @typedef {{ crop: CropId, edit: EditId }} Layer one edited face of a photo
+ *
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
@@ -52,8 +54,8 @@
  *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
- *   paste(crop: CropId, edit: EditId, mode: PasteMode): Promise<ImageBitmap>,
- *   save(crop: CropId, edit: EditId, what: SaveKind, look: Look): Promise<Blob>,
+ *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
+ *   save(layers: Layer[], what: SaveKind, look: Look): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,
  * }} PhotoMethods
  */

@@ -8,7 +8,7 @@ import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
 import { decode } from "./decode.js";
 
-/** @import { Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
 
 /**
@@ -18,8 +18,8 @@ import { decode } from "./decode.js";
  * }} Crop `cuts`: the face by size, which is asked for at every position of a slider; `made`: the latest edit
  */
 
-/** Longest side on which faces are looked for: the detector works at 192 pixels and the mesh on a crop. */
-const SEARCH_SIDE = 2048;
+/** Longest side on which faces are looked for: a face of a fiftieth of it still shows its features. */
+const SEARCH_SIDE = 4096;
 const THUMBNAIL = 96;
 /** Sizes of the face kept for one crop. */
 const KEPT_CUTS = 3;
@@ -174,20 +174,23 @@ function retouched(crop, edited, { mode, side }) {
 }
 
 /**
- * The whole photo with the edited face in its place, on a canvas that the caller frees.
- * @param {Crop} crop
- * @param {Edited} edited
+ * A whole photo with edited faces in their places, on a canvas that the caller frees.
+ * @param {OffscreenCanvas} photo
+ * @param {Layer[]} layers
  * @param {Look["mode"]} mode
  */
-function pasted({ photo, quad, mesh }, edited, mode) {
+function pasted(photo, layers, mode) {
+  const made = layers.map(({ crop, edit }) => madeOf(crop, edit));
   const space = spaceOf(context2d(photo));
-  const { left, top, pixels, quad: local } = surroundings(photo, quad, space);
-  const localMesh = mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
-  const rgba = new Uint8Array(pixels.data.buffer);
-  const region = pasteBack(rgba, pixels.width, pixels.height, local, localMesh, edited, mode, space);
   const context = context2d(new OffscreenCanvas(photo.width, photo.height), space);
   context.drawImage(photo, 0, 0);
-  context.putImageData(imageData(region, space), left, top);
+  for (const { crop, edited } of made) {
+    const { left, top, pixels, quad } = surroundings(context.canvas, crop.quad, space);
+    const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
+    const rgba = new Uint8Array(pixels.data.buffer);
+    const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space);
+    context.putImageData(imageData(region, space), left, top);
+  }
   return context.canvas;
 }
 
@@ -313,20 +316,22 @@ const methods = {
     return bitmapOf(retouched(crop, edited, look));
   },
 
-  async paste(id, edit, mode) {
+  async paste(layers, mode) {
     await ready();
-    const { crop, edited } = madeOf(id, edit);
-    return pasted(crop, edited, mode).transferToImageBitmap();
+    return pasted(cropOf(layers[0].crop).photo, layers, mode).transferToImageBitmap();
   },
 
-  /** What was made of a crop, as a PNG file. */
-  async save(id, edit, what, look) {
+  /** A whole photo with edited faces in it, or the last face alone, as a PNG file. */
+  async save(layers, what, look) {
     await ready();
-    const { crop, edited } = madeOf(id, edit);
+    const last = layers[layers.length - 1];
+    const { crop, edited } = madeOf(last.crop, last.edit);
     const face = () => retouched(crop, edited, look);
     const original = () => remembered(crop, look.side);
     const canvas =
-      what === "photo" ? pasted(crop, edited, look.mode) : sheet(what === "pair" ? [original(), face()] : [face()]);
+      what === "photo"
+        ? pasted(crop.photo, layers, look.mode)
+        : sheet(what === "pair" ? [original(), face()] : [face()]);
     try {
       return await canvas.convertToBlob({ type: "image/png" });
     } finally {
