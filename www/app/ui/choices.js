@@ -3,7 +3,8 @@ import { h } from "../dom.js";
 
 /**
  * @template {string} V
- * @typedef {{ value: V, label: string, hint?: string, disabled?: boolean, picture?: HTMLCanvasElement }} Choice
+ * @typedef {{ value: V, label: string, hint?: string, disabled?: boolean, picture?: HTMLCanvasElement,
+ *   marked?: boolean }} Choice
  */
 
 /**
@@ -16,7 +17,7 @@ import { h } from "../dom.js";
  */
 export function fillRadioGroup(group, choices, selected, onChoose) {
   const focused = group.contains(document.activeElement);
-  const rows = choices.map(({ value, label, hint, disabled = false, picture }) => {
+  const rows = choices.map(({ value, label, hint, disabled = false, picture, marked = false }) => {
     const input = h("input", { type: "radio", name: group.id, value, checked: value === selected, disabled });
     input.addEventListener("change", () => onChoose(value));
     const text = picture
@@ -24,7 +25,7 @@ export function fillRadioGroup(group, choices, selected, onChoose) {
       : [h("span", { className: "name" }, label)];
     return h(
       "label",
-      { title: picture ? label : (hint ?? "") },
+      { title: picture ? label : (hint ?? ""), className: marked ? "marked" : "" },
       input,
       ...text,
       ...(hint && !picture ? [h("span", { className: "hint" }, hint)] : []),

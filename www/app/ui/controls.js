@@ -19,6 +19,7 @@ export function startControls(session) {
   function show() {
     const { inversion, edit } = session.timing;
     sliders.disabled = !session.inverted;
+    sliders.held = session.held;
     for (const id of ["save", "copy", "share"]) button(id).disabled = !session.inverted;
     button("undo").disabled = !session.inverted || !session.canUndo;
     button("redo").disabled = !session.inverted || !session.canRedo;

@@ -1,3 +1,4 @@
+import { quantity } from "../../shared/say.js";
 import { nameOf, t } from "../../shared/strings.js";
 import { h, icon } from "../dom.js";
 
@@ -12,8 +13,9 @@ const POSITIONS = 100;
 
 /**
  * @typedef {{
- *   direction: DirectionInfo, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement
- * }} Row
+ *   direction: DirectionInfo, input: HTMLInputElement, output: HTMLOutputElement, reset: HTMLButtonElement,
+ *   note: HTMLElement
+ * }} Row `note` says what a slider does not do as asked
  */
 
 /**
@@ -105,16 +107,26 @@ export class SliderPanel extends HTMLElement {
     }
   }
 
+  /** @param {Readonly<Record<string, number>>} shares of sliders that would tear the face: what it takes of them */
+  set held(shares) {
+    for (const [name, { note }] of this.#rows) {
+      note.hidden = !Object.hasOwn(shares, name);
+      note.textContent = note.hidden ? "" : t("slider.held", { share: quantity(shares[name], "percent") });
+    }
+  }
+
   /** @param {DirectionInfo} direction */
   #row(direction) {
     const { name } = direction;
     const label = nameOf(direction.label);
     const id = `slider-${name}`;
-    const input = h("input", { id, type: "range", ...ends(direction), step: "1", value: "0", disabled: true });
+    const note = h("p", { id: `${id}-note`, className: "note", hidden: true });
+    const range = { type: "range", ...ends(direction), step: "1", value: "0", "aria-describedby": note.id };
+    const input = h("input", { id, ...range, disabled: true });
     const output = h("output", { htmlFor: id });
     const title = t("slider.reset", { label });
     const reset = h("button", { type: "button", className: "reset", title, "aria-label": title }, icon("undo"));
-    this.#rows.set(name, { direction, input, output, reset });
+    this.#rows.set(name, { direction, input, output, reset, note });
     const tell = (/** @type {boolean} */ moving) => {
       this.#mark(name);
       const changes = { [name]: toStrength(direction, Number(input.value)) };
@@ -132,7 +144,7 @@ export class SliderPanel extends HTMLElement {
       input.focus();
     });
     this.#mark(name);
-    return h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset, input);
+    return h("div", { className: "row" }, h("label", { htmlFor: id }, label), output, reset, input, note);
   }
 
   /**

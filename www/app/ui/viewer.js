@@ -121,12 +121,20 @@ export function startViewer(session) {
     });
   }
 
+  /** Which faces are edited, of those that are offered. */
+  const editedFaces = () => session.faces.map((face) => session.portraits.some((p) => p.face === face && p.edited));
+  let marked = "";
+
   function fillFaces() {
+    const edited = editedFaces();
+    marked = edited.join();
     faces.hidden = session.faces.length < 2;
     const choices = session.faces.map((face, i) => {
       const picture = h("canvas");
       draw(picture, face.thumbnail);
-      return { value: String(i), label: t("face.choose", { number: i + 1, total: session.faces.length }), picture };
+      const place = { number: i + 1, total: session.faces.length };
+      const label = edited[i] ? t("face.chooseEdited", place) : t("face.choose", place);
+      return { value: String(i), label, picture, marked: edited[i] };
     });
     fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
       const face = session.faces[Number(index)];
@@ -164,6 +172,7 @@ export function startViewer(session) {
   session.addEventListener("sliders", () => {
     if (session.inverted && view !== "edited") choose("edited");
     else if (extent === "photo") refresh();
+    if (editedFaces().join() !== marked) fillFaces();
   });
   session.addEventListener("faces", fillFaces);
   session.addEventListener("busy", (event) =>

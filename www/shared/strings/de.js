@@ -92,6 +92,7 @@ export default translation({
 
   "face.title": "Gesichter in diesem Foto",
   "face.choose": "Gesicht {number} von {total}",
+  "face.chooseEdited": "Gesicht {number} von {total}, bearbeitet",
   "face.found": {
     one: "Ein Gesicht gefunden.",
     other: "{count} Gesichter gefunden; das größte wird verwendet.",
@@ -152,6 +153,7 @@ export default translation({
   "slider.reset": "{label} zurücksetzen",
   "slider.value": "{label}, {value}",
   "slider.neutral": "unverändert",
+  "slider.held": "Dieses Gesicht verträgt {share} davon; mehr würde es zerreißen.",
   "slider.none": "Dieses Modell bringt keine Richtungen zum Bearbeiten mit.",
   "direction.add": "Richtung hinzufügen\u00a0…",
   "direction.hint": "Eine Datei für dieses Modell ({formats}), etwa von InterFaceGAN. Sie bleibt in diesem Browser.",

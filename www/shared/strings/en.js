@@ -88,6 +88,7 @@ export default /** @type {const} */ ({
 
   "face.title": "Faces in this photo",
   "face.choose": "Face {number} of {total}",
+  "face.chooseEdited": "Face {number} of {total}, edited",
   "face.found": {
     one: "One face found.",
     other: "{count} faces found; the largest is used.",
@@ -148,6 +149,7 @@ export default /** @type {const} */ ({
   "slider.reset": "Reset {label}",
   "slider.value": "{label}, {value}",
   "slider.neutral": "unchanged",
+  "slider.held": "This face takes {share} of this; more would tear it.",
   "slider.none": "This model brings no directions to edit along.",
   "direction.add": "Add a direction…",
   "direction.hint": "A {formats} file for this model, such as InterFaceGAN’s. It is kept in this browser.",
