@@ -29,11 +29,11 @@ pub fn hold_back(
     let together = largest_share(|share| takes(&scaled(strengths, share)))?;
     let mut held = Vec::new();
     for ((name, strength), share) in strengths.iter_mut().zip(shares) {
-        if directions.landmark_shifts(&[(name, *strength)])?.is_none() {
-            continue;
+        let moves = directions.landmark_shifts(&[(name, 1.0)])?.is_some();
+        if moves {
+            *strength *= together;
         }
-        *strength *= together;
-        if share * together < 1.0 {
+        if moves && share * together < 1.0 {
             held.push(((*name).to_owned(), share * together));
         }
     }
@@ -175,6 +175,15 @@ mod tests {
                 "held back too much"
             );
         }
+    }
+
+    #[test]
+    fn what_is_far_too_much_is_left_out_and_told() {
+        let (_, directions) = bundled();
+        let mut strengths = [("yaw", 1e4), ("smile", 1.0)];
+        let held = hold_back(&directions, None, &mut strengths).unwrap();
+        assert_eq!(held, [("yaw".to_owned(), 0.0)]);
+        assert_eq!(strengths, [("yaw", 0.0), ("smile", 1.0)]);
     }
 
     #[test]

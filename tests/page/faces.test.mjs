@@ -1,0 +1,164 @@
+// Several people in one photo, and faces that do not take all of a slider.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { gradient } from "./pictures.mjs";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  pixels,
+  root,
+  settled,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
+
+/** The photo: two portraits side by side, the first one larger. */
+const PHOTO = { width: 1200, height: 760 };
+const PLACES = [
+  { x: 20, y: 20, side: 720 },
+  { x: 760, y: 180, side: 420 },
+];
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(() => browser?.close());
+
+/**
+ * A photo of two people, made in the page from sample portraits.
+ * @param {import("playwright-core").Page} page
+ */
+async function couple(page) {
+  const text = await page.evaluate(
+    async ({ photo, places }) => {
+      const canvas = new OffscreenCanvas(photo.width, photo.height);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.fillStyle = "#8fa3b5";
+      context.fillRect(0, 0, photo.width, photo.height);
+      const samples = [...document.querySelectorAll("#sample-list img")];
+      for (const [i, { x, y, side }] of places.entries()) {
+        const { src } = /** @type {HTMLImageElement} */ (samples[i]);
+        context.drawImage(await createImageBitmap(await (await fetch(src)).blob()), x, y, side, side);
+      }
+      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    },
+    { photo: PHOTO, places: PLACES },
+  );
+  return { name: "couple.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
+}
+
+/**
+ * How much two pictures of the whole photo differ at the heart of each person, in 8-bit steps.
+ * @param {{ width: number, data: Uint8Array }} a
+ * @param {{ width: number, data: Uint8Array }} b
+ */
+function changes(a, b) {
+  assert.deepEqual([a.width, b.width], [PHOTO.width, PHOTO.width]);
+  return PLACES.map(({ x, y, side }) => {
+    let [sum, count] = [0, 0];
+    for (let row = Math.round(y + side / 4); row < y + (3 * side) / 4; row++) {
+      for (let at = Math.round(x + side / 4); at < x + (3 * side) / 4; at++, count += 3) {
+        for (const c of [0, 1, 2]) {
+          const i = 4 * (row * PHOTO.width + at) + c;
+          sum += Math.abs(a.data[i] - b.data[i]);
+        }
+      }
+    }
+    return sum / count;
+  });
+}
+
+test("every face keeps its edits, and the whole photo holds them all", async () => {
+  const site = await host(path.join(root, "weights"));
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  const faces = page.locator("#faces input");
+  const smile = page.locator('[id="slider-smile"]');
+  await page.setInputFiles("#file", await couple(page));
+  await inverted(page);
+  assert.equal(await faces.count(), 2);
+
+  await slide(page, "smile", 100);
+  const first = await pixels(page);
+  await faces.nth(1).check();
+  await inverted(page);
+  assert.equal(await smile.inputValue(), "0", "the other face is as it was");
+  assert.ok(await page.locator("#undo").isDisabled(), "with no step to undo");
+  assert.match((await page.locator("#faces label").first().getAttribute("title")) ?? "", /edited/);
+  await accessible(page, "two faces, one edited");
+  await slide(page, "light-hair", 100);
+  await slide(page, "smile", -60);
+
+  // The first face comes back as it was left, without being inverted again.
+  await page.evaluate(() => {
+    const progress = /** @type {HTMLElement} */ (document.querySelector("#progress"));
+    const note = () => progress.hidden || progress.setAttribute("data-seen", "");
+    new MutationObserver(note).observe(progress, { attributes: true, attributeFilter: ["hidden"] });
+  });
+  await faces.nth(0).check();
+  await settled(page);
+  assert.equal(difference(await pixels(page), first), 0, "the first face is as it was left");
+  assert.equal(await page.locator("#progress[data-seen]").count(), 0, "nothing is done again");
+  assert.equal(await smile.inputValue(), "100");
+
+  await page.getByRole("radio", { name: "Whole photo" }).check();
+  await page.waitForFunction((width) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
+    return canvas.width === width;
+  }, PHOTO.width);
+  await settled(page);
+  const both = await pixels(page);
+  const original = await pixels(page, "before");
+  for (const change of changes(both, original)) assert.ok(change > 0.5, `both faces are edited: ${change}`);
+
+  const download = page.waitForEvent("download");
+  await page.keyboard.press("Control+s");
+  await page.click("#save-png");
+  assert.equal((await download).suggestedFilename(), "couple-sdic.png");
+
+  // Undoing is each face's own.
+  await page.click("#undo");
+  await settled(page);
+  const [one, other] = changes(await pixels(page), original);
+  assert.ok(one < 0.1, `the first face is as in the photo: ${one}`);
+  assert.ok(other > 0.5, `the second keeps its edit: ${other}`);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("a slider that would tear the face says how much of it is used", async () => {
+  const weights = await weightsLike("tests/golden/tiny", {
+    files: { "samples/one.png": gradient(96, 96) },
+    change: (manifest) => {
+      manifest.directions[0].range = [-300, 300];
+      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
+    },
+  });
+  const site = await host(weights);
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  const note = page.locator('[id="slider-tilt-note"]');
+  assert.ok(await note.isHidden());
+  await slide(page, "tilt", 100);
+  assert.match((await note.textContent()) ?? "", /takes \d+\s?% of this/);
+  await accessible(page, "a slider held back");
+  await slide(page, "tilt", 1);
+  assert.ok(await note.isHidden());
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
