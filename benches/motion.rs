@@ -158,7 +158,7 @@ fn sliders(bench: &Bench, subjects: &[Subject]) {
     };
     let deviations: [f64; MEASURES] = std::array::from_fn(deviation);
     println!(
-        "| measure | trained slider | from end to end | found slider | from end to end | share of the trained | others, trained | others, found |"
+        "| measure | trained slider | end to end | found slider | end to end | ratio | others, trained | others, found |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for (measure, trained, found) in SLIDERS {
@@ -300,7 +300,7 @@ fn ghosting(bench: &Bench, subjects: &[Subject]) {
     let side = bench.engine.config().image_size;
     println!();
     println!(
-        "| edit | found against trained motion, cosine | stays behind: no motion | trained motion | mean found motion | motion found on the face |"
+        "| edit | cosine | no motion | trained motion | found motion, mean of the fit | found on the face |"
     );
     println!("|---|---|---|---|---|---|");
     let none: Landmarks = [[0.0; 2]; LANDMARKS];

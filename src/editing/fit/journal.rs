@@ -1,5 +1,5 @@
-//! What a fit has seen so far. Everything else follows from it, so that a fit which was stopped goes on from its journal
-//! as if nothing had happened.
+//! What a fit has seen so far. Everything else follows from it: a fit which was stopped goes on from its journal as if
+//! nothing had happened.
 
 use std::{borrow::Cow, collections::HashMap};
 

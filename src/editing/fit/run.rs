@@ -32,11 +32,9 @@ const ENOUGH: f64 = 0.7;
 const GROUP_WORTH: f64 = 0.01;
 /// Effect below which a slider is weak: in standard deviations of the measure, for one of the codes along it.
 const WEAK: f64 = 0.2;
-/// Farthest strength, in standard deviations of the measure, and of the codes along the slider.
-const FARTHEST: f64 = 3.0;
+/// Farthest strength, in standard deviations of the measure, and of the codes along the slider. There it is checked.
+const FARTHEST: f64 = 2.0;
 const FARTHEST_CODES: f64 = 5.0;
-/// Strength at which sliders are checked, where they reach so far.
-const CHECK: f64 = 2.0;
 /// Share of the checked faces that must move the right way, and of those that must stay faces.
 const RIGHT_WAY: f64 = 0.85;
 const STILL_FACES: f64 = 0.9;
@@ -648,7 +646,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         P: AsyncFnMut(Progress, &Journal) -> Result<(), E>,
     {
         let measure = slider.measure;
-        let strength = slider.reach.min(CHECK as f32);
+        let strength = slider.reach;
         let task = Task::Check(measure);
         let probe = (&slider.rows[..], &slider.styles);
         let Ends { pairs, asked } = self

@@ -185,7 +185,7 @@ fn planted_directions_are_found_in_their_styles() {
             slider.deviation
         );
         assert!(
-            slider.spill.1 < 0.3 && (2.0..=3.0).contains(&slider.reach),
+            slider.spill.1 < 0.3 && (1.5..=2.0).contains(&slider.reach),
             "{:?}",
             slider.spill
         );
