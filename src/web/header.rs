@@ -39,12 +39,16 @@ export type PhotoHeader =
       patches: { at: number; bytes: number[] }[];
       tail: number[];
     };
+/** Bytes of a file that are replaced by others, or put in between. */
+export interface FileChange { at: number; replaced: number; bytes: number[]; }
 "#;
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(typescript_type = "PhotoHeader")]
     pub type PhotoHeaderJs;
+    #[wasm_bindgen(typescript_type = "FileChange[]")]
+    pub type FileChangesJs;
 }
 
 #[derive(Serialize)]
@@ -126,4 +130,24 @@ pub fn inspect_photo(file: Blob) -> Result<PhotoHeaderJs, JsValue> {
 #[wasm_bindgen(js_name = workingSize)]
 pub fn working_size(width: u32, height: u32) -> Vec<u32> {
     pixels::working_size([width, height]).to_vec()
+}
+
+#[derive(Serialize)]
+struct ChangeJs {
+    at: f64,
+    replaced: f64,
+    bytes: Vec<u8>,
+}
+
+/// What makes a PNG, JPEG or WebP file without metadata one that says that a model has edited the picture, in the order
+/// of the file. `head` are its first 64 bytes, `length` is that of all of it.
+#[wasm_bindgen(js_name = editMark)]
+pub fn edit_mark(head: &[u8], length: f64) -> Result<FileChangesJs, JsValue> {
+    let changes = pixels::mark(head, length as u64).unwrap_or_default();
+    let changes = changes.into_iter().map(|change| ChangeJs {
+        at: change.at as f64,
+        replaced: change.replaced as f64,
+        bytes: change.bytes,
+    });
+    Ok(plain(&changes.collect::<Vec<_>>())?.unchecked_into())
 }

@@ -150,7 +150,7 @@ testInEach("from a photo to a saved and edited one, and on without a network", a
       /** @type {HTMLElement} */ (document.querySelector("#save-choices [value=face]")).click(),
     );
     start = performance.now();
-    await driver.click("#save-png");
+    await driver.click("#save-file");
     const saved = await arrival(driver.downloads);
     lap("saved");
     assert.equal(saved.name, "01-sdic.png");

@@ -124,7 +124,7 @@ test("every face keeps its edits, and the whole photo holds them all", async () 
 
   const download = page.waitForEvent("download");
   await page.keyboard.press("Control+s");
-  await page.click("#save-png");
+  await page.click("#save-file");
   assert.equal((await download).suggestedFilename(), "couple-sdic.png");
 
   // Undoing is each face's own.

@@ -393,13 +393,13 @@ test("in the whole photo only the face changes", async () => {
   await accessible(page, "the whole photo");
 });
 
-test("the saved file is the picture shown, at full resolution, without metadata", async () => {
+test("the saved file is the picture shown, at full resolution, with no metadata but the mark of an edit", async () => {
   const { page } = visitor;
   const shown = await pixels(page);
   await page.keyboard.press("Control+s");
   await accessible(page, "the save dialog");
   const download = page.waitForEvent("download");
-  await page.click("#save-png");
+  await page.click("#save-file");
   const file = await download;
   assert.equal(file.suggestedFilename(), "holiday-sdic.png");
   const bytes = await readFile(await file.path());
@@ -408,8 +408,9 @@ test("the saved file is the picture shown, at full resolution, without metadata"
     chunks.push(bytes.toString("latin1", at + 4, at + 8));
   assert.deepEqual(
     chunks.filter((type) => /eXIf|tEXt|iTXt|zTXt|tIME/.test(type)),
-    [],
+    ["iTXt"],
   );
+  assert.match(bytes.toString("latin1", 0, 1000), /DigitalSourceType="[^"]*compositeWithTrainedAlgorithmicMedia"/);
   const text = bytes.toString("base64");
   const decoded = await page.evaluate(async (png) => {
     const blob = new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], { type: "image/png" });

@@ -296,7 +296,8 @@ function saved(page, { file, mode, what }) {
         data: picture.data.map((/** @type {number} */ v, /** @type {number} */ i) => v + [50, 10, 0, 0][i % 4]),
       };
       await engine.call("take", ["crop-1", "edit-1", { edited, unedited: picture, motion: undefined }]);
-      const png = await photos.call("save", ["crop-1", "edit-1", what, { mode, side: 64 }]);
+      const layers = [{ crop: "crop-1", edit: "edit-1" }];
+      const png = await photos.call("save", [layers, what, { mode, side: 64 }, { type: "image/png", quality: 1 }]);
       const worker = new Worker(new URL("workers/photos-test.js", location.href), { type: "module" });
       const [before, after] = await Promise.all(
         [blob, png].map(

@@ -149,7 +149,7 @@ async function letGo(page) {
 async function savedSize(page) {
   await page.click("#save");
   const download = page.waitForEvent("download");
-  await page.click("#save-png");
+  await page.click("#save-file");
   const bytes = await readFile(await (await download).path());
   return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
 }
@@ -311,7 +311,7 @@ test("a picture that could not be made is not saved as if it had been", async ()
   await page.locator(".notice.failure").first().waitFor();
   await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
   await page.click("#save");
-  await page.click("#save-png");
+  await page.click("#save-file");
   await told(page, /Not saved: there is no picture of what the sliders say now/);
   await page.click("#copy");
   await told(page, /Not saved: there is no picture of what the sliders say now/);

@@ -14,6 +14,8 @@ const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
+/** What Chromium says to any page that asks a machine without a graphics card for one. */
+export const NO_CARD = "No available adapters.";
 /** Flags that give Chromium a WebGPU adapter without a graphics card. */
 export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
@@ -85,8 +87,7 @@ export async function visit(browser, url, options = {}) {
   const problems = [];
   page.on("console", (message) => {
     const [type, text] = [message.type(), message.text()];
-    // What Chromium says to any page that asks a machine without a graphics card for one.
-    if (text === "No available adapters.") return;
+    if (text === NO_CARD) return;
     if (type === "error" || type === "warning") problems.push(`${type}: ${text}`);
   });
   page.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));

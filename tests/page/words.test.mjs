@@ -647,7 +647,7 @@ test("by keyboard alone: from a photo, over language, crop, sliders and comparis
   await page.locator("#save-dialog[open]").waitFor();
   await tabTo(page, "#save-choices input");
   await press("ArrowDown");
-  await tabTo(page, "#save-png");
+  await tabTo(page, "#save-file");
   const download = page.waitForEvent("download");
   await press("Enter");
   const file = await download;

@@ -2,8 +2,8 @@
 import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 import { byId } from "./dom.js";
-import { fileName, openSaveDialog } from "./ui/dialogs.js";
 import { notice, report } from "./ui/notices.js";
+import { fileName, openSaveDialog } from "./ui/save-dialog.js";
 
 /** @import { SaveKind } from "../shared/protocol.js" */
 /** @import { Session } from "./session.js" */

@@ -4,7 +4,7 @@ import { newId } from "../shared/ids.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
@@ -230,12 +230,13 @@ export class Photos extends EventTarget {
   }
 
   /**
-   * The whole photo with edited faces in it, or the last face alone, as a PNG file.
+   * The whole photo with edited faces in it, or the last face alone, as a file.
    * @param {Layer[]} layers
    * @param {SaveKind} what
    * @param {Look} look
+   * @param {Encoding} encoding
    */
-  save(layers, what, look) {
-    return this.#call("save", [layers, what, look]);
+  save(layers, what, look, encoding) {
+    return this.#call("save", [layers, what, look, encoding]);
   }
 }

@@ -10,7 +10,7 @@ import { History } from "./history.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Photo, Photos } from "./photos.js" */
-/** @import { Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
+/** @import { Encoding, Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
 /** @import { EditId, FoundFace, InversionId, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View */
@@ -386,12 +386,13 @@ export class Portrait {
   }
 
   /**
-   * A PNG file of exactly what the sliders say now.
+   * A file of exactly what the sliders say now.
    * @param {SaveKind} what
+   * @param {Encoding} encoding
    * @returns {Promise<Blob>}
    * @throws {Failure} that says why not
    */
-  async save(what) {
+  async save(what, encoding) {
     for (let attempt = 0; attempt < MOST_SAVES; attempt++) {
       await this.#idle();
       if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
@@ -401,7 +402,7 @@ export class Portrait {
       try {
         const others = what === "photo" ? await this.#otherLayers() : [];
         const layers = [...others, { crop: this.#crop, edit: made.edit }];
-        const file = await this.#context.photos.save(layers, what, look);
+        const file = await this.#context.photos.save(layers, what, look, encoding);
         if (look.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;

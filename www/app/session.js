@@ -14,7 +14,7 @@ import { remember } from "./settings.js";
 /** @import { Engine } from "./engine.js" */
 /** @import { OwnFile } from "./own-directions.js" */
 /** @import { Photo } from "./photos.js" */
-/** @import { SaveKind } from "../shared/protocol.js" */
+/** @import { Encoding, SaveKind } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** Portraits besides the one in use that keep their inversion and pictures. */
@@ -373,14 +373,15 @@ export class Session extends EventTarget {
   }
 
   /**
-   * A PNG file of exactly what the sliders say now.
+   * A file of exactly what the sliders say now.
    * @param {SaveKind} what
+   * @param {Encoding} [encoding]
    * @returns {Promise<Blob>}
    * @throws {Failure} that says why not
    */
-  async save(what) {
+  async save(what, encoding = { type: "image/png", quality: 1 }) {
     if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
-    return this.#portrait.save(what);
+    return this.#portrait.save(what, encoding);
   }
 
   // ---- The visitor's own directions

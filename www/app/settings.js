@@ -8,8 +8,9 @@ import { ownName } from "../shared/cache.js";
  *   model: "bundled" | "own",
  *   language: "auto" | import("../shared/strings.js").Language,
  *   keys: "everywhere" | "picture" | "off",
+ *   encoding: import("../shared/protocol.js").Encoding,
  *   timings: Record<string, { inversion?: number, edit?: number }>
- * }} Settings `keys`: where single keys work
+ * }} Settings `keys`: where single keys work; `encoding`: how pictures were saved last
  */
 
 const KEY = ownName("settings");
@@ -23,6 +24,7 @@ const DEFAULTS = {
   model: "bundled",
   language: "auto",
   keys: "everywhere",
+  encoding: { type: "image/png", quality: 0.92 },
   timings: {},
 };
 

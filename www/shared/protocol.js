@@ -14,6 +14,9 @@
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
+ * @typedef {"image/png" | "image/jpeg" | "image/webp"} FileType
+ * @typedef {{ type: FileType, quality: number }} Encoding `quality` from 0 to 1, where the type has losses
+ *
  * @typedef {"face" | "photo" | "pair"} SaveKind the aligned face, the whole photo, or the face before and after
  */
 
@@ -55,7 +58,7 @@
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
- *   save(layers: Layer[], what: SaveKind, look: Look): Promise<Blob>,
+ *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,
  * }} PhotoMethods
  */

@@ -1,6 +1,6 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
+import init, { align, editMark, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
@@ -222,6 +222,33 @@ function sheet(pictures) {
   return context.canvas;
 }
 
+/**
+ * Puts white behind what is transparent, for files that cannot be.
+ * @param {OffscreenCanvas} canvas
+ */
+function layOverWhite(canvas) {
+  const context = context2d(canvas);
+  context.globalCompositeOperation = "destination-over";
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+}
+
+/**
+ * A picture file with a mark for programs: it was edited by a model.
+ * @param {Blob} file
+ */
+async function marked(file) {
+  const head = new Uint8Array(await file.slice(0, 64).arrayBuffer());
+  /** @type {BlobPart[]} */
+  const parts = [];
+  let from = 0;
+  for (const { at, replaced, bytes } of editMark(head, file.size)) {
+    parts.push(file.slice(from, at), Uint8Array.from(bytes));
+    from = at + replaced;
+  }
+  return new Blob([...parts, file.slice(from)], { type: file.type });
+}
+
 /** @type {PhotoMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   async open(id, file) {
@@ -321,8 +348,8 @@ const methods = {
     return pasted(cropOf(layers[0].crop).photo, layers, mode).transferToImageBitmap();
   },
 
-  /** A whole photo with edited faces in it, or the last face alone, as a PNG file. */
-  async save(layers, what, look) {
+  /** A whole photo with edited faces in it, or the last face alone, as a file that says that it was edited. */
+  async save(layers, what, look, encoding) {
     await ready();
     const last = layers[layers.length - 1];
     const { crop, edited } = madeOf(last.crop, last.edit);
@@ -333,7 +360,8 @@ const methods = {
         ? pasted(crop.photo, layers, look.mode)
         : sheet(what === "pair" ? [original(), face()] : [face()]);
     try {
-      return await canvas.convertToBlob({ type: "image/png" });
+      if (encoding.type === "image/jpeg") layOverWhite(canvas);
+      return await marked(await canvas.convertToBlob(encoding));
     } finally {
       free(canvas);
     }

@@ -95,12 +95,20 @@ impl<'a> Target<'a> {
     }
 
     fn write(&self, picture: &Picture) -> Result<(), Failure> {
+        write_file(self.path, &self.encode(picture)?)
+    }
+
+    /// Writes a picture that a model has made or edited, with the mark that says so.
+    fn write_marked(&self, picture: &Picture) -> Result<(), Failure> {
+        write_file(self.path, &pixels::marked(self.encode(picture)?))
+    }
+
+    fn encode(&self, picture: &Picture) -> Result<Vec<u8>, Failure> {
         let path = self.path.display();
         if !self.format.has_alpha() && !picture.is_opaque() {
             eprintln!("{path}: JPEG knows no transparency; what was transparent is white now");
         }
-        let bytes = pixels::encode(picture, self.format).map_err(|e| format!("{path}: {e}"))?;
-        write_file(self.path, &bytes)
+        Ok(pixels::encode(picture, self.format).map_err(|e| format!("{path}: {e}"))?)
     }
 }
 
@@ -486,10 +494,10 @@ pub fn invert(
     let render = |image| pollster::block_on(engine.render(image));
     let reconstruction = render(inversion.reconstruction)?;
     if let Some(target) = initial {
-        target.write(&render(inversion.initial)?)?;
+        target.write_marked(&render(inversion.initial)?)?;
     }
     if let Some(target) = discrepancy {
-        target.write(&render(inversion.discrepancy)?)?;
+        target.write_marked(&render(inversion.discrepancy)?)?;
     }
     let still = EditedPictures {
         unedited: reconstruction.clone(),
@@ -497,7 +505,7 @@ pub fn invert(
         difference: None,
         motion: None,
     };
-    out.write(&subject.finish(&still, PasteMode::Face)?)
+    out.write_marked(&subject.finish(&still, PasteMode::Face)?)
 }
 
 /// `sdic edit`. Without a mode, the photo's own pixels are kept where the model knows how its edits move a face.
@@ -530,7 +538,7 @@ pub fn edit(
         None => paste_mode(engine.manifest()),
     };
     let mode = paste.unwrap_or(known);
-    out.write(&subject.finish(&edited, mode)?)
+    out.write_marked(&subject.finish(&edited, mode)?)
 }
 
 /// `sdic sample`.

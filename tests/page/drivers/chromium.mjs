@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { launch } from "../support.mjs";
+import { launch, NO_CARD } from "../support.mjs";
 import { watchOrigin } from "./driver.mjs";
 
 /** @returns {Promise<import("./driver.mjs").Driver>} */
@@ -13,6 +13,7 @@ export async function start() {
   /** @type {string[]} */
   const problems = [];
   page.on("console", (message) => {
+    if (message.text() === NO_CARD) return;
     if (["error", "warning"].includes(message.type())) problems.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", ({ message }) => problems.push(`uncaught: ${message}`));

@@ -1,4 +1,4 @@
-// The dialogs: engine, saving, camera, manual alignment, about.
+// The dialogs: engine, camera, manual alignment, about.
 
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
@@ -9,11 +9,10 @@ import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
 import { fillRadioGroup } from "./choices.js";
-import { announce, notice, report } from "./notices.js";
+import { notice, report } from "./notices.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
-/** @import { SaveKind } from "../../shared/protocol.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
 
 /**
@@ -21,7 +20,7 @@ import { announce, notice, report } from "./notices.js";
  * @param {HTMLDialogElement} dialog
  * @returns {Promise<string>}
  */
-function ask(dialog) {
+export function ask(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
@@ -105,40 +104,6 @@ async function showModels(onChange) {
     if (settings.model === "own") use("bundled");
     else await showModels(onChange);
   };
-}
-
-/**
- * Asks what to save, and saves it.
- * @param {Session} session
- */
-export async function openSaveDialog(session) {
-  const { photo, pictures } = session;
-  if (!photo || !pictures.edited) return;
-  /** @type {SaveKind} */
-  let what = session.hasSurroundings ? "photo" : "face";
-  const size = pixels(pictures.edited);
-  /** @type {import("./choices.js").Choice<SaveKind>[]} */
-  const choices = [
-    { value: "face", label: t("save.face", { size }) },
-    { value: "pair", label: t("save.pair") },
-  ];
-  if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
-  fillRadioGroup(byId("save-choices", HTMLElement), choices, what, (value) => (what = value));
-  if ((await ask(byId("save-dialog", HTMLDialogElement))) !== "save") return;
-  try {
-    const name = fileName(photo.name);
-    const link = h("a", { href: URL.createObjectURL(await session.save(what)), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    announce(say("save.saved", { name }));
-  } catch (thrown) {
-    report(thrown);
-  }
-}
-
-/** @param {string} name of the photo's file */
-export function fileName(name) {
-  return `${name.replace(/\.\w{2,5}$/, "") || "portrait"}-sdic.png`;
 }
 
 /**

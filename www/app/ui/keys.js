@@ -3,7 +3,7 @@ import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { settings } from "../settings.js";
 import { CompareView } from "./compare-view.js";
-import { openSaveDialog } from "./dialogs.js";
+import { openSaveDialog } from "./save-dialog.js";
 
 /** @import { Session } from "../session.js" */
 /** @import { PlainKey } from "../../shared/strings/types.d.ts" */

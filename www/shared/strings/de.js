@@ -242,7 +242,6 @@ export default translation({
   "name.jpegChannels": "JPEG-Bilder mit zwei oder vielen Kanälen",
 
   "save.button": "Speichern",
-  "save.png": "Als PNG speichern",
   "save.copy": "Kopieren",
   "save.share": "Teilen",
   "save.title": "Bild speichern",
@@ -250,7 +249,12 @@ export default translation({
   "save.face": "Das ausgerichtete Gesicht, {size}",
   "save.photo": "Das ganze Foto, {size}",
   "save.pair": "Vorher und nachher, nebeneinander",
-  "save.note": "Verlustfrei und ohne Metadaten des Originals.",
+  "save.type": "Als",
+  "save.quality": "Qualität",
+  "save.measuring": "Größe: …",
+  "save.size": "Größe: {size}.",
+  "save.note":
+    "Von den Metadaten des Originals bleibt nichts. Eine Kennung für Programme sagt, dass ein Modell das Bild bearbeitet hat.",
   "save.saved": "{name} wurde gespeichert.",
   "save.copied": "Kopiert.",
   "save.copyFailed": "Der Browser hat das Kopieren nicht erlaubt.",

@@ -1,0 +1,102 @@
+// What is saved as, and how large it becomes.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { accessible, host, inverted, launch, modelReady, root, slide, visit } from "./support.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+
+before(async () => {
+  [browser, site] = await Promise.all([launch(), host(path.join(root, "weights"))]);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+const MARK = "compositeWithTrainedAlgorithmicMedia";
+
+/**
+ * Saves as the dialog says, and returns the file.
+ * @param {import("playwright-core").Page} page
+ */
+async function saved(page) {
+  const coming = page.waitForEvent("download");
+  await page.click("#save-file");
+  const download = await coming;
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+/**
+ * The size that the dialog tells, in bytes, when it has found it out.
+ * @param {import("playwright-core").Page} page
+ */
+async function told(page) {
+  const text = await page.locator("#save-size", { hasText: /\d/ }).textContent();
+  const [, number, unit] = /([\d.,]+)\s*(kB|MB)/.exec(text ?? "") ?? [];
+  return Number(number) * (unit === "MB" ? 1e6 : 1e3);
+}
+
+test("pictures are saved as PNG, JPEG or WebP, as large as was told, and marked; the choice is remembered", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await slide(page, "smile", 50);
+  const quality = page.locator("#save-quality input");
+
+  await page.click("#save");
+  assert.ok(await quality.isHidden(), "PNG has no quality");
+  const size = await told(page);
+  const png = await saved(page);
+  assert.deepEqual([png.name, png.bytes.toString("latin1", 1, 4)], ["face-01-sdic.png", "PNG"]);
+  assert.ok(Math.abs(png.bytes.length / size - 1) < 0.06, `${png.bytes.length} bytes, told ${size}`);
+
+  await page.click("#save");
+  await page.locator("#save-types").getByText("JPEG").click();
+  await accessible(page, "saving with losses");
+  const jpeg = await saved(page);
+  assert.deepEqual([jpeg.name, jpeg.bytes.toString("latin1", 6, 10)], ["face-01-sdic.jpg", "JFIF"]);
+  assert.ok(jpeg.bytes.length < png.bytes.length / 2, `${jpeg.bytes.length} of ${png.bytes.length} bytes`);
+
+  await page.click("#save");
+  assert.ok(await page.locator("#save-types input[value='image/jpeg']").isChecked(), "remembered");
+  await quality.focus();
+  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowLeft");
+  const small = await saved(page);
+  assert.ok(small.bytes.length < 0.8 * jpeg.bytes.length, `${small.bytes.length} of ${jpeg.bytes.length} bytes`);
+
+  await page.click("#save");
+  await page.locator("#save-types").getByText("WebP").click();
+  const webp = await saved(page);
+  assert.deepEqual([webp.name, webp.bytes.toString("latin1", 8, 16)], ["face-01-sdic.webp", "WEBPVP8X"]);
+  assert.equal(webp.bytes.readUInt32LE(4), webp.bytes.length - 8);
+
+  for (const { name, bytes } of [png, jpeg, small, webp]) {
+    assert.ok(bytes.includes(MARK), `${name} is marked`);
+    const sides = await page.evaluate(
+      async ([text, type]) => {
+        const blob = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type });
+        const { width, height } = await createImageBitmap(blob);
+        return [width, height];
+      },
+      [bytes.toString("base64"), `image/${name.split(".")[1].replace("jpg", "jpeg")}`],
+    );
+    assert.ok(sides[0] >= 256 && sides[0] === sides[1], `${name} is whole: ${sides}`);
+  }
+
+  await page.reload();
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await page.click("#save");
+  assert.ok(await page.locator("#save-types input[value='image/webp']").isChecked(), "after a reload, too");
+  assert.equal(await quality.inputValue(), "72");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
