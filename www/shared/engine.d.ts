@@ -94,6 +94,8 @@ export type PhotoHeader =
     patches: { at: number; bytes: number[] }[];
     tail: number[];
 };
+/** Bytes of a file that are replaced by others, or put in between. */
+export interface FileChange { at: number; replaced: number; bytes: number[]; }
 
 
 
@@ -200,6 +202,12 @@ export class WebEngine {
  * mirrored and blurred as in FFHQ.
  */
 export function align(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
+
+/**
+ * What makes a PNG, JPEG or WebP file without metadata one that says that a model has edited the picture, in the order
+ * of the file. `head` are its first 64 bytes, `length` is that of all of it.
+ */
+export function editMark(head: Uint8Array | number[], length: number): FileChange[];
 
 /**
  * Reads what can be known of a picture without decoding it, and whether it is all there. The file is read by slices.
