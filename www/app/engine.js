@@ -23,7 +23,7 @@ const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
- * Fires `status`, `stage`, `model`, `notice` (what the visitor is told), `worker` (there is another one, or none)
+ * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is told), `worker` (there is another one, or none)
  * and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
@@ -81,6 +81,7 @@ export class Engine extends EventTarget {
     let worker = this.#spawn();
     const probing = probe().then((adapter) => {
       this.adapter = adapter;
+      this.dispatchEvent(new CustomEvent("adapter"));
       return adapter;
     });
     const wish = settings.backend;

@@ -32,13 +32,25 @@ export function ask(dialog) {
  * @param {() => void} onChange called after another backend was chosen
  */
 export function openEngineDialog(engine, onChange) {
+  showEngine(engine, onChange);
+  if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
+  void showModels(onChange);
+  void ask(byId("engine-dialog", HTMLDialogElement));
+}
+
+/**
+ * @param {Engine} engine
+ * @param {() => void} onChange
+ */
+function showEngine(engine, onChange) {
   const { adapter, status } = engine;
   const { info } = status;
   const gpuHint = {
     real: t("engine.gpuHint", { name: adapter?.name ?? "" }),
     software: t("engine.softwareHint", { name: adapter?.name ?? "" }),
     none: t("engine.gpuNone"),
-  }[adapter?.kind ?? "none"];
+    unknown: t("engine.gpuAsked"),
+  }[adapter?.kind ?? "unknown"];
   const gpuLabel = adapter?.kind === "software" ? t("engine.software") : t("engine.webgpu");
   const measured = (/** @type {Backend} */ backend, /** @type {string} */ hint) => {
     const timing = settings.timings[engine.timingKey(backend)];
@@ -76,8 +88,6 @@ export function openEngineDialog(engine, onChange) {
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
-  void showModels(onChange);
-  void ask(byId("engine-dialog", HTMLDialogElement));
 }
 
 /**

@@ -39,6 +39,7 @@ export default translation({
   "engine.cpuHint": "WebAssembly. Läuft überall.",
   "engine.gpuHint": "WebGPU auf {name}.",
   "engine.softwareHint": "WebGPU, nachgeahmt von {name}: richtig, aber viel langsamer als der Prozessor.",
+  "engine.gpuAsked": "WebGPU wurde nach seinem Adapter gefragt und hat noch nicht geantwortet.",
   "engine.gpuNone": "Dieser Browser bietet kein WebGPU an.",
   "engine.now": {
     one: "Rechnet auf: {backend} ({adapter}); Abweichung im Selbsttest {error}.",

@@ -37,6 +37,7 @@ export default /** @type {const} */ ({
   "engine.cpuHint": "WebAssembly. Works everywhere.",
   "engine.gpuHint": "WebGPU on {name}.",
   "engine.softwareHint": "WebGPU emulated by {name}: correct, but far slower than the processor.",
+  "engine.gpuAsked": "WebGPU was asked for its adapter and has not answered yet.",
   "engine.gpuNone": "This browser offers no WebGPU adapter.",
   "engine.now": {
     one: "Running on {backend} ({adapter}); self-test error {error}.",
