@@ -23,8 +23,8 @@ const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
- * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is told), `worker` (there is another one, or none)
- * and `crash` (the engine was ready, and is gone).
+ * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is
+ * told), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
   /** @type {EngineWorker | undefined} */
