@@ -252,7 +252,7 @@ export default translation({
   "save.pair": "Vorher und nachher, nebeneinander",
   "save.type": "Als",
   "save.quality": "Qualität",
-  "save.measuring": "Größe: …",
+  "save.measuring": "Die Größe wird ermittelt.",
   "save.size": "Größe: {size}.",
   "save.note":
     "Von den Metadaten des Originals bleibt nichts. Eine Kennung für Programme sagt, dass ein Modell das Bild bearbeitet hat.",

@@ -248,7 +248,7 @@ export default /** @type {const} */ ({
   "save.pair": "Before and after, side by side",
   "save.type": "As",
   "save.quality": "Quality",
-  "save.measuring": "Size: …",
+  "save.measuring": "Finding out the size.",
   "save.size": "Size: {size}.",
   "save.note": "Nothing of the original’s metadata is kept. A mark for programs says that a model edited the picture.",
   "save.saved": "Saved {name}.",
