@@ -141,16 +141,18 @@ test("during an inversion the page draws no frames, and its list of stages stays
     const seen = /** @type {any} */ (globalThis);
     seen.nodes = 0;
     new MutationObserver((records) => {
-      for (const { addedNodes } of records)
-        for (const node of addedNodes) if (node instanceof Element) seen.nodes++;
+      for (const { addedNodes } of records) for (const node of addedNodes) if (node instanceof Element) seen.nodes++;
     }).observe(/** @type {Node} */ (document.querySelector("#stages")), { childList: true, subtree: true });
   });
   const held = asked.hold();
   await page.locator("#sample-list button").first().click();
   await held;
-  assert.equal(await page.locator("#stages .present").count(), 1);
-  await stepsAside("inversion");
-  asked.release();
+  try {
+    assert.equal(await page.locator("#stages .present").count(), 1);
+    await stepsAside("inversion");
+  } finally {
+    asked.release();
+  }
   await inverted(page);
   assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).nodes), 0, "elements made anew");
 });
@@ -187,8 +189,7 @@ test("during an edit the page draws no frames", async () => {
   await slider.focus();
   await page.keyboard.press("PageUp");
   await held;
-  await stepsAside("edit");
-  asked.release();
+  await stepsAside("edit").finally(asked.release);
   await settled(page);
   const { compare } = await draws();
   assert.ok(
