@@ -3,13 +3,14 @@
 //   node benches/page.mjs [--no-isolation]
 //
 // Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
-// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU. Needs `./build.sh build`;
+// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; and how much longer an inversion takes in
+// the page, which shows pictures and progress meanwhile, than by the engine alone. Needs `./build.sh build`;
 // `--no-isolation` leaves out the headers without which a browser gives a page no threads.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { launch, modelReady, root, visit } from "../tests/page/support.mjs";
+import { inverted, launch, modelReady, root, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 
 const STARTS = 5;
@@ -166,6 +167,57 @@ async function work(browser, url, backend) {
 }
 
 /**
+ * Inversions in the whole page and by its engine alone, in turn: what the page costs.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function besides(browser, url, backend) {
+  const [whole, alone] = [
+    await open(browser, url, { backend, controls: true }),
+    await open(browser, url, { backend, controls: false }),
+  ];
+  await whole.page.goto(url);
+  await modelReady(whole.page);
+  const buttons = whole.page.locator("#sample-list button");
+  await buttons.first().waitFor();
+  await alone.page.goto(url);
+  await alone.page.evaluate(async () => {
+    const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
+    const [{ Engine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    const [engine, photos, { signal }] = [new Engine(), new Photos(), new AbortController()];
+    const { samples } = await engine.start();
+    for (const [i, { file }] of samples.entries()) {
+      const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
+      const [{ quad, mesh }] = await photos.faces(photo, signal);
+      await photos.crop(photo, `crop-${i}`, quad, mesh);
+    }
+    const { port1, port2 } = new MessageChannel();
+    engine.link(port1);
+    photos.link(port2);
+    const page = /** @type {any} */ (globalThis);
+    page.invert = (/** @type {number} */ round) =>
+      engine.invert(`inversion-${round}`, `crop-${round % samples.length}`, signal);
+  });
+  const seconds = { whole: /** @type {number[]} */ ([]), alone: /** @type {number[]} */ ([]) };
+  const samples = await buttons.count();
+  for (let round = 0; round <= ROUNDS; round++) {
+    await buttons.nth(round % samples).evaluate((button) => /** @type {HTMLButtonElement} */ (button).click());
+    await whole.page.locator("#save:disabled").waitFor();
+    await inverted(whole.page);
+    const [timing] = await whole.page.evaluate(async () => {
+      const { settings } = await import(new URL("app/settings.js", location.href).href);
+      return /** @type {{ inversion: number }[]} */ (Object.values(settings.timings));
+    });
+    seconds.whole.push(timing.inversion);
+    seconds.alone.push(await alone.page.evaluate((i) => /** @type {any} */ (globalThis).invert(i), round));
+  }
+  const [page, engine] = [median(seconds.whole.slice(1)), median(seconds.alone.slice(1))];
+  row("inversion, page / engine", `${(page / engine).toFixed(2)} (${s(page)} / ${s(engine)})`);
+  await Promise.all([whole.context.close(), alone.context.close()]);
+}
+
+/**
  * The adapter that WebGPU would use.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
@@ -202,6 +254,7 @@ try {
     }
     await starts(browser, url, backend);
     console.log(`on ${await work(browser, url, backend)}`);
+    await besides(browser, url, backend);
   }
 } finally {
   await browser.close();

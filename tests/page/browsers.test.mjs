@@ -50,7 +50,8 @@ async function inverted(driver) {
 }
 
 /**
- * The pixels that a layer of the comparison shows, or those of a PNG file.
+ * The pixels that a layer of the comparison shows (that of the picture before only while it is seen), or those of a
+ * PNG file.
  * @param {Driver} driver
  * @param {"before" | "after" | Buffer} [of]
  */
@@ -62,10 +63,14 @@ async function pixels(driver, of = "after") {
       const picture = bytes
         ? await createImageBitmap(new Blob([bytes], { type: "image/png" }))
         : /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare .${asked.layer}`));
+      const toggle =
+        picture instanceof HTMLCanvasElement && picture.hidden && document.getElementById("compare-toggle");
+      if (toggle) toggle.click();
       const copy = document.createElement("canvas");
       [copy.width, copy.height] = [picture.width, picture.height];
       const context = /** @type {CanvasRenderingContext2D} */ (copy.getContext("2d", { willReadFrequently: true }));
       context.drawImage(picture, 0, 0);
+      if (toggle) toggle.click();
       const { data } = context.getImageData(0, 0, copy.width, copy.height);
       let text = "";
       for (let i = 0; i < data.length; i += 0x8000) text += String.fromCharCode(...data.subarray(i, i + 0x8000));

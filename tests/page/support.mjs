@@ -136,7 +136,7 @@ export async function slide(page, name, position) {
 }
 
 /**
- * The pixels that a canvas of the comparison shows.
+ * The pixels that a canvas of the comparison shows; that of the picture before is only filled while it is seen.
  * @param {import("playwright-core").Page} page
  * @param {"before" | "after"} [layer]
  * @returns {Promise<{ width: number, height: number, data: Uint8Array }>}
@@ -144,11 +144,14 @@ export async function slide(page, name, position) {
 export async function pixels(page, layer = "after") {
   const { width, height, text } = await page.evaluate((name) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare .${name}`));
+    const toggle = canvas.hidden ? document.getElementById("compare-toggle") : undefined;
+    toggle?.click();
     const copy = new OffscreenCanvas(canvas.width, canvas.height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
       copy.getContext("2d", { willReadFrequently: true })
     );
     context.drawImage(canvas, 0, 0);
+    toggle?.click();
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
     let binary = "";
     for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));

@@ -43,24 +43,46 @@ test("history forgets a slider that is gone, and stays where it was", () => {
 const FOREVER = 1e8;
 
 /**
- * A scheduler over an engine that takes `cost(size, strength)` milliseconds.
+ * A clock of the test's own: `pass` lets milliseconds go by.
+ * @param {import("node:test").TestContext} context
+ */
+function clock(context) {
+  let now = 0;
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  context.mock.method(performance, "now", () => now);
+  return {
+    /** @param {number} ms */
+    async pass(ms) {
+      for (let i = 0; i < ms; i++) {
+        now += 1;
+        context.mock.timers.tick(1);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+/**
+ * A scheduler over an engine that takes `cost(size)` milliseconds, with sizes from 64 to 256.
+ * @param {import("node:test").TestContext} context
  * @param {(size: number, strength: number) => number} cost
  */
-function scheduler(cost) {
-  /** @type {{ strength: number, size: number }[]} */
-  const calls = [];
-  /** @type {{ strength: number, full: boolean }[]} */
+function scheduler(context, cost) {
+  const { pass } = clock(context);
+  /** @type {string[]} strength and size of each edit that was begun */
+  const begun = [];
+  /** @type {string[]} and of those that were shown */
   const shown = [];
-  let [idle, strength] = [() => {}, 0];
+  let [strength, last, busy] = [0, 0, false];
   const subject = new EditScheduler({
     imageSize: 256,
     smallestPreview: 64,
     edit({ smile }, size = 256, signal) {
-      calls.push({ strength: smile, size });
+      begun.push(`${smile} at ${size}`);
       return new Promise((resolve, reject) => {
         const timer = setTimeout(
           () => {
-            strength = smile;
+            [strength, last] = [smile, size];
             resolve();
           },
           cost(size, smile),
@@ -71,92 +93,151 @@ function scheduler(cost) {
         });
       });
     },
-    onPicture: (full) => shown.push({ strength, full }),
+    onPicture: (full) => {
+      assert.equal(full, last === 256);
+      shown.push(`${strength} at ${last}`);
+    },
     onFailure: (failure) => assert.fail(String(failure)),
-    onBusy: (busy) => !busy && idle(),
+    onBusy: (now) => (busy = now),
   });
-  const done = () => new Promise((resolve) => (idle = () => resolve(undefined)));
-  return { subject, calls, shown, done };
+  /** Waits, in the clock's time, until the scheduler rests. */
+  const rests = async () => {
+    for (let i = 0; busy; i++) {
+      assert.ok(i < 10_000, "the scheduler comes to rest");
+      await pass(1);
+    }
+  };
+  return { subject, begun, shown, pass, rests };
 }
 
-test("the newest slider position wins and those in between are skipped", async () => {
-  const { subject, calls, shown, done } = scheduler(() => 20);
+/** Engines in proportion to a picture's pixels: full pictures in 40, and in 1000 milliseconds. */
+const quickEngine = (/** @type {number} */ size) => (size * size) / 1638;
+const slowEngine = (/** @type {number} */ size) => (size * size) / 65;
+
+test("the newest slider position wins and those in between are skipped", async (context) => {
+  const { subject, shown, rests } = scheduler(context, quickEngine);
   for (let smile = 1; smile <= 50; smile++) subject.request({ smile }, true);
   subject.request({ smile: 51 }, false);
-  await done();
-  assert.deepEqual(
-    calls.map(({ strength }) => strength),
-    [1, 51],
-  );
-  assert.deepEqual(shown, [{ strength: 51, full: true }]);
+  await rests();
+  assert.deepEqual(shown, ["51 at 64", "51 at 256"]);
+});
+
+test("an edit under way is cancelled for a newer one, and shows nothing", async (context) => {
+  const { subject, begun, shown, pass, rests } = scheduler(context, (_, strength) => (strength < 5 ? FOREVER : 1));
+  for (let smile = 1; smile <= 5; smile++) {
+    subject.request({ smile }, false);
+    await pass(1);
+  }
+  await rests();
+  assert.deepEqual(begun, ["1 at 256", "2 at 256", "3 at 256", "4 at 256", "5 at 256"]);
+  assert.deepEqual(shown, ["5 at 256"]);
+});
+
+test("a moving slider cancels a picture that takes too long, and learns from it", async (context) => {
+  const cost = (/** @type {number} */ size, /** @type {number} */ strength) =>
+    size > 64 && strength < 4 ? FOREVER : quickEngine(size);
+  const { subject, begun, shown, pass, rests } = scheduler(context, cost);
+  for (let smile = 1; smile <= 3; smile++) {
+    subject.request({ smile }, true);
+    await pass(170);
+  }
+  subject.request({ smile: 4 }, false);
+  await rests();
+  assert.deepEqual(begun.slice(0, 4), ["1 at 64", "1 at 256", "2 at 128", "3 at 64"]);
+  assert.deepEqual(shown, ["1 at 64", "3 at 64", "4 at 256"]);
+});
+
+test("a slow engine shows smaller pictures while the slider moves, and the full one when it rests", async (context) => {
+  const { subject, begun, shown, rests } = scheduler(context, slowEngine);
+  for (let smile = 1; smile <= 3; smile++) {
+    subject.request({ smile }, true);
+    await rests();
+  }
+  assert.deepEqual(begun, ["1 at 64", "1 at 256", "2 at 64", "2 at 256", "3 at 64", "3 at 256"]);
+  assert.deepEqual(shown, begun);
+});
+
+test("full pictures follow a moving slider where they are quick", async (context) => {
+  const { subject, begun, shown, pass, rests } = scheduler(context, quickEngine);
+  for (let smile = 1; smile <= 9; smile++) {
+    subject.request({ smile }, true);
+    await pass(16);
+  }
+  await rests();
+  assert.deepEqual(begun.slice(0, 2), ["1 at 64", "1 at 256"]);
+  assert.ok(begun.slice(1).every((each) => each.endsWith("at 256")));
+  assert.equal(shown.at(-1), "9 at 256");
+  assert.deepEqual(shown, begun, "nothing is thrown away");
+});
+
+for (const [engine, cost] of /** @type {const} */ ([
+  ["quick", quickEngine],
+  ["slow", slowEngine],
+])) {
+  test(`one gesture on a ${engine} engine throws away nothing that it began, and makes nothing twice`, async (context) => {
+    const { subject, begun, shown, pass, rests } = scheduler(context, cost);
+    let smile = 0;
+    /** @param {string} gesture @param {() => unknown} make */
+    const nothingLost = async (gesture, make) => {
+      [begun.length, shown.length] = [0, 0];
+      await make();
+      await rests();
+      assert.deepEqual(shown, begun, `${gesture}: all that was begun is shown`);
+      assert.equal(new Set(begun).size, begun.length, `${gesture}: no picture is made twice`);
+      assert.equal(shown.at(-1), `${smile} at 256`, `${gesture}: its end is shown in full`);
+    };
+    for (const visit of ["first", "next"]) {
+      await nothingLost(`a key, ${visit}`, () => {
+        subject.request({ smile: ++smile }, true);
+        subject.request({ smile }, false);
+      });
+      await nothingLost(`a key that is held, ${visit}`, async () => {
+        for (let i = 0; i < 20; i++) {
+          subject.request({ smile: ++smile }, true);
+          subject.request({ smile }, false);
+          await pass(33);
+        }
+      });
+      await nothingLost(`a click on the track, ${visit}`, async () => {
+        subject.request({ smile: ++smile }, true);
+        await pass(9);
+        subject.request({ smile }, false);
+      });
+      await nothingLost(`a drag, ${visit}`, async () => {
+        for (let i = 0; i < 30; i++) {
+          subject.request({ smile: ++smile }, true);
+          await pass(16);
+        }
+        subject.request({ smile }, false);
+      });
+      await nothingLost(`a drag that rests at its end, ${visit}`, async () => {
+        for (let i = 0; i < 30; i++) {
+          subject.request({ smile: ++smile }, true);
+          await pass(16);
+        }
+        await rests();
+        subject.request({ smile }, false);
+      });
+    }
+  });
+}
+
+test("a picture asked for again after a gesture is made again: what it is made of may have changed", async (context) => {
+  const { subject, begun, rests } = scheduler(context, quickEngine);
+  subject.request({ smile: 1 }, true);
+  await rests();
+  subject.request({ smile: 1 }, false);
+  await rests();
+  const before = begun.length;
+  subject.request({ smile: 1 }, false);
+  await rests();
+  assert.equal(begun.length, before + 1);
 });
 
 /** @param {() => boolean} condition */
 async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
-
-test("an edit under way is cancelled for a newer one, and shows nothing", async () => {
-  const { subject, calls, shown, done } = scheduler((_, strength) => (strength < 5 ? FOREVER : 1));
-  for (let smile = 1; smile <= 5; smile++) {
-    subject.request({ smile }, false);
-    await until(() => calls.length === smile);
-  }
-  await done();
-  assert.deepEqual(
-    calls.map(({ strength }) => strength),
-    [1, 2, 3, 4, 5],
-  );
-  assert.deepEqual(shown, [{ strength: 5, full: true }]);
-});
-
-test("a quick picture of a moving slider is let through, and the full one at its end is not made twice", async () => {
-  const { subject, calls, shown, done } = scheduler(() => 40);
-  for (const smile of [1, 2, 3]) subject.request({ smile }, true);
-  await until(() => calls.length === 2);
-  subject.request({ smile: 3 }, false);
-  await done();
-  assert.deepEqual(calls, [
-    { strength: 1, size: 256 },
-    { strength: 3, size: 256 },
-  ]);
-  assert.deepEqual(
-    shown.map(({ strength }) => strength),
-    [1, 3],
-  );
-});
-
-test("a moving slider cancels a picture that takes too long, and learns from it", async () => {
-  const { subject, calls, shown, done } = scheduler((size, strength) => (size > 64 && strength < 4 ? FOREVER : 1));
-  for (let smile = 1; smile <= 3; smile++) {
-    subject.request({ smile }, true);
-    await new Promise((resolve) => setTimeout(resolve, 170));
-  }
-  await until(() => shown.length === 1);
-  subject.request({ smile: 4 }, false);
-  await done();
-  assert.deepEqual(
-    calls.slice(0, 3).map(({ size }) => size),
-    [256, 128, 64],
-  );
-  assert.deepEqual(shown, [
-    { strength: 3, full: false },
-    { strength: 4, full: true },
-  ]);
-});
-
-test("a slow engine shows smaller pictures while the slider moves, and the full one when it rests", async () => {
-  const { subject, calls, shown, done } = scheduler((size) => (size > 64 ? 200 : 5));
-  for (let smile = 1; smile <= 4; smile++) {
-    subject.request({ smile }, true);
-    await done();
-  }
-  assert.deepEqual(
-    calls.map(({ size }) => size),
-    [256, 128, 256, 64, 256, 64, 256],
-  );
-  assert.deepEqual(shown.at(-1), { strength: 4, full: true });
-});
 
 test("an edit that fails does not take a newer position with it", async () => {
   /** @type {number[]} */

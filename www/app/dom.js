@@ -35,6 +35,15 @@ export function byId(id, kind) {
 }
 
 /**
+ * Writes a text where it is not there already: a browser would lay out and paint the same text anew.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
  * Draws a picture or bitmap at its own size; the style sheet scales the canvas.
  * @param {HTMLCanvasElement} canvas
  * @param {import("../shared/types.js").Picture | ImageBitmap} picture

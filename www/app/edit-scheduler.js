@@ -11,11 +11,19 @@ const REST_MS = 120;
 /**
  * Turns a stream of slider positions into pictures: the newest position always wins, positions in between are skipped,
  * and while a slider moves the pictures are as large as fits the time. An edit under way is cancelled when a newer
- * position comes, except for the quick ones of a moving slider: without them nothing would be seen until it rests.
+ * position comes, except for the quick ones of a moving slider: without them nothing would be seen until it rests, and
+ * what a gesture began would be thrown away by the same gesture. So what a size takes is foretold from other sizes, and
+ * the first picture of a slider is the smallest.
  */
 export class EditScheduler {
   /** @type {{ strengths: Strengths, moving: boolean } | undefined} */
   #wanted;
+  /** Whether the latest request was of a moving slider: the gesture still lasts. */
+  #moving = false;
+  /** @type {Promise<void> | undefined} the end of the task in which a slider moved last */
+  #task;
+  /** @type {Strengths | undefined} shown in full since the gesture began */
+  #made;
   /**
    * @type {{
    *   strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController
@@ -44,13 +52,19 @@ export class EditScheduler {
   }
 
   /**
-   * Asks for a picture, instead of any asked for before.
+   * Asks for a picture, instead of any asked for before. A key moves a slider and ends that in one task: such a step
+   * counts as moving, since a key that is held makes many.
    * @param {Strengths} strengths
    * @param {boolean} moving whether more requests are about to follow
    */
   request(strengths, moving) {
     if (this.#stopped) return;
-    this.#wanted = { strengths: { ...strengths }, moving };
+    const ends = this.#moving && !moving;
+    this.#moving = moving;
+    // The slider came to its end where it had rested: the picture is there, unless another one is under way.
+    if (ends && !this.#running && this.#made && same(this.#made, strengths)) return;
+    if (moving) this.#task ??= this.#endOfTask();
+    this.#wanted = { strengths: { ...strengths }, moving: moving || this.#task !== undefined };
     this.#wake?.();
     this.#reconsider(this.#wanted);
     this.#running ??= this.#run();
@@ -58,9 +72,9 @@ export class EditScheduler {
 
   /**
    * What becomes of the edit under way now that something else is wanted.
-   * @param {{ strengths: Strengths, moving: boolean }} wanted
+   * @param {{ strengths: Strengths }} wanted
    */
-  #reconsider({ strengths, moving }) {
+  #reconsider({ strengths }) {
     const current = this.#current;
     if (!current || current.cancel.signal.aborted) return;
     const { imageSize, smallestPreview } = this.options;
@@ -69,7 +83,7 @@ export class EditScheduler {
       return;
     }
     const quick = current.size === smallestPreview || performance.now() - current.start <= PREVIEW_ABOVE_MS;
-    if (moving && current.moving && quick) return;
+    if (current.moving && quick) return;
     current.cancel.abort();
   }
 
@@ -88,6 +102,7 @@ export class EditScheduler {
 
   async #run() {
     this.options.onBusy(true);
+    await this.#task; // the slider may have moved on by then
     while (this.#wanted) {
       const wanted = this.#wanted;
       this.#wanted = undefined;
@@ -106,9 +121,11 @@ export class EditScheduler {
   async #satisfy({ strengths, moving }) {
     const size = moving ? this.#previewSize() : this.options.imageSize;
     const shown = await this.#render(strengths, moving, size);
-    if (!shown || size === this.options.imageSize) return;
-    await this.#rest();
-    if (!this.#stopped) this.#wanted ??= { strengths, moving: false };
+    const { imageSize } = this.options;
+    if (!shown || size === imageSize || this.#wanted) return;
+    const quick = this.#expected(imageSize) <= PREVIEW_ABOVE_MS;
+    if (!quick) await this.#rest();
+    if (!this.#stopped) this.#wanted ??= { strengths, moving: quick };
   }
 
   /**
@@ -123,26 +140,47 @@ export class EditScheduler {
     const spent = () => performance.now() - start;
     const cancel = new AbortController();
     this.#current = { strengths, moving, size, start, cancel };
+    this.#made = undefined;
     try {
       await this.options.edit(strengths, full ? undefined : size, cancel.signal);
       if (!atRest(strengths)) this.#took.set(size, spent()); // else there was nothing to compute
       if (this.#stopped) return false;
+      if (full) this.#made = strengths;
       this.options.onPicture(full, spent() / 1000);
       return true;
     } catch (thrown) {
       if (Failure.from(thrown).code !== "superseded") throw thrown;
-      this.#took.set(size, Math.max(spent(), this.#took.get(size) ?? 0));
+      // One that was cancelled sooner says nothing about how long it takes.
+      if (spent() > PREVIEW_ABOVE_MS) this.#took.set(size, Math.max(spent(), this.#took.get(size) ?? 0));
       return false;
     } finally {
       this.#current = undefined;
     }
   }
 
-  /** The largest size that has not yet proved too slow for a moving slider. */
+  /** The largest size that is quick enough for a moving slider. */
   #previewSize() {
     let size = this.options.imageSize;
-    while (size > this.options.smallestPreview && (this.#took.get(size) ?? 0) > PREVIEW_ABOVE_MS) size /= 2;
+    while (size > this.options.smallestPreview && this.#expected(size) > PREVIEW_ABOVE_MS) size /= 2;
     return size;
+  }
+
+  /**
+   * Milliseconds that a picture needs, at most: as measured, else in proportion to the pixels of a smaller one, or half
+   * as long as one with sides twice as long.
+   * @param {number} size
+   */
+  #expected(size) {
+    const bounds = Array.from(this.#took, ([other, took]) => {
+      const scale = size / other;
+      return took * (scale > 1 ? scale * scale : scale);
+    });
+    return this.#took.get(size) ?? Math.min(...bounds);
+  }
+
+  async #endOfTask() {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#task = undefined;
   }
 
   /** Resolves when a new request comes or the slider has rested. */

@@ -11,10 +11,12 @@ const LARGE_STEP = 10;
 /**
  * Two pictures in one place: the one after, and the one before to the left of a divider, or everywhere while held.
  * Without `comparing` only the one after shows; pressing the picture then shows the one before.
+ *
+ * A picture is drawn once, when it is first seen: what is drawn costs time that the engine's threads need.
  */
 export class CompareView extends HTMLElement {
-  #after = h("canvas", { className: "after", role: "img" });
-  #before = h("canvas", { className: "before", role: "img" });
+  #after = h("canvas", { className: "after", role: "img", hidden: true });
+  #before = h("canvas", { className: "before", role: "img", hidden: true });
   #handle = h("div", {
     className: "handle",
     role: "slider",
@@ -26,12 +28,21 @@ export class CompareView extends HTMLElement {
   #split = 50;
   #comparing = false;
   #held = false;
-  #labels = { before: "", after: "" };
+  /** @type {{ before?: Layer, after?: Layer }} */
+  #layers = {};
+  /** @type {Map<HTMLCanvasElement, Layer["picture"]>} the picture in each canvas */
+  #drawn = new Map();
 
   connectedCallback() {
     if (this.firstChild) return;
     this.append(this.#after, this.#before, this.#handle);
     this.#handle.append(h("span", { className: "grip" }));
+    for (const canvas of [this.#after, this.#before]) {
+      canvas.addEventListener("contextrestored", () => {
+        this.#drawn.delete(canvas);
+        this.#update();
+      });
+    }
     this.addEventListener("pointerdown", (event) => this.#press(event));
     this.addEventListener(
       "pointermove",
@@ -44,21 +55,40 @@ export class CompareView extends HTMLElement {
 
   /** @param {Layer | undefined} layer */
   set afterLayer(layer) {
-    this.#after.hidden = !layer;
-    if (!layer) return;
-    draw(this.#after, layer.picture);
-    this.#labels.after = layer.label;
-    this.#update();
+    this.#put("after", layer);
   }
 
   /** @param {Layer | undefined} layer */
   set beforeLayer(layer) {
-    this.#before.hidden = !layer;
-    if (!layer) return;
-    draw(this.#before, layer.picture);
-    this.style.setProperty("--ratio", String(layer.picture.width / layer.picture.height));
-    this.#labels.before = layer.label;
+    if (layer && layer.picture !== this.#layers.before?.picture)
+      this.style.setProperty("--ratio", String(layer.picture.width / layer.picture.height));
+    this.#put("before", layer);
+  }
+
+  /**
+   * @param {"before" | "after"} side
+   * @param {Layer | undefined} layer
+   */
+  #put(side, layer) {
+    const old = this.#layers[side];
+    if (layer?.picture === old?.picture && layer?.label === old?.label) return;
+    this.#layers[side] = layer;
     this.#update();
+  }
+
+  /**
+   * Draws a picture if it is to be seen and is not there already.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Layer | undefined} layer undefined if nothing is to be seen
+   */
+  #show(canvas, layer) {
+    const picture = layer?.picture;
+    const there = picture !== undefined && this.#drawn.get(canvas) === picture;
+    // A bitmap that was closed before it was seen has no size any more, and the next one is on its way.
+    canvas.hidden = !there && !picture?.width;
+    if (!picture || there || canvas.hidden) return;
+    draw(canvas, picture);
+    this.#drawn.set(canvas, picture);
   }
 
   get comparing() {
@@ -77,8 +107,10 @@ export class CompareView extends HTMLElement {
   }
 
   #update() {
-    const { before, after } = this.#labels;
+    const [before, after] = [this.#layers.before?.label ?? "", this.#layers.after?.label ?? ""];
     const shown = this.#held ? 100 : this.#comparing ? this.#split : 0;
+    this.#show(this.#after, this.#layers.after);
+    this.#show(this.#before, shown > 0 ? this.#layers.before : undefined);
     this.style.setProperty("--split", `${shown}%`);
     this.classList.toggle("comparing", this.#comparing && !this.#held);
     this.#handle.hidden = !this.#comparing || this.#held;
@@ -90,7 +122,6 @@ export class CompareView extends HTMLElement {
     );
     this.#after.setAttribute("aria-label", t("viewer.picture", { view: after }));
     this.#before.setAttribute("aria-label", t("viewer.picture", { view: before }));
-    this.#before.setAttribute("aria-hidden", String(shown === 0));
   }
 
   /** @param {PointerEvent} event */

@@ -1,7 +1,7 @@
 // The panel: sliders, undo and redo, the visitor's own directions, and how long things took.
 import { quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
-import { byId } from "../dom.js";
+import { byId, write } from "../dom.js";
 import { FORMATS } from "../own-directions.js";
 import { notice } from "./notices.js";
 import { SliderPanel } from "./slider-panel.js";
@@ -24,7 +24,7 @@ export function startControls(session) {
     button("undo").disabled = !session.inverted || !session.canUndo;
     button("redo").disabled = !session.inverted || !session.canRedo;
     button("reset-all").disabled = !session.inverted || Object.keys(session.strengths).length === 0;
-    byId("timing", HTMLElement).textContent = timing(inversion, edit);
+    write(byId("timing", HTMLElement), timing(inversion, edit));
   }
 
   function showSliders() {

@@ -1,7 +1,7 @@
 // Which stage of the inversion runs, over the picture; and what else a session has to say.
 import { quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
-import { byId, h, icon } from "../dom.js";
+import { byId, h, icon, write } from "../dom.js";
 import { askToPersist } from "../offline.js";
 import { settings } from "../settings.js";
 import { announce, notice, report } from "./notices.js";
@@ -16,6 +16,14 @@ const stages = byId("stages", HTMLOListElement);
 const opening = byId("opening", HTMLElement);
 const estimate = byId("estimate", HTMLElement);
 
+// The list is made once: each stage then changes two of its items, while the engine needs the processor.
+const items = STAGES.map((stage) => {
+  const name = h("span");
+  const item = h("li", {}, h("span", { className: "bead" }, icon("check")), name);
+  return { stage, item, name };
+});
+stages.append(...items.map(({ item }) => item));
+
 /**
  * Names the stage that runs; undefined hides the list.
  * @param {typeof STAGES[number] | undefined} stage
@@ -24,18 +32,18 @@ const estimate = byId("estimate", HTMLElement);
 function showStage(stage, { waitsForModel, timingKey }) {
   progress.hidden = stage === undefined;
   if (stage === undefined) return;
-  const wanted = STAGES.filter((name) => name !== "model" || waitsForModel);
-  const at = wanted.indexOf(stage);
-  stages.replaceChildren(
-    ...wanted.map((name, i) => {
-      const state = i < at ? "past" : i === at ? "present" : "future";
-      const item = h("li", { className: state, "aria-current": state === "present" ? "step" : undefined });
-      item.append(h("span", { className: "bead" }, ...(state === "past" ? [icon("check")] : [])), t(`stage.${name}`));
-      return item;
-    }),
-  );
+  const at = STAGES.indexOf(stage);
+  for (const [i, { item, name, stage }] of items.entries()) {
+    const state = i < at ? "past" : i === at ? "present" : "future";
+    item.hidden = stage === "model" && !waitsForModel;
+    write(name, t(`stage.${stage}`));
+    if (item.className === state) continue;
+    item.className = state;
+    if (state === "present") item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  }
   const usual = settings.timings[timingKey]?.inversion;
-  estimate.textContent = usual ? t("stage.estimate", { seconds: quantity(usual, "second") }) : "";
+  write(estimate, usual ? t("stage.estimate", { seconds: quantity(usual, "second") }) : "");
 }
 
 /** @param {Session} session */
@@ -49,12 +57,13 @@ export function announceSession(session) {
   const showAll = () => {
     showStage(stage, { waitsForModel, timingKey: engine.timingKey() });
     opening.hidden = !name;
-    opening.textContent = name ? t("open.working", { name }) : "";
+    write(opening, name ? t("open.working", { name }) : "");
   };
   const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
+    const news = next !== stage;
     stage = next;
     showAll();
-    if (stage) announce(say(`stage.${stage}`));
+    if (stage && news) announce(say(`stage.${stage}`));
   };
 
   spoken(showAll);

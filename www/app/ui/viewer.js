@@ -1,11 +1,11 @@
 // The picture and everything that decides what it shows: view, comparison, extent.
 import { spoken, t } from "../../shared/strings.js";
-import { byId, draw, h } from "../dom.js";
+import { byId, draw, h, write } from "../dom.js";
 import { fillRadioGroup, fillSelect, selectRadio } from "./choices.js";
 import { CompareView } from "./compare-view.js";
 import { report } from "./notices.js";
 
-/** @import { PasteMode } from "../../shared/types.js" */
+/** @import { FoundFace, PasteMode } from "../../shared/types.js" */
 /** @import { View } from "../portrait.js" */
 /** @import { Session } from "../session.js" */
 
@@ -75,7 +75,7 @@ export function startViewer(session) {
       const after = session.pasted ?? (wholeShown ? undefined : photo.bitmap);
       if (after) compare.afterLayer = { picture: after, label: t("view.edited") };
       if (session.pasted) wholeShown = true;
-      caption.textContent = "";
+      write(caption, "");
     } else {
       wholeShown = false;
       const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
@@ -84,7 +84,7 @@ export function startViewer(session) {
       compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
       caption.dataset.view = session.inverted ? view : "original";
       const mode = view === "edited" && session.pasteMode === "difference" ? "caption.retouched" : undefined;
-      caption.textContent = t(session.inverted ? (mode ?? `caption.${view}`) : "caption.original");
+      write(caption, t(session.inverted ? (mode ?? `caption.${view}`) : "caption.original"));
     }
     compare.classList.toggle("whole", whole);
     views.classList.toggle("off", whole);
@@ -124,23 +124,28 @@ export function startViewer(session) {
   /** Which faces are edited, of those that are offered. */
   const editedFaces = () => session.faces.map((face) => session.portraits.some((p) => p.face === face && p.edited));
   let marked = "";
+  /** @type {FoundFace[]} those among which the visitor chooses now */
+  let offered = [];
 
   function fillFaces() {
     const edited = editedFaces();
     marked = edited.join();
     faces.hidden = session.faces.length < 2;
-    const choices = session.faces.map((face, i) => {
+    offered = faces.hidden ? [] : session.faces;
+    const choices = offered.map((face, i) => {
       const picture = h("canvas");
       draw(picture, face.thumbnail);
       const place = { number: i + 1, total: session.faces.length };
       const label = edited[i] ? t("face.chooseEdited", place) : t("face.choose", place);
       return { value: String(i), label, picture, marked: edited[i] };
     });
-    fillRadioGroup(faces, choices, String(session.face ? session.faces.indexOf(session.face) : -1), (index) => {
+    fillRadioGroup(faces, choices, chosenFace(), (index) => {
       const face = session.faces[Number(index)];
       if (session.photo) void session.use(session.photo, face.quad, face);
     });
   }
+
+  const chosenFace = () => String(session.face ? session.faces.indexOf(session.face) : -1);
 
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
@@ -174,7 +179,10 @@ export function startViewer(session) {
     else if (extent === "photo") refresh();
     if (editedFaces().join() !== marked) fillFaces();
   });
-  session.addEventListener("faces", fillFaces);
+  session.addEventListener("faces", () => {
+    if (offered === session.faces && editedFaces().join() === marked) selectRadio(faces, chosenFace());
+    else fillFaces();
+  });
   session.addEventListener("busy", (event) =>
     compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail),
   );
