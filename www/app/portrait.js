@@ -233,7 +233,7 @@ export class Portrait {
       scheduler.request({}, false); // takes no time, and is there should the sliders' edit fail
       await scheduler.idle();
     }
-    scheduler.request(this.strengths, false);
+    if (!this.settled) scheduler.request(this.strengths, false);
     await scheduler.idle();
     check(signal);
     this.#tell("step", { stage: undefined, seconds });
