@@ -371,9 +371,7 @@ mod tests {
         let devices = [
             crate::networks::device::cpu(),
             #[cfg(feature = "wgpu")]
-            pollster::block_on(crate::networks::device::gpu::open())
-                .expect("a Vulkan driver")
-                .device,
+            crate::testing::gpu().device.clone(),
         ];
         for device in devices {
             for bad in [f32::NAN, f32::INFINITY] {
@@ -482,7 +480,11 @@ mod tests {
                         .finish(async || Ok::<_, EngineError>(()))
                         .await
                         .unwrap();
-                    let pictures = engine.render_edited(edited).await.unwrap();
+                    // The values are any that come; after many layers some are too large for a number.
+                    let pictures = match engine.render_edited(edited).await {
+                        Err(EngineError::Read(ReadError::NotFinite { .. })) => return,
+                        pictures => pictures.unwrap(),
+                    };
                     let [height, width] = engine.config().output_size();
                     assert_eq!(
                         (pictures.picture.width(), pictures.picture.height()),

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_far_too_much_is_left_out_and_told() {
         let (_, directions) = bundled();
-        let mut strengths = [("yaw", 1e4), ("smile", 1.0)];
+        let mut strengths = [("yaw", 500.0), ("smile", 1.0)];
         let held = hold_back(&directions, None, &mut strengths).unwrap();
         assert_eq!(held, [("yaw".to_owned(), 0.0)]);
         assert_eq!(strengths, [("yaw", 0.0), ("smile", 1.0)]);

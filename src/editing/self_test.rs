@@ -141,7 +141,7 @@ mod tests {
     #[cfg(feature = "wgpu")]
     #[test]
     fn a_gpu_agrees_with_the_cpu() {
-        let gpu = pollster::block_on(device::gpu::open()).expect("a Vulkan driver");
+        let gpu = crate::testing::gpu();
         let difference = pollster::block_on(largest_difference(&gpu.device)).unwrap();
         assert!(difference <= TOLERANCE, "{}: {difference}", gpu.adapter);
     }
