@@ -789,3 +789,11 @@ fn orders_that_make_no_sense_are_refused() {
     }
     assert!(changed > if cfg!(miri) { 20 } else { 100 });
 }
+
+/// `./build.sh check miri` says that it checks these.
+#[test]
+#[cfg(all(miri, target_feature = "avx2"))]
+fn miri_has_three_instruction_sets() {
+    let names: Vec<_> = Isa::available().into_iter().map(Isa::name).collect();
+    assert_eq!(names, ["avx2", "sse4", "scalar"]);
+}
