@@ -673,8 +673,8 @@ fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
             }
         }
     }
-    let least = if cfg!(miri) { 1 } else { 100 };
-    assert!(tried.iter().all(|&count| count >= least), "{tried:?}");
+    let few = if cfg!(miri) { 0 } else { 100 };
+    assert!(tried.iter().all(|&count| count > few), "{tried:?}");
 }
 
 /// A 3x3 convolution from `input` to `output` channels, too large for one thread.
