@@ -232,6 +232,12 @@ impl Directions {
         self.face_shape.as_ref()
     }
 
+    /// The face on which the spots of a face with these landmarks are laid out: that of changes, or itself. A model
+    /// without the first has no changes either.
+    pub fn shape_for<'a>(&'a self, landmarks: Option<&'a Landmarks>) -> Option<&'a Landmarks> {
+        self.face_shape().or(landmarks)
+    }
+
     /// How far the given edits move the landmarks of a face together. `None` if nothing moves.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::{
     directions::Directions,
     error::EditError,
-    holding::{hold_back, share_that_holds},
+    holding::{Held, hold_back, share_that_holds},
     inversion::Inversion,
     motion::Fields,
 };
@@ -65,8 +65,7 @@ impl InvertedFace {
     ) -> Result<EditRun<'a>, EditError> {
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
         let held = hold_back(directions, self.landmarks.as_ref(), &mut strengths)?;
-        let shifts = directions.landmark_shifts(&strengths)?;
-        self.edit_effective(sdic, directions, &strengths, size, (shifts.as_ref(), held))
+        self.edit_effective(sdic, directions, &strengths, size, held)
     }
 
     /// [`Self::edit`] that moves the landmarks as `shifts` say, whatever motion the directions bring. `None` moves
@@ -83,20 +82,19 @@ impl InvertedFace {
         shifts: Option<&Landmarks>,
     ) -> Result<EditRun<'a>, EditError> {
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
-        let shape = directions.face_shape().or(self.landmarks.as_ref());
-        let Some((shape, shifts)) = shape.zip(shifts) else {
-            return self.edit_effective(sdic, directions, &strengths, size, (None, Vec::new()));
-        };
-        let share = share_that_holds(self.landmarks.as_ref().unwrap_or(shape), shifts, shape)?;
-        let mut held = Vec::new();
-        if share < 1.0 {
-            for (name, strength) in &mut strengths {
-                *strength *= share;
-                held.push(((*name).to_owned(), share));
+        let landmarks = self.landmarks.as_ref();
+        let mut held = Held::default();
+        if let Some((shape, shifts)) = directions.shape_for(landmarks).zip(shifts) {
+            let (share, fields) = share_that_holds(landmarks.unwrap_or(shape), shifts, shape)?;
+            held.fields = Some(fields);
+            if share < 1.0 {
+                for (name, strength) in &mut strengths {
+                    *strength *= share;
+                    held.shares.push(((*name).to_owned(), share));
+                }
             }
         }
-        let shifts = shifts.map(|shift| shift.map(|value| share * value));
-        self.edit_effective(sdic, directions, &strengths, size, (Some(&shifts), held))
+        self.edit_effective(sdic, directions, &strengths, size, held)
     }
 
     fn edit_effective<'a>(
@@ -105,7 +103,7 @@ impl InvertedFace {
         directions: &Directions,
         strengths: &[(&str, f32)],
         size: Option<usize>,
-        (shifts, held): (Option<&Landmarks>, Vec<(String, f32)>),
+        held: Held,
     ) -> Result<EditRun<'a>, EditError> {
         let config = sdic.config();
         let (least, most) = (config.inject_size, config.image_size);
@@ -117,7 +115,11 @@ impl InvertedFace {
         let shape = [1, config.styles(), config.style_dim];
         let codes = Tensor::from_data(TensorData::new(codes, shape), &sdic.device());
         let change = directions.change(strengths)?;
-        let (motion, place) = self.fields(directions, shifts, change.is_some())?;
+        let fields = match held.fields {
+            None if change.is_some() => self.unmoved_fields(directions)?,
+            fields => fields,
+        };
+        let (motion, place) = fields.map_or((None, None), |f| (f.motion, Some(f.place)));
         let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
         let mut injection = self.injection(moved.as_ref());
         let unedited = self.unedited(sdic, moved.as_ref(), size);
@@ -136,26 +138,18 @@ impl InvertedFace {
             edited: sdic.pass(codes, injection, size),
             unedited,
             motion,
-            held,
+            held: held.shares,
         })
     }
 
-    /// How the shifts move the face, and where its spots lie on the face on which changes are laid out. A model without
-    /// one has no changes either; its faces serve themselves.
-    fn fields(
-        &self,
-        directions: &Directions,
-        shifts: Option<&Landmarks>,
-        changes: bool,
-    ) -> Result<(Option<Field>, Option<Field>), EditError> {
-        let shape = directions.face_shape().or(self.landmarks.as_ref());
-        let Some(shape) = shape.filter(|_| changes || shifts.is_some()) else {
-            return Ok((None, None));
-        };
-        let landmarks = self.landmarks.as_ref().unwrap_or(shape);
-        let fields = Fields::new(landmarks, shifts, shape);
-        let Fields { motion, place } = fields.ok_or(EditError::Landmarks)?;
-        Ok((motion, Some(place)))
+    /// Where the face's spots lie on the face on which changes are laid out, when it does not move.
+    fn unmoved_fields(&self, directions: &Directions) -> Result<Option<Fields>, EditError> {
+        let landmarks = self.landmarks.as_ref();
+        let shape = directions.shape_for(landmarks);
+        let fields = shape.map(|shape| Fields::new(landmarks.unwrap_or(shape), None, shape));
+        fields
+            .map(|fields| fields.ok_or(EditError::Landmarks))
+            .transpose()
     }
 
     /// What is added to G(e): M(F) - G(w') where the face moves, else F - G(w').

@@ -6,8 +6,17 @@ use crate::face::Landmarks;
 /// How finely shares are told apart: halvings of the whole.
 const HALVINGS: u32 = 6;
 
+/// What is left of an edit's motion.
+#[derive(Default)]
+pub struct Held {
+    /// How the face moves; `None` if it does not.
+    pub fields: Option<Fields>,
+    /// What was reduced, and the share that is left of it.
+    pub shares: Vec<(String, f32)>,
+}
+
 /// Reduces the strengths that move a face to what it takes. Each is reduced as if it were alone, and where they are too
-/// much together, all are. Returns which are reduced, and the share that is left of each.
+/// much together, all are.
 ///
 /// # Errors
 /// [`EditError`] for an unknown edit or unusable landmarks.
@@ -15,32 +24,40 @@ pub fn hold_back(
     directions: &Directions,
     landmarks: Option<&Landmarks>,
     strengths: &mut [(&str, f32)],
-) -> Result<Vec<(String, f32)>, EditError> {
-    let takes = |strengths: &[(&str, f32)]| takes(directions, landmarks, strengths);
-    if takes(strengths)? {
-        return Ok(Vec::new());
+) -> Result<Held, EditError> {
+    let fields = |strengths: &[(&str, f32)]| fields_of(directions, landmarks, strengths);
+    let takes = |strengths: &[(&str, f32)]| Ok(fields(strengths)?.is_none_or(|f| f.hold()));
+    let asked = fields(strengths)?;
+    if asked.as_ref().is_none_or(Fields::hold) {
+        return Ok(Held {
+            fields: asked,
+            ..Held::default()
+        });
     }
-    let mut shares = Vec::new();
+    let mut alone = Vec::new();
     for slider in strengths.iter_mut() {
         let share = largest_share(|share| takes(&scaled(&[*slider], share)))?;
         slider.1 *= share;
-        shares.push(share);
+        alone.push(share);
     }
     let together = largest_share(|share| takes(&scaled(strengths, share)))?;
-    let mut held = Vec::new();
-    for ((name, strength), share) in strengths.iter_mut().zip(shares) {
+    let mut shares = Vec::new();
+    for ((name, strength), share) in strengths.iter_mut().zip(alone) {
         let moves = directions.landmark_shifts(&[(name, 1.0)])?.is_some();
         if moves {
             *strength *= together;
         }
         if moves && share * together < 1.0 {
-            held.push(((*name).to_owned(), share * together));
+            shares.push(((*name).to_owned(), share * together));
         }
     }
-    Ok(held)
+    Ok(Held {
+        fields: fields(strengths)?,
+        shares,
+    })
 }
 
-/// The share of some shifts that a face with these landmarks takes.
+/// The share of some shifts that a face with these landmarks takes, and how it moves then.
 ///
 /// # Errors
 /// [`EditError::Landmarks`] for unusable ones.
@@ -48,26 +65,31 @@ pub fn share_that_holds(
     landmarks: &Landmarks,
     shifts: &Landmarks,
     shape: &Landmarks,
-) -> Result<f32, EditError> {
-    largest_share(|share| {
+) -> Result<(f32, Fields), EditError> {
+    let fields = |share: f32| {
         let shifts = shifts.map(|shift| shift.map(|value| share * value));
-        let fields = Fields::new(landmarks, Some(&shifts), shape);
-        Ok(fields.ok_or(EditError::Landmarks)?.hold())
-    })
+        Fields::new(landmarks, Some(&shifts), shape).ok_or(EditError::Landmarks)
+    };
+    let asked = fields(1.0)?;
+    if asked.hold() {
+        return Ok((1.0, asked));
+    }
+    let share = largest_share(|share| Ok(fields(share)?.hold()))?;
+    Ok((share, fields(share)?))
 }
 
-/// Whether a face survives how the strengths move it.
-fn takes(
+/// How the strengths move a face, if they do.
+fn fields_of(
     directions: &Directions,
     landmarks: Option<&Landmarks>,
     strengths: &[(&str, f32)],
-) -> Result<bool, EditError> {
+) -> Result<Option<Fields>, EditError> {
     let shifts = directions.landmark_shifts(strengths)?;
-    let Some((shape, shifts)) = directions.face_shape().zip(shifts) else {
-        return Ok(true);
+    let Some((shape, shifts)) = directions.shape_for(landmarks).zip(shifts) else {
+        return Ok(None);
     };
     let fields = Fields::new(landmarks.unwrap_or(shape), Some(&shifts), shape);
-    Ok(fields.ok_or(EditError::Landmarks)?.hold())
+    fields.ok_or(EditError::Landmarks).map(Some)
 }
 
 /// The strengths at a share of what they are.
@@ -128,13 +150,18 @@ mod tests {
         })
     }
 
+    fn takes(directions: &Directions, face: &Landmarks, strengths: &[(&str, f32)]) -> bool {
+        let fields = fields_of(directions, Some(face), strengths).unwrap();
+        fields.is_none_or(|fields| fields.hold())
+    }
+
     #[test]
     fn a_face_from_the_front_takes_every_slider() {
         let (manifest, directions) = bundled();
         for direction in &manifest.directions {
             for end in direction.range {
                 let mut strengths = [(direction.name.as_str(), end)];
-                let held = hold_back(&directions, None, &mut strengths).unwrap();
+                let held = hold_back(&directions, None, &mut strengths).unwrap().shares;
                 assert_eq!(held, [], "{} {end}", direction.name);
                 assert_eq!(strengths[0].1, end);
             }
@@ -155,10 +182,12 @@ mod tests {
         };
         for turn in range("yaw") {
             let asked = [("smile", 1.0), ("yaw", turn), ("light-hair", 1.0)];
-            assert!(!takes(&directions, Some(&face), &asked).unwrap());
+            assert!(!takes(&directions, &face, &asked));
             let mut strengths = asked;
-            let held = hold_back(&directions, Some(&face), &mut strengths).unwrap();
-            assert!(takes(&directions, Some(&face), &strengths).unwrap());
+            let held = hold_back(&directions, Some(&face), &mut strengths)
+                .unwrap()
+                .shares;
+            assert!(takes(&directions, &face, &strengths));
             let [(_, share)] = held
                 .iter()
                 .filter(|(name, _)| name == "yaw")
@@ -170,10 +199,7 @@ mod tests {
             assert_eq!(strengths[1], ("yaw", share * turn));
             assert_eq!(strengths[2].1, 1.0, "what moves nothing stays");
             let more = [strengths[0], ("yaw", 1.1 * strengths[1].1), strengths[2]];
-            assert!(
-                !takes(&directions, Some(&face), &more).unwrap(),
-                "held back too much"
-            );
+            assert!(!takes(&directions, &face, &more), "held back too much");
         }
     }
 
@@ -181,7 +207,7 @@ mod tests {
     fn what_is_far_too_much_is_left_out_and_told() {
         let (_, directions) = bundled();
         let mut strengths = [("yaw", 500.0), ("smile", 1.0)];
-        let held = hold_back(&directions, None, &mut strengths).unwrap();
+        let held = hold_back(&directions, None, &mut strengths).unwrap().shares;
         assert_eq!(held, [("yaw".to_owned(), 0.0)]);
         assert_eq!(strengths, [("yaw", 0.0), ("smile", 1.0)]);
     }
@@ -191,6 +217,7 @@ mod tests {
         let (_, directions) = bundled();
         let nowhere = [[f32::NAN; 2]; LANDMARKS];
         let held = hold_back(&directions, Some(&nowhere), &mut [("yaw", 1.0)]);
+        let held = held.map(|held| held.shares);
         assert!(matches!(held, Err(EditError::Landmarks)), "{held:?}");
     }
 }
