@@ -1,7 +1,6 @@
 //! `sdic trace`: every intermediate of an inversion, and edits by the reference's formulas.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
@@ -9,7 +8,7 @@ use std::{
 use burn::tensor::{Tensor, module::avg_pool2d, ops::AvgPoolOptions};
 use clap::Args;
 use half::f16;
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sdic::{
     editing::{Engine, Inversion, InvertedFace, ganspace_offset},
     networks::read,
@@ -73,21 +72,6 @@ struct Entry {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
-}
-
-impl View for &Entry {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 /// Collects tensors without their batch dimension.
@@ -273,6 +257,10 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         let image = reference_edit(&engine, &inversion, edited);
         recorder.record_image("ganspace", image, side)?;
     }
-    let bytes = safetensors::serialize(&recorder.0, None)?;
+    let views = recorder.0.iter().map(|(name, entry)| {
+        let view = TensorView::new(entry.dtype, entry.shape.clone(), &entry.bytes);
+        view.map(|view| (name, view))
+    });
+    let bytes = safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, None)?;
     write_file(&trace.out, &bytes)
 }

@@ -1,9 +1,9 @@
 //! What a fit has seen so far. Everything else follows from it: a fit which was stopped goes on from its journal as if
 //! nothing had happened.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{
     error::FitError,
@@ -44,26 +44,22 @@ impl Journal {
     /// [`FitError::Journal`] if it cannot be written in that form.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FitError> {
         let width = self.codes.first().map_or(0, Vec::len);
-        let codes = self.codes.iter().flatten();
-        let rows = self.readings.iter().flat_map(row);
-        let tensors = [
-            (
-                "codes",
-                Numbers::of(
-                    [self.codes.len(), width],
-                    Dtype::F32,
-                    codes.map(|v| v.to_le_bytes()),
-                ),
-            ),
-            (
-                "readings",
-                Numbers::of(
-                    [self.readings.len(), ROW],
-                    Dtype::F64,
-                    rows.map(f64::to_le_bytes),
-                ),
-            ),
+        let codes = self.codes.iter().flatten().flat_map(|v| v.to_le_bytes());
+        let rows = self
+            .readings
+            .iter()
+            .flat_map(row)
+            .flat_map(f64::to_le_bytes);
+        let (codes, rows): (Vec<u8>, Vec<u8>) = (codes.collect(), rows.collect());
+        let tables = [
+            ("codes", [self.codes.len(), width], Dtype::F32, &codes),
+            ("readings", [self.readings.len(), ROW], Dtype::F64, &rows),
         ];
+        let tensors = tables.map(|(name, shape, dtype, bytes)| {
+            let view = TensorView::new(dtype, shape.to_vec(), bytes);
+            view.map(|view| (name, view)).map_err(broken)
+        });
+        let tensors = tensors.into_iter().collect::<Result<Vec<_>, _>>()?;
         let about = HashMap::from([("key".to_owned(), self.key.clone())]);
         safetensors::serialize(tensors, Some(about)).map_err(broken)
     }
@@ -136,42 +132,6 @@ fn reading(row: &[f64; ROW]) -> Option<Reading> {
         values: std::array::from_fn(|i| row[1 + i]),
         landmarks: std::array::from_fn(landmark),
     })
-}
-
-/// A table for a safetensors file.
-struct Numbers {
-    shape: [usize; 2],
-    dtype: Dtype,
-    bytes: Vec<u8>,
-}
-
-impl Numbers {
-    fn of<const N: usize>(
-        shape: [usize; 2],
-        dtype: Dtype,
-        values: impl Iterator<Item = [u8; N]>,
-    ) -> Self {
-        Self {
-            shape,
-            dtype,
-            bytes: values.flatten().collect(),
-        }
-    }
-}
-
-impl View for Numbers {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 #[cfg(test)]
