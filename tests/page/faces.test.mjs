@@ -13,6 +13,7 @@ import {
   pixels,
   root,
   settled,
+  showWholePhoto,
   slide,
   visit,
   weightsLike,
@@ -112,12 +113,7 @@ test("every face keeps its edits, and the whole photo holds them all", async () 
   assert.equal(await page.locator("#progress[data-seen]").count(), 0, "nothing is done again");
   assert.equal(await smile.inputValue(), "100");
 
-  await page.getByRole("radio", { name: "Whole photo" }).check();
-  await page.waitForFunction((width) => {
-    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
-    return canvas.width === width;
-  }, PHOTO.width);
-  await settled(page);
+  await showWholePhoto(page, PHOTO.width);
   const both = await pixels(page);
   const original = await pixels(page, "before");
   for (const change of changes(both, original)) assert.ok(change > 0.5, `both faces are edited: ${change}`);

@@ -14,6 +14,7 @@ import {
   pixels,
   root,
   settled,
+  showWholePhoto,
   slide,
   visit,
 } from "./support.mjs";
@@ -375,12 +376,7 @@ test("the keyboard alone moves sliders and the divider", async () => {
 
 test("in the whole photo only the face changes", async () => {
   const { page } = visitor;
-  await page.getByRole("radio", { name: "Whole photo" }).check();
-  await page.waitForFunction((width) => {
-    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
-    return canvas.width === width;
-  }, photo.width);
-  await settled(page);
+  await showWholePhoto(page, photo.width);
   const [original, edited] = [await pixels(page, "before"), await pixels(page)];
   let inside = 0;
   for (let i = 0; i < edited.data.length; i += 4) {

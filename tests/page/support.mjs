@@ -119,6 +119,20 @@ export async function settled(page) {
 }
 
 /**
+ * Shows the whole photo, and waits until it is there.
+ * @param {import("playwright-core").Page} page
+ * @param {number} width of the photo in pixels
+ */
+export async function showWholePhoto(page, width) {
+  await page.getByRole("radio", { name: "Whole photo" }).check();
+  await page.waitForFunction((width) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
+    return canvas.width === width;
+  }, width);
+  await settled(page);
+}
+
+/**
  * Sets a slider as a hand would, and waits for the picture.
  * @param {import("playwright-core").Page} page
  * @param {string} name of the direction

@@ -402,8 +402,8 @@ export class Session extends EventTarget {
    */
   #keepKnown({ directions }) {
     const names = new Set([...directions, ...this.#own.directions].map(({ name }) => name));
-    for (const portrait of this.#portraits) portrait.keepOnly(names);
-    this.#emit("sliders");
+    const changed = this.#portraits.filter((portrait) => portrait.keepOnly(names));
+    if (changed.length > 0) this.#emit("sliders");
   }
 
   /**
@@ -443,6 +443,7 @@ export class Session extends EventTarget {
       if (portrait === this.#portrait) portrait.refresh();
       else portrait.forgetEdit();
     }
+    if (used.length > 0) this.#emit("sliders");
   }
 
   // ---- Workers that come and go
@@ -450,8 +451,10 @@ export class Session extends EventTarget {
   /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
   async restartEngine() {
     const portrait = this.#portrait;
-    for (const each of this.#portraits) each.forgetInversion();
-    for (const each of this.#portraits) if (each !== portrait) each.forgetEdit();
+    for (const each of this.#portraits) {
+      each.forgetInversion();
+      if (each !== portrait) each.forgetEdit();
+    }
     this.engine.start().catch(() => {}); // its status tells
     await portrait?.run();
   }
