@@ -22,7 +22,7 @@ const [DEVICE_SECONDS, SELF_TEST_SECONDS] = [30, 180];
 /** @type {WebEngine | undefined} */
 let engine;
 /** @type {Map<InversionId, CropId>} the inversions that the engine holds, and what each was made of */
-const held = new Map();
+const inverted = new Map();
 /** @type {Remote<PhotoSupply> | undefined} the photo's worker */
 let photos;
 
@@ -44,7 +44,7 @@ function supply() {
  * @param {InversionId} inversion
  */
 function holding(inversion) {
-  const crop = held.get(inversion);
+  const crop = inverted.get(inversion);
   if (!crop) throw new Failure({ code: "stale-inversion", message: say("error.stale") });
   return { engine: running(), crop };
 }
@@ -53,7 +53,7 @@ function holding(inversion) {
 const taker = {
   /** @param {Uint8Array} bytes */
   begin(bytes) {
-    held.clear();
+    inverted.clear();
     const model = running().begin(bytes);
     tell("model", model);
     return model;
@@ -128,12 +128,12 @@ const methods = {
       tell("stage", { stage, done, total });
       return this.yield();
     });
-    held.set(inversion, crop);
+    inverted.set(inversion, crop);
   },
 
   /** Forgets an inversion, if it is held. */
   release(inversion) {
-    if (held.delete(inversion)) running().release(inversion);
+    if (inverted.delete(inversion)) running().release(inversion);
   },
 
   async view(inversion, kind) {
