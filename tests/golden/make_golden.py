@@ -108,7 +108,7 @@ def tiny_model():
     extra = {
         "directions.tilt": random("tilt", 1, TINY.style_dim),
         "directions.tilt.motion": 0.1 * (shape - 0.5) @ random("motion", 2, 2) + 0.002 * random("jitter", LANDMARKS, 2),
-        "directions.tilt.change": random("change", TINY.change_channels, TINY.inject_size, TINY.inject_size),
+        "directions.tilt.change": random("change", *TINY.change_shape),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),

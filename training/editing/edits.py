@@ -13,14 +13,14 @@ from .motion import sample
 
 class Edits(nn.Module):
     """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and to the
-    feature of the face of mean shape, `changes` [10,P,R,R]; both are learned. The teachers know that `shape`
+    feature of the face of mean shape, `changes` [10,*change_shape]; both are learned. The teachers know that `shape`
     [68,2] and how far a slider shifts its landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
 
     def __init__(self, config):
         super().__init__()
         count = len(SLIDERS)
         self.directions = nn.Parameter(torch.zeros(count, config.styles, config.style_dim))
-        self.changes = nn.Parameter(torch.zeros(count, config.change_channels, config.inject_size, config.inject_size))
+        self.changes = nn.Parameter(torch.zeros(count, *config.change_shape))
         self.register_buffer("shape", torch.zeros(LANDMARKS, 2))
         self.register_buffer("shifts", torch.zeros(count, LANDMARKS, 2))
 
@@ -34,7 +34,7 @@ class Edits(nn.Module):
         return strengths[:, None, None] * self.directions[which]
 
     def change(self, which, strengths):
-        """What they add to the feature, before it is brought in place, [n,P,R,R]."""
+        """What they add to the feature, before it is brought in place, [n,*change_shape]."""
         return strengths[:, None, None, None] * self.changes[which]
 
 

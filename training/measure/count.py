@@ -30,7 +30,7 @@ def main():
         "SAF": lambda: model.SAF(photo, feature, codes),
     }
     if model.feature_editor:
-        plan = torch.zeros(1, model.config.change_channels, *feature.shape[2:])
+        plan = torch.zeros(1, *model.config.change_shape)
         calls["feature_editor"] = lambda: model.feature_editor(feature, plan)
     work = {name: giga(call) for name, call in calls.items()}
     again = giga(lambda: model.decoder.tail(feature, skip, codes))  # what an edit that moves the face is compared with

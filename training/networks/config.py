@@ -32,10 +32,12 @@ class DicnConfig:
 
 @dataclasses.dataclass(frozen=True)
 class EditorConfig:
-    """Of the feature editor: channels inside it, and of the plans that sliders bring."""
+    """Of the feature editor: channels inside it, and of the plans that sliders bring. A plan has `fold` x `fold`
+    cells for each of the feature's."""
 
     width: int = 40
     plan: int = 24
+    fold: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +71,11 @@ class ModelConfig:
         return self.channels[int(math.log2(self.inject_size)) - 2]
 
     @property
-    def change_channels(self) -> int:
-        """Channels of what a slider brings to the injection layer."""
-        return self.editor.plan if self.editor else self.inject_channels
+    def change_shape(self) -> tuple[int, int, int]:
+        """Shape of what a slider brings to the injection layer."""
+        if self.editor is None:
+            return self.inject_channels, self.inject_size, self.inject_size
+        return self.editor.plan, self.editor.fold * self.inject_size, self.editor.fold * self.inject_size
 
     def to_json(self) -> dict:
         data = json.loads(json.dumps(dataclasses.asdict(self)))

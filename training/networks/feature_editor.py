@@ -12,7 +12,10 @@ from .config import ModelConfig
 
 
 class FeatureEditor(nn.Module):
-    """A feature [n,C,R,R] and a plan [n,P,R,R] in its place -> what to add to the feature, [n,C,R,R].
+    """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R]; f is `fold`.
+
+    A plan that is finer than the feature holds lines as thin as those between teeth, which a warp of the coarse
+    grid would smear. Its cells become channels only once they are in place.
 
     The plan's own branch has no biases, so no plan adds exactly nothing, and k > 0 times a plan adds k times as
     much.
@@ -20,14 +23,14 @@ class FeatureEditor(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        channels, width, plan = config.inject_channels, config.editor.width, config.editor.plan
+        channels, width, self.fold = config.inject_channels, config.editor.width, config.editor.fold
 
         def conv(inputs, outputs, bias):
             return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=bias)
 
         self.context = conv(channels, width, bias=True)
         self.gate1, self.gate2 = conv(width, width, bias=True), conv(width, width, bias=True)
-        self.plan = conv(plan, width, bias=False)
+        self.plan = conv(config.editor.plan * self.fold**2, width, bias=False)
         self.mix = conv(width, width, bias=False)
         self.out = conv(width, channels, bias=False)
         for gate in (self.gate1, self.gate2):
@@ -35,6 +38,7 @@ class FeatureEditor(nn.Module):
 
     def forward(self, feature, plan):
         context = F.leaky_relu(self.context(feature), 0.2)
+        plan = F.pixel_unshuffle(plan, self.fold)
         drawn = F.leaky_relu(self.plan(plan) * self.gate1(context), 0.2)
         drawn = drawn + F.leaky_relu(self.mix(drawn) * self.gate2(context), 0.2)
         return self.out(drawn)

@@ -101,7 +101,7 @@ class Sdic(nn.Module):
         """The picture for codes w' + offset, and the one to compare it with, which differs only in what the edit
         changed.
 
-        Along a motion, what was compensated moves with the face. A change [n,P,R,R] belongs where the field
+        Along a motion, what was compensated moves with the face. A change [n,*change_shape] belongs where the field
         `place` says; it is added to the feature, by the feature editor if the model has one, else as it is.
         Nothing of all that is exactly the reconstruction.
         """
