@@ -81,6 +81,18 @@ pub struct EditorSizes {
     pub width: usize,
     /// Channels of the plans that directions bring.
     pub plan: usize,
+    /// Cells of a plan, per side, for each cell of the features: more hold lines that the features' grid cannot.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub fold: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Left out where it is 1, so that models without it stay as they were.
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 /// A configuration that no network can be built from.
@@ -176,12 +188,14 @@ impl ModelConfig {
         self.inject_size.ilog2() as usize - 3
     }
 
-    /// Channels of what a direction brings to the injection layer.
-    pub fn change_channels(&self) -> usize {
-        match &self.editor {
-            Some(editor) => editor.plan,
-            None => self.channels_at(self.inject_size),
-        }
+    /// Shape of what a direction brings to the injection layer, `[channels, side, side]`: a plan for the feature
+    /// editor, whose side is `fold` times `inject_size`, or features.
+    pub fn change_shape(&self) -> [usize; 3] {
+        let (channels, side) = match &self.editor {
+            Some(editor) => (editor.plan, editor.fold * self.inject_size),
+            None => (self.channels_at(self.inject_size), self.inject_size),
+        };
+        [channels, side, side]
     }
 
     /// Height and width of the finished picture.
@@ -332,6 +346,20 @@ impl ModelConfig {
                 "must be from 1 to 4096",
             )?;
         }
+        if let Some(&EditorSizes { plan, fold, .. }) = self.editor.as_ref() {
+            check(
+                fold.is_power_of_two() && fold <= size / inject,
+                "editor.fold",
+                fold,
+                "must be a power of two, and fold * inject_size at most image_size",
+            )?;
+            check(
+                plan * fold.pow(2) <= 4096,
+                "editor.fold",
+                fold,
+                "must make at most 4096 channels of a plan, fold^2 of each",
+            )?;
+        }
         Ok(())
     }
 }
@@ -370,14 +398,36 @@ mod tests {
         assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
-        assert!(
-            broken(|c| c.editor = Some(EditorSizes { width: 0, plan: 3 }))
-                .contains("editor.width = 0")
-        );
-        assert!(
-            broken(|c| c.editor = Some(EditorSizes { width: 8, plan: 0 }))
-                .contains("editor.plan = 0")
-        );
+        for (width, plan, fold, part) in [
+            (0, 3, 1, "editor.width = 0"),
+            (8, 0, 1, "editor.plan = 0"),
+            (8, 3, 0, "editor.fold = 0: must be a power of two"),
+            (8, 3, 3, "editor.fold = 3: must be a power of two"),
+            (8, 3, 32, "editor.fold = 32: must be a power of two"),
+            (8, 17, 16, "editor.fold = 16: must make at most 4096"),
+        ] {
+            let mut config = ModelConfig::face();
+            config.editor = Some(EditorSizes { width, plan, fold });
+            let error = config.validate().expect_err(part).to_string();
+            assert!(error.contains(part), "{error}");
+        }
         assert!(ModelConfig::preset("dogs").is_err());
+    }
+
+    #[test]
+    fn plans_are_as_fine_as_the_features_unless_a_manifest_says_otherwise() {
+        let mut config = ModelConfig::face();
+        assert_eq!(config.change_shape(), [512, 64, 64]);
+        for (json, fold, side) in [
+            (r#"{"width":8,"plan":3}"#, 1, 64),
+            (r#"{"width":8,"plan":3,"fold":16}"#, 16, 1024),
+        ] {
+            let sizes: EditorSizes = serde_json::from_str(json).unwrap();
+            assert_eq!(sizes.fold, fold);
+            assert_eq!(serde_json::to_string(&sizes).unwrap(), json);
+            config.editor = Some(sizes);
+            assert_eq!(config.validate(), Ok(()));
+            assert_eq!(config.change_shape(), [3, side, side]);
+        }
     }
 }

@@ -44,7 +44,7 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
             .map_err(|problem| WeightsError::manifest("face_shape", problem))?;
     }
     let config = &manifest.config;
-    let (side, channels) = (config.inject_size, config.change_channels());
+    let change_shape = config.change_shape();
     for (index, direction) in manifest.directions.iter().enumerate() {
         let error = |problem| WeightsError::direction(index, &direction.name, problem);
         (direction.shown.as_ref())
@@ -52,7 +52,7 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
             .map_err(error)?;
         for (name, shape) in [
             (&direction.landmark_shifts, &[LANDMARKS, 2][..]),
-            (&direction.change, &[channels, side, side]),
+            (&direction.change, &change_shape),
         ] {
             let Some(name) = name else { continue };
             check_shape(name, shape).map_err(error)?;
@@ -95,7 +95,7 @@ struct Slider {
     rows: Vec<f32>,
     /// `[68, 2]`, see [`Direction::landmark_shifts`].
     landmark_shifts: Option<Vec<f32>>,
-    /// `[channels, inject_size, inject_size]`, see [`Direction::change`].
+    /// As [`change_shape`](crate::config::ModelConfig::change_shape) says, see [`Direction::change`].
     change: Option<Vec<f32>>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
@@ -251,7 +251,7 @@ impl Directions {
     }
 
     /// What the given edits add together to the features of the face of [`Self::face_shape`],
-    /// `[channels, inject_size, inject_size]`. `None` for nothing.
+    /// shaped as [`change_shape`](crate::config::ModelConfig::change_shape) says. `None` for nothing.
     ///
     /// # Errors
     /// [`EditError`] names the edit.
@@ -635,10 +635,15 @@ mod tests {
         let parsed = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
         assert_eq!(parsed, manifest);
 
-        manifest.config.editor = Some(EditorSizes { width: 3, plan: 2 });
-        let error = check_manifest(&manifest).unwrap_err().to_string();
-        let expected = "\"directions.smile.change\" has shape [4, 8, 8] instead of [2, 8, 8]";
-        assert!(error.contains(expected), "{error}");
+        for (fold, side) in [(2, 16), (1, 8)] {
+            let (width, plan) = (3, 2);
+            manifest.config.editor = Some(EditorSizes { width, plan, fold });
+            let error = check_manifest(&manifest).unwrap_err().to_string();
+            let expected = format!(
+                "\"directions.smile.change\" has shape [4, 8, 8] instead of [2, {side}, {side}]"
+            );
+            assert!(error.contains(&expected), "{error}");
+        }
         let change = |tensor: &&mut TensorEntry| tensor.name == "directions.smile.change";
         manifest.tensors.iter_mut().find(change).unwrap().shape = vec![2, 8, 8];
         let error = check_manifest(&manifest).unwrap_err();

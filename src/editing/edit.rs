@@ -124,7 +124,8 @@ impl InvertedFace {
         let mut injection = self.injection(moved.as_ref());
         let unedited = self.unedited(sdic, moved.as_ref(), size);
         if let (Some(change), Some(place)) = (change, &place) {
-            let shape = [1, config.change_channels(), least, least];
+            let [channels, height, width] = config.change_shape();
+            let shape = [1, channels, height, width];
             let change = Tensor::from_data(TensorData::new(change, shape), &sdic.device());
             let compensated = || {
                 moved

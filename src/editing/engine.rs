@@ -402,7 +402,7 @@ mod tests {
     fn neighbours() -> Vec<ModelConfig> {
         use serde_json::{Value, json, to_value};
         let mut tiny = to_value(crate::testing::models::tiny_config()).unwrap();
-        tiny["editor"] = json!({"width": 3, "plan": 2});
+        tiny["editor"] = json!({"width": 3, "plan": 2, "fold": 1});
         let fields = [
             "/image_size",
             "/style_dim",
@@ -431,6 +431,7 @@ mod tests {
             "/dicn/latent_map",
             "/editor/width",
             "/editor/plan",
+            "/editor/fold",
         ];
         let changed = |field: &str, value: Value| {
             let mut config = tiny.clone();

@@ -9,10 +9,13 @@ use burn::{
     tensor::{Device, Tensor, activation},
 };
 
-use super::layers::{Conv, LayerActivation, STYLE_SLOPE, conv2d};
+use super::layers::{Conv, LayerActivation, STYLE_SLOPE, conv2d, pixel_unshuffle};
 use crate::config::{EditorSizes, ModelConfig};
 
 /// The feature editor (`feature_editor.` in weights).
+///
+/// A plan that is finer than the features holds lines as thin as those between teeth, which a warp of the coarse grid
+/// would smear. Its cells become channels only once they are in place.
 ///
 /// The plan's own branch has no biases, so that no plan adds exactly nothing, and k > 0 times a plan k times as much.
 #[derive(Module, Debug)]
@@ -23,28 +26,32 @@ pub struct FeatureEditor {
     plan: Conv<4>,
     mix: Conv<4>,
     out: Conv<4>,
+    /// Cells of a plan, per side, for each cell of the features.
+    fold: usize,
 }
 
 impl FeatureEditor {
     /// Builds the network with parameters still to be loaded.
     pub fn new(config: &ModelConfig, sizes: &EditorSizes, device: &Device) -> Self {
         let channels = config.channels_at(config.inject_size);
-        let &EditorSizes { width, plan } = sizes;
+        let &EditorSizes { width, plan, fold } = sizes;
         let conv = |channels, bias| conv2d(channels, 3, 1, bias, device);
         Self {
             context: conv([channels, width], true),
             gate1: conv([width, width], true),
             gate2: conv([width, width], true),
-            plan: conv([plan, width], false),
+            plan: conv([plan * fold.pow(2), width], false),
             mix: conv([width, width], false),
             out: conv([width, channels], false),
+            fold,
         }
     }
 
     /// What a plan, in the place of the face, adds to its compensated features.
     ///
     /// # Shapes
-    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, inject, inject]`, result like the features.
+    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`, result like the
+    /// features.
     pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let context = self.context.forward_with(None, features, leaky);
@@ -53,7 +60,8 @@ impl FeatureEditor {
             .forward_keeping(None, context, LayerActivation::Identity);
         let second = self.gate2.forward(context);
         let gated = |x: Tensor<4>, gate: Tensor<4>| activation::leaky_relu(x * gate, STYLE_SLOPE);
-        let drawn = gated(self.plan.forward(plan), first);
+        let plan = self.plan.forward(pixel_unshuffle(plan, self.fold));
+        let drawn = gated(plan, first);
         let (mixed, drawn) = self
             .mix
             .forward_keeping(None, drawn, LayerActivation::Identity);
@@ -69,6 +77,7 @@ impl FeatureEditor {
             plan: self.plan.fuse(None),
             mix: self.mix.fuse(None),
             out: self.out.fuse(None),
+            fold: self.fold,
         }
     }
 }
@@ -84,7 +93,11 @@ mod tests {
             inject_size: 16,
             ..ModelConfig::face()
         };
-        let sizes = EditorSizes { width: 8, plan: 3 };
+        let sizes = EditorSizes {
+            width: 8,
+            plan: 3,
+            fold: 2,
+        };
         case.load(FeatureEditor::new(&config, &sizes, case.device()), &[])
     }
 

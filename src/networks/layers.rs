@@ -581,6 +581,21 @@ pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
     x.grid_sample_2d(Tensor::from_data(spots, &device), options)
 }
 
+/// Makes channels of the cells of every `factor` x `factor` square, row by row, as PyTorch's function of this name.
+///
+/// # Shapes
+/// `[batch, channels, factor * height, factor * width]` to `[batch, channels * factor^2, height, width]`.
+pub fn pixel_unshuffle(x: Tensor<4>, factor: usize) -> Tensor<4> {
+    if factor == 1 {
+        return x;
+    }
+    let [batch, channels, height, width] = x.dims();
+    let [height, width] = [height, width].map(|side| side / factor);
+    x.reshape([batch, channels, height, factor, width, factor])
+        .permute([0, 1, 3, 5, 2, 4])
+        .reshape([batch, channels * factor.pow(2), height, width])
+}
+
 /// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
 pub fn style_activation<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     activation::leaky_relu(x, STYLE_SLOPE) * std::f64::consts::SQRT_2
@@ -670,6 +685,49 @@ mod tests {
         let (right, down) = planes.split_at(GRID * GRID);
         let arrows = right.iter().zip(down).map(|(&x, &y)| [x, y]);
         case.check(warp(case.input(0), &Field::new(arrows.collect()).unwrap()));
+    }
+
+    /// Against the definition, with values that name their places.
+    fn unshuffling_gives_every_cell_its_channel(device: &Device) {
+        for (batch, channels, height, width, factor) in [
+            (1, 1, 1, 1, 1),
+            (2, 3, 4, 5, 1),
+            (1, 1, 1, 1, 2),
+            (1, 3, 8, 8, 2),
+            (2, 3, 2, 5, 2),
+            (3, 2, 7, 1, 4),
+            (1, 5, 3, 4, 3),
+        ] {
+            let [fine_height, fine_width] = [factor * height, factor * width];
+            let count = batch * channels * fine_height * fine_width;
+            let values: Vec<f32> = (0..count).map(|at| at as f32).collect();
+            let mut expected = Vec::with_capacity(count);
+            for plane in 0..batch * channels {
+                for (dy, dx) in (0..factor * factor).map(|i| (i / factor, i % factor)) {
+                    for (y, x) in (0..height * width).map(|i| (i / width, i % width)) {
+                        let row = plane * fine_height + y * factor + dy;
+                        expected.push(values[row * fine_width + x * factor + dx]);
+                    }
+                }
+            }
+            let shape = [batch, channels, fine_height, fine_width];
+            let fine = Tensor::from_data(TensorData::new(values, shape), device);
+            let found = pixel_unshuffle(fine, factor);
+            let shape = [batch, channels * factor * factor, height, width];
+            assert_eq!(found.dims(), shape);
+            assert_eq!(cpu_values(found), expected, "{shape:?} by {factor}");
+        }
+    }
+
+    #[test]
+    fn unshuffling_gives_every_cell_its_channel_on_the_cpu() {
+        unshuffling_gives_every_cell_its_channel(&crate::networks::device::cpu());
+    }
+
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn unshuffling_gives_every_cell_its_channel_on_wgpu() {
+        unshuffling_gives_every_cell_its_channel(&crate::testing::gpu().device);
     }
 
     #[test]

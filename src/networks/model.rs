@@ -355,11 +355,12 @@ mod tests {
             editor: Some(EditorSizes {
                 width: 40,
                 plan: 24,
+                fold: 2,
             }),
             ..face.clone()
         };
         assert_eq!(count(&editing), count(&face) + 9);
-        let plan = ("feature_editor.plan.weight".to_owned(), vec![40, 24, 3, 3]);
+        let plan = ("feature_editor.plan.weight".to_owned(), vec![40, 96, 3, 3]);
         assert!(tensor_shapes(&editing).contains(&plan));
     }
 

@@ -179,8 +179,7 @@ impl Sdic {
     /// feature editor draws, or the change itself where the model has none.
     ///
     /// # Shapes
-    /// `[1, change_channels, inject, inject]` (see [`ModelConfig::change_channels`]) and
-    /// `[1, channels, inject, inject]` to the latter.
+    /// `[1, ...]` of [`ModelConfig::change_shape`] and `[1, channels, inject, inject]` to the latter.
     pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
         match &self.networks.feature_editor {
             Some(editor) => editor.forward(compensated(), change),

@@ -454,12 +454,13 @@ fn manifests() -> Vec<Vec<u8>> {
         "image_size": 16, "style_dim": 4, "channels": [4, 4, 4], "inject_size": 8, "crop": [12, 16],
         "encoder": {"input_size": 32, "units": [1, 1, 1, 1], "widths": [2, 2, 4, 4], "head_width": 2},
         "dipn": {"features": [2, 2, 2, 2, 2], "descriptor": 4, "volume": 1},
-        "dicn": {"stem": 2, "middle": 2, "latent_map": 4, "condition": 6}, "editor": {"width": 3, "plan": 2},
+        "dicn": {"stem": 2, "middle": 2, "latent_map": 4, "condition": 6},
+        "editor": {"width": 3, "plan": 2, "fold": 2},
     });
     full["tensors"] = json!([
         {"name": "d", "shape": [1, 4], "dtype": "f32", "shard": 0},
         {"name": "d.motion", "shape": [68, 2], "dtype": "f16", "shard": 0},
-        {"name": "d.change", "shape": [2, 8, 8], "dtype": "q8", "shard": 0},
+        {"name": "d.change", "shape": [2, 16, 16], "dtype": "q8", "shard": 0},
         {"name": "face", "shape": [68, 2], "dtype": "f32", "shard": 0},
         {"name": "b.comp", "shape": [3, 1, 4], "dtype": "f32", "shard": 0},
         {"name": "b.mean", "shape": [1, 4], "dtype": "f32", "shard": 0},

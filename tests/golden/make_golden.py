@@ -47,7 +47,7 @@ TINY = ModelConfig(
     encoder=EncoderConfig(input_size=64, units=(1, 2, 2, 1), widths=(6, 8, 12, 18), head_width=12),
     dipn=DipnConfig(features=(4, 5, 6, 8, 10), descriptor=4, volume=2),
     dicn=DicnConfig(stem=5, middle=7, latent_map=12),
-    editor=EditorConfig(width=8, plan=3),
+    editor=EditorConfig(width=8, plan=3, fold=2),
 )
 
 
@@ -265,7 +265,7 @@ def layer_cases():
     plain("resize_down", lambda t: layers.resize(t, 5), x)
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)
-    case("feature_editor", FeatureEditor(TINY), random("injected", 2, 10, 8, 8), random("plan", 2, 3, 8, 8))
+    case("feature_editor", FeatureEditor(TINY), random("injected", 2, 10, 8, 8), random("plan", 2, 3, 16, 16))
     case("latent_fusion", LatentFusion(12, 6), random("condition", 2, 12, 10), random("codes", 2, 6, 10))
     return {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in out.items()}
 

@@ -437,8 +437,10 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
     println!("injection   at {} pixels", config.inject_size);
     if let Some(editor) = &config.editor {
         println!(
-            "editor      {} channels, plans of {}",
-            editor.width, editor.plan
+            "editor      {} channels, plans of {} at {} pixels",
+            editor.width,
+            editor.plan,
+            editor.fold * config.inject_size
         );
     }
     println!(
