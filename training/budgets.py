@@ -40,11 +40,17 @@ MODEL_128 = ModelConfig(
     encoder=EncoderConfig(input_size=128, units=(2, 2, 3, 2), widths=(16, 64, 128, 192), head_width=64),
     dipn=DipnConfig(features=(8, 12, 16, 24, 32), descriptor=4, volume=4),
     dicn=DicnConfig(stem=16, middle=32, latent_map=32),
-    editor=EditorConfig(width=32, plan=16),
+    editor=EditorConfig(width=32, plan=8, fold=2),
 )
 
 # The same at twice the resolution; encoder, DIPN and DICN look at half of it, as the authors' do at a quarter.
-MODEL_256 = dataclasses.replace(MODEL_128, image_size=256, channels=(256, 256, 192, 128, 96, 40, 24))
+# Plans lie at the resolution of the picture.
+MODEL_256 = dataclasses.replace(
+    MODEL_128,
+    image_size=256,
+    channels=(256, 256, 192, 128, 96, 40, 24),
+    editor=EditorConfig(width=32, plan=3, fold=4),
+)
 
 # Every stage in seconds on any machine, to see that the scripts run; the result is noise.
 TINY_MODEL = ModelConfig(
@@ -55,7 +61,7 @@ TINY_MODEL = ModelConfig(
     encoder=EncoderConfig(input_size=32, units=(1, 1, 1, 1), widths=(8, 8, 16, 16), head_width=16),
     dipn=DipnConfig(features=(4, 4, 4, 8, 8), descriptor=4, volume=2),
     dicn=DicnConfig(stem=4, middle=8, latent_map=8),
-    editor=EditorConfig(width=8, plan=4),
+    editor=EditorConfig(width=8, plan=2, fold=2),
 )
 
 

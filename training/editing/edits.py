@@ -31,11 +31,11 @@ class Edits(nn.Module):
 
     def offset(self, which, strengths):
         """What the sliders `which` [n] add to the codes at `strengths` [n], [n,styles,D]."""
-        return strengths[:, None, None] * self.directions[which]
+        return strengths[:, None, None] * self.directions.index_select(0, which)
 
     def change(self, which, strengths):
         """What they add to the feature, before it is brought in place, [n,*change_shape]."""
-        return strengths[:, None, None, None] * self.changes[which]
+        return strengths[:, None, None, None] * self.changes.index_select(0, which)
 
 
 class Editable(Sdic):

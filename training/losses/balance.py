@@ -5,6 +5,12 @@ from __future__ import annotations
 import torch
 
 LIMIT = 20.0  # of an adversarial weight
+RAMP = 200  # steps until adversaries count in full
+
+
+def ramp(step: int, like):
+    """How much adversaries count at a step, a number on the device of a tensor."""
+    return torch.full((), min(1.0, (step + 1) / RAMP), device=like.device)
 
 
 def balanced(picture, loss, adversaries, known: int, layer):

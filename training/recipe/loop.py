@@ -14,6 +14,7 @@ from ..measure.fidelity import fidelity
 from .clock import SETTLE_EVERY, Clock
 from .job import Job, parser
 from .optimiser import Average, Optimiser
+from .replay import stepper
 
 SAVE_EVERY = 2.0  # minutes
 EARLY = (10, 25)  # steps that are reported besides, to see soon whether all is well
@@ -29,6 +30,7 @@ class Stage:
     check = 48  # val portraits it is measured on
     report_every = 50  # steps
     measured_often = True  # at every checkpoint, not only at the end
+    replayed = True  # on a GPU from recordings
 
     job: Job
     model: nn.Module  # what is trained, averaged and saved
@@ -52,8 +54,13 @@ class Stage:
         """Own factors on the rates of groups of parameters."""
         return {}
 
-    def learn(self) -> dict[str, torch.Tensor]:
-        """One step of all optimisers; the values to report."""
+    def draw(self, step: int) -> tuple:
+        """What step number `step` learns from: the name of its variant, then tensors on the device."""
+        raise NotImplementedError
+
+    def learn(self, variant: str, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One step of all optimisers; the values to report. If `replayed`, what it does depends on its arguments
+        alone, and it waits for nothing of the GPU."""
         raise NotImplementedError
 
     def measure(self, ids):
@@ -106,6 +113,7 @@ def train(kind: type[Stage]):
     with clock.paused():
         stage.begin(seed)
     check = job.faces.split(val=True, real=True)[: kind.check]
+    make = stepper(stage, kind.replayed and job.device.type == "cuda")
     report, saved = Report(kind.name, kind.report_every, job, clock), clock.spent
 
     def save(measured: bool):
@@ -118,7 +126,7 @@ def train(kind: type[Stage]):
     while clock.tick():
         for optimiser in stage.optimisers.values():
             optimiser.pace(clock.rate(), stage.factors())
-        values = stage.learn()
+        values = make(clock.step)
         clock.step += 1
         if clock.step % SETTLE_EVERY == 0:
             for module in (stage.model, *stage.judges.values()):

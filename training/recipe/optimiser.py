@@ -11,19 +11,34 @@ from torch import nn
 
 
 class Optimiser:
-    """Steps on named groups of parameters, `{name: (parameters, rate)}`, all of which it makes learnable."""
+    """AdamW on named groups of parameters, `{name: (parameters, rate)}`, all of which it makes learnable. It never
+    waits for a GPU, nor does a step tell the CPU anything: a recording (`replay.py`) can hold it."""
 
-    def __init__(self, kind, groups: dict, **settings):
+    def __init__(self, groups: dict, betas: tuple[float, float], decay: float = 0.0):
         self.rates = {name: rate for name, (_, rate) in groups.items()}
         for parameters, _ in groups.values():
             for parameter in parameters:
                 parameter.requires_grad_(True)
-        self.inner = kind([{"params": parameters, "lr": rate} for parameters, rate in groups.values()], **settings)
+        cuda = any(parameter.is_cuda for parameters, _ in groups.values() for parameter in parameters)
+        self.inner = torch.optim.AdamW(
+            [
+                {"params": parameters, "lr": torch.tensor(rate, device="cuda") if cuda else rate}
+                for parameters, rate in groups.values()
+            ],
+            betas=betas,
+            weight_decay=decay,
+            fused=True,
+            capturable=cuda,
+        )
 
     def pace(self, factor: float, own: dict[str, float]):
         """Sets all rates to `factor` times what they are at their highest, some times an own factor."""
         for group, (name, rate) in zip(self.inner.param_groups, self.rates.items(), strict=True):
-            group["lr"] = rate * factor * own.get(name, 1.0)
+            now = rate * factor * own.get(name, 1.0)
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(now)  # the very tensor that a recording reads
+            else:
+                group["lr"] = now
 
     def descend(self, loss, clip: float | None = None):
         """One step on a loss; a gradient that is not finite, as bf16 brings now and then, is left out."""
@@ -35,14 +50,19 @@ class Optimiser:
         own = [p for group in self.inner.param_groups for p in group["params"]]
         torch.autograd.backward(outputs, slopes, inputs=own)
         norm = nn.utils.clip_grad_norm_(own, clip or math.inf)
-        if norm.isfinite():
-            self.inner.step()
+        self.inner.grad_scale = None
+        self.inner.found_inf = norm.isfinite().logical_not().float()  # fused Adam looks at it by itself
+        self.inner.step()
 
     def state_dict(self):
         return self.inner.state_dict()
 
     def load_state_dict(self, state):
+        """Takes over moments and counts; how it steps is its own."""
+        own = [{name: group[name] for name in ("lr", "capturable")} for group in self.inner.param_groups]
         self.inner.load_state_dict(state)
+        for group, kept in zip(self.inner.param_groups, own, strict=True):
+            group.update(kept)
 
 
 class Steady(Optimiser):
@@ -62,10 +82,8 @@ class Average:
     @torch.no_grad()
     def update(self, module: nn.Module, step: int, every: int = 1):
         decay = min(self.decay, (step + 1) / (step + 10)) ** every
-        for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
-            mine.copy_(theirs)
+        torch._foreach_lerp_([*self.module.parameters()], [*module.parameters()], 1 - decay)
+        torch._foreach_copy_([*self.module.buffers()], [*module.buffers()])
 
 
 def placed(module: nn.Module, device) -> nn.Module:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import pathlib
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ... import checkpoints, weights
-from ...losses.balance import balanced
+from ...losses.balance import balanced, ramp
 from ...losses.discriminator import Augment, Discriminator
 from ...losses.features import perceptual_loss
 from ...losses.judges import Judges
@@ -32,9 +31,9 @@ RATES = {"encoder": 6e-4, "decoder": 2e-3}
 JUDGE_RATE = 5e-4
 CRITIC_RATE = 2e-3
 ADVERSARIAL = {"judges": 0.5, "critic": 0.4}  # lengths of their gradients, in lengths of the reconstruction's
-RAMP = 200  # steps until they count in full
 R1, R1_EVERY = 1.0, 16
 CRITIC_AUGMENT = 0.3
+PLAIN, REGULARISED = "plain", "regularised"  # variants of a step
 
 
 class Critic:
@@ -43,19 +42,17 @@ class Critic:
     def __init__(self, job):
         self.job, self.augment = job, Augment(CRITIC_AUGMENT)
         self.net = placed(Discriminator(job.config.channels), job.device)
-        self.optimiser = Optimiser(
-            torch.optim.Adam, {"critic": ([*self.net.parameters()], CRITIC_RATE)}, betas=(0.0, 0.99)
-        )
+        self.optimiser = Optimiser({"critic": ([*self.net.parameters()], CRITIC_RATE)}, betas=(0.0, 0.99))
 
     def logits(self, images):
         with self.job.autocast():
             return self.net(self.augment(images)).float()
 
-    def learn(self, real, drawn, step: int):
+    def learn(self, real, drawn, regularised: bool):
         """One step on real and drawn pictures; the loss."""
         loss = F.softplus(-self.logits(real)).mean() + F.softplus(self.logits(drawn)).mean()
         penalty = 0.0
-        if step % R1_EVERY == 0:
+        if regularised:
             real = real.detach().requires_grad_(True)
             (slope,) = torch.autograd.grad(self.net(real).sum(), real, create_graph=True)
             penalty = R1 / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean()
@@ -66,9 +63,9 @@ class Critic:
         return F.softplus(-self.logits(drawn)).mean()
 
 
-def mixed(codes, rng):
+def mixed(codes):
     """Codes on the way to those of the next picture: edits without a known answer."""
-    share = torch.from_numpy(rng.uniform(0.2, 0.6, (len(codes), 1, 1)).astype(np.float32)).to(codes.device)
+    share = torch.empty_like(codes[:, :1, :1]).uniform_(0.2, 0.6)
     return torch.lerp(codes, codes.roll(1, 0), share)
 
 
@@ -96,8 +93,8 @@ class Autoencoder(Stage):
         groups = {name: ([*getattr(model, name).parameters()], rate) for name, rate in RATES.items()}
         judging = {"judge": (self.judge.learned(), JUDGE_RATE)}
         self.optimisers = {
-            "optimiser": Optimiser(torch.optim.Adam, groups, betas=(0.5, 0.99), fused=True),
-            "judge_optimiser": Steady(torch.optim.Adam, judging, betas=(0.5, 0.99), fused=True),
+            "optimiser": Optimiser(groups, betas=(0.5, 0.99)),
+            "judge_optimiser": Steady(judging, betas=(0.5, 0.99)),
         }
         self.judges = {"judge": self.judge.judges}
         if self.critic:
@@ -106,22 +103,26 @@ class Autoencoder(Stage):
         self.between = max(1, job.batch // 4)
         self.weight = face_weight(job.config.image_size, job.device, FACE_WEIGHT)
 
-    def learn(self):
-        job, model, judge, step = self.job, self.model, self.judge, self.clock.step
+    def draw(self, step: int):
         images, _ = self.sampler()
+        regularised = self.critic and step % R1_EVERY == 0
+        return REGULARISED if regularised else PLAIN, images, ramp(step, images)
+
+    def learn(self, variant: str, images, ramp):
+        job, model, judge = self.job, self.model, self.judge
         known = len(images)
         for noise in model.decoder.noises.buffers():
             noise.normal_()  # other noise for every step: a strength, not a picture, is learned
         with job.autocast():
             codes = model.encoder(model.seen(images))
         codes = codes.float()
-        between = mixed(codes[: self.between].detach(), self.rng)
+        between = mixed(codes[: self.between].detach())
         inputs = torch.cat([codes + CODE_NOISE * torch.randn_like(codes), between])
         with job.autocast():
             out, _ = model.decoder(inputs)
         out = out.float()
 
-        critic_loss = self.critic.learn(images, out.detach(), step) if self.critic else 0.0
+        critic_loss = self.critic.learn(images, out.detach(), variant == REGULARISED) if self.critic else 0.0
         with job.autocast():
             taps = judge.taps(out)
             with torch.no_grad():
@@ -138,7 +139,6 @@ class Autoencoder(Stage):
         percept = perceptual_loss(own_taps, photo_taps)
         offsets = codes[:, 1:] - codes[:, :1]
         kept = 0.02 * offsets.square().mean() + 0.0005 * codes.square().mean()
-        ramp = min(1.0, (step + 1) / RAMP)
         adversaries = [(fooled, ramp * ADVERSARIAL["judges"])]
         if self.critic:
             adversaries.append((self.critic.fooled(out), ramp * ADVERSARIAL["critic"]))

@@ -25,10 +25,12 @@ class Labels(Stage):
         self.job = job
         self.model = Classifier().to(job.device)
         groups = {"net": ([*self.model.parameters()], RATE)}
-        self.optimisers = {"optimiser": Optimiser(torch.optim.AdamW, groups, weight_decay=0.02)}
+        self.optimisers = {"optimiser": Optimiser(groups, betas=(0.9, 0.999), decay=0.02)}
 
-    def learn(self):
-        images, labels = self.sampler()
+    def draw(self, step: int):
+        return "labels", *self.sampler()
+
+    def learn(self, variant: str, images, labels):
         loss = F.mse_loss(self.model(images), labels)
         self.optimisers["optimiser"].descend(loss)
         return {"loss": loss}

@@ -14,7 +14,8 @@ from torch import nn
 
 from ... import checkpoints
 from ...editing.edits import Editable, in_photo
-from ...losses.balance import balanced
+from ...editing.motion import sample
+from ...losses.balance import balanced, ramp
 from ...losses.features import perceptual_loss
 from ...losses.judges import Judges
 from ...losses.reconstruction import face_weight, reconstruction_loss
@@ -27,9 +28,9 @@ from ..optimiser import Optimiser, Steady, placed
 RATES = {"DICN": 8e-4, "generator": 5e-4, "editor": 1e-3, "directions": 1e-3, "changes": 3e-3}
 JUDGE_RATE = 3e-4
 EDITS_FROM = 0.35  # of the stage; until then all pictures are reconstructed
+REBUILT, EDITED = "rebuilt", "edited"  # variants of a step
 PERCEPT = 0.5
-ADVERSARIAL = {"rebuilt": 0.05, "edited": 0.25}  # lengths of the judges' gradients, in lengths of the other losses'
-RAMP = 200  # steps until they count in full
+ADVERSARIAL = {REBUILT: 0.05, EDITED: 0.25}  # lengths of the judges' gradients, in lengths of the other losses'
 STATISTICS_FROM = 16  # pictures per step; smaller batches keep the normalisations' statistics
 
 
@@ -57,17 +58,34 @@ class Compensation(EditedStage):
             model.SAF.train()
         judging = {"judge": (self.judge.learned(), JUDGE_RATE)}
         self.optimisers = {
-            "optimiser": Optimiser(torch.optim.Adam, self.groups(RATES), betas=(0.8, 0.99), fused=True),
-            "judge_optimiser": Steady(torch.optim.Adam, judging, betas=(0.5, 0.99), fused=True),
+            "optimiser": Optimiser(self.groups(RATES), betas=(0.8, 0.99)),
+            "judge_optimiser": Steady(judging, betas=(0.5, 0.99)),
         }
         self.judges = {"judge": self.judge.judges}
         self.face = face_weight(job.config.image_size, job.device)
 
-    def learn(self):
+    @property
+    def rebuilt_of_edited(self) -> int:
+        """Of the pictures of a step with edits, those that are rebuilt, the first ones."""
+        return max(1, self.job.batch // 4)
+
+    @torch.no_grad()
+    def draw(self, step: int):
+        editor = self.editor
+        images, landmarks, labels = self.sampler.drawn(editor)
+        if self.clock.progress <= EDITS_FROM:
+            return REBUILT, images, ramp(step, images)
+        n = self.rebuilt_of_edited
+        photos, landmarks = images[n:], landmarks[n:]
+        which, strengths = editor.drawn(len(photos), self.rng)
+        strengths = editor.effective(landmarks, which, strengths)
+        motion, _, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
+        seen = editor.appearance.fields(noisy(landmarks), which, strengths)
+        return EDITED, images, ramp(step, images), sample(photos, motion), target, *seen, which, strengths
+
+    def learn(self, variant: str, images, ramp, *edits):
         job, model, judge = self.job, self.model, self.judge
-        images, landmarks, labels = self.sampler.drawn(self.editor)
-        editing = self.clock.progress > EDITS_FROM
-        n = max(1, job.batch // 4) if editing else len(images)  # pictures that are rebuilt, the first ones
+        n = self.rebuilt_of_edited if edits else len(images)
         m = max(1, n // 2)  # pictures whose plain reconstruction is kept as it is
         with job.autocast():
             with torch.no_grad():
@@ -78,7 +96,8 @@ class Compensation(EditedStage):
             plain = model.decoder.tail(initial_feature[:m], initial_skip[:m], codes[:m])
             rebuilt = model.decoder.tail(compensated_feature[:n], lower_skip[:n], compensated_codes[:n])
         outs, wanted, weight = [rebuilt.float()], [images[:n]], [self.face.expand(n, -1, -1, -1)]
-        if editing:
+        if edits:
+            moved, target, *slide = edits
             parts = (
                 codes,
                 initial,
@@ -90,8 +109,9 @@ class Compensation(EditedStage):
                 lower_skip,
             )
             inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
-            out, target = self.edited(images[n:], landmarks[n:], labels[n:], inversion)
-            outs.append(out)
+            with job.autocast():
+                edited, unedited = model.slide(inversion, *slide)
+            outs.append(in_photo(moved, None, edited.float(), unedited.float().detach()))
             wanted.append(target)
             weight.append(edit_weight(self.face, images[n:], target))
         out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)
@@ -112,22 +132,10 @@ class Compensation(EditedStage):
             (compensated_feature - initial_feature).float().square().mean()
             + (compensated_codes - codes).square().mean()
         )
-        ramp = min(1.0, (self.clock.step + 1) / RAMP)
-        adversaries = [(fooled, ramp * ADVERSARIAL["edited" if editing else "rebuilt"])]
+        adversaries = [(fooled, ramp * ADVERSARIAL[variant])]
         slope = balanced(out, pixels + PERCEPT * percept, adversaries, len(out), model.decoder.last_weight)
         self.optimisers["optimiser"].descend_along([out, kept], [slope, None], clip=1.0)
         return {"pixels": pixels, "percept": percept, "fooled": fooled, "judge": judge_loss, "kept": kept}
-
-    def edited(self, photos, landmarks, labels, inversion: Inversion):
-        """Photos with edits by random sliders in them, and what they should look like."""
-        editor = self.editor
-        which, strengths = editor.drawn(len(photos), self.rng)
-        strengths = editor.effective(landmarks, which, strengths)
-        motion, _, target = editor.wanted(photos, landmarks, which, strengths, labels)
-        seen = editor.appearance.fields(noisy(landmarks), which, strengths)
-        with self.job.autocast():
-            edited, unedited = self.model.slide(inversion, *seen, which, strengths)
-        return in_photo(photos, motion, edited.float(), unedited.float().detach()), target
 
 
 if __name__ == "__main__":

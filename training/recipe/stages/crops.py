@@ -132,6 +132,7 @@ class CropStage(EditedStage):
     check = 32
     report_every = 100
     measured_often = False
+    replayed = False
     judges = {}
 
     def __init__(self, job):
@@ -141,7 +142,7 @@ class CropStage(EditedStage):
         checkpoints.take_average(self.model, job.inputs[0])
         self.model.edits.follow(self.editor.appearance)
         self.model.eval().requires_grad_(False)
-        self.optimisers = {"optimiser": Optimiser(torch.optim.Adam, self.groups(RATES), betas=(0.9, 0.99), fused=True)}
+        self.optimisers = {"optimiser": Optimiser(self.groups(RATES), betas=(0.9, 0.99))}
         self.margin = MARGIN * job.config.image_size // job.config.inject_size
         self.face = face_weight(job.config.image_size)
 
@@ -157,17 +158,20 @@ class CropStage(EditedStage):
     def factors(self):
         return EDITING_FACTORS if self.editing else {}
 
-    def learn(self):
+    def draw(self, step: int):
+        """Which kind of crop; the crops themselves are cut as they are needed."""
         if self.editing and self.edits is None:
             with self.clock.paused():
                 checkpoints.take(self.model, self.average.state_dict())
                 self.edits = self.cached_edits(self.job.budget.cached[1])
             print(f"{len(self.edits.wanted)} edits prepared", flush=True)
         edited = self.editing and self.rng.random() > REBUILT
-        kind = "edited" if edited else "rebuilt"
-        (pixels, percept), kept = self.edited() if edited else self.rebuilt()
+        return ("edited" if edited else "rebuilt",)
+
+    def learn(self, variant: str):
+        (pixels, percept), kept = self.edited() if variant == "edited" else self.rebuilt()
         self.optimisers["optimiser"].descend(pixels + percept + kept, clip=1.0)
-        return {kind: pixels, "percept": percept}
+        return {variant: pixels, "percept": percept}
 
     # -- inversions computed once
 

@@ -31,7 +31,7 @@ class Dipn(Stage):
         self.model = model.eval().requires_grad_(False)
         model.DIP.train()
         groups = {"DIPN": ([*model.DIP.parameters()], RATE)}
-        self.optimisers = {"optimiser": Optimiser(torch.optim.Adam, groups, betas=(0.9, 0.99), fused=True)}
+        self.optimisers = {"optimiser": Optimiser(groups, betas=(0.9, 0.99))}
 
     def begin(self, seed: int):
         super().begin(seed)
@@ -46,9 +46,12 @@ class Dipn(Stage):
         parts = (p[..., top : top + side, left : left + side] for p in pictures)
         return [part.contiguous(memory_format=torch.channels_last) for part in parts]
 
-    def learn(self):
-        model = self.model
+    def draw(self, step: int):
         images, _ = self.sampler()
+        return "whole", images
+
+    def learn(self, variant: str, images):
+        model = self.model
         with self.job.autocast():
             with torch.no_grad():
                 initial, _ = model.decoder(model.encode(images))
