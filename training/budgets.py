@@ -71,7 +71,7 @@ def by_stage(*values):
 
 BUDGETS = {
     "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
-    "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(96, 128, 64, 6, 64)),
+    "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(64, 128, 64, 6, 64)),
     "tiny": Budget(
         TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), cached=(16, 12)
     ),

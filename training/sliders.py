@@ -67,6 +67,7 @@ SLIDERS = (
         ends=(-1.2, 1.6),
         measure=lambda face: apart(face, [61, 62, 63], [67, 66, 65]),
         teachers=(APPEARANCE, EXEMPLARS),
+        share=2.0,
         focus=MOUTH,
     ),
     Slider(

@@ -24,6 +24,7 @@ EDITS = (
     ("gender", 2.2),
     ("yaw", 1.5),
     ("glasses", 1.0),
+    ("mouth", 1.6),
 )
 
 

@@ -20,7 +20,7 @@ from ..data.pack import pack
 from .pieces import split
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARES = {"autoencoder": 8.0, "dipn": 1.3, "compensation": 10.0}  # of the time
+SHARES = {"autoencoder": 4.0, "dipn": 1.2, "compensation": 16.0}  # of the time, from a trained model
 START = 0.55  # minutes a stage takes to begin and to end
 LEAST = 0.05  # minutes that are worth a start
 

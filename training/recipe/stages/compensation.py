@@ -27,7 +27,7 @@ from ..optimiser import Optimiser, Steady, placed
 
 RATES = {"DICN": 8e-4, "generator": 5e-4, "editor": 1e-3, "directions": 1e-3, "changes": 3e-3}
 JUDGE_RATE = 3e-4
-EDITS_FROM = 0.35  # of the stage; until then all pictures are reconstructed
+EDITS_FROM = 0.25  # of the stage; until then all pictures are reconstructed
 REBUILT, EDITED = "rebuilt", "edited"  # variants of a step
 PERCEPT = 0.5
 ADVERSARIAL = {REBUILT: 0.05, EDITED: 0.25}  # lengths of the judges' gradients, in lengths of the other losses'
