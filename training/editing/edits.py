@@ -53,6 +53,10 @@ class Editable(Sdic):
 
 def in_photo(photo, motion, edited, unedited):
     """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
-    added."""
+    added.
+
+    To be trained, it needs the gradients of both pictures. What their layers do to both alike cancels then. Were
+    `unedited` taken as given, that would seem to help, step after step without an end, and the layers drift away.
+    """
     moved = photo if motion is None else sample(photo, motion)
     return (moved + edited - unedited).clamp(-1, 1)

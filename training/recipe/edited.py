@@ -36,7 +36,8 @@ class EditedStage(Stage):
         return {name: (known[name], rate) for name, rate in rates.items()}
 
     def measure(self, ids):
-        super().measure(ids)
+        values = super().measure(ids)
         images = self.job.faces.images(ids)
         shares = left(self.average, self.editor, images, self.editor.landmarks_of(ids))
         print("val real, left of the change:", *(f"{name} {share:.3f}" for name, share in shares.items()), flush=True)
+        return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from .replay import stepper
 
 SAVE_EVERY = 2.0  # minutes
 EARLY = (10, 25)  # steps that are reported besides, to see soon whether all is well
+ASTRAY = 1.0  # dB below the last checkpoint's measure, from where a stage goes back to that
 
 
 class Stage:
@@ -31,6 +33,7 @@ class Stage:
     report_every = 50  # steps
     measured_often = True  # at every checkpoint, not only at the end
     replayed = True  # on a GPU from recordings
+    guarded: str | None = None  # the measure in dB that must not fall, if it is measured often
 
     job: Job
     model: nn.Module  # what is trained, averaged and saved
@@ -63,10 +66,11 @@ class Stage:
         alone, and it waits for nothing of the GPU."""
         raise NotImplementedError
 
-    def measure(self, ids):
-        """Prints how good the average is on the given pictures."""
+    def measure(self, ids) -> dict[str, float]:
+        """How good the average is on the given pictures; prints it too."""
         values = fidelity(self.average, self.job.faces.images(ids))
         print("val real:", *(f"{name} {value:.4g}" for name, value in values.items()), flush=True)
+        return values
 
 
 class Report:
@@ -100,33 +104,22 @@ def train(kind: type[Stage]):
     stage.average = average.module
     parts = {"net": stage.model, "average": average.module, **stage.judges, **stage.optimisers}
     state = checkpoints.load(job.state) if job.state.exists() else {}
-    for name, part in parts.items():
-        if state:
-            part.load_state_dict(state[name])
     clock = stage.clock = Clock(job.workers, job.minutes, job.steps, state.get("spent", 0.0), state.get("step", 0))
     if state and clock.progress >= 1:
         print(f"{kind.name}: done after {clock.step} steps and {clock.spent:.1f} minutes", flush=True)
         return
+    run = Run(stage, parts)
+    run.restore(state)
     del state
     seed = job.seed + clock.step
     torch.manual_seed(seed)
     with clock.paused():
         stage.begin(seed)
-    check = job.faces.split(val=True, real=True)[: kind.check]
-    make = stepper(stage, kind.replayed and job.device.type == "cuda")
     report, saved = Report(kind.name, kind.report_every, job, clock), clock.spent
-
-    def save(measured: bool):
-        if job.workers.first:
-            kept = {name: part.state_dict() for name, part in parts.items()}
-            checkpoints.save(job.state, kept | {"step": clock.step, "spent": clock.spent})
-            if measured:
-                stage.measure(check)
-
     while clock.tick():
         for optimiser in stage.optimisers.values():
-            optimiser.pace(clock.rate(), stage.factors())
-        values = make(clock.step)
+            optimiser.pace(run.slower * clock.rate(), stage.factors())
+        values = run.step(clock.step)
         clock.step += 1
         if clock.step % SETTLE_EVERY == 0:
             for module in (stage.model, *stage.judges.values()):
@@ -135,5 +128,35 @@ def train(kind: type[Stage]):
         report(values)
         if clock.spent - saved > SAVE_EVERY:
             saved = clock.spent
-            save(measured=kind.measured_often)
-    save(measured=True)
+            run.checkpoint(measured=kind.measured_often)
+    run.checkpoint(measured=True)
+
+
+class Run:
+    """Steps and checkpoints of a stage. One that went astray goes back to its checkpoint, and on with half the
+    rates."""
+
+    def __init__(self, stage: Stage, parts: dict):
+        self.stage, self.parts, self.job = stage, parts, stage.job
+        self.check = self.job.faces.split(val=True, real=True)[: stage.check]
+        self.best, self.slower = -math.inf, 1.0
+
+    def restore(self, state: dict):
+        for name, part in self.parts.items():
+            if state:
+                part.load_state_dict(state[name])
+        # Recordings hold on to the moments that were replaced.
+        self.step = stepper(self.stage, self.stage.replayed and self.job.device.type == "cuda")
+
+    def checkpoint(self, measured: bool):
+        values = self.stage.measure(self.check) if measured and self.job.workers.first else {}
+        now = self.job.workers.agree(values.get(self.stage.guarded, self.best))
+        if now < self.best - ASTRAY or math.isnan(now):
+            self.slower /= 2
+            print(f"{self.stage.name}: astray, goes back to its checkpoint, rates times {self.slower}", flush=True)
+            self.restore(checkpoints.load(self.job.state))
+            return
+        self.best = now
+        if self.job.workers.first:
+            kept = {name: part.state_dict() for name, part in self.parts.items()}
+            checkpoints.save(self.job.state, kept | {"step": self.stage.clock.step, "spent": self.stage.clock.spent})

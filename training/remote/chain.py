@@ -14,9 +14,10 @@ import sys
 import tarfile
 import time
 
-from .. import arguments
+from .. import arguments, checkpoints, weights
 from ..budgets import BUDGETS
 from ..data.pack import pack
+from ..networks import Sdic
 from .pieces import split
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ class Chain:
 
     def __init__(self, args):
         self.args, self.work, self.out = args, args.work, args.out
+        self.shares = {stage: share for stage, share in SHARES.items() if stage in args.stages}
         self.common = ["--budget", args.budget, "--index", args.work / "index.csv", "--work", args.work]
         self.env = os.environ | {"PYTHONPATH": f"{args.work / 'site'}:{ROOT}", "PYTHONUNBUFFERED": "1"}
 
@@ -61,9 +63,16 @@ class Chain:
 
     def minutes(self, stage: str) -> float:
         """Of what is left, the stage's share."""
-        waiting = list(SHARES)[list(SHARES).index(stage) :]
+        waiting = list(self.shares)[list(self.shares).index(stage) :]
         left = (float(self.args.until.read_text()) - time.time()) / 60 - START * len(waiting)
-        return left * SHARES[stage] / sum(SHARES[name] for name in waiting)
+        return left * self.shares[stage] / sum(self.shares[name] for name in waiting)
+
+    def begin(self):
+        """Where no autoencoder is trained, the model that was carried stands in for it."""
+        if "autoencoder" not in self.shares:
+            model = Sdic(BUDGETS[self.args.budget].model)
+            checkpoints.grow(model, weights.load_model(self.work / "start")[0])
+            checkpoints.save(self.work / "autoencoder.pt", {"average": model.state_dict()})
 
     def train(self, stage: str):
         begin = ["--from-weights", self.work / "start"] if stage == "autoencoder" else []
@@ -96,6 +105,7 @@ def main():
     parser.add_argument("--count", type=int, required=True, help="number of parts")
     until = "file with the deadline, in seconds since 1970; may change"
     parser.add_argument("--until", type=pathlib.Path, required=True, help=until)
+    parser.add_argument("--stages", nargs="+", choices=SHARES, default=list(SHARES), help="leaves out the others")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     unpack(args.parts, args.count, args.work)
@@ -103,7 +113,8 @@ def main():
     pack(args.work / "pictures", args.work / "index.csv", args.work / "faces.npy")
     log(f"pictures decoded in {time.monotonic() - start:.1f} s")
     chain = Chain(args)
-    for stage in SHARES:
+    chain.begin()
+    for stage in chain.shares:
         chain.train(stage)
         chain.deliver(stage)
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 import types
 import unittest
+import unittest.mock
 
 import torch
 
@@ -28,8 +29,15 @@ from ..budgets import BUDGETS
 from ..data.faces import Faces
 from ..editing.directions import edit
 from ..editing.edits import Editable
+from ..losses.balance import balanced
 from ..measure.fidelity import fidelity, left
 from ..networks import Sdic
+from ..recipe.clock import Clock
+from ..recipe.job import Job, parser
+from ..recipe.loop import Run, Stage
+from ..recipe.stages import compensation
+from ..recipe.stages.compensation import Compensation
+from ..recipe.stages.crops import CropStage
 from ..remote import pieces
 from ..remote.chain import SHARES, START, Chain, pack, unpack
 from ..sliders import COMPONENTS, SLIDERS, by_name
@@ -117,7 +125,8 @@ class TinyRun(unittest.TestCase):
         work.mkdir()
         unpack(parts, 2, work)
         pack(work / "pictures", work / "index.csv", work / "faces.npy")
-        chain = Chain(types.SimpleNamespace(budget="tiny", work=work, out=out, until=cls.folder / "until"))
+        given = {"budget": "tiny", "work": work, "out": out, "until": cls.folder / "until", "stages": [*SHARES]}
+        chain = Chain(types.SimpleNamespace(**given))
         chain.minutes = lambda stage: 0.05
         chain.env |= ENVIRONMENT | {"PYTHONPATH": chain.env["PYTHONPATH"]}
         for stage in SHARES:
@@ -193,6 +202,68 @@ class TinyRun(unittest.TestCase):
         self.assertIn("edits.changes", changed)
         wrong = {name for name in changed if name.startswith(("encoder.", "DIP.", "SAF.aff1d.", "edits.directions"))}
         self.assertFalse(wrong)
+
+    # -- what the stages of edits lower
+
+    def made(self, kind: type[Stage]) -> Stage:
+        """A stage as its command makes it."""
+        common = "--budget", "tiny", "--index", str(self.data / "index.csv"), "--work", str(self.work)
+        with unittest.mock.patch.object(sys, "argv", [kind.name, *common]):
+            stage = kind(Job(kind.name, kind.needs, parser("")))
+        stage.average, stage.clock = stage.model, Clock(stage.job.workers, None, 100, step=99)
+        stage.begin(1)
+        return stage
+
+    def assert_cancels(self, stage: Stage, picture):
+        """What the last layer adds to every picture does not show in one that is seen through an edit."""
+        bias = stage.model.decoder.to_rgbs[-1].bias
+        (slope,) = torch.autograd.grad(picture.sum(), bias, retain_graph=True)
+        self.assertLess(slope.abs().max(), 1e-3 * picture.numel())
+
+    def test_compensation_learns_from_both_pictures_of_an_edit(self):
+        stage, seen = self.made(Compensation), []
+
+        def looked_at(out, *rest):
+            seen.append(out)
+            self.assert_cancels(stage, out[stage.rebuilt_of_edited :])
+            return balanced(out, *rest)
+
+        with unittest.mock.patch.object(compensation, "balanced", looked_at):
+            stage.learn(*stage.draw(99))
+        self.assertEqual(len(seen), 1)
+
+    def test_crops_learn_from_both_pictures_of_an_edit(self):
+        stage, seen = self.made(CropStage), []
+        self.assertIn(stage.draw(99)[0], ("rebuilt", "edited"))  # makes the edits
+        with unittest.mock.patch.object(stage, "compared", lambda kind, out, *rest: seen.append(out)):
+            stage.edited()
+        (out,) = seen
+        self.assert_cancels(stage, out)
+
+    def test_compensation_keeps_plain_reconstructions(self):
+        stage = self.made(Compensation)
+        before = stage.learn(*stage.draw(99))["kept"]
+        with torch.no_grad():
+            stage.model.decoder.to_rgbs[-1].bias += 0.2
+        self.assertGreater(stage.learn(*stage.draw(99))["kept"], before + 0.2)
+
+    def test_a_run_that_went_astray_goes_back(self):
+        stage = self.made(Compensation)
+        run = Run(stage, {"net": stage.model, **stage.optimisers})
+        stage.job.state = self.folder / "astray.pt"
+        scores = iter((25.0, 24.5, 23.0, float("nan")))
+        stage.measure = lambda ids: {stage.guarded: next(scores)}
+        run.restore({})
+        run.checkpoint(measured=True)
+        good = {name: tensor.clone() for name, tensor in stage.model.state_dict().items()}
+        for slower in (1.0, 0.5, 0.25):
+            stage.model.decoder.to_rgbs[-1].bias.data += 1
+            run.checkpoint(measured=True)
+            self.assertEqual(run.slower, slower)
+            if slower == 1.0:
+                good = {name: tensor.clone() for name, tensor in stage.model.state_dict().items()}
+            for name, tensor in stage.model.state_dict().items():
+                self.assertTrue(torch.equal(tensor, good[name]), name)
 
     def test_an_edit_moves_the_face_as_the_teacher_does(self):
         photos, landmarks = self.faces.images(self.val[:8]), self.editor.landmarks_of(self.val[:8])
@@ -270,10 +341,13 @@ class TinyRun(unittest.TestCase):
     def test_the_chain_shares_what_is_left(self):
         until = self.folder / "deadline"
         until.write_text(str(time.time() + 60 * (10 + 3 * START)))
-        chain = Chain(types.SimpleNamespace(budget="tiny", work=self.work, out=self.folder, until=until))
+        given = {"budget": "tiny", "work": self.work, "out": self.folder, "until": until, "stages": [*SHARES]}
+        chain = Chain(types.SimpleNamespace(**given))
         shares = [chain.minutes(stage) for stage in SHARES]
         self.assertAlmostEqual(shares[0], 10 * SHARES["autoencoder"] / math.fsum(SHARES.values()), delta=0.1)
         self.assertAlmostEqual(shares[2], 10 + 2 * START, delta=0.1)
+        chain = Chain(types.SimpleNamespace(**given | {"stages": ["compensation"]}))
+        self.assertAlmostEqual(chain.minutes("compensation"), 10 + 2 * START, delta=0.1)
 
 
 if __name__ == "__main__":

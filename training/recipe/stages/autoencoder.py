@@ -73,6 +73,7 @@ class Autoencoder(Stage):
     name = "autoencoder"
     decay = 0.997
     real_share = 0.5
+    guarded = "plain, dB"
 
     @staticmethod
     def add_arguments(parser):

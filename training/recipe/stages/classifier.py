@@ -37,11 +37,14 @@ class Labels(Stage):
 
     @torch.no_grad()
     def measure(self, ids):
+        found = {}
         faces = self.job.faces
         ids = faces.split(val=True)
         read = self.average(faces.images(ids)).cpu().numpy()
         for slider, ours, theirs in zip(LABELLED, read.T, faces.standard_labels(ids).numpy().T, strict=True):
-            print(f"{slider.name:8} correlation {np.corrcoef(ours, theirs)[0, 1]:.3f}")
+            found[slider.name] = np.corrcoef(ours, theirs)[0, 1]
+            print(f"{slider.name:8} correlation {found[slider.name]:.3f}")
+        return found
 
 
 if __name__ == "__main__":

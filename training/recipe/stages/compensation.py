@@ -9,6 +9,8 @@ with judges of the whole face, the eyes and the mouth.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -39,6 +41,7 @@ class Compensation(EditedStage):
     needs = ("autoencoder", "dipn")
     decay = 0.998
     real_share = 0.65
+    guarded = "compensated, dB"
 
     def __init__(self, job):
         self.job = job
@@ -54,6 +57,7 @@ class Compensation(EditedStage):
         self.model = model = placed(model, job.device)
         model.edits.follow(self.editor.appearance)
         model.eval().requires_grad_(False)
+        self.begun = copy.deepcopy(model.decoder)  # what plain reconstructions are to stay like
         if job.batch >= STATISTICS_FROM:
             model.SAF.train()
         judging = {"judge": (self.judge.learned(), JUDGE_RATE)}
@@ -90,6 +94,7 @@ class Compensation(EditedStage):
         with job.autocast():
             with torch.no_grad():
                 codes, initial_feature, initial_skip, initial, discrepancy = plain_inversion(model, images)
+                known = self.begun.tail(initial_feature[:m], initial_skip[:m], codes[:m])
             compensated_feature, compensated_codes = model.SAF(discrepancy, initial_feature, codes)
             compensated_codes = compensated_codes.float()
             lower_feature, lower_skip = model.decoder.head(compensated_codes)
@@ -111,7 +116,7 @@ class Compensation(EditedStage):
             inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
             with job.autocast():
                 edited, unedited = model.slide(inversion, *slide)
-            outs.append(in_photo(moved, None, edited.float(), unedited.float().detach()))
+            outs.append(in_photo(moved, None, edited.float(), unedited.float()))
             wanted.append(target)
             weight.append(edit_weight(self.face, images[n:], target))
         out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)
@@ -128,7 +133,7 @@ class Compensation(EditedStage):
             percept = perceptual_loss(judge.features(out), wanted_taps)
             fooled = judge.fooled(taps)
         pixels = reconstruction_loss(out, wanted, weight)
-        kept = reconstruction_loss(plain.float(), initial[:m].float()) + 0.01 * (
+        kept = reconstruction_loss(plain.float(), known.float()) + 0.01 * (
             (compensated_feature - initial_feature).float().square().mean()
             + (compensated_codes - codes).square().mean()
         )

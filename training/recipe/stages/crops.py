@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ... import checkpoints
-from ...editing.edits import Editable
+from ...editing.edits import Editable, in_photo
 from ...editing.motion import sample
 from ...losses.features import Features, perceptual_loss
 from ...losses.reconstruction import face_weight, reconstruction_loss
@@ -272,9 +272,8 @@ class CropStage(EditedStage):
             change = model.feature_editor(feature, plan) if model.feature_editor else plan
             edited_feature = feature + crops(edits.added_feature) + change
             out = model.decoder.tail(edited_feature, skip + added_skip, edits.edited_codes[ids])
-            with torch.no_grad():
-                unedited = model.decoder.tail(feature, skip, edits.codes[ids])
-        seen = (crops(edits.moved_photo) + out.float() - unedited.float()).clamp(-1, 1)
+            unedited = model.decoder.tail(feature, skip, edits.codes[ids])
+        seen = in_photo(crops(edits.moved_photo), None, out.float(), unedited.float())
         return self.compared("edited", seen, crops(edits.wanted), crops(edits.weight)), 0.0
 
 
