@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
 import { RestartLimit } from "../../www/app/recovery.js";
+import { Zoom } from "../../www/app/ui/zoom.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
 import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
 import { serve } from "../../www/tools/serve.mjs";
@@ -368,4 +369,46 @@ test("the server serves its folder and nothing else", async () => {
   } finally {
     await server.close();
   }
+});
+
+test("an enlarged picture keeps its spot under the pointer, and covers its frame", () => {
+  const zoom = new Zoom();
+  zoom.measure(500, 1000);
+  assert.equal(zoom.density, 0.5);
+  let seed = 7;
+  const random = () => {
+    seed = (seed * 16807) % 2147483647;
+    return seed / 2147483647;
+  };
+  for (let i = 0; i < 500; i++) {
+    const [x, y] = [random(), random()];
+    const spot = [(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale];
+    if (i % 3) zoom.about(Math.exp(random() - 0.3), x, y);
+    else zoom.moveBy(random() - 0.5, random() - 0.5);
+    assert.ok(zoom.scale >= 1 && zoom.density <= 12 + 1e-9, `scale ${zoom.scale}`);
+    for (const at of [zoom.x, zoom.y]) assert.ok(at <= 0 && at + zoom.scale >= 1 - 1e-9, `${at}, ${zoom.scale}`);
+    const inside = zoom.x < 0 && zoom.y < 0 && zoom.x + zoom.scale > 1 && zoom.y + zoom.scale > 1;
+    if (i % 3 && inside) {
+      assert.ok(Math.abs((x - zoom.x) / zoom.scale - spot[0]) < 1e-9, "the column under the pointer");
+      assert.ok(Math.abs((y - zoom.y) / zoom.scale - spot[1]) < 1e-9, "the row under the pointer");
+    }
+  }
+  zoom.fit();
+  assert.deepEqual([zoom.scale, zoom.x, zoom.y], [1, 0, 0]);
+  zoom.closer(0.25, 0.5);
+  assert.equal(zoom.density, 1, "its own pixels");
+  assert.equal(zoom.column(0.25), 0.25, "around the spot");
+});
+
+test("a picture smaller than its frame can still be enlarged, and a wider frame does not uncover anything", () => {
+  const zoom = new Zoom();
+  zoom.measure(800, 64);
+  zoom.closer(1, 1);
+  assert.deepEqual([zoom.scale, zoom.x, zoom.y], [2, -1, -1]);
+  zoom.about(100, 0.5, 0.5);
+  assert.equal(zoom.scale, 4);
+  zoom.measure(300, 3000);
+  assert.ok(zoom.x + zoom.scale >= 1);
+  zoom.measure(0, 0); // nothing is laid out yet
+  assert.equal(zoom.density, zoom.scale);
 });

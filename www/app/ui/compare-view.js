@@ -1,16 +1,24 @@
 import { quantity } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { draw, h } from "../dom.js";
+import { PIXELS_SHOW, Zoom } from "./zoom.js";
 
 /** @import { Picture } from "../../shared/types.js" */
 /** @typedef {{ picture: Picture | ImageBitmap, label: string }} Layer */
 
 const STEP = 2;
 const LARGE_STEP = 10;
+/** Pixels that a finger or mouse moves before it drags. */
+const SLACK = 4;
+/** How much the wheel enlarges, as an exponent of e: for a pixel, a line and a page, as `deltaMode` counts. */
+const WHEEL = [0.002, 0.05, 0.5];
+/** How much a trackpad's pinch enlarges, which comes as a wheel with small steps. */
+const PINCHED = 5;
 
 /**
  * Two pictures in one place: the one after, and the one before to the left of a divider, or everywhere while held.
- * Without `comparing` only the one after shows; pressing the picture then shows the one before.
+ * Without `comparing` only the one after shows; pressing the picture then shows the one before. Both are enlarged
+ * alike, by wheel, pinch or double tap, and moved by dragging. Fires `zoom`.
  *
  * A picture is drawn once, when it is first seen: what is drawn costs time that the engine's threads need.
  */
@@ -32,6 +40,12 @@ export class CompareView extends HTMLElement {
   #layers = {};
   /** @type {Map<HTMLCanvasElement, Layer["picture"]>} the picture in each canvas */
   #drawn = new Map();
+  #zoom = new Zoom();
+  /** @type {Map<number, { x: number, y: number }>} where fingers and mouse are that press the picture */
+  #pressing = new Map();
+  /** What pressing the picture does now. @type {"nothing" | "waits" | "pans" | "divides"} */
+  #press = "nothing";
+  #keysWork = false;
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -43,12 +57,14 @@ export class CompareView extends HTMLElement {
         this.#update();
       });
     }
-    this.addEventListener("pointerdown", (event) => this.#press(event));
-    this.addEventListener(
-      "pointermove",
-      (event) => this.#comparing && this.hasPointerCapture(event.pointerId) && this.#drag(event),
-    );
-    for (const end of ["pointerup", "pointercancel"]) this.addEventListener(end, () => (this.held = false));
+    this.addEventListener("pointerdown", (event) => this.#pressed(event));
+    this.addEventListener("pointermove", (event) => this.#moved(event));
+    for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
+      this.addEventListener(end, (event) => this.#released(event));
+    }
+    this.addEventListener("dblclick", (event) => this.#tappedTwice(event));
+    this.addEventListener("wheel", (event) => this.#wheeled(event), { passive: false });
+    new ResizeObserver(() => this.#measure()).observe(this);
     this.#handle.addEventListener("keydown", (event) => this.#key(event));
     spoken(() => this.#update());
   }
@@ -60,9 +76,14 @@ export class CompareView extends HTMLElement {
 
   /** @param {Layer | undefined} layer */
   set beforeLayer(layer) {
-    if (layer && layer.picture !== this.#layers.before?.picture)
-      this.style.setProperty("--ratio", String(layer.picture.width / layer.picture.height));
+    const { width, height } = layer?.picture ?? {};
+    const old = this.#layers.before?.picture;
     this.#put("before", layer);
+    if (!width || !height || layer?.picture === old) return;
+    this.style.setProperty("--ratio", String(width / height));
+    if (width === old?.width && height === old?.height) return;
+    this.#zoom.fit();
+    this.#measure();
   }
 
   /**
@@ -111,7 +132,14 @@ export class CompareView extends HTMLElement {
     const shown = this.#held ? 100 : this.#comparing ? this.#split : 0;
     this.#show(this.#after, this.#layers.after);
     this.#show(this.#before, shown > 0 ? this.#layers.before : undefined);
+    const { scale, x, y, fits, density } = this.#zoom;
     this.style.setProperty("--split", `${shown}%`);
+    this.style.setProperty("--cut", `${100 * (shown === 100 ? 1 : this.#zoom.column(shown / 100))}%`);
+    this.style.setProperty("--zoom", fits ? "none" : `translate(${100 * x}%, ${100 * y}%) scale(${scale})`);
+    this.classList.toggle("zoomed", !fits);
+    this.classList.toggle("pixels", density >= PIXELS_SHOW);
+    if (this.#keysWork || !fits) this.tabIndex = 0;
+    else this.removeAttribute("tabindex");
     this.classList.toggle("comparing", this.#comparing && !this.#held);
     this.#handle.hidden = !this.#comparing || this.#held;
     this.#handle.setAttribute("aria-label", t("compare.handle", { before, after }));
@@ -124,18 +152,136 @@ export class CompareView extends HTMLElement {
     this.#before.setAttribute("aria-label", t("viewer.picture", { view: before }));
   }
 
+  /** Whether keys work in the picture alone, so that Tab must lead to it. */
+  set keysWork(/** @type {boolean} */ on) {
+    this.#keysWork = on;
+    this.#update();
+  }
+
+  // ---- Enlarging
+
+  get zoomed() {
+    return !this.#zoom.fits;
+  }
+
+  /** Device pixels that a pixel of the picture takes. */
+  get density() {
+    return this.#zoom.density;
+  }
+
+  /** Shows the whole picture, or its own pixels in the middle. */
+  toggleZoom() {
+    this.#zoomed((zoom) => (zoom.fits ? zoom.closer(0.5, 0.5) : zoom.fit()));
+  }
+
+  fit() {
+    this.#zoomed((zoom) => zoom.fit());
+  }
+
+  /**
+   * Enlarges the middle.
+   * @param {number} factor
+   */
+  zoomBy(factor) {
+    this.#zoomed((zoom) => zoom.about(factor, 0.5, 0.5));
+  }
+
+  /**
+   * Moves the picture, in sides of the frame.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.#zoomed((zoom) => zoom.moveBy(dx, dy));
+  }
+
+  /** @param {(zoom: Zoom) => void} change */
+  #zoomed(change) {
+    change(this.#zoom);
+    this.#update();
+    this.dispatchEvent(new Event("zoom"));
+  }
+
+  #measure() {
+    const picture = this.#layers.before?.picture;
+    this.#zoomed((zoom) => zoom.measure(this.clientWidth * devicePixelRatio, picture?.width ?? 0));
+  }
+
+  /**
+   * Where something happens, in sides of the frame.
+   * @param {{ clientX: number, clientY: number }} event
+   */
+  #at({ clientX, clientY }) {
+    const { left, top, width, height } = this.getBoundingClientRect();
+    return { x: (clientX - left) / width, y: (clientY - top) / height };
+  }
+
+  /** @param {WheelEvent} event */
+  #wheeled(event) {
+    const by = -event.deltaY * WHEEL[event.deltaMode] * (event.ctrlKey ? PINCHED : 1);
+    if (by === 0 || (by < 0 && !this.zoomed)) return; // the page scrolls
+    event.preventDefault();
+    const { x, y } = this.#at(event);
+    this.#zoomed((zoom) => zoom.about(Math.exp(by), x, y));
+  }
+
+  /** @param {MouseEvent} event */
+  #tappedTwice(event) {
+    if (this.#handle.contains(/** @type {Node} */ (event.target))) return;
+    const { x, y } = this.#at(event);
+    this.#zoomed((zoom) => (zoom.fits ? zoom.closer(x, y) : zoom.fit()));
+  }
+
+  // ---- Pressing and dragging
+
   /** @param {PointerEvent} event */
-  #press(event) {
+  #pressed(event) {
     if (event.button !== 0) return;
     this.setPointerCapture(event.pointerId);
-    if (this.#comparing) this.#drag(event);
-    else this.held = true;
+    this.#pressing.set(event.pointerId, this.#at(event));
+    const onHandle = this.#handle.contains(/** @type {Node} */ (event.target));
+    if (this.#pressing.size > 1) this.#press = "pans";
+    else if (this.#comparing && (onHandle || !this.zoomed)) this.#press = "divides";
+    else this.#press = "waits";
+    this.held = this.#press === "waits" && !this.#comparing;
+    if (this.#press === "divides") this.#divide(event);
   }
 
   /** @param {PointerEvent} event */
-  #drag(event) {
-    const { left, width } = this.getBoundingClientRect();
-    this.#moveTo((100 * (event.clientX - left)) / width);
+  #moved(event) {
+    const before = this.#pressing.get(event.pointerId);
+    if (!before) return;
+    if (this.#press === "divides") return this.#divide(event);
+    const now = this.#at(event);
+    const [dx, dy] = [now.x - before.x, now.y - before.y];
+    if (this.#press === "waits") {
+      if (!this.zoomed || Math.hypot(dx * this.clientWidth, dy * this.clientHeight) < SLACK) return;
+      this.#press = "pans";
+      this.held = false;
+    }
+    this.#pressing.set(event.pointerId, now);
+    const other = [...this.#pressing].find(([id]) => id !== event.pointerId)?.[1];
+    if (!other) return this.panBy(dx, dy);
+    const apart = ({ x = 0, y = 0 }) =>
+      Math.hypot((x - other.x) * this.clientWidth, (y - other.y) * this.clientHeight);
+    // The spot between the fingers follows their middle, which moves half as far as the one that moves.
+    const middle = { x: (before.x + other.x) / 2, y: (before.y + other.y) / 2 };
+    this.#zoomed((zoom) => {
+      zoom.about(apart(now) / Math.max(apart(before), 1), middle.x, middle.y);
+      zoom.moveBy(dx / 2, dy / 2);
+    });
+  }
+
+  /** @param {PointerEvent} event */
+  #released({ pointerId }) {
+    this.#pressing.delete(pointerId);
+    this.held = false;
+    if (this.#pressing.size === 0) this.#press = "nothing";
+  }
+
+  /** @param {PointerEvent} event */
+  #divide(event) {
+    this.#moveTo(100 * this.#at(event).x);
   }
 
   /** @param {number} split */

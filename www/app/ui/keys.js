@@ -9,6 +9,9 @@ import { openSaveDialog } from "./save-dialog.js";
 /** @import { PlainKey } from "../../shared/strings/types.d.ts" */
 
 const picture = byId("compare", CompareView);
+/** How much a key enlarges the picture, and how far one moves it, in sides of its frame. */
+const ZOOM_STEP = 1.5;
+const PAN_STEP = 0.15;
 /** Where the command key takes the place of the control key. */
 const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -19,6 +22,8 @@ const HELP = [
   { keys: ["1", "–", "5"], does: "keys.views" },
   { keys: ["C"], does: "keys.compare" },
   { keys: ["B"], does: "keys.hold" },
+  { keys: ["Plus", "Minus", "0"], does: "keys.zoom" },
+  { keys: ["←", "→", "↑", "↓"], does: "keys.pan" },
   { keys: ["Control", "+", "Z"], does: "keys.undo" },
   { keys: ["Control", "+", "Shift", "+", "Z"], does: "keys.redo" },
   { keys: ["Control", "+", "S"], does: "keys.save" },
@@ -28,7 +33,12 @@ const HELP = [
 /** The keys and what they do, as rows of a definition list. */
 export function helpRows() {
   /** @type {Record<string, string>} */
-  const caps = { Control: APPLE ? "⌘" : t("key.control"), Shift: APPLE ? "⇧" : t("key.shift") };
+  const caps = {
+    Control: APPLE ? "⌘" : t("key.control"),
+    Shift: APPLE ? "⇧" : t("key.shift"),
+    Plus: "+",
+    Minus: "−",
+  };
   return HELP.map(({ keys, does }) => {
     const caption = keys.map((key) => (/[–+]/.test(key) ? key : h("kbd", {}, caps[key] ?? key)));
     return h("div", {}, h("dt", {}, ...caption), h("dd", {}, t(does)));
@@ -39,8 +49,7 @@ export function helpRows() {
  * Lets Tab lead to the picture where single keys work only there.
  */
 export function showKeysFocus() {
-  if (settings.keys === "picture") picture.tabIndex = 0;
-  else picture.removeAttribute("tabindex");
+  picture.keysWork = settings.keys === "picture";
 }
 
 /**
@@ -66,9 +75,30 @@ export function startKeys(session, viewer) {
     s: () => void openSaveDialog(session),
   };
   /** @type {Record<string, () => void>} */
-  const keys = { c: viewer.toggleCompare, b: () => viewer.hold(true) };
+  const keys = {
+    c: viewer.toggleCompare,
+    b: () => viewer.hold(true),
+    "+": () => picture.zoomBy(ZOOM_STEP),
+    "=": () => picture.zoomBy(ZOOM_STEP), // where + is with Shift
+    "-": () => picture.zoomBy(1 / ZOOM_STEP),
+    0: () => picture.fit(),
+  };
   viewer.views.forEach((view, i) => {
     keys[i + 1] = () => session.pictures[view] && viewer.choose(view);
+  });
+
+  /** @type {Record<string, [number, number]>} where the picture goes so that one looks further that way */
+  const pans = {
+    ArrowLeft: [PAN_STEP, 0],
+    ArrowRight: [-PAN_STEP, 0],
+    ArrowUp: [0, PAN_STEP],
+    ArrowDown: [0, -PAN_STEP],
+  };
+  picture.addEventListener("keydown", (event) => {
+    const pan = pans[event.key];
+    if (!pan || event.target !== picture || !picture.zoomed || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    picture.panBy(...pan);
   });
 
   addEventListener("keydown", (event) => {

@@ -1,4 +1,5 @@
 // The picture and everything that decides what it shows: view, comparison, extent.
+import { quantity } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { byId, draw, h, write } from "../dom.js";
 import { fillRadioGroup, fillSelect, selectRadio } from "./choices.js";
@@ -19,6 +20,7 @@ const toggle = byId("compare-toggle", HTMLButtonElement);
 const withSelect = byId("compare-with", HTMLSelectElement);
 const withLabel = byId("compare-with-label", HTMLLabelElement);
 const hold = byId("hold", HTMLButtonElement);
+const zoom = byId("zoom", HTMLButtonElement);
 const caption = byId("caption", HTMLElement);
 const scope = byId("scope", HTMLElement);
 const pasteLabel = byId("paste-label", HTMLLabelElement);
@@ -147,6 +149,15 @@ export function startViewer(session) {
 
   const chosenFace = () => String(session.face ? session.faces.indexOf(session.face) : -1);
 
+  const tellZoom = () => {
+    const percent = quantity(compare.density, "percent");
+    write(
+      /** @type {HTMLElement} */ (zoom.lastElementChild),
+      compare.zoomed ? t("zoom.fit", { percent }) : t("zoom.closer"),
+    );
+  };
+  compare.addEventListener("zoom", tellZoom);
+  zoom.addEventListener("click", () => compare.toggleZoom());
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
   pasteMode.addEventListener("change", () => {
@@ -171,6 +182,7 @@ export function startViewer(session) {
     selectRadio(views, view);
     fillScopes();
     compareTo(false);
+    compare.fit();
     refresh();
   });
   session.addEventListener("picture", refresh);
@@ -189,6 +201,7 @@ export function startViewer(session) {
 
   spoken(() => {
     fillChoices();
+    tellZoom();
     refresh();
   });
 
