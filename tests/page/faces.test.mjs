@@ -134,6 +134,44 @@ test("every face keeps its edits, and the whole photo holds them all", async () 
   await site.remove();
 });
 
+test("everyone can be edited alike, also faces that were never looked at", async () => {
+  const site = await host(path.join(root, "weights"));
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  const apply = page.locator("#apply-to-all");
+  const hair = page.locator('[id="slider-light-hair"]');
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  assert.ok(await apply.isHidden(), "with one face there is nobody else");
+  await page.setInputFiles("#file", await couple(page));
+  await apply.waitFor();
+  await inverted(page);
+  assert.ok(await apply.isDisabled(), "nothing to apply yet");
+  await slide(page, "light-hair", 100);
+  await apply.click();
+  await page.locator(".notice", { hasText: "The other face has these sliders now" }).waitFor();
+  await accessible(page, "sliders applied to everyone");
+  assert.match((await page.locator("#faces label").nth(1).getAttribute("title")) ?? "", /edited/);
+
+  await showWholePhoto(page, PHOTO.width);
+  const original = await pixels(page, "before");
+  for (const change of changes(await pixels(page), original)) assert.ok(change > 0.5, `both are edited: ${change}`);
+
+  await page.locator("#faces input").nth(1).check();
+  await inverted(page);
+  await settled(page);
+  assert.equal(await hair.inputValue(), "100");
+  await page.click("#undo");
+  await settled(page);
+  assert.equal(await hair.inputValue(), "0", "each face undoes it by itself");
+  await showWholePhoto(page, PHOTO.width);
+  const [one, other] = changes(await pixels(page), original);
+  assert.ok(one > 0.5 && other < 0.1, `only the first is edited now: ${one}, ${other}`);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
 test("a slider that would tear the face says how much of it is used", async () => {
   const weights = await weightsLike("tests/golden/tiny", {
     files: { "samples/one.png": gradient(96, 96) },

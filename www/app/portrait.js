@@ -22,11 +22,12 @@ import { History } from "./history.js";
  *   photos: Photos,
  *   mode: () => PasteMode,
  *   others: () => Portrait[],
+ *   inUse: (portrait: Portrait) => boolean,
  *   equip: (model: ModelInfo) => Promise<void>,
  *   tell: (type: string, detail?: unknown) => void,
  *   fail: (thrown: unknown) => void
  * }} PortraitContext `mode` is what the visitor chose; `others` are the photo's other faces, and may be edited, too;
- *   `equip` readies a model for edits
+ *   `inUse` is the one that the visitor sees; `equip` readies a model for edits
  */
 
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
@@ -44,8 +45,8 @@ export class Portrait {
   #attempt = new AbortController();
   /** @type {Promise<void>} the work from crop to first edit */
   #running = Promise.resolve();
-  /** Whether that work has ended early. */
-  #stalled = false;
+  /** Whether that work was not begun, or ended early. */
+  #stalled = true;
   /** Whether the photo's worker knows the crop. */
   #begun = false;
   /** @type {InversionId | undefined} what the engine holds */
@@ -133,6 +134,16 @@ export class Portrait {
     this.strengths = Object.fromEntries(strengths);
     if (!moving) this.#history.push(this.strengths);
     this.#request(moving);
+  }
+
+  /**
+   * Takes sliders over from another face. The picture follows when it is wanted.
+   * @param {Strengths} strengths
+   */
+  take(strengths) {
+    this.strengths = { ...strengths };
+    this.#history.push(this.strengths);
+    this.drop();
   }
 
   undo() {
@@ -336,9 +347,11 @@ export class Portrait {
    */
   async layer() {
     if (!this.edited) return undefined;
+    const slept = this.#inversion === undefined;
     if (!this.#done) this.#request(false);
     await this.#idle();
     const made = this.#made;
+    if (slept && !this.#context.inUse(this)) this.rest();
     if (!this.#done || !made) {
       throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
     }
@@ -347,7 +360,9 @@ export class Portrait {
 
   /** The layers of the photo's other faces. */
   async #otherLayers() {
-    const layers = await Promise.all(this.#context.others().map((portrait) => portrait.layer()));
+    const layers = [];
+    // One after another: of those that must be inverted first, there is only one in memory.
+    for (const portrait of this.#context.others()) layers.push(await portrait.layer());
     return layers.filter((layer) => layer !== undefined);
   }
 

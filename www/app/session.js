@@ -289,6 +289,7 @@ export class Session extends EventTarget {
       photos: this.#photos,
       mode: () => this.pasteMode,
       others: () => this.#portraits.filter((other) => other !== portrait),
+      inUse: (each) => each === this.#portrait,
       equip: (model) => this.#equip(model),
       tell: (type, detail) => this.#told(portrait, type, detail),
       fail: (thrown) => {
@@ -359,6 +360,26 @@ export class Session extends EventTarget {
   resetAll() {
     this.#portrait?.resetAll();
     this.#emit("sliders");
+  }
+
+  /**
+   * Sets the sliders of all faces that were found as those of the one in use. The others' pictures are made when the
+   * whole photo is wanted, or that face.
+   */
+  applyToAll() {
+    const { photo } = this;
+    const portrait = this.#portrait;
+    if (!photo || !portrait) return;
+    const others = this.faces.filter((face) => !samePlace(face.quad, portrait.quad));
+    for (const face of others) {
+      const known = this.#portraits.find((each) => samePlace(each.quad, face.quad));
+      const other = known ?? this.#begin(photo, face.quad, face);
+      if (!known) this.#portraits = [other, ...this.#portraits];
+      other.take(portrait.strengths);
+    }
+    portrait.drop();
+    this.#emit("sliders");
+    this.#emit("notice", { said: say("face.applied", { count: others.length }) });
   }
 
   /** @param {PasteMode} mode */

@@ -23,6 +23,9 @@ export function startControls(session) {
     for (const id of ["save", "copy", "share"]) button(id).disabled = !session.inverted;
     button("undo").disabled = !session.inverted || !session.canUndo;
     button("redo").disabled = !session.inverted || !session.canRedo;
+    const apply = button("apply-to-all");
+    apply.hidden = session.faces.length < 2;
+    apply.disabled = !session.inverted || Object.keys(session.strengths).length === 0;
     button("reset-all").disabled = !session.inverted || Object.keys(session.strengths).length === 0;
     write(byId("timing", HTMLElement), timing(inversion, edit));
   }
@@ -56,6 +59,7 @@ export function startControls(session) {
   button("undo").addEventListener("click", () => session.undo());
   button("redo").addEventListener("click", () => session.redo());
   button("reset-all").addEventListener("click", () => session.resetAll());
+  button("apply-to-all").addEventListener("click", () => session.applyToAll());
 
   const files = byId("direction-files", HTMLInputElement);
   files.accept = [...FORMATS, ".pth"].join(",");

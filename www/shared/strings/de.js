@@ -94,6 +94,10 @@ export default translation({
   "face.title": "Gesichter in diesem Foto",
   "face.choose": "Gesicht {number} von {total}",
   "face.chooseEdited": "Gesicht {number} von {total}, bearbeitet",
+  "face.applied": {
+    one: "Das andere Gesicht hat jetzt diese Regler. „Ganzes Foto“ zeigt beide.",
+    other: "{count} andere Gesichter haben jetzt diese Regler. „Ganzes Foto“ zeigt alle.",
+  },
   "face.found": {
     one: "Ein Gesicht gefunden.",
     other: "{count} Gesichter gefunden; das größte wird verwendet.",
@@ -170,6 +174,7 @@ export default translation({
   "edit.undo": "Rückgängig",
   "edit.redo": "Wiederholen",
   "edit.resetAll": "Alles zurücksetzen",
+  "edit.applyToAll": "Auf alle anwenden",
   "edit.timing": "Invertiert in {inversion} · letzte Bearbeitung {edit}",
   "edit.timingFirst": "Invertiert in {inversion}",
 

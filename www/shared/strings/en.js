@@ -90,6 +90,10 @@ export default /** @type {const} */ ({
   "face.title": "Faces in this photo",
   "face.choose": "Face {number} of {total}",
   "face.chooseEdited": "Face {number} of {total}, edited",
+  "face.applied": {
+    one: "The other face has these sliders now. “Whole photo” shows both.",
+    other: "{count} other faces have these sliders now. “Whole photo” shows them all.",
+  },
   "face.found": {
     one: "One face found.",
     other: "{count} faces found; the largest is used.",
@@ -165,6 +169,7 @@ export default /** @type {const} */ ({
   "edit.undo": "Undo",
   "edit.redo": "Redo",
   "edit.resetAll": "Reset all",
+  "edit.applyToAll": "Apply to everyone",
   "edit.timing": "Inverted in {inversion} · last edit {edit}",
   "edit.timingFirst": "Inverted in {inversion}",
 
