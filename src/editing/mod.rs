@@ -10,6 +10,7 @@ mod error;
 pub mod fit;
 mod holding;
 mod inversion;
+mod look;
 mod motion;
 mod self_test;
 
@@ -18,5 +19,6 @@ pub use edit::{EditRun, Edited, EditedPictures, InvertedFace};
 pub use engine::{Engine, EngineError, EngineLoader};
 pub use error::EditError;
 pub use inversion::{Inversion, InversionRun, Stage, invert};
+pub use look::{Look, LookError};
 pub use motion::Fields;
 pub use self_test::{TOLERANCE, largest_difference};

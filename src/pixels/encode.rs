@@ -35,6 +35,15 @@ impl Format {
         }
     }
 
+    /// How names of its files end.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::WebP => "webp",
+        }
+    }
+
     /// Whether files of this format can be transparent.
     pub fn has_alpha(self) -> bool {
         self != Self::Jpeg

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sdic::{
     editing::{
         EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
-        check_manifest, fit::found_shifts, paste_mode,
+        check_manifest,
     },
     face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
@@ -21,7 +21,7 @@ use sdic::{
     weights::{Manifest, WeightsDir},
 };
 
-use crate::{Backend, Import, Job};
+use crate::{Backend, Import, With};
 
 /// What a command may fail with; printed as one line.
 pub type Failure = Box<dyn Error>;
@@ -77,14 +77,14 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// A picture file to be written, checked before any work is done.
-struct Target<'a> {
+pub struct Target<'a> {
     path: &'a Path,
     format: Format,
 }
 
 impl<'a> Target<'a> {
     /// The file that `option` names, in the format of its name unless another is asked for.
-    fn new(option: &str, path: &'a Path, format: Option<Format>) -> Result<Self, Failure> {
+    pub fn new(option: &str, path: &'a Path, format: Option<Format>) -> Result<Self, Failure> {
         check_place(option, path)?;
         let format = format.or_else(|| Format::of_name(path)).ok_or_else(|| {
             let path = path.display();
@@ -99,7 +99,7 @@ impl<'a> Target<'a> {
     }
 
     /// Writes a picture that a model has made or edited, with the mark that says so.
-    fn write_marked(&self, picture: &Picture) -> Result<(), Failure> {
+    pub fn write_marked(&self, picture: &Picture) -> Result<(), Failure> {
         write_file(self.path, &pixels::marked(self.encode(picture)?))
     }
 
@@ -179,6 +179,15 @@ pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
     Ok(engine)
 }
 
+/// Inverts without a word.
+pub fn invert_quietly(
+    engine: &Engine,
+    face: &Picture,
+    landmarks: Option<Landmarks>,
+) -> Result<InvertedFace, EngineError> {
+    pollster::block_on(engine.invert(face, landmarks, async |_| Ok(())))
+}
+
 /// Inverts with a line per stage on stderr.
 pub fn invert_with_progress(
     engine: &Engine,
@@ -196,7 +205,7 @@ pub fn invert_with_progress(
 }
 
 /// Runs an edit to its end.
-fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineError> {
+pub fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineError> {
     pollster::block_on(async {
         let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
         engine.render_edited(edited).await
@@ -204,36 +213,36 @@ fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineError>
 }
 
 /// A photo and the face in it to work on.
-struct Subject {
+pub struct Subject {
     photo: Picture<'static>,
     /// `None` if the whole photo is an aligned face.
     face: Option<Face>,
 }
 
 impl Subject {
-    fn open(job: &Job) -> Result<Self, Failure> {
-        let photo = read_photo(&job.photo)?;
-        if job.aligned {
+    pub fn open(path: &Path, with: &With) -> Result<Self, Failure> {
+        let photo = read_photo(path)?;
+        if with.aligned {
             let (width, height) = (photo.width(), photo.height());
             if width != height {
-                let path = job.photo.display();
+                let path = path.display();
                 let problem = format!("{width} x {height} pixels are not square");
                 let way = "leave --aligned out, or run `sdic align` on the photo first";
                 return Err(format!("--aligned: {path}: {problem}; {way}").into());
             }
             return Ok(Self { photo, face: None });
         }
-        let mut faces = find_faces(&photo, &job.photo)?;
-        let index = job.face as usize - 1;
+        let mut faces = find_faces(&photo, path)?;
+        let index = with.face as usize - 1;
         if index >= faces.len() {
-            let (path, face, count) = (job.photo.display(), job.face, faces.len());
+            let (path, face, count) = (path.display(), with.face, faces.len());
             return Err(format!(
                 "--face: {path}: there is no face {face}; pass a number from 1 to {count}"
             )
             .into());
         }
         let face = faces.swap_remove(index);
-        warn_of(&face, &job.photo);
+        warn_of(&face, path);
         Ok(Self {
             photo,
             face: Some(face),
@@ -241,7 +250,7 @@ impl Subject {
     }
 
     /// The aligned face for an encoder of `side` pixels.
-    fn aligned(&self, side: usize) -> Result<Picture<'static>, Failure> {
+    pub fn aligned(&self, side: usize) -> Result<Picture<'static>, Failure> {
         match &self.face {
             Some(face) => Ok(face::align(&self.photo, &face.quad, side)?),
             None => Ok(self.photo.clone()),
@@ -249,13 +258,13 @@ impl Subject {
     }
 
     /// The landmarks of the face, where it was found.
-    fn landmarks(&self) -> Result<Option<Landmarks>, Failure> {
+    pub fn landmarks(&self) -> Result<Option<Landmarks>, Failure> {
         let landmarks = |face: &Face| face::landmarks_of(&face.mesh, &face.quad);
         Ok(self.face.as_ref().map(landmarks).transpose()?)
     }
 
     /// The finished picture: the photo with the face in it, or the face alone if the photo was one.
-    fn finish(
+    pub fn finish(
         &self,
         edited: &EditedPictures,
         mode: PasteMode,
@@ -468,12 +477,14 @@ pub fn print_directions(manifest: &Manifest) {
 
 /// `sdic invert`.
 pub fn invert(
-    job: &Job,
+    photo: &Path,
+    out: &Path,
+    with: &With,
     initial: Option<&Path>,
     discrepancy: Option<&Path>,
 ) -> Result<(), Failure> {
-    let format = job.format.map(Format::from);
-    let out = Target::new("--out", &job.out, format)?;
+    let format = with.format.map(Format::from);
+    let out = Target::new("--out", out, format)?;
     let target = |option, path| Target::new(option, path, format);
     let initial = initial.map(|path| target("--initial", path)).transpose()?;
     let discrepancy = discrepancy
@@ -489,8 +500,8 @@ pub fn invert(
         }
         taken.push(target.path);
     }
-    let subject = Subject::open(job)?;
-    let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
+    let subject = Subject::open(photo, with)?;
+    let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
     let face = subject.aligned(engine.config().encoder.input_size)?;
     let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
@@ -508,39 +519,6 @@ pub fn invert(
         motion: None,
     };
     out.write_marked(&subject.finish(&still, PasteMode::Face)?)
-}
-
-/// `sdic edit`. Without a mode, the photo's own pixels are kept where the model knows how its edits move a face.
-pub fn edit(
-    job: &Job,
-    strengths: &[(String, f32)],
-    paste: Option<PasteMode>,
-) -> Result<(), Failure> {
-    let out = Target::new("--out", &job.out, job.format.map(Format::from))?;
-    let subject = Subject::open(job)?;
-    let engine = open_engine(&job.weights, &open_device(job.backend)?)?;
-    let face = subject.aligned(engine.config().encoder.input_size)?;
-    let face = invert_with_progress(&engine, &face, subject.landmarks()?)?;
-    let strengths = strengths
-        .iter()
-        .map(|(name, value)| (name.as_str(), *value));
-    let strengths: Vec<_> = strengths.collect();
-    // Where the model does not tell how its edits move a face, its own pictures do.
-    let shifts = pollster::block_on(found_shifts(&engine, &open_finder()?, &face, &strengths))?;
-    let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
-    for (name, share) in edit.held() {
-        let (path, percent) = (job.photo.display(), (100.0 * share).round());
-        eprintln!(
-            "{path}: --edit {name}: held back to {percent} % of its strength; more would tear this face"
-        );
-    }
-    let edited = finish(&engine, edit)?;
-    let known = match edited.motion {
-        Some(_) => PasteMode::Difference,
-        None => paste_mode(engine.manifest()),
-    };
-    let mode = paste.unwrap_or(known);
-    out.write_marked(&subject.finish(&edited, mode)?)
 }
 
 /// `sdic sample`.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod directions;
+mod edit;
 mod trace;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -50,8 +51,13 @@ enum Command {
     },
     /// Reconstruct the face in a photo.
     Invert {
+        /// JPEG, PNG or WebP file.
+        photo: PathBuf,
+        /// PNG, JPEG or WebP file to write, by the ending of its name.
+        #[arg(long)]
+        out: PathBuf,
         #[command(flatten)]
-        job: Job,
+        with: With,
         /// Also write the plain e4e reconstruction, before compensation.
         #[arg(long)]
         initial: Option<PathBuf>,
@@ -59,17 +65,8 @@ enum Command {
         #[arg(long)]
         discrepancy: Option<PathBuf>,
     },
-    /// Edit the face in a photo.
-    Edit {
-        #[command(flatten)]
-        job: Job,
-        /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
-        #[arg(long, value_delimiter = ',', required = true, value_parser = commands::parse_strength, allow_hyphen_values = true)]
-        edit: Vec<(String, f32)>,
-        /// What is put into the photo; unless given, what suits the model.
-        #[arg(long, value_enum)]
-        paste: Option<Paste>,
-    },
+    /// Edit the face in a photo, or in each of many.
+    Edit(edit::Edit),
     /// Render a made-up face; needs weights with a mapping network.
     Sample {
         /// Weights directory.
@@ -110,17 +107,12 @@ struct Import {
     name: Option<String>,
 }
 
-/// What to work on, with what, and where to.
+/// With what to work on photos.
 #[derive(Args)]
-struct Job {
-    /// JPEG, PNG or WebP file.
-    photo: PathBuf,
+struct With {
     /// Weights directory.
     #[arg(long, default_value = "weights")]
     weights: PathBuf,
-    /// PNG, JPEG or WebP file to write, by the ending of its name.
-    #[arg(long)]
-    out: PathBuf,
     /// Format to write, whatever the name says.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -188,11 +180,19 @@ fn main() -> ExitCode {
         Command::Align { photo, out, size } => commands::align(&photo, &out, size.into()),
         Command::Points { folder, out } => commands::points(&folder, &out),
         Command::Invert {
-            job,
+            photo,
+            out,
+            with,
             initial,
             discrepancy,
-        } => commands::invert(&job, initial.as_deref(), discrepancy.as_deref()),
-        Command::Edit { job, edit, paste } => commands::edit(&job, &edit, paste.map(Into::into)),
+        } => commands::invert(
+            &photo,
+            &out,
+            &with,
+            initial.as_deref(),
+            discrepancy.as_deref(),
+        ),
+        Command::Edit(edit) => edit::run(&edit),
         Command::Sample {
             weights,
             out,

@@ -1,0 +1,196 @@
+//! `sdic edit`: one photo, or many alike.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use sdic::{
+    editing::{Engine, Look, fit::found_shifts, paste_mode},
+    face::{FaceFinder, PasteMode},
+    pixels::Format,
+};
+
+use crate::{
+    Paste, With,
+    commands::{
+        Failure, Subject, Target, finish, invert_quietly, invert_with_progress, open_device,
+        open_engine, open_finder, parse_strength, read_file,
+    },
+};
+
+/// Which photos, how, and where to.
+#[derive(Args)]
+pub struct Edit {
+    /// JPEG, PNG or WebP files.
+    #[arg(required = true)]
+    photos: Vec<PathBuf>,
+    /// PNG, JPEG or WebP file to write, by the ending of its name; for several photos a folder, in which each keeps
+    /// its name.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    with: With,
+    /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
+    #[arg(long, value_delimiter = ',', required_unless_present = "look", value_parser = parse_strength, allow_hyphen_values = true)]
+    edit: Vec<(String, f32)>,
+    /// A look, a file with strengths; those of --edit come on top.
+    #[arg(long)]
+    look: Option<PathBuf>,
+    /// What is put into the photo; unless given, what suits the model.
+    #[arg(long, value_enum)]
+    paste: Option<Paste>,
+}
+
+impl Edit {
+    /// Strengths by name, of the look and of the option.
+    fn strengths(&self) -> Result<Vec<(String, f32)>, Failure> {
+        let mut strengths = Vec::new();
+        if let Some(path) = &self.look {
+            let look = Look::from_json(&read_file(path)?)
+                .map_err(|error| format!("--look: {}: {error}", path.display()))?;
+            strengths.extend(look.strengths);
+        }
+        strengths.extend(self.edit.iter().cloned()); // those of one name add up
+        Ok(strengths)
+    }
+}
+
+/// Runs the command. An error of many photos says how many failed; each was told as it came.
+pub fn run(edit: &Edit) -> Result<(), Failure> {
+    let strengths = edit.strengths()?;
+    let format = edit.with.format.map(Format::from);
+    if let [photo] = edit.photos.as_slice()
+        && !edit.out.is_dir()
+    {
+        let out = Target::new("--out", &edit.out, format)?;
+        let subject = Subject::open(photo, &edit.with)?;
+        let editor = Editor::open(edit, &strengths)?;
+        return editor.edit(photo, &subject, &out, false);
+    }
+    let outs = names_in(&edit.out, &edit.photos, format)?;
+    let editor = Editor::open(edit, &strengths)?;
+    let bar = ProgressBar::new(edit.photos.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos} of {len}, {eta} left: {msg}",
+    )?);
+    let mut failed = 0;
+    for (photo, out) in edit.photos.iter().zip(&outs) {
+        bar.set_message(photo.display().to_string());
+        let done = Target::new("--out", out, format).and_then(|target| {
+            let subject = Subject::open(photo, &edit.with)?;
+            editor.edit(photo, &subject, &target, true)
+        });
+        if let Err(error) = done {
+            failed += 1;
+            bar.suspend(|| eprintln!("sdic: {error}"));
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let (count, folder) = (edit.photos.len(), edit.out.display());
+    eprintln!("{} of {count} photos edited, in {folder}", count - failed);
+    if failed > 0 {
+        return Err(format!("{failed} of {count} photos were not edited, see above").into());
+    }
+    Ok(())
+}
+
+/// The files in `folder` that take the edits of `photos`, each under its own name.
+fn names_in(
+    folder: &Path,
+    photos: &[PathBuf],
+    format: Option<Format>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let shown = folder.display();
+    if !folder.is_dir() {
+        let problem = "is not a folder, which several photos need";
+        return Err(format!("--out: {shown} {problem}; create it first").into());
+    }
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for photo in photos {
+        let format = format.or_else(|| Format::of_name(photo));
+        let mut name: OsString = photo.file_stem().unwrap_or_default().to_owned();
+        name.push(".");
+        name.push(format.unwrap_or(Format::Png).ending());
+        let out = folder.join(name);
+        let same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        };
+        if same(&out, photo) {
+            let photo = photo.display();
+            let way = "name another folder";
+            return Err(format!("--out: {photo} itself would be replaced; {way}").into());
+        }
+        if taken.contains(&out) {
+            let (photo, out) = (photo.display(), out.display());
+            let problem = "would replace that of a photo of the same name";
+            return Err(format!("--out: {out}, from {photo}, {problem}; edit them apart").into());
+        }
+        taken.push(out);
+    }
+    Ok(taken)
+}
+
+/// A model, and what it does to every photo.
+struct Editor<'a> {
+    engine: Engine,
+    finder: FaceFinder,
+    strengths: &'a [(String, f32)],
+    paste: Option<PasteMode>,
+}
+
+impl<'a> Editor<'a> {
+    fn open(edit: &Edit, strengths: &'a [(String, f32)]) -> Result<Self, Failure> {
+        let engine = open_engine(&edit.with.weights, &open_device(edit.with.backend)?)?;
+        let named = strengths
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value));
+        engine.directions().effective(named, None)?; // all names are known, before any photo is worked on
+        Ok(Self {
+            engine,
+            finder: open_finder()?,
+            strengths,
+            paste: edit.paste.map(Into::into),
+        })
+    }
+
+    /// Edits a face. Without a mode, the photo's own pixels are kept where the model knows how its edits move it.
+    fn edit(
+        &self,
+        path: &Path,
+        subject: &Subject,
+        out: &Target,
+        quiet: bool,
+    ) -> Result<(), Failure> {
+        let engine = &self.engine;
+        let face = subject.aligned(engine.config().encoder.input_size)?;
+        let invert = if quiet {
+            invert_quietly
+        } else {
+            invert_with_progress
+        };
+        let face = invert(engine, &face, subject.landmarks()?)?;
+        let strengths = self.strengths.iter();
+        let strengths: Vec<_> = strengths
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        // Where the model does not tell how its edits move a face, its own pictures do.
+        let shifts = pollster::block_on(found_shifts(engine, &self.finder, &face, &strengths))?;
+        let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
+        for (name, share) in edit.held() {
+            let (path, percent) = (path.display(), (100.0 * share).round());
+            let why = "more would tear this face";
+            eprintln!("{path}: --edit {name}: held back to {percent} % of its strength; {why}");
+        }
+        let edited = finish(engine, edit)?;
+        let known = match edited.motion {
+            Some(_) => PasteMode::Difference,
+            None => paste_mode(engine.manifest()),
+        };
+        let mode = self.paste.unwrap_or(known);
+        out.write_marked(&subject.finish(&edited, mode)?)
+    }
+}

@@ -1,0 +1,120 @@
+//! A look: what sliders do together, under a name, as a small file to keep and pass on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The version of the format that is written.
+const VERSION: u32 = 1;
+/// A look takes some hundred bytes; more is another file.
+const MOST_BYTES: usize = 64 * 1024;
+/// Largest strength that a slider of a look may have: far beyond any slider, and far from what numbers can hold.
+pub const MOST_STRENGTH: f32 = 1000.0;
+
+/// Strengths of sliders, by the sliders' names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// Version of the format.
+    #[serde(rename = "sdicLook")]
+    version: u32,
+    /// What people call it.
+    pub name: String,
+    /// Strengths in the sliders' units; 0 is at rest.
+    pub strengths: BTreeMap<String, f32>,
+}
+
+/// Why a file is no look.
+#[derive(Debug, Error)]
+pub enum LookError {
+    /// Much larger than looks are.
+    #[error("{0} bytes are too many for a look; choose a file that was saved as one")]
+    TooLarge(usize),
+    /// No JSON of this form.
+    #[error("not a look ({0}); choose a file that was saved as one")]
+    Json(#[from] serde_json::Error),
+    /// Of a version to come.
+    #[error("a look of version {0}, but this program knows version {VERSION}; update it")]
+    Version(u32),
+    /// A strength that no slider can have.
+    #[error("the strength of \"{0}\" is not a number from -{MOST_STRENGTH} to {MOST_STRENGTH}")]
+    Strength(String),
+}
+
+impl Look {
+    /// A look of these strengths.
+    pub fn new(name: impl Into<String>, strengths: BTreeMap<String, f32>) -> Self {
+        Self {
+            version: VERSION,
+            name: name.into(),
+            strengths,
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`LookError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, LookError> {
+        if bytes.len() > MOST_BYTES {
+            return Err(LookError::TooLarge(bytes.len()));
+        }
+        let look: Self = serde_json::from_slice(bytes)?;
+        if look.version != VERSION {
+            return Err(LookError::Version(look.version));
+        }
+        let wrong = |strength: &f32| !strength.is_finite() || strength.abs() > MOST_STRENGTH;
+        match look.strengths.iter().find(|(_, strength)| wrong(strength)) {
+            Some((name, _)) => Err(LookError::Strength(name.clone())),
+            None => Ok(look),
+        }
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// [`LookError::Json`] for strengths that are no numbers.
+    pub fn to_json(&self) -> Result<String, LookError> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Look::from_json(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_look_comes_back_as_it_was() {
+        let strengths = [("smile", 1.2), ("age", -0.5)].map(|(name, s)| (name.to_owned(), s));
+        let look = Look::new("Warm", strengths.into());
+        assert_eq!(
+            Look::from_json(look.to_json().unwrap().as_bytes()).unwrap(),
+            look
+        );
+    }
+
+    #[test]
+    fn what_is_no_look_is_refused_with_a_reason() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"sdicLook": 1, "name": "x", "strengths": {"smile": "2"}}"#,
+        ] {
+            assert!(refusal(text).starts_with("not a look ("), "{text}");
+        }
+        let later = refusal(r#"{"sdicLook": 2, "name": "x", "strengths": {}}"#);
+        assert!(later.contains("version 2"), "{later}");
+        for strength in ["1001", "-1e30"] {
+            let text =
+                format!(r#"{{"sdicLook": 1, "name": "x", "strengths": {{"smile": {strength}}}}}"#);
+            assert!(refusal(&text).contains("\"smile\""), "{strength}");
+        }
+        assert!(refusal(&" ".repeat(MOST_BYTES + 1)).contains("65537 bytes"));
+    }
+}
