@@ -2,47 +2,24 @@
 //
 //   node benches/memory.mjs [--saves 50] [--edits 500]
 //
-// Opens a photo of 24 megapixels with a sample face in it, edits it and saves all of it again and again. Prints, after
-// everything that can be collected was, the JavaScript heaps of page and workers (by the debugger's protocol) and what
-// the browser's process for the page holds in all (`/proc`: pixels and WebAssembly included). Fails when either has
-// grown by more than 50 MB from the second save on. Needs `./build.sh build`.
+// Opens a photo of 24 megapixels with the sample faces in it, edits one, saves all of it, edits while all of it is
+// shown, goes from face to face, and opens the photo, each again and again. Prints, after everything that can be
+// collected was, the JavaScript heaps of page and workers (by the debugger's protocol) and what the browser's process
+// for the page holds in all (`/proc`: pixels and WebAssembly included). Fails when either has grown by more than 50 MB
+// after the first rounds of one of these. Needs `./build.sh build`.
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { inverted, launch, modelReady, root, settled, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
+import { groupPhoto } from "./group.mjs";
 
 const MOST_GROWTH = 50e6;
 /** @param {string} name @param {number} otherwise */
 const option = (name, otherwise) => Number(process.argv[process.argv.indexOf(name) + 1 || Infinity] ?? otherwise);
 const SAVES = option("--saves", 50);
 const EDITS = option("--edits", 500);
-const [WIDTH, HEIGHT] = [6000, 4000];
-
-/**
- * A photo of 24 megapixels: a sample portrait, laid into a plain one.
- * @param {import("playwright-core").Page} page
- */
-async function photoOf(page) {
-  const text = await page.evaluate(
-    async ([width, height]) => {
-      const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
-      const face = await createImageBitmap(await (await fetch(source)).blob());
-      const canvas = new OffscreenCanvas(width, height);
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-      context.fillStyle = "#9db4c8";
-      context.fillRect(0, 0, width, height);
-      context.drawImage(face, width / 3, height / 4, height / 2, height / 2);
-      const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
-      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-    },
-    /** @type {const} */ ([WIDTH, HEIGHT]),
-  );
-  const file = path.join(tmpdir(), "sdic-memory.jpg");
-  await writeFile(file, Buffer.from(text, "base64"));
-  return file;
-}
 
 /**
  * Measures what a page holds.
@@ -110,15 +87,23 @@ const { url, close } = await serve(path.join(root, "dist"));
 try {
   const { page } = await visit(browser, url, { serviceWorkers: "block" });
   await modelReady(page);
-  await page.setInputFiles("#file", await photoOf(page));
-  await inverted(page);
+  const photo = await groupPhoto(page);
+  const open = async () => {
+    await page.setInputFiles("#file", photo);
+    await page.locator("#save:disabled").waitFor();
+    await inverted(page);
+  };
+  await open();
+  const faces = page.locator("#faces input");
+  const count = await faces.count();
+  assert.ok(count > 6, `${count} faces: more than keep their inversions`);
   const measure = await meter(browser, page);
   const slider = (await page.locator("#sliders input[type=range]").first().getAttribute("id")) ?? "";
 
   const save = async () => {
     await page.click("#save");
     const download = page.waitForEvent("download");
-    await page.click("#save-png");
+    await page.click("#save-file");
     await (await download).delete();
   };
   const edit = async (/** @type {number} */ position) => {
@@ -133,12 +118,16 @@ try {
     await settled(page);
   };
 
-  /** @param {string} what @param {number} times @param {(round: number) => Promise<void>} once */
-  const grow = async (what, times, once) => {
-    await once(0);
-    await once(1);
+  /**
+   * @param {string} what
+   * @param {number} times
+   * @param {(round: number) => Promise<void>} once
+   * @param {number} [first] rounds that are not measured: what is kept for good is there after them
+   */
+  const grow = async (what, times, once, first = 2) => {
+    for (let round = 0; round < first; round++) await once(round);
     const before = await measure();
-    for (let round = 2; round < times + 2; round++) await once(round);
+    for (let round = first; round < times + first; round++) await once(round);
     const after = await measure();
     const growth = { heap: after.heap - before.heap, process: after.process - before.process };
     console.log(
@@ -153,6 +142,14 @@ try {
   await page.getByRole("radio", { name: "Whole photo" }).check();
   await settled(page);
   await grow("edits of the whole photo", Math.ceil(EDITS / 10), (round) => edit(20 + (round % 60)));
+  await page.getByRole("radio", { name: "Face", exact: true }).check();
+  const visitFace = async (/** @type {number} */ round) => {
+    await faces.nth((round + 1) % count).check();
+    await inverted(page);
+    await edit(20 + (round % 60));
+  };
+  await grow(`visits to ${count} faces`, 3 * count, visitFace, count);
+  await grow("photos opened", Math.ceil(SAVES / 5), open);
 } finally {
   await browser.close();
   await close();

@@ -3,15 +3,17 @@
 //   node benches/page.mjs [--no-isolation]
 //
 // Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
-// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; and how much longer an inversion takes in
-// the page, which shows pictures and progress meanwhile, than by the engine alone. Needs `./build.sh build`;
-// `--no-isolation` leaves out the headers without which a browser gives a page no threads.
+// (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; how long a group photo of 24 megapixels
+// takes to be opened and searched for faces; and how much longer an inversion takes in the page, which shows pictures
+// and progress meanwhile, than by the engine alone. Needs `./build.sh build`; `--no-isolation` leaves out the headers
+// without which a browser gives a page no threads.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { inverted, launch, modelReady, root, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
+import { groupPhoto } from "./group.mjs";
 
 const STARTS = 5;
 const ROUNDS = 9;
@@ -52,6 +54,10 @@ async function readyAfter(page) {
 
 /** @param {number[]} values */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** @param {string} name @param {number[]} seconds of each round */
+const rounds = (name, [first, ...warm]) =>
+  row(name, `${s(first)} first, ${s(median(warm))} warm (${s(Math.min(...warm))} to ${s(Math.max(...warm))})`);
 
 /**
  * From an empty browser and from a visited one to a ready model, in seconds, and the paths that the first asks for.
@@ -96,6 +102,40 @@ async function starts(browser, url, backend) {
   }
   row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}`);
   row("model and samples fetched", mb(model));
+}
+
+/**
+ * Opens a group photo and looks for its faces, by the page's own worker: the processor does it on any backend.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ */
+async function search(browser, url) {
+  const { context, page } = await open(browser, url, { backend: "cpu", controls: false });
+  await page.goto(url);
+  const text = (await groupPhoto(page)).buffer.toString("base64");
+  const { faces, seconds } = await page.evaluate(
+    async ({ text, rounds }) => {
+      const { Photos } = await import(new URL("app/photos.js", location.href).href);
+      const [photos, { signal }] = [new Photos(), new AbortController()];
+      const file = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/jpeg" });
+      const seconds = { opening: /** @type {number[]} */ ([]), search: /** @type {number[]} */ ([]) };
+      let faces = 0;
+      for (let round = 0; round <= rounds; round++) {
+        const start = performance.now();
+        const { photo } = await photos.open(file, "group.jpg", signal);
+        const opened = performance.now();
+        faces = (await photos.faces(photo, signal)).length;
+        seconds.opening.push((opened - start) / 1000);
+        seconds.search.push((performance.now() - opened) / 1000);
+        photos.close(photo);
+      }
+      return { faces, seconds };
+    },
+    { text, rounds: ROUNDS },
+  );
+  rounds("24 megapixels, opened", seconds.opening);
+  rounds(`their ${faces} faces, found`, seconds.search);
+  await context.close();
 }
 
 /**
@@ -159,9 +199,7 @@ async function work(browser, url, backend) {
     });
     return { seconds, adapter: engine.status.info.adapter };
   }, ROUNDS);
-  for (const [name, [first, ...warm]] of Object.entries(result.seconds)) {
-    row(name, `${s(first)} first, ${s(median(warm))} warm (${s(Math.min(...warm))} to ${s(Math.max(...warm))})`);
-  }
+  for (const [name, seconds] of Object.entries(result.seconds)) rounds(name, seconds);
   await context.close();
   return result.adapter;
 }
@@ -246,6 +284,7 @@ try {
     `Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page;`,
     `medians of ${STARTS} starts and ${ROUNDS} rounds`,
   );
+  await search(browser, url);
   for (const backend of ["cpu", "webgpu"]) {
     console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);
     if (backend === "webgpu" && gpu.kind !== "real") {

@@ -211,6 +211,114 @@ test("a file that cannot be opened does not stop the inversion under way", async
   await context.close();
 });
 
+test("a file that is dropped is answered within a tenth of a second", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  const { hidden, text, seen } = await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["a photo"], "photo.jpg", { type: "image/jpeg" }));
+    dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+    const opening = /** @type {HTMLElement} */ (document.querySelector("#opening"));
+    const ends = opening.getAnimations().map(({ effect }) => Number(effect?.getComputedTiming().endTime));
+    return { hidden: opening.hidden, text: opening.textContent, seen: Math.max(0, ...ends) };
+  });
+  assert.deepEqual([hidden, text], [false, "Opening photo.jpg…"], "before anything else is done");
+  assert.ok(seen <= 50, `to be seen after ${seen} ms, and the frame that shows it`);
+  await context.close();
+});
+
+test("a sample that is slow to come is answered at once, and gives way to what is chosen after it", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.evaluate(() => {
+    const { fetch } = globalThis;
+    const slow = { letGo: () => {}, come: false };
+    globalThis.fetch = async (...args) => {
+      await new Promise((resolve) => Object.assign(slow, { letGo: resolve }));
+      const response = await fetch(...args);
+      const blob = response.blob.bind(response);
+      response.blob = async () => {
+        const all = await blob();
+        setTimeout(() => Object.assign(slow, { come: true }));
+        return all;
+      };
+      return response;
+    };
+    Object.assign(globalThis, { slow });
+  });
+  await page.locator("#sample-list button").click();
+  assert.equal(await page.locator("#opening").textContent(), "Opening one…");
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await page.locator("#align-dialog[open]").waitFor();
+  await page.evaluate(() => /** @type {any} */ (globalThis).slow.letGo());
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).slow.come);
+  assert.ok(await page.locator("#opening").isHidden(), "nothing else is opened");
+  await page.getByRole("button", { name: "Use this crop" }).click();
+  await inverted(page);
+  assert.deepEqual(await savedSize(page), [400, 300]);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a sample that does not come says why, and the page goes on", async () => {
+  const { page, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.evaluate(() => {
+    const { fetch } = globalThis;
+    const answers = [
+      () => Promise.reject(new TypeError("Failed to fetch")),
+      async () => new Response("", { status: 404 }),
+    ];
+    globalThis.fetch = (...args) => (answers.shift() ?? (() => fetch(...args)))();
+  });
+  const sample = page.locator("#sample-list button");
+  await sample.click();
+  await told(page, /samples\/one\.png could not be loaded: the network is not reachable/);
+  await sample.click();
+  await told(page, /samples\/one\.png could not be loaded \(status 404\)/);
+  await openSample(page);
+  await context.close();
+});
+
+test("over an open dialog, too, it is seen that a file is opened, and what is told can be dismissed", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await openSample(page);
+  await page.click("#engine-button");
+  await page.locator("#engine-dialog[open]").waitFor();
+  await hold(page, "open");
+  await offer(page, "photo.jpg", pictures.pdf());
+  const opening = page.locator("#opening", { hasText: "Opening photo.jpg" });
+  await opening.waitFor();
+  assert.ok(
+    await opening.evaluate((element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return document.elementFromPoint(left + width / 2, top + height / 2) === element;
+    }),
+    "in front",
+  );
+  await letGo(page);
+  await told(page, /is a PDF/);
+  await page.keyboard.press("Escape");
+  await offer(page, "photo.jpg", pictures.pdf());
+  await told(page, /is a PDF/);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("what was asked about one photo is not saved of the next", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await openSample(page);
+  await page.click("#save");
+  await page.locator("#save-dialog[open]").waitFor();
+  await offer(page, "hill.png", pictures.gradient(400, 300));
+  await page.locator("#align-dialog[open]").waitFor();
+  assert.equal(await page.locator("dialog[open]").count(), 1, "the dialog about the photo before is gone");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 // ---- Every call names what it is about
 
 test("a slow photo that was overtaken by a bad one is not pasted into", async () => {

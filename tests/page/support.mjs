@@ -74,14 +74,16 @@ export function launch(flags = []) {
  * Opens a page that is watched: `problems` collects console errors, uncaught errors and requests to other origins.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { script?: string }} [options] `script` runs before any of
+ *   the page's own
  */
-export async function visit(browser, url, options = {}) {
+export async function visit(browser, url, { script, ...options } = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 860 },
     acceptDownloads: true,
     ...options,
   });
+  if (script) await context.addInitScript(script);
   const page = await context.newPage();
   /** @type {string[]} */
   const problems = [];

@@ -1,6 +1,7 @@
 // The ways in: a file chosen, dropped or pasted, and the camera.
 import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
+import { offered } from "./abilities.js";
 import { byId } from "./dom.js";
 import { openCamera } from "./ui/dialogs.js";
 import { report } from "./ui/notices.js";
@@ -18,7 +19,7 @@ export function startInput(session, convert) {
   const camera = byId("camera", HTMLButtonElement);
 
   /**
-   * @param {Blob} file
+   * @param {Blob | Promise<Blob>} file
    * @param {{ name?: string, aligned?: boolean }} [about]
    */
   function open(file, { name = file instanceof File ? file.name : "photo.png", aligned } = {}) {
@@ -54,9 +55,13 @@ export function startInput(session, convert) {
     if (picker.files?.[0]) open(picker.files[0]);
     picker.value = "";
   });
-  camera.hidden = !navigator.mediaDevices;
+  camera.hidden = !offered(() => navigator.mediaDevices.getUserMedia);
+  let taking = false;
   camera.addEventListener("click", async () => {
+    if (taking) return; // the browser asks the visitor, who may take a while
+    taking = true;
     const shot = await openCamera();
+    taking = false;
     if (shot) open(shot, { name: "camera.png" });
   });
 

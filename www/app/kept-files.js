@@ -76,12 +76,14 @@ export async function keptFiles(model, name) {
 /**
  * @param {string} model its fingerprint
  * @param {File} file
+ * @returns {Promise<boolean>} whether it is kept
  */
 export async function keepFile(model, file) {
   try {
     await (await caches.open(CACHE)).put(modelFolder(model) + encodeURIComponent(file.name), new Response(file));
+    return true;
   } catch {
-    // as above
+    return false;
   }
 }
 
@@ -93,6 +95,6 @@ export async function forgetFile(model, name) {
   try {
     await (await caches.open(CACHE)).delete(modelFolder(model) + encodeURIComponent(name));
   } catch {
-    // as above
+    // as above: then nothing was kept
   }
 }

@@ -1,11 +1,13 @@
 // The ways out: saving, copying, sharing.
 import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
+import { offered } from "./abilities.js";
 import { byId } from "./dom.js";
 import { notice, report } from "./ui/notices.js";
 import { fileName, openSaveDialog } from "./ui/save-dialog.js";
 
 /** @import { SaveKind } from "../shared/protocol.js" */
+/** @import { Saying } from "../shared/say.js" */
 /** @import { Session } from "./session.js" */
 
 /**
@@ -16,7 +18,9 @@ export function startOutput(session, viewer) {
   const share = byId("share", HTMLButtonElement);
 
   byId("save", HTMLButtonElement).addEventListener("click", () => void openSaveDialog(session));
-  byId("copy", HTMLButtonElement).addEventListener("click", async () => {
+  const copy = byId("copy", HTMLButtonElement);
+  copy.hidden = !offered(() => ClipboardItem && navigator.clipboard.write);
+  copy.addEventListener("click", async () => {
     const file = session.save(viewer.extent);
     try {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": file })]);
@@ -25,18 +29,44 @@ export function startOutput(session, viewer) {
       // The browser only says that it got no picture; why there is none we know ourselves.
       const own = await file.then(() => undefined, Failure.from);
       if (own) report(own);
-      else notice({ said: say("save.copyFailed"), detail: Failure.from(thrown).message }, { kind: "failure" });
+      else refused(say("save.copyFailed"), thrown);
     }
   });
 
-  share.hidden = !navigator.canShare?.({ files: [new File([], "a.png", { type: "image/png" })] });
+  const sample = new File([], "a.png", { type: "image/png" });
+  share.hidden = !offered(() => navigator.canShare({ files: [sample] }));
   share.addEventListener("click", async () => {
+    const name = fileName(session.photo?.name ?? "");
     try {
-      const name = fileName(session.photo?.name ?? "");
-      const file = new File([await session.save(viewer.extent)], name, { type: "image/png" });
-      await navigator.share({ files: [file] });
+      void send(new File([await session.save(viewer.extent)], name, { type: "image/png" }));
     } catch (thrown) {
-      if (!(thrown instanceof DOMException && thrown.name === "AbortError")) report(thrown);
+      report(thrown);
     }
   });
+}
+
+/**
+ * Hands a file to the browser's ways of sharing.
+ * @param {File} file
+ * @param {boolean} [again] the visitor has pressed a button for just this
+ */
+async function send(file, again = false) {
+  try {
+    await navigator.share({ files: [file] });
+  } catch (thrown) {
+    const { name } = thrown instanceof DOMException ? thrown : { name: "" };
+    if (name === "AbortError") return; // the visitor thought better of it
+    // Browsers share only just after a press, and a large photo takes longer to write.
+    const action = { label: say("save.share"), run: () => void send(file, true) };
+    if (name === "NotAllowedError" && !again) notice(say("save.shareReady", { name: file.name }), { action });
+    else refused(say("save.shareFailed"), thrown);
+  }
+}
+
+/**
+ * @param {Saying} said
+ * @param {unknown} thrown by the browser, which has its own words for it
+ */
+function refused(said, thrown) {
+  notice({ said, hint: say("hint.saveInstead"), detail: Failure.from(thrown).message }, { kind: "failure" });
 }

@@ -89,7 +89,9 @@ export class OwnDirections extends EventTarget {
     const replaced = this.files.filter((other) => other.file.name === file.name);
     this.files = [...this.files.filter((other) => !replaced.includes(other)), { file: copy, directions }];
     this.#tell("change");
-    void keepFile(this.#model, copy);
+    void keepFile(this.#model, copy).then((kept) => {
+      if (!kept) this.#tell("notice", { said: say("direction.notKept", { file: copy.name }) });
+    });
     return [...directions, ...replaced.flatMap((other) => other.directions)];
   }
 

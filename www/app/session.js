@@ -153,7 +153,7 @@ export class Session extends EventTarget {
 
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
-   * @param {Blob} file
+   * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
    * @param {{ name: string, aligned?: boolean }} about `aligned`: the picture is already cut like an aligned face
    */
   async open(file, { name, aligned = false }) {
@@ -162,7 +162,7 @@ export class Session extends EventTarget {
     const { signal } = this.#opening;
     this.#emit("opening", name);
     try {
-      const { photo, notes } = await this.#photos.open(file, name, signal).finally(() => {
+      const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
       this.#adopt(photo, signal);
@@ -171,6 +171,20 @@ export class Session extends EventTarget {
       else await this.#search(photo);
     } catch (thrown) {
       this.#report(thrown);
+    }
+  }
+
+  /**
+   * @param {Blob | Promise<Blob>} file
+   * @param {string} name
+   * @param {AbortSignal} signal
+   */
+  async #decoded(file, name, signal) {
+    try {
+      return await this.#photos.open(await file, name, signal);
+    } catch (thrown) {
+      check(signal); // a file that has not come is no matter if it is no longer wanted
+      throw thrown;
     }
   }
 

@@ -26,13 +26,23 @@ export async function within(work, seconds) {
 }
 
 /**
- * The adapter that WebGPU would use.
+ * The adapter that WebGPU would use; none where asking for it fails, however it fails.
  * @returns {Promise<Adapter>}
  */
 export async function probe() {
+  /** @type {Adapter} */
+  const none = { kind: "none", name: "" };
+  return ask(none).catch(() => none);
+}
+
+/**
+ * @param {Adapter} none
+ * @returns {Promise<Adapter>}
+ */
+async function ask(none) {
   const request = navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const adapter = request && (await within(request, ADAPTER_SECONDS).catch(() => null));
-  if (!adapter) return { kind: "none", name: "" };
+  if (!adapter) return none;
   describeAdapters();
   const { vendor, architecture, device, description } = adapter.info;
   const name = description || [vendor, architecture, device].filter(Boolean).join(" ") || "WebGPU";

@@ -15,6 +15,17 @@ import { notice, report } from "./notices.js";
 /** @import { Session } from "../session.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
 
+/** What is told beside all else: elements of the page by id. */
+const NEWS = ["opening", "notices", "status", "drop"];
+
+/** @type {HTMLDialogElement[]} those that are open, the uppermost last */
+const stack = [];
+
+/** Brings what the page has to say into the uppermost dialog: outside it nothing can be seen, heard or pressed. */
+function raiseNews() {
+  (stack.at(-1) ?? document.body).append(...NEWS.map((id) => byId(id, HTMLElement)));
+}
+
 /**
  * Opens a dialog and resolves with the value of the button that closed it.
  * @param {HTMLDialogElement} dialog
@@ -23,7 +34,16 @@ import { notice, report } from "./notices.js";
 export function ask(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+  stack.push(dialog);
+  raiseNews();
+  return new Promise((resolve) => {
+    const closed = () => {
+      stack.splice(stack.indexOf(dialog), 1);
+      raiseNews();
+      resolve(dialog.returnValue);
+    };
+    dialog.addEventListener("close", closed, { once: true });
+  });
 }
 
 /**
@@ -122,27 +142,26 @@ async function showModels(onChange) {
  */
 export async function openCamera() {
   const video = byId("camera-video", HTMLVideoElement);
+  /** @type {MediaStream | undefined} */
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
       video: { facingMode: "user", width: { ideal: 1920 } },
       audio: false,
     });
-  } catch (thrown) {
-    const { message: detail } = Failure.from(thrown);
-    report(new Failure({ code: "camera", message: say("camera.denied"), hint: say("hint.camera"), detail }));
-    return undefined;
-  }
-  try {
     video.srcObject = stream;
     await video.play();
     if ((await ask(byId("camera-dialog", HTMLDialogElement))) !== "take") return undefined;
     const frame = new OffscreenCanvas(video.videoWidth, video.videoHeight);
     frame.getContext("2d")?.drawImage(video, 0, 0);
     return await frame.convertToBlob({ type: "image/png" });
+  } catch (thrown) {
+    const { message: detail } = Failure.from(thrown);
+    report(new Failure({ code: "camera", message: say("camera.denied"), hint: say("hint.camera"), detail }));
+    return undefined;
   } finally {
     video.srcObject = null;
-    for (const track of stream.getTracks()) track.stop();
+    for (const track of stream?.getTracks() ?? []) track.stop();
   }
 }
 

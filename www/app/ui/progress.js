@@ -1,6 +1,6 @@
 // Which stage of the inversion runs, over the picture; and what else a session has to say.
 import { quantity, say } from "../../shared/say.js";
-import { spoken, t } from "../../shared/strings.js";
+import { nameOf, spoken, t } from "../../shared/strings.js";
 import { byId, h, icon, write } from "../dom.js";
 import { askToPersist } from "../offline.js";
 import { settings } from "../settings.js";
@@ -57,7 +57,7 @@ export function announceSession(session) {
   const showAll = () => {
     showStage(stage, { waitsForModel, timingKey: engine.timingKey() });
     opening.hidden = !name;
-    write(opening, name ? t("open.working", { name }) : "");
+    write(opening, name ? t("open.working", { name: nameOf(name) }) : "");
   };
   const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
     const news = next !== stage;

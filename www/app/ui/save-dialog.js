@@ -94,7 +94,11 @@ export async function openSaveDialog(session) {
     show();
   };
   show();
+  // Another photo may be dropped or pasted meanwhile: this was not asked about it.
+  const close = () => dialog.close();
+  session.addEventListener("photo", close, { once: true });
   const answer = await ask(dialog);
+  session.removeEventListener("photo", close);
   clearTimeout(timer);
   generation++;
   if (answer !== "save") return;

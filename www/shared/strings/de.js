@@ -167,6 +167,8 @@ export default translation({
   "direction.remove": "{file} entfernen",
   "direction.removed": "{file} wurde entfernt.",
   "direction.refused": "{file} enthält keine Richtung für dieses Modell.",
+  "direction.notKept":
+    "{file} kann jetzt verwendet werden, aber dieser Browser hat die Datei nicht für den nächsten Besuch behalten.",
   "direction.unused": "{file} bleibt erhalten, wird aber nicht verwendet.",
   "direction.unusedRow": "{file}: nicht verwendet",
   "hint.direction":
@@ -266,6 +268,9 @@ export default translation({
   "save.saved": "{name} wurde gespeichert.",
   "save.copied": "Kopiert.",
   "save.copyFailed": "Der Browser hat das Kopieren nicht erlaubt.",
+  "save.shareReady": "{name} kann jetzt geteilt werden.",
+  "save.shareFailed": "Der Browser hat das Teilen nicht erlaubt.",
+  "hint.saveInstead": "Speichern Sie das Bild stattdessen.",
 
   "top.new": "Neues Foto",
   "top.theme": "Farben: {theme}",

@@ -163,6 +163,7 @@ export default /** @type {const} */ ({
   "direction.remove": "Remove {file}",
   "direction.removed": "{file} was removed.",
   "direction.refused": "{file} holds no direction for this model.",
+  "direction.notKept": "{file} can be used now, but this browser did not keep it for the next visit.",
   "direction.unused": "{file} is kept, but not used.",
   "direction.unusedRow": "{file}: not used",
   "hint.direction": "Choose a {formats} file made for it: one vector for all styles, or one for each.",
@@ -261,6 +262,9 @@ export default /** @type {const} */ ({
   "save.saved": "Saved {name}.",
   "save.copied": "Copied.",
   "save.copyFailed": "The browser did not allow copying.",
+  "save.shareReady": "{name} is ready to be shared.",
+  "save.shareFailed": "The browser did not allow sharing.",
+  "hint.saveInstead": "Save the picture instead.",
 
   "top.new": "New photo",
   "top.theme": "Theme: {theme}",
