@@ -24,7 +24,7 @@ const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
  * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is
- * told), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
+ * told), `search` (how far the search for sliders is), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
   /** @type {EngineWorker | undefined} */
@@ -122,6 +122,7 @@ export class Engine extends EventTarget {
           const { info } = this.status;
           if (info) this.#tell({ ...this.status, info: { ...info, threads } });
         },
+        search: (detail) => this.dispatchEvent(new CustomEvent("search", { detail })),
         stage: (detail) => this.dispatchEvent(new CustomEvent("stage", { detail })),
       },
       onCrash: (failure) => {
@@ -230,6 +231,22 @@ export class Engine extends EventTarget {
    */
   async addDirections(file) {
     return this.#running.call("addDirections", [file.name, file]);
+  }
+
+  /**
+   * Looks for sliders in the visitor's own model, while it is used; it has them from then on.
+   * @param {AbortSignal} signal
+   * @returns {Promise<ModelInfo>}
+   */
+  async findSliders(signal) {
+    const worker = this.#running;
+    const model = await worker.call("findSliders", [], { signal });
+    if (worker === this.#worker) {
+      this.model = model;
+      this.#ready = Promise.resolve(model);
+      this.dispatchEvent(new CustomEvent("model"));
+    }
+    return model;
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */

@@ -9,12 +9,18 @@ const CACHE = ownName("directions");
 /** Of releases before, which copies of the page on one origin shared, and which kept files by the model's name. */
 const OLD_CACHE = "sdic-directions";
 
+/** Shards of what was found in a model; it is the same model without them. */
+const FOUND = /^fit-/;
+
 /**
  * What tells a model from all others: a hash over its shards.
  * @param {Pick<ModelInfo, "shards">} model
  */
 export async function fingerprint({ shards }) {
-  const text = shards.map(({ sha256 }) => sha256).join("\n");
+  const text = shards
+    .filter(({ file }) => !FOUND.test(file))
+    .map(({ sha256 }) => sha256)
+    .join("\n");
   if (!globalThis.crypto?.subtle) return text; // without a secure origin nothing is kept anyway
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return Array.from(hash.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");

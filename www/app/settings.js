@@ -9,8 +9,10 @@ import { ownName } from "../shared/cache.js";
  *   language: "auto" | import("../shared/strings.js").Language,
  *   keys: "everywhere" | "picture" | "off",
  *   encoding: import("../shared/protocol.js").Encoding,
- *   timings: Record<string, { inversion?: number, edit?: number }>
- * }} Settings `keys`: where single keys work; `encoding`: how pictures were saved last
+ *   timings: Record<string, { inversion?: number, edit?: number }>,
+ *   searches: Record<string, "paused" | "refused">
+ * }} Settings `keys`: where single keys work; `encoding`: how pictures were saved last; `searches` for sliders, by the
+ *   fingerprint of the model, that are not to begin by themselves
  */
 
 const KEY = ownName("settings");
@@ -26,6 +28,7 @@ const DEFAULTS = {
   keys: "everywhere",
   encoding: { type: "image/png", quality: 0.92 },
   timings: {},
+  searches: {},
 };
 
 /** @returns {Settings} */

@@ -3,6 +3,9 @@
 // A conversion writes into a new folder, the manifest last: from then on that is the newest complete folder, which is
 // the model. What went before is removed afterwards, so whatever fails or is closed half way leaves the old one in
 // place. Folders that nobody writes and that are not the model are left-overs, and are swept.
+//
+// Sliders that are found in a model become more files of its folder, again the manifest last, beside the one that there
+// was.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
 import { say } from "./say.js";
@@ -11,9 +14,13 @@ import { say } from "./say.js";
  * What matters here of a kept manifest.
  * @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept
  *
- * `manifest`: if the folder is complete.
- * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: Kept | undefined }} Folder
+ * `manifest`: if the folder is complete; `file` is what that is called.
+ * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: (Kept & { file: string }) | undefined }} Folder
  */
+
+const MANIFEST = "manifest.json";
+/** The manifest of a model with the sliders that were found in it. */
+export const FITTED = "fitted.json";
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;
@@ -67,14 +74,23 @@ async function entries(folder) {
 /**
  * What a folder's manifest says, if all it names is there.
  * @param {FileSystemDirectoryHandle} folder
- * @returns {Promise<Kept | undefined>}
+ * @returns {Promise<Folder["manifest"]>}
  */
 async function complete(folder) {
+  return (await completeBy(folder, FITTED)) ?? (await completeBy(folder, MANIFEST));
+}
+
+/**
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} name of the manifest
+ * @returns {Promise<Folder["manifest"]>}
+ */
+async function completeBy(folder, name) {
   try {
     /** @type {Kept} */
-    const manifest = JSON.parse(await (await fileIn(folder, "manifest.json")).text());
-    for (const { file, bytes } of manifest.shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
-    return manifest;
+    const { title, shards } = JSON.parse(await (await fileIn(folder, name)).text());
+    for (const { file, bytes } of shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
+    return { title, shards, file: name };
   } catch {
     return undefined;
   }
@@ -131,18 +147,44 @@ export async function ownModel() {
 }
 
 /**
- * Reads the kept model; it stays where it is meanwhile.
+ * Reads the kept model; it stays where it is meanwhile. `id` is what to call it by in `changeOwnModel`.
  * @template T
- * @param {(contents: (name: string) => Promise<Uint8Array>) => Promise<T>} use
+ * @param {(contents: (name: string) => Promise<Uint8Array>, id: string) => Promise<T>} use
  * @returns {Promise<T>}
  */
 export async function readOwnModel(use) {
   const read = async () => {
     const model = await newest();
-    if (!model) throw new Failure({ code: "missing", message: say("error.noOwnModel"), hint: say("hint.noOwnModel") });
-    return use(async (name) => new Uint8Array(await (await fileIn(model.folder, name)).arrayBuffer()));
+    if (!model) throw noOwnModel();
+    const named = (/** @type {string} */ name) => (name === MANIFEST && model.manifest ? model.manifest.file : name);
+    const contents = async (/** @type {string} */ name) =>
+      new Uint8Array(await (await fileIn(model.folder, named(name))).arrayBuffer());
+    return use(contents, model.name);
   };
   return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
+}
+
+/**
+ * Adds files to a kept model. Nobody else does so meanwhile, and it is not removed.
+ * @template T
+ * @param {string} id
+ * @param {(folder: FileSystemDirectoryHandle) => Promise<T>} add
+ * @returns {Promise<T>}
+ * @throws {Failure} "elsewhere" when another tab is at it
+ */
+export async function changeOwnModel(id, add) {
+  const change = async () => {
+    const folder = (await folders()).find(({ name, manifest }) => name === id && manifest)?.folder;
+    if (!folder) throw noOwnModel();
+    return { value: await add(folder) };
+  };
+  const done = await holding(folderLock(id), { ifAvailable: true }, change);
+  if (!done) throw new Failure({ code: "elsewhere", message: say("error.elsewhere") });
+  return done.value;
+}
+
+function noOwnModel() {
+  return new Failure({ code: "missing", message: say("error.noOwnModel"), hint: say("hint.noOwnModel") });
 }
 
 /**

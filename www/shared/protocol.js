@@ -4,7 +4,7 @@
 /** @import { Saying } from "./say.js" */
 /** @import { Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
-/** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
+/** @import { QuadPoints, SearchProgress, StageName, Strengths, ViewName } from "./types.js" */
 
 /**
  * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
@@ -25,7 +25,8 @@
  * @typedef {{
  *   start(backend: Backend): Promise<EngineInfo>,
  *   load(folder: string | undefined): Promise<ModelInfo>,
- *   addDirections(name: string, file: Blob): DirectionInfo[],
+ *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
+ *   findSliders(): Promise<ModelInfo>,
  *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
@@ -37,6 +38,7 @@
  *   model: ModelInfo,
  *   threads: number,
  *   stage: { stage: StageName, done: number, total: number },
+ *   search: SearchProgress,
  * }} EngineEvents
  */
 

@@ -12,7 +12,9 @@ use rayon::prelude::*;
 use sdic::{
     editing::{
         EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
-        check_manifest, fit::found_shifts, paste_mode,
+        check_manifest,
+        fit::{FitError, Seen, found_shifts},
+        paste_mode,
     },
     face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
@@ -526,7 +528,11 @@ pub fn edit(
         .map(|(name, value)| (name.as_str(), *value));
     let strengths: Vec<_> = strengths.collect();
     // Where the model does not tell how its edits move a face, its own pictures do.
-    let shifts = pollster::block_on(found_shifts(&engine, &open_finder()?, &face, &strengths))?;
+    let finder = open_finder()?;
+    let mut seen = Seen::default();
+    let pause = async || Ok::<_, FitError>(());
+    let shifts = found_shifts(&engine, &finder, &face, &strengths, &mut seen, pause);
+    let shifts = pollster::block_on(shifts)?;
     let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
     for (name, share) in edit.held() {
         let (path, percent) = (job.photo.display(), (100.0 * share).round());

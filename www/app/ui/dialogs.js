@@ -13,6 +13,7 @@ import { notice, report } from "./notices.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
+/** @import { SliderSearch } from "../slider-search.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
 
 /**
@@ -29,12 +30,13 @@ export function ask(dialog) {
 /**
  * Where the work is done, and how fast that was.
  * @param {Engine} engine
+ * @param {SliderSearch} search
  * @param {() => void} onChange called after another backend was chosen
  */
-export function openEngineDialog(engine, onChange) {
+export function openEngineDialog(engine, search, onChange) {
   showEngine(engine, onChange);
   if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
-  void showModels(onChange);
+  void showModels(search, onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
 }
 
@@ -92,9 +94,10 @@ function showEngine(engine, onChange) {
 
 /**
  * Offers the models there are.
+ * @param {SliderSearch} search
  * @param {() => void} onChange called after another one was chosen
  */
-async function showModels(onChange) {
+async function showModels(search, onChange) {
   const own = await ownModel();
   const use = (/** @type {"bundled" | "own"} */ model) => {
     remember({ model });
@@ -109,10 +112,11 @@ async function showModels(onChange) {
   const remove = byId("own-remove", HTMLButtonElement);
   remove.hidden = !own;
   remove.onclick = async () => {
+    await search.pause(); // it writes there
     await removeOwnModel();
     notice(say("own.removed"));
     if (settings.model === "own") use("bundled");
-    else await showModels(onChange);
+    else await showModels(search, onChange);
   };
 }
 
