@@ -235,18 +235,23 @@ export class Engine extends EventTarget {
 
   /**
    * Looks for sliders in the visitor's own model, while it is used; it has them from then on.
-   * @param {AbortSignal} signal
    * @returns {Promise<ModelInfo>}
+   * @throws {Failure} "superseded" when the search was paused
    */
-  async findSliders(signal) {
+  async findSliders() {
     const worker = this.#running;
-    const model = await worker.call("findSliders", [], { signal });
+    const model = await worker.call("findSliders", []);
     if (worker === this.#worker) {
       this.model = model;
       this.#ready = Promise.resolve(model);
       this.dispatchEvent(new CustomEvent("model"));
     }
     return model;
+  }
+
+  /** Has the search for sliders keep what it has seen, and end; not if it is done by then. */
+  pauseSearch() {
+    this.#worker?.call("pauseSearch", []).catch(() => {}); // an engine that is gone searches no longer
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */

@@ -8,7 +8,7 @@ import { remember, settings } from "./settings.js";
 
 /**
  * `none`: there is nothing to look for; `refused`: the model draws no faces.
- * @typedef {"none" | "running" | "paused" | "refused" | "done"} SearchState
+ * @typedef {"none" | "running" | "pausing" | "paused" | "refused" | "done"} SearchState
  */
 
 /**
@@ -16,10 +16,10 @@ import { remember, settings } from "./settings.js";
  */
 export class SliderSearch extends EventTarget {
   #engine;
-  /** The fingerprint of the model in use. */
+  /** @type {ModelInfo | undefined} the model in use */
+  #model;
+  /** Its fingerprint. */
   #key = "";
-  /** Aborted when the search is to pause. */
-  #pausing = new AbortController();
   #running = Promise.resolve();
 
   /** @type {SearchState} */
@@ -37,8 +37,10 @@ export class SliderSearch extends EventTarget {
       this.#tell("change");
     });
     engine.addEventListener("status", () => {
-      if (engine.status.state === "ready") void this.#greet(engine.model);
-      else this.#set("none");
+      const model = engine.status.state === "ready" ? engine.model : undefined;
+      if (model === this.#model) return;
+      this.#model = model;
+      void this.#greet(model);
     });
   }
 
@@ -51,42 +53,48 @@ export class SliderSearch extends EventTarget {
     if (model.fit) return this.#set("done");
     if (!model.draws) return this.#set("none");
     const key = await fingerprint(model);
-    if (model !== this.#engine.model || this.#engine.status.state !== "ready") return;
+    if (model !== this.#model) return;
     this.#key = key;
     const before = settings.searches[key];
     if (before) return this.#set(before);
     this.#tell("begun");
-    this.start();
+    this.#begin();
+  }
+
+  #begin() {
+    this.progress = undefined;
+    this.#set("running");
+    this.#running = this.#run();
   }
 
   /** Goes on where the search was. */
   start() {
-    if (this.state === "running") return;
+    if (this.state !== "paused" && this.state !== "refused") return;
     this.#note(undefined);
-    this.#pausing = new AbortController();
-    this.progress = undefined;
-    this.#set("running");
-    this.#running = this.#run(this.#pausing.signal);
+    this.#begin();
   }
 
   /** Pauses the search; what it has seen is kept. Resolves when it stands still. */
   async pause() {
-    if (this.state !== "running") return;
-    this.#note("paused");
-    this.#pausing.abort();
-    this.#set("paused");
+    if (this.state === "running") {
+      this.#note("paused");
+      this.#set("pausing");
+      this.#engine.pauseSearch();
+    }
     await this.#running;
   }
 
-  /** @param {AbortSignal} signal */
-  async #run(signal) {
+  async #run() {
     try {
-      const model = await this.#engine.findSliders(signal);
+      const model = await this.#engine.findSliders();
+      this.#model = model;
+      this.#note(undefined);
       this.#set("done");
       this.#tell("found", model);
     } catch (thrown) {
       const failure = Failure.from(thrown);
-      if (failure.ended || failure.fatal || signal.aborted) return; // another engine begins anew
+      if (failure.code === "superseded") return this.#set("paused");
+      if (failure.ended || failure.fatal) return; // the next engine begins anew
       if (failure.code === "no-faces") {
         this.#note("refused");
         return this.#set("refused");

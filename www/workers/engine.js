@@ -27,6 +27,8 @@ let engine;
 const inverted = new Map();
 /** @type {Remote<PhotoSupply> | undefined} the photo's worker */
 let photos;
+/** @type {import("./answers.js").CallContext | undefined} the search for sliders that is under way */
+let searching;
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
 let own;
 
@@ -135,13 +137,23 @@ const methods = {
 
   /**
    * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is. Other
-   * calls are answered meanwhile. Stopped, it goes on another time where it was.
+   * calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
    */
   async findSliders() {
     const engine = running();
     if (own === undefined) throw new Failure({ code: "missing", message: say("error.noOwnModel") });
     await useFaces();
-    return findSliders(engine, own, this, (progress) => tell("search", progress));
+    searching = this;
+    try {
+      return await findSliders(engine, own, this, (progress) => tell("search", progress));
+    } finally {
+      searching = undefined;
+    }
+  },
+
+  /** Has a search for sliders keep what it has seen, and end; not if it is done by then. */
+  pauseSearch() {
+    if (searching) searching.cancelled = true;
   },
 
   /**
@@ -182,7 +194,7 @@ const methods = {
 };
 
 answerCalls(methods, {
-  background: ["findSliders"],
+  background: ["findSliders", "pauseSearch"],
   onLink(port) {
     photos?.end(disconnected());
     photos = port && new Remote(port);

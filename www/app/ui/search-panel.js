@@ -50,12 +50,13 @@ export function startSearchPanel(engine, search) {
     bar.hidden = state !== "running";
     if (progress) [bar.max, bar.value] = [progress.total, progress.done];
     else bar.removeAttribute("value");
-    button.hidden = state === "done";
+    button.hidden = state === "done" || state === "pausing";
     const key = `search.button.${state}`;
     if (isKey(key)) write(button, t(key));
     /** @type {Said} */
     let text = "";
     if (state === "running") text = describe(progress);
+    if (state === "pausing") text = say("search.pausing");
     if (state === "paused") text = say("search.paused");
     if (state === "refused") text = say("search.refused");
     write(byId("search-text", HTMLElement), spell(text));

@@ -74,6 +74,7 @@ export default translation({
   "search.pictures": "Regler werden gesucht: {done} von {total} Bildern",
   "search.picturesLeft": "Regler werden gesucht: {done} von {total} Bildern, noch höchstens {left}",
   "search.styles": "Regler werden gesucht: Stile werden verglichen, {percent}",
+  "search.pausing": "Die Suche nach Reglern beendet diesen Schritt.",
   "search.paused": "Die Suche nach Reglern ruht. Was sie gesehen hat, ist abgelegt.",
   "search.refused":
     "Hier lassen sich keine Regler finden: Die Bilder, die dieses Modell zeichnet, zeigen keine Gesichter.",

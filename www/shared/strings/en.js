@@ -71,6 +71,7 @@ export default /** @type {const} */ ({
   "search.pictures": "Looking for sliders: {done} of {total} pictures",
   "search.picturesLeft": "Looking for sliders: {done} of {total} pictures, at most {left} left",
   "search.styles": "Looking for sliders: comparing styles, {percent}",
+  "search.pausing": "The search for sliders ends this step.",
   "search.paused": "The search for sliders is paused. What it has seen is kept.",
   "search.refused": "No sliders can be found here: the pictures that this model draws show no faces.",
   "search.button.running": "Pause the search",
