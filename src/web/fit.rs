@@ -105,7 +105,7 @@ struct FitProgress {
     label: Option<&'static str>,
     done: usize,
     total: usize,
-    pictures: usize,
+    entries: usize,
 }
 
 impl FitProgress {
@@ -123,7 +123,7 @@ impl FitProgress {
             label: measure.map(|measure| measure.names()[1]),
             done,
             total,
-            pictures: journal.pictures(),
+            entries: journal.entries(),
         }
     }
 }

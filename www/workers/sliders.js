@@ -27,27 +27,27 @@ export async function findSliders(engine, id, call, tell) {
   const search = async (/** @type {FileSystemDirectoryHandle} */ folder) => {
     const clock = new Clock();
     let toldAt = Number.NEGATIVE_INFINITY;
-    /** @type {{ pictures: number, at: number } | undefined} what the journal has that was written last */
+    /** @type {{ entries: number, at: number } | undefined} what the journal has that was written last */
     let kept;
-    let pictures = 0;
+    let entries = 0;
     const files = await engine.findSliders(SAMPLES, SEED, await readFile(folder, JOURNAL), {
       rest: () => call.giveWay(),
       async step(progress) {
         await call.giveWay();
         const now = performance.now();
-        pictures = progress.pictures;
-        kept ??= { pictures, at: now };
+        entries = progress.entries;
+        kept ??= { entries, at: now };
         clock.note(progress, now);
         if (now >= toldAt + TELL_MS) {
           toldAt = now;
           tell({ ...progress, secondsLeft: clock.secondsLeft(progress) });
         }
-        if (kept.pictures === pictures) call.check();
-        return kept.pictures < pictures && (call.cancelled || now >= kept.at + KEEP_MS);
+        if (kept.entries === entries) call.check();
+        return kept.entries < entries && (call.cancelled || now >= kept.at + KEEP_MS);
       },
       async keep(journal) {
         await writeFile(folder, JOURNAL, journal);
-        kept = { pictures, at: performance.now() };
+        kept = { entries, at: performance.now() };
         call.check();
       },
     });
@@ -66,7 +66,7 @@ export async function findSliders(engine, id, call, tell) {
 
 /** How long pictures take. */
 class Clock {
-  #last = { pictures: -1, at: 0 };
+  #last = { entries: -1, at: 0 };
   #read = 0;
   #seconds = 0;
 
@@ -74,12 +74,12 @@ class Clock {
    * @param {FitProgress} progress
    * @param {number} now
    */
-  note({ pictures }, now) {
-    if (pictures > this.#last.pictures && this.#last.pictures >= 0) {
-      this.#read += pictures - this.#last.pictures;
+  note({ entries }, now) {
+    if (entries > this.#last.entries && this.#last.entries >= 0) {
+      this.#read += entries - this.#last.entries;
       this.#seconds += (now - this.#last.at) / 1000;
     }
-    this.#last = { pictures, at: now };
+    this.#last = { entries, at: now };
   }
 
   /**

@@ -56,16 +56,15 @@ pub async fn find_sliders<E: From<FitError>>(
     // Before the long work with the styles.
     let first = plan(&Installation::new(engine.manifest(), None)?)?;
     check_faces(faces, &first, journal, &mut pause).await?;
-    let components = if shared {
+    if shared && journal.components.is_none() {
         let pause = async |done, total| {
             let task = Task::Components;
             pause(Progress { task, done, total }, journal).await
         };
-        Some(principal_components(engine.sdic(), request.seed, pause).await?)
-    } else {
-        None
-    };
-    let installation = Installation::new(engine.manifest(), components)?;
+        let components = principal_components(engine.sdic(), request.seed, pause).await?;
+        journal.components = Some(components);
+    }
+    let installation = Installation::new(engine.manifest(), journal.components.clone())?;
     let plan = plan(&installation)?;
     let fit = fit(faces, &plan, journal, pause).await?;
     Ok((fit, installation))
