@@ -1,6 +1,7 @@
 // Models of the visitor's own: sliders that are found in them while they are used, and edits that move as their own
 // pictures show.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -28,16 +29,26 @@ const PORTRAIT = path.join(root, "weights/samples/01.webp");
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {{ bundled: string, foreign: string, faceless: string }} */
+/** @type {{ bundled: string, second: string, foreign: string, faceless: string }} */
 let weights;
 
 before(async () => {
-  const [bundled, foreign, faceless] = await Promise.all([
+  const name = "shard-000.safetensors";
+  const shard = await readFile(path.join(root, "tests/golden/tiny", name));
+  shard[shard.length - 1] ^= 1;
+  const [bundled, second, foreign, faceless] = await Promise.all([
     weightsLike("tests/golden/tiny"),
+    weightsLike("tests/golden/tiny", {
+      files: { [name]: shard },
+      change(manifest) {
+        manifest.title = "Second model";
+        manifest.shards[0].sha256 = createHash("sha256").update(shard).digest("hex");
+      },
+    }),
     foreignWeights(),
     facelessWeights(),
   ]);
-  weights = { bundled, foreign, faceless };
+  weights = { bundled, second, foreign, faceless };
   browser = await launch();
 });
 
@@ -63,20 +74,24 @@ async function hasty() {
  * @param {string} folder
  */
 async function keep(page, folder) {
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".safetensors"));
-  const names = [...files, "manifest.json"];
-  await page.exposeFunction("contents", (/** @type {string} */ name) => readFile(path.join(folder, name), "base64"));
-  await page.evaluate(async (names) => {
-    const { replaceOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
-    await replaceOwnModel(async (/** @type {FileSystemDirectoryHandle} */ kept) => {
-      for (const name of names) {
-        const text = await /** @type {any} */ (globalThis).contents(name);
-        const file = await (await kept.getFileHandle(name, { create: true })).createWritable();
-        await file.write(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
-        await file.close();
-      }
-    });
-  }, names);
+  const shards = (await readdir(folder)).filter((name) => name.endsWith(".safetensors"));
+  const read = async (/** @type {string} */ name) => ({
+    name,
+    text: await readFile(path.join(folder, name), "base64"),
+  });
+  await page.evaluate(
+    async (files) => {
+      const { keepOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
+      await keepOwnModel(async (/** @type {FileSystemDirectoryHandle} */ kept) => {
+        for (const { name, text } of files) {
+          const file = await (await kept.getFileHandle(name, { create: true })).createWritable();
+          await file.write(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+          await file.close();
+        }
+      });
+    },
+    await Promise.all([...shards, "manifest.json"].map(read)),
+  );
 }
 
 /**
@@ -196,7 +211,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   assert.ok("fitted.json" in kept && "manifest.json" in kept && !("fit.partial" in kept), Object.keys(kept).join());
 
   await page.click("#engine-button");
-  await page.click("#own-remove");
+  await page.click("#own-remove button");
   await modelReady(page);
   assert.deepEqual(await files(page), {});
   assert.deepEqual(problems, []);
@@ -216,6 +231,53 @@ test("a model whose pictures show no faces is told so, once", async () => {
   await modelReady(page);
   await refusal.waitFor({ state: "attached" });
   assert.equal(await page.locator(".notice", { hasText: "Sliders are now looked for" }).count(), 0);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("several models stand side by side, and are removed one by one", async () => {
+  const site = await hasty();
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keep(page, weights.faceless);
+  await keep(page, weights.second);
+  const offered = async () => {
+    await page.click("#engine-button");
+    await page.locator("#engine-dialog[open] #own-choices").getByText("Bundled with this page").waitFor();
+    return page.locator("#own-choices .name").allInnerTexts();
+  };
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
+  await accessible(page, "several models");
+  await page.keyboard.press("Escape");
+  for (const title of ["Second model", "A model without faces", "Second model"]) {
+    await choose(page, title);
+    await page.reload();
+    await modelReady(page);
+    await page.click("#about-button");
+    await page.locator("#about-model strong", { hasText: title }).waitFor();
+    await page.keyboard.press("Escape");
+  }
+
+  // The same weights once more take the place of those that are kept; others stay.
+  await keep(page, weights.second);
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
+  await page.getByRole("button", { name: "Remove “A model without faces”" }).click();
+  await page.locator(".notice", { hasText: "“A model without faces” was removed." }).waitFor();
+  await page.locator("#own-remove button").first().waitFor();
+  assert.deepEqual(await page.locator("#own-choices .name").allInnerTexts(), [
+    "Bundled with this page",
+    "Second model",
+  ]);
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await modelReady(page);
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model"]);
+  await page.getByRole("button", { name: "Remove “Second model”" }).click();
+  await page.waitForSelector('#engine-button:not([data-state="ready"])');
+  await modelReady(page);
+  assert.deepEqual(await offered(), ["Bundled with this page"]);
+  assert.deepEqual(await files(page), {});
   assert.deepEqual(problems, []);
   await context.close();
   await site.remove();

@@ -103,8 +103,9 @@ export class Engine extends EventTarget {
       info = await worker.call("start", [backend]);
     }
     this.#tell({ state: "loading", info });
-    if (settings.model === "own" && !(await ownModel())) remember({ model: "bundled" });
-    const model = await worker.call("load", [settings.model === "own" ? undefined : BUNDLED]);
+    const own = settings.model === "own" ? await ownModel(settings.own) : undefined;
+    remember(own ? { own: own.id } : { model: "bundled" });
+    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }]);
     this.#tell({ ...this.status, state: "ready", progress: undefined });
     return model;
   }

@@ -2,15 +2,13 @@
 // a file but `forgetFile`.
 
 import { ownName } from "../shared/cache.js";
+import { FOUND } from "../shared/own-model.js";
 
 /** @import { ModelInfo } from "../shared/types.js" */
 
 const CACHE = ownName("directions");
 /** Of releases before, which copies of the page on one origin shared, and which kept files by the model's name. */
 const OLD_CACHE = "sdic-directions";
-
-/** Shards of what was found in a model; it is the same model without them. */
-const FOUND = /^fit-/;
 
 /**
  * What tells a model from all others: a hash over its shards.

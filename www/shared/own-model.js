@@ -1,8 +1,8 @@
 // Models that the visitor converted from the authors' checkpoint, kept in the origin's private file system.
 //
-// A conversion writes into a new folder, the manifest last: from then on that is the newest complete folder, which is
-// the model. What went before is removed afterwards, so whatever fails or is closed half way leaves the old one in
-// place. Folders that nobody writes and that are not the model are left-overs, and are swept.
+// A conversion writes into a new folder, the manifest last: from then on the folder is complete, and a model. One of the
+// same weights that was kept before is removed afterwards, so whatever fails or is closed half way leaves it in place.
+// Incomplete folders that nobody writes are left-overs, and are swept.
 //
 // Sliders that are found in a model become more files of its folder, again the manifest last, beside the one that there
 // was.
@@ -12,15 +12,27 @@ import { say } from "./say.js";
 
 /**
  * What matters here of a kept manifest.
- * @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept
+ * @typedef {{ title: string, shards: { file: string, bytes: number, sha256: string }[] }} Kept
  *
- * `manifest`: if the folder is complete; `file` is what that is called.
- * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: (Kept & { file: string }) | undefined }} Folder
+ * A complete folder. `file`: what its manifest is called; `from`: the file that the model was converted from, if it is
+ * known.
+ * @typedef {{
+ *   name: string, folder: FileSystemDirectoryHandle, manifest: Kept & { file: string, from: string | undefined }
+ * }} Model
+ *
+ * @typedef {Omit<Model, "manifest"> & { manifest: Model["manifest"] | undefined }} Folder
+ *
+ * A model, as it is offered. `fitted`: sliders were looked for in it.
+ * @typedef {{ id: string, title: string, from: string | undefined, bytes: number, fitted: boolean }} OwnModel
  */
 
 const MANIFEST = "manifest.json";
 /** The manifest of a model with the sliders that were found in it. */
 export const FITTED = "fitted.json";
+/** Holds the name of the file that a model was converted from. */
+export const FROM = "from.txt";
+/** Shards of what was found in a model; it is the same model without them. */
+export const FOUND = /^fit-/;
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;
@@ -90,7 +102,8 @@ async function completeBy(folder, name) {
     /** @type {Kept} */
     const { title, shards } = JSON.parse(await (await fileIn(folder, name)).text());
     for (const { file, bytes } of shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
-    return { title, shards, file: name };
+    const from = await fileIn(folder, FROM).catch(() => undefined);
+    return { title, shards, file: name, from: await from?.text() };
   } catch {
     return undefined;
   }
@@ -125,41 +138,55 @@ function age(name) {
   return Number.parseInt(name, 10) || 0;
 }
 
-/** @returns {Promise<Folder | undefined>} */
-async function newest() {
-  return (await folders()).find(({ manifest }) => manifest);
+/**
+ * The complete folders, the newest first.
+ * @returns {Promise<Model[]>}
+ */
+async function models() {
+  return (await folders()).flatMap(({ manifest, ...folder }) => (manifest ? [{ ...folder, manifest }] : []));
 }
 
 /**
- * What is kept, or undefined when there is no complete model.
- * @returns {Promise<{ title: string, bytes: number } | undefined>}
+ * The models that are kept, the newest first.
+ * @returns {Promise<OwnModel[]>}
  */
-export async function ownModel() {
+export async function ownModels() {
   try {
     await adoptOld().catch(() => {}); // it can stay where it is
-    const { title, shards } = (await newest())?.manifest ?? {};
-    return title === undefined || !shards
-      ? undefined
-      : { title, bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0) };
+    return (await models()).map(({ name, manifest: { title, shards, from, file } }) => {
+      const bytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+      return { id: name, title, from, bytes, fitted: file === FITTED };
+    });
   } catch {
-    return undefined;
+    return [];
   }
 }
 
 /**
- * Reads the kept model; it stays where it is meanwhile. `id` is what to call it by in `changeOwnModel`.
+ * The model of this id, else the newest; undefined when there is none.
+ * @param {string} id
+ * @returns {Promise<OwnModel | undefined>}
+ */
+export async function ownModel(id) {
+  const kept = await ownModels();
+  return kept.find((model) => model.id === id) ?? kept[0];
+}
+
+/**
+ * Reads the model of this id; it stays where it is meanwhile.
  * @template T
- * @param {(contents: (name: string) => Promise<Uint8Array>, id: string) => Promise<T>} use
+ * @param {string} id
+ * @param {(contents: (name: string) => Promise<Uint8Array>) => Promise<T>} use
  * @returns {Promise<T>}
  */
-export async function readOwnModel(use) {
+export async function readOwnModel(id, use) {
   const read = async () => {
-    const model = await newest();
+    const model = (await models()).find(({ name }) => name === id);
     if (!model) throw noOwnModel();
-    const named = (/** @type {string} */ name) => (name === MANIFEST && model.manifest ? model.manifest.file : name);
+    const named = (/** @type {string} */ name) => (name === MANIFEST ? model.manifest.file : name);
     const contents = async (/** @type {string} */ name) =>
       new Uint8Array(await (await fileIn(model.folder, named(name))).arrayBuffer());
-    return use(contents, model.name);
+    return use(contents);
   };
   return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
 }
@@ -174,7 +201,7 @@ export async function readOwnModel(use) {
  */
 export async function changeOwnModel(id, add) {
   const change = async () => {
-    const folder = (await folders()).find(({ name, manifest }) => name === id && manifest)?.folder;
+    const folder = (await models()).find(({ name }) => name === id)?.folder;
     if (!folder) throw noOwnModel();
     return { value: await add(folder) };
   };
@@ -188,10 +215,12 @@ function noOwnModel() {
 }
 
 /**
- * Replaces the kept model by what `fill` writes, the manifest last; when that fails, the old one stays.
+ * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old one
+ * stays.
  * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
+ * @returns {Promise<string>} its id
  */
-export async function replaceOwnModel(fill) {
+export async function keepOwnModel(fill) {
   const storage = await root();
   const number = 1 + Math.max(0, ...(await folders()).map(({ name }) => age(name)));
   const name = `${number}-${crypto.randomUUID()}`;
@@ -202,9 +231,24 @@ export async function replaceOwnModel(fill) {
       const filled = await complete(await home.getDirectoryHandle(name));
       if (!filled) throw new Failure({ code: "weights", message: say("error.notKept"), hint: say("hint.noSpace") });
     });
+    const [made, ...others] = await models();
+    const same = others.filter(({ manifest }) => made.name === name && sameWeights(manifest, made.manifest));
+    await removeFolders(({ name }) => same.some((old) => old.name === name), { ifAvailable: true });
+    return name;
   } finally {
-    await sweepOwnModels(); // the old model, or what there is of the new
+    await sweepOwnModels(); // what there is of a new one that came to nothing
   }
+}
+
+/**
+ * Whether two models are of the same weights, whatever sliders were found in them.
+ * @param {Kept} a
+ * @param {Kept} b
+ */
+function sameWeights(a, b) {
+  const hashes = (/** @type {Kept} */ { shards }) =>
+    JSON.stringify(shards.filter(({ file }) => !FOUND.test(file)).map(({ sha256 }) => sha256));
+  return hashes(a) === hashes(b);
 }
 
 /** @param {string} name of a folder: held by whoever writes there */
@@ -213,25 +257,28 @@ function folderLock(name) {
 }
 
 /**
- * Removes what is neither the kept model nor being written: of tabs closed half way, and models that were replaced.
- * Never fails: what is in use now is swept another time.
+ * Removes what is neither a model nor being written: of tabs closed half way. Never fails: what is in use now is swept
+ * another time.
  */
 export async function sweepOwnModels() {
   try {
     await adoptOld().catch(() => {});
-    await removeFolders((folder, model) => folder.name !== model?.name, { ifAvailable: true });
+    await removeFolders(({ manifest }) => !manifest, { ifAvailable: true });
   } catch {
     // a browser without storage has no left-overs
   }
 }
 
-/** Removes the kept model; what left-overs there are go with it. */
-export async function removeOwnModel() {
-  await removeFolders(() => true, {});
+/**
+ * Removes a model; what left-overs there are go with it.
+ * @param {string} id
+ */
+export async function removeOwnModel(id) {
+  await removeFolders(({ name, manifest }) => name === id || !manifest, {});
 }
 
 /**
- * @param {(folder: Folder, model: Folder | undefined) => boolean} unwanted
+ * @param {(folder: Folder) => boolean} unwanted
  * @param {LockOptions} patience whether to wait for who reads a model
  */
 async function removeFolders(unwanted, patience) {
@@ -239,9 +286,7 @@ async function removeFolders(unwanted, patience) {
   await holding(LOCK, patience, async () => {
     const home = await storage.getDirectoryHandle(FOLDER).catch(() => undefined);
     if (!home) return;
-    const all = await folders();
-    const model = all.find(({ manifest }) => manifest);
-    for (const folder of all.filter((each) => unwanted(each, model))) {
+    for (const folder of (await folders()).filter(unwanted)) {
       const remove = () => home.removeEntry(folder.name, { recursive: true }).catch(() => {});
       await holding(folderLock(folder.name), { ifAvailable: true }, remove);
     }
@@ -249,13 +294,12 @@ async function removeFolders(unwanted, patience) {
   });
 }
 
-/** Bytes that are kept and are not the model: of conversions that were broken off, or go on in another tab. */
+/** Bytes that are kept and are no model: of conversions that were broken off, or go on in another tab. */
 export async function leftOverBytes() {
   let bytes = 0;
   try {
-    const all = await folders();
-    const model = all.find(({ manifest }) => manifest);
-    for (const { folder } of all.filter((each) => each !== model)) {
+    for (const { folder, manifest } of await folders()) {
+      if (manifest) continue;
       for (const [name] of await entries(folder)) bytes += (await fileIn(folder, name)).size;
     }
   } catch {
@@ -271,7 +315,7 @@ async function adoptOld() {
   if (!old) return;
   await holding(LOCK, {}, async () => {
     if (await complete(old)) {
-      if (await newest()) return; // another copy's, then
+      if ((await models()).length > 0) return; // another copy's, then
       const home = await storage.getDirectoryHandle(FOLDER, { create: true });
       const folder = await home.getDirectoryHandle("0-adopted", { create: true });
       const names = (await entries(old)).map(([name]) => name);

@@ -24,7 +24,7 @@
  * The worker that holds the networks.
  * @typedef {{
  *   start(backend: Backend): Promise<EngineInfo>,
- *   load(folder: string | undefined): Promise<ModelInfo>,
+ *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
  *   pauseSearch(): void,
@@ -76,7 +76,7 @@
 
 /**
  * The worker that converts the authors' checkpoint.
- * @typedef {{ convert(file: File): Promise<void> }} ConvertMethods
+ * @typedef {{ convert(file: File): Promise<string> }} ConvertMethods
  * @typedef {{ progress: { done: number, total: number } }} ConvertEvents
  */
 

@@ -115,16 +115,16 @@ const methods = {
   },
 
   /**
-   * Loads the model from a folder of the host, or the visitor's own where none is given; `progress` events tell how
-   * far it is.
+   * Loads a model from a folder of the host, or one of the visitor's own; `progress` events tell how far it is.
    */
-  async load(folder) {
+  async load(wanted) {
     const onProgress = (/** @type {LoadProgress} */ progress) => tell("progress", progress);
-    const { model, id } = await (folder === undefined
-      ? loadOwn(taker, onProgress)
-      : loadHosted(new URL(folder), taker, onProgress).then((model) => ({ model, id: undefined })));
+    own = undefined;
+    const model = await ("own" in wanted
+      ? loadOwn(wanted.own, taker, onProgress)
+      : loadHosted(new URL(wanted.folder), taker, onProgress));
     running().finish();
-    own = id;
+    own = "own" in wanted ? wanted.own : undefined;
     if (own !== undefined) await useFaces().catch(() => {}); // edits then move nothing that the model does not tell
     return model;
   },

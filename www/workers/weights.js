@@ -53,13 +53,14 @@ export async function loadHosted(folder, engine, onProgress) {
 }
 
 /**
- * Loads the model that the visitor converted, and tells what it is called by.
+ * Loads a model that the visitor converted.
+ * @param {string} id what it is called by where it is kept
  * @param {Taker} engine
  * @param {(progress: LoadProgress) => void} onProgress
- * @returns {Promise<{ model: ModelInfo, id: string }>}
+ * @returns {Promise<ModelInfo>}
  */
-export function loadOwn(engine, onProgress) {
-  return readOwnModel(async (contents, id) => {
+export function loadOwn(id, engine, onProgress) {
+  return readOwnModel(id, async (contents) => {
     const model = engine.begin(await contents("manifest.json"));
     const total = model.shards.reduce((sum, { bytes }) => sum + bytes, 0);
     let loaded = 0;
@@ -69,7 +70,7 @@ export function loadOwn(engine, onProgress) {
       loaded += bytes.length;
       onProgress({ loaded, total, cached: loaded, secondsLeft: undefined });
     }
-    return { model, id };
+    return model;
   });
 }
 
