@@ -63,7 +63,7 @@ export default translation({
   "own.storedHint": "Auf diesem Gerät umgewandelt; belegt {size} in diesem Browser.",
   "own.import": "SDIC-Gewichte laden",
   "own.importHint":
-    "Der Checkpoint der Autoren (SDIC_ffhq.pt, 1,2 bis 1,5\u00a0GB). Er wird hier umgewandelt, ohne Server, und braucht etwa 600\u00a0MB im Speicher dieses Browsers.",
+    "Der Checkpoint der Autoren (SDIC_ffhq.pt, 1,2 bis 1,5\u00a0GB). Er wird hier umgewandelt, ohne Server, und braucht etwa 600\u00a0MB im Speicher dieses Browsers. Dann wird in ihm nach Reglern gesucht, während Sie arbeiten.",
   "own.progress": "Gewichte werden umgewandelt: {percent}",
   "own.done": "Die Gewichte sind umgewandelt und in diesem Browser abgelegt.",
   "own.from": "Aus {from}; belegt {size} in diesem Browser.",

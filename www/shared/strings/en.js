@@ -60,7 +60,7 @@ export default /** @type {const} */ ({
   "own.storedHint": "Converted on this device; {size} kept in this browser.",
   "own.import": "Load SDIC weights",
   "own.importHint":
-    "The authors’ checkpoint (SDIC_ffhq.pt, 1.2 to 1.5 GB). It is converted here, without a server, and needs about 600 MB of this browser’s storage.",
+    "The authors’ checkpoint (SDIC_ffhq.pt, 1.2 to 1.5 GB). It is converted here, without a server, and needs about 600 MB of this browser’s storage. Then sliders are looked for in it, while you edit.",
   "own.progress": "Converting the weights: {percent}",
   "own.done": "The weights are converted and kept in this browser.",
   "own.from": "From {from}; {size} kept in this browser.",
