@@ -173,7 +173,7 @@ export async function foreignWeights() {
   for (const [name, stored] of mapping(width, uniform)) tensors.set(name, stored);
   const odd = Array.from({ length: width }, () => SPREAD * normal(uniform));
   tensors.set("directions.odd", tensor([1, width], odd));
-  const direction = { name: "odd", label: "Odd", group: "Explore", folded: true, range: [-3, 3] };
+  const direction = { name: "odd", label: "Odd", group: "Explore", folded: true, range: [-1, 1] };
   const styles = [0, average.length / width];
   manifest.directions = [{ ...direction, kind: "linear", tensor: "directions.odd", styles }];
   Object.assign(manifest, { name: "foreign", title: "A model from elsewhere", samples: [] });

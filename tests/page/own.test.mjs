@@ -314,9 +314,9 @@ test("an edit of which nobody knows how it moves a face moves it as the model's 
       await engine.invert("face", new Uint8Array(face.data.buffer), 256, 256, quad, mesh, async () => {});
       const edit = async (/** @type {number} */ odd, /** @type {number | undefined} */ size) =>
         engine.edit("face", { odd }, size, async () => {});
-      const unseen = await edit(3, 64);
+      const unseen = await edit(1, 64);
       engine.useFaces(manifest, networks);
-      const [preview, full, more] = [await edit(3, 64), await edit(3, undefined), await edit(-3, undefined)];
+      const [preview, full, more] = [await edit(1, 64), await edit(1, undefined), await edit(-1, undefined)];
       return {
         unseen: unseen.motion !== undefined,
         preview: Array.from(preview.motion ?? []),
