@@ -30,10 +30,10 @@ export interface FitInfo { pictures: number; faces: number; dropped: DroppedInfo
  * the label of the measure that would move as well.
  */
 export interface DroppedInfo { label: string; why: string; value: number | null; other: string | null; reason: string; }
-/** How far the search for sliders has come, in pictures or styles; `pictures` are those read so far. */
+/** How far the search for sliders has come, in pictures or styles; `entries` are the steps that the journal has. */
 export interface FitProgress {
     task: "draw" | "components" | "regress" | "choose" | "check" | "follow";
-    label: string | null; done: number; total: number; pictures: number;
+    label: string | null; done: number; total: number; entries: number;
 }
 /** Who looks after a search for sliders. What is returned is waited for. */
 export interface FitListener {
