@@ -130,8 +130,8 @@ impl FitProgress {
 
 #[wasm_bindgen]
 impl WebEngine {
-    /// Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them it
-    /// sees how edits move a face where the model does not tell, and finds sliders.
+    /// Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them
+    /// it sees how edits move a face where the model does not tell, and finds sliders.
     #[wasm_bindgen(js_name = useFaces)]
     pub fn use_faces(&self, manifest_json: &[u8], weights: &[u8]) -> Result<(), JsValue> {
         let finder = face::FaceFinder::from_bytes(manifest_json, weights)?;
@@ -139,9 +139,10 @@ impl WebEngine {
         Ok(())
     }
 
-    /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
-    /// calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the same
-    /// kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest last.
+    /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long;
+    /// other calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
+    /// same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
+    /// last.
     #[wasm_bindgen(js_name = findSliders)]
     pub async fn find_sliders(
         &self,

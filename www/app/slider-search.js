@@ -12,7 +12,8 @@ import { remember, settings } from "./settings.js";
  */
 
 /**
- * Fires `change`, `begun` (a search that nobody asked for), `found` (with the model that has sliders now), and `failure`.
+ * Fires `change`, `begun` (a search that nobody asked for), `found` (with the model that has sliders now), and
+ * `failure`.
  */
 export class SliderSearch extends EventTarget {
   #engine;

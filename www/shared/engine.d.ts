@@ -187,9 +187,10 @@ export class WebEngine {
      */
     edit(name: string, strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
     /**
-     * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
-     * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the same
-     * kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest last.
+     * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long;
+     * other calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
+     * same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
+     * last.
      */
     findSliders(samples: number, seed: number, journal: Uint8Array | number[] | null | undefined, listener: FitListener): Promise<WeightsFile[]>;
     /**
@@ -221,8 +222,8 @@ export class WebEngine {
      */
     takeSliders(files: WeightsFile[]): ModelInfo;
     /**
-     * Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them it
-     * sees how edits move a face where the model does not tell, and finds sliders.
+     * Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them
+     * it sees how edits move a face where the model does not tell, and finds sliders.
      */
     useFaces(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]): void;
     /**

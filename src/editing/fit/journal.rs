@@ -17,7 +17,8 @@ const ROW: usize = 1 + MEASURES + 2 * LANDMARKS;
 /// Tensors of the principal components, as the journal names them.
 const COMPONENTS: [&str; 3] = ["components", "mean", "deviations"];
 
-/// The codes and readings of a fit, in the order in which it asked for them, and the principal components of the styles.
+/// The codes and readings of a fit, in the order in which it asked for them, and the principal components of the
+/// styles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Journal {
     key: String,
