@@ -209,8 +209,8 @@ impl Directions {
         Some((rows, styles.clone()))
     }
 
-    /// Whether a direction changes the codes alone and nobody has looked at how it moves a face: that can be seen only in
-    /// the model's own pictures.
+    /// Whether a direction changes the codes alone and nobody has looked at how it moves a face: that can be seen only
+    /// in the model's own pictures.
     pub fn unseen(&self, name: &str) -> bool {
         let slider = self.sliders.get(name);
         slider.is_some_and(|slider| {

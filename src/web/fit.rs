@@ -139,8 +139,8 @@ impl WebEngine {
         Ok(())
     }
 
-    /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long;
-    /// other calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
+    /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
+    /// calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
     /// same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
     /// last.
     #[wasm_bindgen(js_name = findSliders)]

@@ -44,7 +44,7 @@ export interface ModelInfo {
   /** What came of looking for sliders in the model, if that was done. */
   fit: FitInfo | null;
 }
-/** What came of looking for sliders in a model: pictures drawn, those that show a face, and measures without a slider. */
+/** What came of looking for sliders in a model: pictures, those that show a face, and measures without a slider. */
 export interface FitInfo { pictures: number; faces: number; dropped: DroppedInfo[]; }
 /**
  * A measure without a slider, and why, also in words. `value` is an effect in standard deviations, or a share; `other`

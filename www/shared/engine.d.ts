@@ -23,7 +23,7 @@ export interface ModelInfo {
     /** What came of looking for sliders in the model, if that was done. */
     fit: FitInfo | null;
 }
-/** What came of looking for sliders in a model: pictures drawn, those that show a face, and measures without a slider. */
+/** What came of looking for sliders in a model: pictures, those that show a face, and measures without a slider. */
 export interface FitInfo { pictures: number; faces: number; dropped: DroppedInfo[]; }
 /**
  * A measure without a slider, and why, also in words. `value` is an effect in standard deviations, or a share; `other`
@@ -187,8 +187,8 @@ export class WebEngine {
      */
     edit(name: string, strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
     /**
-     * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long;
-     * other calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
+     * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
+     * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
      * same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
      * last.
      */
