@@ -16,7 +16,7 @@ use crate::{
     face::{LANDMARKS, LEFT_EYE, Landmarks, PasteMode, RIGHT_EYE},
     networks::tensor_shapes,
     pixels::Point,
-    weights::{Direction, DirectionKind, Manifest, Shown, Tensor, WeightsError},
+    weights::{Direction, DirectionKind, FIT_RECORD, Manifest, Shown, Tensor, WeightsError},
 };
 
 use super::error::EditError;
@@ -101,6 +101,8 @@ struct Slider {
     shown: Option<Shown>,
     /// Upper end of the strengths offered.
     most: f32,
+    /// Whether it was looked at how it moves a face: without [`Self::landmark_shifts`] it does not.
+    seen: bool,
 }
 
 /// All edits of a model.
@@ -128,7 +130,49 @@ impl Directions {
         for direction in &manifest.directions {
             directions.insert(direction, tensors)?;
         }
+        directions.mark_seen(manifest);
         Ok(directions)
+    }
+
+    /// Takes what a fit has added to a model: sliders, motions, and the face on which they are laid out. `tensors` are
+    /// those of the fit alone.
+    ///
+    /// # Errors
+    /// [`EditError::Tensor`] if one is missing or too short.
+    pub fn extend(
+        &mut self,
+        manifest: &Manifest,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<(), EditError> {
+        let new =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| tensors.contains_key(name));
+        if new(&manifest.face_shape) {
+            let values = values_of(manifest.face_shape.as_ref(), tensors)?;
+            self.face_shape = values.as_deref().map(landmarks);
+        }
+        for direction in &manifest.directions {
+            match self.sliders.get_mut(&direction.name) {
+                None => self.insert(direction, tensors)?,
+                Some(slider) if new(&direction.landmark_shifts) => {
+                    slider.landmark_shifts =
+                        values_of(direction.landmark_shifts.as_ref(), tensors)?;
+                }
+                Some(_) => {}
+            }
+        }
+        self.mark_seen(manifest);
+        Ok(())
+    }
+
+    /// A fit looks at all directions that a model has.
+    fn mark_seen(&mut self, manifest: &Manifest) {
+        if manifest.extra.contains_key(FIT_RECORD) {
+            for direction in &manifest.directions {
+                if let Some(slider) = self.sliders.get_mut(&direction.name) {
+                    slider.seen = true;
+                }
+            }
+        }
     }
 
     /// Adds a direction whose tensors are in `tensors`, or replaces the one of its name.
@@ -149,6 +193,7 @@ impl Directions {
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
             most: direction.range[1],
+            seen: false,
         };
         let name = direction.name.clone();
         if self.sliders.insert(name.clone(), slider).is_none() {
@@ -164,10 +209,13 @@ impl Directions {
         Some((rows, styles.clone()))
     }
 
-    /// Whether a direction changes the codes alone: how it moves a face can be seen only in the model's own pictures.
-    pub fn changes_codes_alone(&self, name: &str) -> bool {
+    /// Whether a direction changes the codes alone and nobody has looked at how it moves a face: that can be seen only
+    /// in the model's own pictures.
+    pub fn unseen(&self, name: &str) -> bool {
         let slider = self.sliders.get(name);
-        slider.is_some_and(|slider| slider.landmark_shifts.is_none() && slider.change.is_none())
+        slider.is_some_and(|slider| {
+            !slider.seen && slider.landmark_shifts.is_none() && slider.change.is_none()
+        })
     }
 
     /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
@@ -416,6 +464,7 @@ mod tests {
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
             most: 4.0,
+            seen: false,
         };
         Directions {
             names: vec!["smile".into(), "age".into()],

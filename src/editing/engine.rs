@@ -139,7 +139,8 @@ impl EngineLoader {
     }
 }
 
-/// A loaded model.
+/// A loaded model. Copies share the parameters.
+#[derive(Clone)]
 pub struct Engine {
     manifest: Manifest,
     sdic: Sdic,
@@ -193,6 +194,34 @@ impl Engine {
             }
         }
         Ok(directions)
+    }
+
+    /// Takes the sliders that a fit has found: `manifest` is that of the model with them, `shards` the bytes of those
+    /// that this model has not.
+    ///
+    /// # Errors
+    /// [`EngineError::Weights`] for the manifest of another model, and damaged shards.
+    pub fn extend<'b>(
+        &mut self,
+        manifest: Manifest,
+        shards: impl IntoIterator<Item = &'b [u8]>,
+    ) -> Result<(), EngineError> {
+        check_manifest(&manifest)?;
+        if !manifest.shards.starts_with(&self.manifest.shards) {
+            let problem = "are not those of the loaded model, and more";
+            return Err(WeightsError::manifest("shards", problem.to_owned()).into());
+        }
+        let first = self.manifest.shards.len();
+        let mut tensors = HashMap::new();
+        for (index, bytes) in shards.into_iter().enumerate() {
+            for tensor in manifest.decode_shard(first + index, bytes)? {
+                let tensor = tensor?;
+                tensors.insert(tensor.name.clone(), tensor);
+            }
+        }
+        self.directions.extend(&manifest, &tensors)?;
+        self.manifest = manifest;
+        Ok(())
     }
 
     /// Gives a direction the range that takes it as far as the middle one of the model's own. Of these only those count

@@ -12,15 +12,17 @@ use web_sys::Blob;
 use super::{
     EditedJs, MeshJs, QuadJs, argument,
     blob::BlobReader,
+    fit::FitInfo,
     picture::{PictureJs, edited_to_js, picture_to_js},
     plain, quad_argument, thrown,
 };
 use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
+        fit::{Seen, found_shifts, moves_unseen},
         largest_difference, paste_mode,
     },
-    face::{PasteMode, landmarks_of},
+    face::{FaceFinder, PasteMode, landmarks_of},
     networks::{ReadError, device},
     pixels::{Picture, Point},
     weights::{Direction, Manifest},
@@ -55,6 +57,12 @@ impl From<EngineError> for JsValue {
     }
 }
 
+impl From<ReadError> for JsValue {
+    fn from(error: ReadError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
 impl From<EditError> for JsValue {
     fn from(error: EditError) -> Self {
         EngineError::from(error).into()
@@ -63,7 +71,7 @@ impl From<EditError> for JsValue {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ModelInfo<'a> {
+pub(super) struct ModelInfo<'a> {
     name: &'a str,
     title: &'a str,
     provenance: &'a str,
@@ -79,6 +87,8 @@ struct ModelInfo<'a> {
     directions: Vec<DirectionInfo<'a>>,
     shards: &'a [crate::weights::ShardEntry],
     samples: &'a [crate::weights::Sample],
+    draws: bool,
+    fit: Option<FitInfo>,
 }
 
 #[derive(Serialize)]
@@ -102,7 +112,7 @@ impl<'a> From<&'a Direction> for DirectionInfo<'a> {
     }
 }
 
-fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
+pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
     let config = &manifest.config;
     let [output_height, output_width] = config.output_size();
     ModelInfo {
@@ -121,6 +131,8 @@ fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         directions: manifest.directions.iter().map(Into::into).collect(),
         shards: &manifest.shards,
         samples: &manifest.samples,
+        draws: config.mapping_layers > 0,
+        fit: FitInfo::of(manifest),
     }
 }
 
@@ -135,9 +147,16 @@ pub struct WebEngine {
     device: Device,
     backend: &'static str,
     adapter: String,
-    loader: Option<EngineLoader>,
-    engine: Option<Engine>,
-    faces: RefCell<BTreeMap<String, Rc<InvertedFace>>>,
+    loader: RefCell<Option<EngineLoader>>,
+    engine: RefCell<Option<Rc<Engine>>>,
+    faces: RefCell<BTreeMap<String, Rc<HeldFace>>>,
+    finder: RefCell<Option<Rc<FaceFinder>>>,
+}
+
+/// An inverted face, and what was seen of how it moves.
+struct HeldFace {
+    face: InvertedFace,
+    seen: RefCell<Seen>,
 }
 
 #[wasm_bindgen]
@@ -162,9 +181,10 @@ impl WebEngine {
             device,
             backend,
             adapter,
-            loader: None,
-            engine: None,
+            loader: RefCell::default(),
+            engine: RefCell::default(),
             faces: RefCell::default(),
+            finder: RefCell::default(),
         })
     }
 
@@ -182,38 +202,38 @@ impl WebEngine {
 
     /// Starts loading a model from the bytes of its `manifest.json`; a model loaded before is dropped, with the faces
     /// it has inverted.
-    pub fn begin(&mut self, manifest_json: &[u8]) -> Result<ModelInfoJs, JsValue> {
+    pub fn begin(&self, manifest_json: &[u8]) -> Result<ModelInfoJs, JsValue> {
         self.faces.borrow_mut().clear();
-        self.engine = None;
+        self.engine.replace(None);
         let loader = EngineLoader::new(manifest_json, &self.device)?;
         let info = plain(&model_info(loader.manifest()))?;
-        self.loader = Some(loader);
+        self.loader.replace(Some(loader));
         Ok(info.unchecked_into())
     }
 
     /// Verifies one shard (size, SHA-256, tensor table) and takes its tensors; any order. After an error the
     /// load starts again with `begin`.
     #[wasm_bindgen(js_name = pushShard)]
-    pub fn push_shard(&mut self, index: usize, bytes: &[u8]) -> Result<(), JsValue> {
+    pub fn push_shard(&self, index: usize, bytes: &[u8]) -> Result<(), JsValue> {
         let loader = self.loader.take().ok_or_else(not_loading)?;
-        self.loader = Some(loader.push_shard(index, bytes)?);
+        self.loader.replace(Some(loader.push_shard(index, bytes)?));
         Ok(())
     }
 
     /// Completes the model; an error names every tensor that is missing.
-    pub fn finish(&mut self) -> Result<(), JsValue> {
+    pub fn finish(&self) -> Result<(), JsValue> {
         let loader = self.loader.take().ok_or_else(not_loading)?;
-        self.engine = Some(loader.finish()?);
+        self.engine.replace(Some(Rc::new(loader.finish()?)));
         Ok(())
     }
 
     /// Adds the edit directions in a file (PyTorch, safetensors or NumPy) to the model, in place of those that came
     /// from a file of this name before.
     #[wasm_bindgen(js_name = addDirections)]
-    pub fn add_directions(&mut self, name: &str, file: Blob) -> Result<DirectionsJs, JsValue> {
-        let engine = self.engine.as_mut().ok_or_else(no_model)?;
+    pub fn add_directions(&self, name: &str, file: Blob) -> Result<DirectionsJs, JsValue> {
         let reader = BufReader::new(BlobReader::new(file)?);
-        let added = engine.add_directions(name, reader)?;
+        let added = self.change(|engine| engine.add_directions(name, reader))?;
+        self.forget_seen();
         let infos: Vec<DirectionInfo> = added.iter().map(Into::into).collect();
         Ok(plain(&infos)?.unchecked_into())
     }
@@ -251,7 +271,7 @@ impl WebEngine {
         let mesh: Option<Vec<Point>> = argument(mesh)?;
         let landmarks = mesh.map(|mesh| landmarks_of(&mesh, &quad)).transpose()?;
         let picture = Picture::new(width, height, rgba)?;
-        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        let engine = self.loaded()?;
         let on_stage: &Function = on_stage.unchecked_ref();
         let begin = async |stage: Stage| {
             let stage_name = JsValue::from(stage.name());
@@ -260,7 +280,9 @@ impl WebEngine {
             answered(called).await
         };
         let face = engine.invert(&picture, landmarks, begin).await?;
-        self.faces.borrow_mut().insert(name, Rc::new(face));
+        let seen = RefCell::default();
+        let held = Rc::new(HeldFace { face, seen });
+        self.faces.borrow_mut().insert(name, held);
         Ok(())
     }
 
@@ -272,8 +294,8 @@ impl WebEngine {
     /// A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
     /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
     pub async fn view(&self, name: &str, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
-        let (engine, face) = self.inverted(name)?;
-        let inversion = &face.inversion;
+        let (engine, held) = self.inverted(name)?;
+        let inversion = &held.face.inversion;
         let image = match kind.as_string().as_deref() {
             Some("initial") => inversion.initial.clone(),
             Some("reconstruction") => inversion.reconstruction.clone(),
@@ -288,7 +310,8 @@ impl WebEngine {
 
     /// Renders an inverted face with the given strengths by edit name;
     /// `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
-    /// generator's convolutions, and can stop the edit.
+    /// generator's convolutions, and can stop the edit. Where the model does not tell how the edit moves the face, its
+    /// own pictures do, if there are face networks.
     pub async fn edit(
         &self,
         name: &str,
@@ -296,23 +319,34 @@ impl WebEngine {
         preview_size: Option<usize>,
         pause: &PauseCallbackJs,
     ) -> Result<EditedJs, JsValue> {
-        let (engine, face) = self.inverted(name)?;
+        let (engine, held_face) = self.inverted(name)?;
+        let face = &held_face.face;
         let strengths: BTreeMap<String, f32> = argument(strengths)?;
-        let strengths = strengths
-            .iter()
-            .map(|(name, &value)| (name.as_str(), value));
+        let strengths: Vec<_> = (strengths.iter())
+            .map(|(name, &value)| (name.as_str(), value))
+            .collect();
         let pause: &Function = pause.unchecked_ref();
-        let run = engine.edit(&face, strengths, preview_size)?;
+        let pause = async || answered(pause.call0(&JsValue::NULL)).await;
+        let run = match self.finder() {
+            Some(finder) if moves_unseen(&engine, face, &strengths) => {
+                // Nobody else looks at this face meanwhile; else it is looked at once more.
+                let mut seen = held_face.seen.take();
+                let shifts = found_shifts(&engine, &finder, face, &strengths, &mut seen, pause);
+                let shifts = shifts.await;
+                held_face.seen.replace(seen);
+                engine.edit_moving(face, strengths, preview_size, shifts?.as_ref())?
+            }
+            _ => engine.edit(face, strengths, preview_size)?,
+        };
         let held = run.held().to_vec();
-        let edited = run.finish(async || answered(pause.call0(&JsValue::NULL)).await);
-        let edited = edited.await?;
+        let edited = run.finish(pause).await?;
         edited_to_js(&engine.render_edited(edited).await?, &held)
     }
 }
 
 impl WebEngine {
-    fn inverted(&self, name: &str) -> Result<(&Engine, Rc<InvertedFace>), JsValue> {
-        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+    fn inverted(&self, name: &str) -> Result<(Rc<Engine>, Rc<HeldFace>), JsValue> {
+        let engine = self.loaded()?;
         let face = self.faces.borrow().get(name).cloned();
         let unknown = || {
             let text = format!("no face is kept as \"{name}\"; call invert first");
@@ -320,13 +354,44 @@ impl WebEngine {
         };
         Ok((engine, face.ok_or_else(unknown)?))
     }
+
+    /// The model.
+    pub(super) fn loaded(&self) -> Result<Rc<Engine>, JsValue> {
+        self.engine.borrow().clone().ok_or_else(no_model)
+    }
+
+    /// Changes the model; who uses it at the moment goes on with what it was.
+    pub(super) fn change<T, E: Into<JsValue>>(
+        &self,
+        change: impl FnOnce(&mut Engine) -> Result<T, E>,
+    ) -> Result<T, JsValue> {
+        let mut engine = self.engine.borrow_mut();
+        let engine = engine.as_mut().ok_or_else(no_model)?;
+        change(Rc::make_mut(engine)).map_err(Into::into)
+    }
+
+    /// The face networks, if they were given.
+    pub(super) fn finder(&self) -> Option<Rc<FaceFinder>> {
+        self.finder.borrow().clone()
+    }
+
+    pub(super) fn set_finder(&self, finder: FaceFinder) {
+        self.finder.replace(Some(Rc::new(finder)));
+    }
+
+    /// A direction of a name that was seen may be another one now.
+    fn forget_seen(&self) {
+        for held in self.faces.borrow().values() {
+            held.seen.take();
+        }
+    }
 }
 
 fn not_loading() -> JsValue {
     thrown("order", "no model is being loaded; call begin first")
 }
 
-fn no_model() -> JsValue {
+pub(super) fn no_model() -> JsValue {
     thrown(
         "order",
         "no model is loaded; call begin, pushShard and finish first",

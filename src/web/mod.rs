@@ -5,6 +5,7 @@
 mod blob;
 mod convert;
 mod engine;
+mod fit;
 mod header;
 mod photo;
 mod picture;
@@ -38,7 +39,34 @@ export interface ModelInfo {
   /** How edits of this model are best put into a photo. */
   pasteMode: PasteMode;
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+  /** Whether the model has a mapping network, so that faces can be drawn from it. */
+  draws: boolean;
+  /** What came of looking for sliders in the model, if that was done. */
+  fit: FitInfo | null;
 }
+/** What came of looking for sliders in a model: pictures, those that show a face, and measures without a slider. */
+export interface FitInfo { pictures: number; faces: number; dropped: DroppedInfo[]; }
+/**
+ * A measure without a slider, and why, also in words. `value` is an effect in standard deviations, or a share; `other`
+ * the label of the measure that would move as well.
+ */
+export interface DroppedInfo { label: string; why: string; value: number | null; other: string | null; reason: string; }
+/** How far the search for sliders has come, in pictures or styles; `entries` are the steps that the journal has. */
+export interface FitProgress {
+  task: "draw" | "components" | "regress" | "choose" | "check" | "follow";
+  label: string | null; done: number; total: number; entries: number;
+}
+/** Who looks after a search for sliders. What is returned is waited for. */
+export interface FitListener {
+  /** Between two convolutions: lets others work. */
+  rest(): Promise<void>;
+  /** Before every step: true asks for the journal; a rejection stops the search. */
+  step(progress: FitProgress): Promise<boolean>;
+  /** The journal, with which a search goes on where this one is. A rejection stops the search. */
+  keep(journal: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+/** A file of the weights directory. */
+export interface WeightsFile { name: string; bytes: Uint8Array<ArrayBuffer>; }
 /** A point in a picture: x, y in pixels. */
 export type Point = [number, number];
 /** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */

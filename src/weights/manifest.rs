@@ -23,6 +23,9 @@ pub const MAX_SHARD_BYTES: usize = 16 << 20;
 /// Group of the directions that were found without a name.
 pub const EXPLORE: &str = "Explore";
 
+/// Field of a manifest that tells of the fit which has added sliders.
+pub const FIT_RECORD: &str = "fit";
+
 const MAX_SHARDS: usize = 1024;
 const MAX_TENSORS: usize = 16 * 1024;
 const MAX_DIRECTIONS: usize = 1024;

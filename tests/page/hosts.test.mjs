@@ -400,8 +400,8 @@ test("two copies of the page on one origin do not touch each other", async () =>
     });
   const keepOwn = () =>
     page.evaluate(async () => {
-      const { replaceOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
-      await replaceOwnModel(async (/** @type {FileSystemDirectoryHandle} */ folder) => {
+      const { keepOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
+      await keepOwnModel(async (/** @type {FileSystemDirectoryHandle} */ folder) => {
         const file = await (await folder.getFileHandle("manifest.json", { create: true })).createWritable();
         await file.write(JSON.stringify({ title: location.pathname, shards: [] }));
         await file.close();
@@ -747,8 +747,8 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
   assert.ok(after.length === 1 && after[0] !== kept, `${after} in place of ${kept}`);
 
   await page.click("#engine-button");
-  await page.click("#own-remove");
-  await page.locator(".notice", { hasText: "weights were removed" }).waitFor();
+  await page.click("#own-remove button");
+  await page.locator(".notice", { hasText: "“Second model” was removed" }).waitFor();
   assert.deepEqual(await folders(page), []);
   assert.deepEqual(problems, []);
   await context.close();

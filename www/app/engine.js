@@ -24,7 +24,7 @@ const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
  * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is
- * told), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
+ * told), `search` (how far the search for sliders is), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
   /** @type {EngineWorker | undefined} */
@@ -103,8 +103,9 @@ export class Engine extends EventTarget {
       info = await worker.call("start", [backend]);
     }
     this.#tell({ state: "loading", info });
-    if (settings.model === "own" && !(await ownModel())) remember({ model: "bundled" });
-    const model = await worker.call("load", [settings.model === "own" ? undefined : BUNDLED]);
+    const own = settings.model === "own" ? await ownModel(settings.own) : undefined;
+    remember(own ? { own: own.id } : { model: "bundled" });
+    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }]);
     this.#tell({ ...this.status, state: "ready", progress: undefined });
     return model;
   }
@@ -122,6 +123,7 @@ export class Engine extends EventTarget {
           const { info } = this.status;
           if (info) this.#tell({ ...this.status, info: { ...info, threads } });
         },
+        search: (detail) => this.dispatchEvent(new CustomEvent("search", { detail })),
         stage: (detail) => this.dispatchEvent(new CustomEvent("stage", { detail })),
       },
       onCrash: (failure) => {
@@ -230,6 +232,27 @@ export class Engine extends EventTarget {
    */
   async addDirections(file) {
     return this.#running.call("addDirections", [file.name, file]);
+  }
+
+  /**
+   * Looks for sliders in the visitor's own model, while it is used; it has them from then on.
+   * @returns {Promise<ModelInfo>}
+   * @throws {Failure} "superseded" when the search was paused
+   */
+  async findSliders() {
+    const worker = this.#running;
+    const model = await worker.call("findSliders", []);
+    if (worker === this.#worker) {
+      this.model = model;
+      this.#ready = Promise.resolve(model);
+      this.dispatchEvent(new CustomEvent("model"));
+    }
+    return model;
+  }
+
+  /** Has the search for sliders keep what it has seen, and end; not if it is done by then. */
+  pauseSearch() {
+    this.#worker?.call("pauseSearch", []).catch(() => {}); // an engine that is gone searches no longer
   }
 
   /** @param {{ inversion?: number, edit?: number }} timing seconds */

@@ -2,6 +2,7 @@
 // a file but `forgetFile`.
 
 import { ownName } from "../shared/cache.js";
+import { FOUND } from "../shared/own-model.js";
 
 /** @import { ModelInfo } from "../shared/types.js" */
 
@@ -14,7 +15,10 @@ const OLD_CACHE = "sdic-directions";
  * @param {Pick<ModelInfo, "shards">} model
  */
 export async function fingerprint({ shards }) {
-  const text = shards.map(({ sha256 }) => sha256).join("\n");
+  const text = shards
+    .filter(({ file }) => !FOUND.test(file))
+    .map(({ sha256 }) => sha256)
+    .join("\n");
   if (!globalThis.crypto?.subtle) return text; // without a secure origin nothing is kept anyway
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return Array.from(hash.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");

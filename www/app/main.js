@@ -7,12 +7,14 @@ import { keepForOffline } from "./offline.js";
 import { startOutput } from "./output.js";
 import { startOwnWeights } from "./own-weights.js";
 import { Session } from "./session.js";
+import { SliderSearch } from "./slider-search.js";
 import { startControls } from "./ui/controls.js";
 import { openAlignDialog, startAbout } from "./ui/dialogs.js";
 import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { announceSession } from "./ui/progress.js";
 import { showSamples } from "./ui/samples.js";
+import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
 import { startViewer } from "./ui/viewer.js";
@@ -24,6 +26,7 @@ for (const element of document.querySelectorAll("[data-icon]")) {
 
 const engine = new Engine();
 const session = new Session(engine);
+const search = new SliderSearch(engine);
 const viewer = startViewer(session);
 
 startTheme();
@@ -31,7 +34,8 @@ startSettings();
 startAbout(engine);
 announceSession(session);
 startControls(session);
-startEngineStatus(session);
+startEngineStatus(session, search);
+startSearchPanel(engine, search);
 startOutput(session, viewer);
 startKeys(session, viewer);
 const convert = startOwnWeights(session);

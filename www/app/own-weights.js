@@ -32,8 +32,8 @@ export function startOwnWeights(session) {
     const worker = new RemoteWorker(SCRIPT, { on: { progress: ({ done, total }) => show(done, total) } });
     show(0, 1);
     try {
-      await worker.call("convert", [file]);
-      remember({ model: "own" });
+      const own = await worker.call("convert", [file]);
+      remember({ model: "own", own });
       notice(say("own.done"));
       await session.restartEngine();
     } catch (thrown) {

@@ -72,6 +72,9 @@ export class Session extends EventTarget {
       this.#limits.engine.recovered();
       engine.ready.then((model) => this.#equip(model)).catch(() => {}); // a file that crashes it is heard of as a crash
     });
+    engine.addEventListener("model", () => {
+      if (engine.status.state === "ready" && engine.model) void this.#modelChanged(engine.model);
+    });
     engine.addEventListener("crash", (event) => this.#engineCrashed(/** @type {CustomEvent} */ (event).detail));
     this.#photos.addEventListener("crash", () => this.#photosCrashed());
   }
@@ -429,6 +432,24 @@ export class Session extends EventTarget {
   async #equip(model) {
     await this.#own.equip(model);
     this.#keepKnown(model);
+  }
+
+  /**
+   * Shows edits as the model makes them now, which has gained sliders and motions while it was used.
+   * @param {ModelInfo} model
+   */
+  async #modelChanged(model) {
+    try {
+      await this.#equip(model);
+    } catch {
+      return; // a file that crashes it is heard of as a crash
+    }
+    const portrait = this.#portrait;
+    for (const each of this.#portraits) {
+      if (each === portrait) each.refresh();
+      else each.forgetEdit();
+    }
+    await portrait?.showMode();
   }
 
   /**

@@ -6,11 +6,14 @@ import { ownName } from "../shared/cache.js";
  *   theme: "system" | "light" | "dark",
  *   backend: "auto" | import("../shared/types.js").Backend,
  *   model: "bundled" | "own",
+ *   own: string,
  *   language: "auto" | import("../shared/strings.js").Language,
  *   keys: "everywhere" | "picture" | "off",
  *   encoding: import("../shared/protocol.js").Encoding,
- *   timings: Record<string, { inversion?: number, edit?: number }>
- * }} Settings `keys`: where single keys work; `encoding`: how pictures were saved last
+ *   timings: Record<string, { inversion?: number, edit?: number }>,
+ *   searches: Record<string, "paused" | "refused">
+ * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were saved last; `searches` for sliders, by the
+ *   fingerprint of the model, that are not to begin by themselves
  */
 
 const KEY = ownName("settings");
@@ -22,10 +25,12 @@ const DEFAULTS = {
   theme: "system",
   backend: "auto",
   model: "bundled",
+  own: "",
   language: "auto",
   keys: "everywhere",
   encoding: { type: "image/png", quality: 0.92 },
   timings: {},
+  searches: {},
 };
 
 /** @returns {Settings} */

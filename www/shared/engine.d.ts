@@ -18,7 +18,34 @@ export interface ModelInfo {
     /** How edits of this model are best put into a photo. */
     pasteMode: PasteMode;
     directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+    /** Whether the model has a mapping network, so that faces can be drawn from it. */
+    draws: boolean;
+    /** What came of looking for sliders in the model, if that was done. */
+    fit: FitInfo | null;
 }
+/** What came of looking for sliders in a model: pictures, those that show a face, and measures without a slider. */
+export interface FitInfo { pictures: number; faces: number; dropped: DroppedInfo[]; }
+/**
+ * A measure without a slider, and why, also in words. `value` is an effect in standard deviations, or a share; `other`
+ * the label of the measure that would move as well.
+ */
+export interface DroppedInfo { label: string; why: string; value: number | null; other: string | null; reason: string; }
+/** How far the search for sliders has come, in pictures or styles; `entries` are the steps that the journal has. */
+export interface FitProgress {
+    task: "draw" | "components" | "regress" | "choose" | "check" | "follow";
+    label: string | null; done: number; total: number; entries: number;
+}
+/** Who looks after a search for sliders. What is returned is waited for. */
+export interface FitListener {
+    /** Between two convolutions: lets others work. */
+    rest(): Promise<void>;
+    /** Before every step: true asks for the journal; a rejection stops the search. */
+    step(progress: FitProgress): Promise<boolean>;
+    /** The journal, with which a search goes on where this one is. A rejection stops the search. */
+    keep(journal: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+/** A file of the weights directory. */
+export interface WeightsFile { name: string; bytes: Uint8Array<ArrayBuffer>; }
 /** A point in a picture: x, y in pixels. */
 export type Point = [number, number];
 /** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
@@ -155,9 +182,17 @@ export class WebEngine {
     /**
      * Renders an inverted face with the given strengths by edit name;
      * `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the
-     * generator's convolutions, and can stop the edit.
+     * generator's convolutions, and can stop the edit. Where the model does not tell how the edit moves the face, its
+     * own pictures do, if there are face networks.
      */
     edit(name: string, strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
+    /**
+     * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
+     * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
+     * same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
+     * last.
+     */
+    findSliders(samples: number, seed: number, journal: Uint8Array | number[] | null | undefined, listener: FitListener): Promise<WeightsFile[]>;
     /**
      * Completes the model; an error names every tensor that is missing.
      */
@@ -182,6 +217,15 @@ export class WebEngine {
      * ("self-test") if it is above 1e-3. Also compiles the shaders.
      */
     selfTest(): Promise<number>;
+    /**
+     * Takes the sliders that [`Self::find_sliders`] has found, from the files it has made.
+     */
+    takeSliders(files: WeightsFile[]): ModelInfo;
+    /**
+     * Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them
+     * it sees how edits move a face where the model does not tell, and finds sliders.
+     */
+    useFaces(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]): void;
     /**
      * A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
      * ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).

@@ -20,9 +20,21 @@ export const CODES = Object.freeze({
     "self-test",
     "task",
     "import",
+    "no-mapping",
+    "no-faces",
+    "fit",
   ]),
   /** About loading and keeping a model. */
-  model: /** @type {const} */ (["network", "missing", "stale", "no-adapter", "not-started", "no-space", "no-storage"]),
+  model: /** @type {const} */ ([
+    "network",
+    "missing",
+    "stale",
+    "no-adapter",
+    "not-started",
+    "no-space",
+    "no-storage",
+    "elsewhere",
+  ]),
   /** About the file that was to be opened. */
   file: /** @type {const} */ ([
     "not-a-picture",

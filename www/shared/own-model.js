@@ -1,19 +1,38 @@
 // Models that the visitor converted from the authors' checkpoint, kept in the origin's private file system.
 //
-// A conversion writes into a new folder, the manifest last: from then on that is the newest complete folder, which is
-// the model. What went before is removed afterwards, so whatever fails or is closed half way leaves the old one in
-// place. Folders that nobody writes and that are not the model are left-overs, and are swept.
+// A conversion writes into a new folder, the manifest last: from then on the folder is complete, and a model. One of the
+// same weights that was kept before is removed afterwards, so whatever fails or is closed half way leaves it in place.
+// Incomplete folders that nobody writes are left-overs, and are swept.
+//
+// Sliders that are found in a model become more files of its folder, again the manifest last, beside the one that there
+// was.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
 import { say } from "./say.js";
 
 /**
  * What matters here of a kept manifest.
- * @typedef {{ title: string, shards: { file: string, bytes: number }[] }} Kept
+ * @typedef {{ title: string, shards: { file: string, bytes: number, sha256: string }[] }} Kept
  *
- * `manifest`: if the folder is complete.
- * @typedef {{ name: string, folder: FileSystemDirectoryHandle, manifest: Kept | undefined }} Folder
+ * A complete folder. `file`: what its manifest is called; `from`: the file that the model was converted from, if it is
+ * known.
+ * @typedef {{
+ *   name: string, folder: FileSystemDirectoryHandle, manifest: Kept & { file: string, from: string | undefined }
+ * }} Model
+ *
+ * @typedef {Omit<Model, "manifest"> & { manifest: Model["manifest"] | undefined }} Folder
+ *
+ * A model, as it is offered. `fitted`: sliders were looked for in it.
+ * @typedef {{ id: string, title: string, from: string | undefined, bytes: number, fitted: boolean }} OwnModel
  */
+
+const MANIFEST = "manifest.json";
+/** The manifest of a model with the sliders that were found in it. */
+export const FITTED = "fitted.json";
+/** Holds the name of the file that a model was converted from. */
+export const FROM = "from.txt";
+/** Shards of what was found in a model; it is the same model without them. */
+export const FOUND = /^fit-/;
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;
@@ -67,14 +86,24 @@ async function entries(folder) {
 /**
  * What a folder's manifest says, if all it names is there.
  * @param {FileSystemDirectoryHandle} folder
- * @returns {Promise<Kept | undefined>}
+ * @returns {Promise<Folder["manifest"]>}
  */
 async function complete(folder) {
+  return (await completeBy(folder, FITTED)) ?? (await completeBy(folder, MANIFEST));
+}
+
+/**
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} name of the manifest
+ * @returns {Promise<Folder["manifest"]>}
+ */
+async function completeBy(folder, name) {
   try {
     /** @type {Kept} */
-    const manifest = JSON.parse(await (await fileIn(folder, "manifest.json")).text());
-    for (const { file, bytes } of manifest.shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
-    return manifest;
+    const { title, shards } = JSON.parse(await (await fileIn(folder, name)).text());
+    for (const { file, bytes } of shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
+    const from = await fileIn(folder, FROM).catch(() => undefined);
+    return { title, shards, file: name, from: await from?.text() };
   } catch {
     return undefined;
   }
@@ -109,47 +138,89 @@ function age(name) {
   return Number.parseInt(name, 10) || 0;
 }
 
-/** @returns {Promise<Folder | undefined>} */
-async function newest() {
-  return (await folders()).find(({ manifest }) => manifest);
+/**
+ * The complete folders, the newest first.
+ * @returns {Promise<Model[]>}
+ */
+async function models() {
+  return (await folders()).flatMap(({ manifest, ...folder }) => (manifest ? [{ ...folder, manifest }] : []));
 }
 
 /**
- * What is kept, or undefined when there is no complete model.
- * @returns {Promise<{ title: string, bytes: number } | undefined>}
+ * The models that are kept, the newest first.
+ * @returns {Promise<OwnModel[]>}
  */
-export async function ownModel() {
+export async function ownModels() {
   try {
     await adoptOld().catch(() => {}); // it can stay where it is
-    const { title, shards } = (await newest())?.manifest ?? {};
-    return title === undefined || !shards
-      ? undefined
-      : { title, bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0) };
+    return (await models()).map(({ name, manifest: { title, shards, from, file } }) => {
+      const bytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+      return { id: name, title, from, bytes, fitted: file === FITTED };
+    });
   } catch {
-    return undefined;
+    return [];
   }
 }
 
 /**
- * Reads the kept model; it stays where it is meanwhile.
+ * The model of this id, else the newest; undefined when there is none.
+ * @param {string} id
+ * @returns {Promise<OwnModel | undefined>}
+ */
+export async function ownModel(id) {
+  const kept = await ownModels();
+  return kept.find((model) => model.id === id) ?? kept[0];
+}
+
+/**
+ * Reads the model of this id; it stays where it is meanwhile.
  * @template T
+ * @param {string} id
  * @param {(contents: (name: string) => Promise<Uint8Array>) => Promise<T>} use
  * @returns {Promise<T>}
  */
-export async function readOwnModel(use) {
+export async function readOwnModel(id, use) {
   const read = async () => {
-    const model = await newest();
-    if (!model) throw new Failure({ code: "missing", message: say("error.noOwnModel"), hint: say("hint.noOwnModel") });
-    return use(async (name) => new Uint8Array(await (await fileIn(model.folder, name)).arrayBuffer()));
+    const model = (await models()).find(({ name }) => name === id);
+    if (!model) throw noOwnModel();
+    const named = (/** @type {string} */ name) => (name === MANIFEST ? model.manifest.file : name);
+    const contents = async (/** @type {string} */ name) =>
+      new Uint8Array(await (await fileIn(model.folder, named(name))).arrayBuffer());
+    return use(contents);
   };
   return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
 }
 
 /**
- * Replaces the kept model by what `fill` writes, the manifest last; when that fails, the old one stays.
- * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
+ * Adds files to a kept model. Nobody else does so meanwhile, and it is not removed.
+ * @template T
+ * @param {string} id
+ * @param {(folder: FileSystemDirectoryHandle) => Promise<T>} add
+ * @returns {Promise<T>}
+ * @throws {Failure} "elsewhere" when another tab is at it
  */
-export async function replaceOwnModel(fill) {
+export async function changeOwnModel(id, add) {
+  const change = async () => {
+    const folder = (await models()).find(({ name }) => name === id)?.folder;
+    if (!folder) throw noOwnModel();
+    return { value: await add(folder) };
+  };
+  const done = await holding(folderLock(id), { ifAvailable: true }, change);
+  if (!done) throw new Failure({ code: "elsewhere", message: say("error.elsewhere") });
+  return done.value;
+}
+
+function noOwnModel() {
+  return new Failure({ code: "missing", message: say("error.noOwnModel"), hint: say("hint.noOwnModel") });
+}
+
+/**
+ * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old one
+ * stays.
+ * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
+ * @returns {Promise<string>} its id
+ */
+export async function keepOwnModel(fill) {
   const storage = await root();
   const number = 1 + Math.max(0, ...(await folders()).map(({ name }) => age(name)));
   const name = `${number}-${crypto.randomUUID()}`;
@@ -160,9 +231,24 @@ export async function replaceOwnModel(fill) {
       const filled = await complete(await home.getDirectoryHandle(name));
       if (!filled) throw new Failure({ code: "weights", message: say("error.notKept"), hint: say("hint.noSpace") });
     });
+    const [made, ...others] = await models();
+    const same = others.filter(({ manifest }) => made.name === name && sameWeights(manifest, made.manifest));
+    await removeFolders(({ name }) => same.some((old) => old.name === name), { ifAvailable: true });
+    return name;
   } finally {
-    await sweepOwnModels(); // the old model, or what there is of the new
+    await sweepOwnModels(); // what there is of a new one that came to nothing
   }
+}
+
+/**
+ * Whether two models are of the same weights, whatever sliders were found in them.
+ * @param {Kept} a
+ * @param {Kept} b
+ */
+function sameWeights(a, b) {
+  const hashes = (/** @type {Kept} */ { shards }) =>
+    JSON.stringify(shards.filter(({ file }) => !FOUND.test(file)).map(({ sha256 }) => sha256));
+  return hashes(a) === hashes(b);
 }
 
 /** @param {string} name of a folder: held by whoever writes there */
@@ -171,25 +257,28 @@ function folderLock(name) {
 }
 
 /**
- * Removes what is neither the kept model nor being written: of tabs closed half way, and models that were replaced.
- * Never fails: what is in use now is swept another time.
+ * Removes what is neither a model nor being written: of tabs closed half way. Never fails: what is in use now is swept
+ * another time.
  */
 export async function sweepOwnModels() {
   try {
     await adoptOld().catch(() => {});
-    await removeFolders((folder, model) => folder.name !== model?.name, { ifAvailable: true });
+    await removeFolders(({ manifest }) => !manifest, { ifAvailable: true });
   } catch {
     // a browser without storage has no left-overs
   }
 }
 
-/** Removes the kept model; what left-overs there are go with it. */
-export async function removeOwnModel() {
-  await removeFolders(() => true, {});
+/**
+ * Removes a model; what left-overs there are go with it.
+ * @param {string} id
+ */
+export async function removeOwnModel(id) {
+  await removeFolders(({ name, manifest }) => name === id || !manifest, {});
 }
 
 /**
- * @param {(folder: Folder, model: Folder | undefined) => boolean} unwanted
+ * @param {(folder: Folder) => boolean} unwanted
  * @param {LockOptions} patience whether to wait for who reads a model
  */
 async function removeFolders(unwanted, patience) {
@@ -197,9 +286,7 @@ async function removeFolders(unwanted, patience) {
   await holding(LOCK, patience, async () => {
     const home = await storage.getDirectoryHandle(FOLDER).catch(() => undefined);
     if (!home) return;
-    const all = await folders();
-    const model = all.find(({ manifest }) => manifest);
-    for (const folder of all.filter((each) => unwanted(each, model))) {
+    for (const folder of (await folders()).filter(unwanted)) {
       const remove = () => home.removeEntry(folder.name, { recursive: true }).catch(() => {});
       await holding(folderLock(folder.name), { ifAvailable: true }, remove);
     }
@@ -207,13 +294,12 @@ async function removeFolders(unwanted, patience) {
   });
 }
 
-/** Bytes that are kept and are not the model: of conversions that were broken off, or go on in another tab. */
+/** Bytes that are kept and are no model: of conversions that were broken off, or go on in another tab. */
 export async function leftOverBytes() {
   let bytes = 0;
   try {
-    const all = await folders();
-    const model = all.find(({ manifest }) => manifest);
-    for (const { folder } of all.filter((each) => each !== model)) {
+    for (const { folder, manifest } of await folders()) {
+      if (manifest) continue;
       for (const [name] of await entries(folder)) bytes += (await fileIn(folder, name)).size;
     }
   } catch {
@@ -229,7 +315,7 @@ async function adoptOld() {
   if (!old) return;
   await holding(LOCK, {}, async () => {
     if (await complete(old)) {
-      if (await newest()) return; // another copy's, then
+      if ((await models()).length > 0) return; // another copy's, then
       const home = await storage.getDirectoryHandle(FOLDER, { create: true });
       const folder = await home.getDirectoryHandle("0-adopted", { create: true });
       const names = (await entries(old)).map(([name]) => name);

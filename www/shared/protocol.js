@@ -4,7 +4,7 @@
 /** @import { Saying } from "./say.js" */
 /** @import { Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
-/** @import { QuadPoints, StageName, Strengths, ViewName } from "./types.js" */
+/** @import { QuadPoints, SearchProgress, StageName, Strengths, ViewName } from "./types.js" */
 
 /**
  * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
@@ -24,8 +24,10 @@
  * The worker that holds the networks.
  * @typedef {{
  *   start(backend: Backend): Promise<EngineInfo>,
- *   load(folder: string | undefined): Promise<ModelInfo>,
- *   addDirections(name: string, file: Blob): DirectionInfo[],
+ *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
+ *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
+ *   findSliders(): Promise<ModelInfo>,
+ *   pauseSearch(): void,
  *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
@@ -37,6 +39,7 @@
  *   model: ModelInfo,
  *   threads: number,
  *   stage: { stage: StageName, done: number, total: number },
+ *   search: SearchProgress,
  * }} EngineEvents
  */
 
@@ -73,7 +76,7 @@
 
 /**
  * The worker that converts the authors' checkpoint.
- * @typedef {{ convert(file: File): Promise<void> }} ConvertMethods
+ * @typedef {{ convert(file: File): Promise<string> }} ConvertMethods
  * @typedef {{ progress: { done: number, total: number } }} ConvertEvents
  */
 

@@ -10,6 +10,8 @@
  * @typedef {import("../pkg/cpu/sdic.js").SampleInfo} SampleInfo
  * @typedef {import("../pkg/cpu/sdic.js").ModelInfo} ModelInfo
  * @typedef {import("../pkg/cpu/sdic.js").Edited} Edited
+ * @typedef {import("../pkg/cpu/sdic.js").DroppedInfo} DroppedInfo
+ * @typedef {import("../pkg/cpu/sdic.js").FitProgress} FitProgress
  * @typedef {import("../pkg/cpu/sdic.js").PasteMode} PasteMode
  * @typedef {import("../pkg/cpu/sdic.js").ViewName} ViewName
  * @typedef {import("../pkg/cpu/sdic.js").StageName} StageName
@@ -18,6 +20,7 @@
  * @typedef {{ kind: "real" | "software" | "none", name: string }} Adapter
  * @typedef {{ backend: Backend, adapter: string, selfTestError: number, threads: number }} EngineInfo
  * @typedef {{ loaded: number, total: number, cached: number, secondsLeft: number | undefined }} LoadProgress
+ * @typedef {FitProgress & { secondsLeft: number | undefined }} SearchProgress
  * @typedef {Record<string, number>} Strengths
  * @typedef {Face & { thumbnail: Picture }} FoundFace a face of a photo with a small aligned picture of it
  */

@@ -30,6 +30,12 @@ function nextRound() {
 /** One call being answered; `this` in the methods of a worker. */
 export class CallContext {
   cancelled = false;
+  #others;
+
+  /** @param {() => Promise<void>} others resolves when no call is under way that is answered in its order */
+  constructor(others) {
+    this.#others = others;
+  }
 
   /**
    * Lets messages in, as a long call must do now and then to be cancelled.
@@ -38,6 +44,12 @@ export class CallContext {
   async yield() {
     await nextRound();
     this.check();
+  }
+
+  /** Lets all others be answered first, as a call in the background must do now and then. */
+  async giveWay() {
+    await nextRound();
+    await this.#others();
   }
 
   /** @throws {Failure} "superseded" */
@@ -60,16 +72,20 @@ export class CallContext {
  * @template {Methods} M
  * @param {M & ThisType<CallContext>} methods
  * @param {{
- *   endpoint?: Endpoint, concurrent?: boolean,
+ *   endpoint?: Endpoint, concurrent?: boolean, background?: readonly (keyof M & string)[],
  *   onLink?: (port: MessagePort | undefined) => void, onFatal?: (failure: Failure) => void
  * }} [options] calls come from the page unless told; not `concurrent`, they are answered one after another in the
- *   order they came; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
+ *   order they came, but for those of `background`, which nobody waits for; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
  *   who is not the page, of a failure after which this worker cannot be used
  */
-export function answerCalls(methods, { endpoint = self, concurrent = false, onLink, onFatal } = {}) {
+export function answerCalls(methods, { endpoint = self, concurrent = false, background = [], onLink, onFatal } = {}) {
   /** @type {Map<number, CallContext>} */
   const calls = new Map();
   let last = Promise.resolve();
+  let ordered = 0;
+  const others = async () => {
+    while (ordered > 0) await last;
+  };
   if (endpoint === self) {
     // A panic inside the engine's own tasks surfaces as a rejection that nobody awaits.
     self.addEventListener("unhandledrejection", (event) => {
@@ -85,7 +101,7 @@ export function answerCalls(methods, { endpoint = self, concurrent = false, onLi
     } else if ("link" in data) {
       onLink?.(data.link);
     } else {
-      const context = new CallContext();
+      const context = new CallContext(others);
       calls.set(data.id, context);
       const answer = async () => {
         try {
@@ -102,8 +118,9 @@ export function answerCalls(methods, { endpoint = self, concurrent = false, onLi
           calls.delete(data.id);
         }
       };
-      if (concurrent) void answer();
-      else last = last.then(answer);
+      if (concurrent || background.includes(data.method)) return void answer();
+      ordered++;
+      last = last.then(answer).finally(() => ordered--);
     }
   });
   endpoint.start?.();

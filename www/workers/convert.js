@@ -1,51 +1,31 @@
 // The worker that converts the authors' checkpoint to a weights directory, by slices of the file.
 import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
-import { Failure } from "../shared/failure.js";
-import { replaceOwnModel } from "../shared/own-model.js";
-import { say } from "../shared/say.js";
+import { FROM, keepOwnModel } from "../shared/own-model.js";
 import { answerCalls, notify } from "./answers.js";
+import { storageFailure, writeFile } from "./files.js";
 
 answerCalls({
   /**
-   * Replaces the visitor's own model by what is in `file`; `progress` events count tensors. When it fails, the model
-   * kept before stays and nothing else is left behind.
+   * Keeps the model in `file` as one of the visitor's own; `progress` events count tensors. When it fails, the models
+   * kept before stay and nothing else is left behind.
    * @param {File} file
+   * @returns {Promise<string>} what the model is called by where it is kept
    */
   async convert(file) {
     await init();
     const conversion = new CheckpointConversion(file, "f16");
     try {
-      await replaceOwnModel(async (folder) => {
+      return await keepOwnModel(async (folder) => {
+        await writeFile(folder, FROM, new TextEncoder().encode(file.name));
         for (let next = conversion.nextFile(); next; next = conversion.nextFile()) {
-          await write(folder, next.name, next.bytes);
+          await writeFile(folder, next.name, next.bytes);
           notify("progress", { done: next.done, total: next.total });
         }
       });
     } catch (thrown) {
-      if (!(thrown instanceof DOMException)) throw thrown;
-      const full = thrown.name === "QuotaExceededError";
-      const message = say(full ? "error.noSpace" : "error.noStorage");
-      const hint = say(full ? "hint.noSpace" : "hint.noStorage");
-      throw new Failure({ code: full ? "no-space" : "no-storage", message, hint, detail: full ? "" : thrown.message });
+      throw storageFailure(thrown);
     } finally {
       conversion.free();
     }
   },
 });
-
-/**
- * @param {FileSystemDirectoryHandle} folder
- * @param {string} name
- * @param {Uint8Array<ArrayBuffer>} bytes
- */
-async function write(folder, name, bytes) {
-  const file = await folder.getFileHandle(name, { create: true });
-  const access = await file.createSyncAccessHandle();
-  try {
-    access.truncate(0);
-    if (access.write(bytes) < bytes.length) throw new DOMException("the file was cut short", "QuotaExceededError");
-    access.flush();
-  } finally {
-    access.close();
-  }
-}

@@ -6,6 +6,8 @@ import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
+import { faceNetworks, once } from "./face-networks.js";
+import { findSliders } from "./sliders.js";
 import { ThreadPool } from "./thread-pool.js";
 import { loadHosted, loadOwn } from "./weights.js";
 
@@ -25,6 +27,10 @@ let engine;
 const inverted = new Map();
 /** @type {Remote<PhotoSupply> | undefined} the photo's worker */
 let photos;
+/** @type {import("./answers.js").CallContext | undefined} the search for sliders that is under way */
+let searching;
+/** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
+let own;
 
 const disconnected = () => new Failure({ code: "disconnected", message: "the photo's worker is gone" });
 
@@ -75,6 +81,12 @@ async function unmoved(inversion) {
   return { edited, unedited: edited, motion: undefined, held: {} };
 }
 
+/** With the face networks the engine sees how edits move a face where the model does not tell. */
+const useFaces = once(async () => {
+  const { manifest, weights } = await faceNetworks();
+  running().useFaces(manifest, weights);
+});
+
 /** @param {Picture} picture */
 function bitmapOf({ width, height, data }) {
   return createImageBitmap(new ImageData(data, width, height));
@@ -103,20 +115,46 @@ const methods = {
   },
 
   /**
-   * Loads the model from a folder of the host, or the visitor's own where none is given; `progress` events tell how
-   * far it is.
+   * Loads a model from a folder of the host, or one of the visitor's own; `progress` events tell how far it is.
    */
-  async load(folder) {
+  async load(wanted) {
     const onProgress = (/** @type {LoadProgress} */ progress) => tell("progress", progress);
-    const model = await (folder === undefined
-      ? loadOwn(taker, onProgress)
-      : loadHosted(new URL(folder), taker, onProgress));
+    own = undefined;
+    const model = await ("own" in wanted
+      ? loadOwn(wanted.own, taker, onProgress)
+      : loadHosted(new URL(wanted.folder), taker, onProgress));
     running().finish();
+    own = "own" in wanted ? wanted.own : undefined;
+    if (own !== undefined) await useFaces().catch(() => {}); // edits then move nothing that the model does not tell
     return model;
   },
 
   /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
-  addDirections: (name, file) => running().addDirections(name, file),
+  async addDirections(name, file) {
+    await useFaces().catch(() => {}); // as above
+    return running().addDirections(name, file);
+  },
+
+  /**
+   * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is. Other
+   * calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
+   */
+  async findSliders() {
+    const engine = running();
+    if (own === undefined) throw new Failure({ code: "missing", message: say("error.noOwnModel") });
+    await useFaces();
+    searching = this;
+    try {
+      return await findSliders(engine, own, this, (progress) => tell("search", progress));
+    } finally {
+      searching = undefined;
+    }
+  },
+
+  /** Has a search for sliders keep what it has seen, and end; not if it is done by then. */
+  pauseSearch() {
+    if (searching) searching.cancelled = true;
+  },
 
   /**
    * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages.
@@ -156,6 +194,7 @@ const methods = {
 };
 
 answerCalls(methods, {
+  background: ["findSliders", "pauseSearch"],
   onLink(port) {
     photos?.end(disconnected());
     photos = port && new Remote(port);

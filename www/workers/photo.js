@@ -7,6 +7,7 @@ import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
 import { decode } from "./decode.js";
+import { faceNetworks, once } from "./face-networks.js";
 
 /** @import { Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
@@ -29,46 +30,14 @@ const photos = new Map();
 /** @type {Map<CropId, Crop & { of: PhotoId }>} */
 const crops = new Map();
 
-/**
- * Does `work` at the first call, and once more after it has failed.
- * @template T
- * @param {() => Promise<T>} work
- */
-function once(work) {
-  /** @type {Promise<T> | undefined} */
-  let done;
-  return () => {
-    done ??= work().catch((thrown) => {
-      done = undefined;
-      throw thrown;
-    });
-    return done;
-  };
-}
-
 const ready = once(init);
 
 /** The face networks. */
 const faceFinder = once(async () => {
   await ready();
-  const folder = new URL("../weights/face/", import.meta.url);
-  const manifest = await bytes(new URL("manifest.json", folder));
-  const { shard } = JSON.parse(new TextDecoder().decode(manifest));
-  return new FaceFinder(manifest, await bytes(new URL(shard.file, folder)));
+  const { manifest, weights } = await faceNetworks();
+  return new FaceFinder(manifest, weights);
 });
-
-/** @param {URL} url */
-async function bytes(url) {
-  const file = url.pathname;
-  const response = await fetch(url).catch(() => {
-    throw new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
-  });
-  if (!response.ok) {
-    const message = say("error.shardStatus", { file, status: response.status });
-    throw new Failure({ code: "missing", message, hint: say("hint.host") });
-  }
-  return new Uint8Array(await response.arrayBuffer());
-}
 
 /**
  * @param {Blob} file

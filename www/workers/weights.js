@@ -53,23 +53,24 @@ export async function loadHosted(folder, engine, onProgress) {
 }
 
 /**
- * Loads the model that the visitor converted.
+ * Loads a model that the visitor converted.
+ * @param {string} id what it is called by where it is kept
  * @param {Taker} engine
  * @param {(progress: LoadProgress) => void} onProgress
  * @returns {Promise<ModelInfo>}
  */
-export function loadOwn(engine, onProgress) {
-  return readOwnModel(async (contents) => {
-    const manifest = engine.begin(await contents("manifest.json"));
-    const total = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+export function loadOwn(id, engine, onProgress) {
+  return readOwnModel(id, async (contents) => {
+    const model = engine.begin(await contents("manifest.json"));
+    const total = model.shards.reduce((sum, { bytes }) => sum + bytes, 0);
     let loaded = 0;
-    for (const [index, { file }] of manifest.shards.entries()) {
+    for (const [index, { file }] of model.shards.entries()) {
       const bytes = await contents(file);
       engine.pushShard(index, bytes);
       loaded += bytes.length;
       onProgress({ loaded, total, cached: loaded, secondsLeft: undefined });
     }
-    return manifest;
+    return model;
   });
 }
 

@@ -11,11 +11,11 @@ use sdic::{
     editing::{
         Engine,
         fit::{
-            CodeSource, Fit, FitError, Installation, Journal, ModelFaces, Progress, Task,
-            check_faces, fit, principal_components,
+            CodeSource, Fit, Installation, Journal, ModelFaces, Progress, Request, Task,
+            find_sliders,
         },
     },
-    weights::{Manifest, WeightsDir},
+    weights::WeightsDir,
 };
 
 use crate::{
@@ -64,7 +64,7 @@ pub fn run(find: &Find) -> Result<(), Failure> {
     // Before anything is loaded.
     Installation::new(dir.manifest(), None)?;
     let engine = open_engine(&find.weights, &open_device(find.backend)?)?;
-    let (fit, installation) = find_sliders(find, &engine)?;
+    let (fit, installation) = search(find, &engine)?;
     let (files, manifest) = installation.finish(&fit, find.seed)?;
     dir.extend(&files, manifest)?;
     let journal = find.weights.join(JOURNAL);
@@ -73,7 +73,7 @@ pub fn run(find: &Find) -> Result<(), Failure> {
     Ok(())
 }
 
-fn find_sliders(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Failure> {
+fn search(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Failure> {
     let started = Instant::now();
     let finder = open_finder()?;
     let paths = find.faces.as_deref().map(pictures_in).transpose()?;
@@ -85,67 +85,40 @@ fn find_sliders(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Fai
         })),
     };
     let mut faces = ModelFaces::new(engine, &finder, source)?;
-    let key = key(find, engine.manifest());
+    let folder = find.faces.as_deref().unwrap_or(Path::new(""));
+    let request = Request {
+        samples: find.samples as usize,
+        seed: find.seed,
+        pictures: &folder.display().to_string(),
+    };
     let kept = find.weights.join(JOURNAL);
-    let mut journal = open_journal(&kept, &key)?;
-    pollster::block_on(async {
-        let say = |text: &str| eprintln!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
-        let samples = find.samples as usize;
-        let plan = |installation: &Installation, shared| {
-            installation.plan(engine.directions(), samples, shared)
+    let mut journal = open_journal(&kept, &request.key(engine.manifest()))?;
+    let say = |text: &str| eprintln!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
+    let mut written = journal.pictures();
+    let mut told = None;
+    let pause = async |progress: Progress, journal: &Journal| {
+        if journal.pictures() >= written + KEPT_EVERY {
+            written = journal.pictures();
+            write_file(&kept, &journal.to_bytes()?)?;
+        }
+        let Progress { task, done, total } = progress;
+        let (every, what) = match task {
+            Task::Components => (20_000, "styles"),
+            _ => (100, "pictures"),
         };
-        let shared = faces.shared();
-        // Before the long work with the styles.
-        let first = plan(&Installation::new(engine.manifest(), None)?, shared)?;
-        let go_on = async |_, _: &Journal| Ok::<_, FitError>(());
-        check_faces(&mut faces, &first, &mut journal, go_on).await?;
-        let components = match shared {
-            true => {
-                let sdic = engine.sdic();
-                let pause = async |done, total| {
-                    if done % 20_000 == 0 {
-                        say(&format!("{done} of {total} styles"));
-                    }
-                    Ok::<_, FitError>(())
-                };
-                Some(principal_components(sdic, find.seed, pause).await?)
-            }
-            false => None,
-        };
-        let installation = Installation::new(engine.manifest(), components)?;
-        let plan = plan(&installation, shared)?;
-        let mut written = journal.pictures();
-        let mut told = None;
-        let pause = async |progress: Progress, journal: &Journal| {
-            if journal.pictures() >= written + KEPT_EVERY {
-                written = journal.pictures();
-                write_file(&kept, &journal.to_bytes()?)?;
-            }
-            let Progress { task, done, total } = progress;
-            let step = (task, done / 100);
-            if told != Some(step) && (task == Task::Draw || told.is_none_or(|(old, _)| old != task))
-            {
-                told = Some(step);
-                say(&format!("{done:5} of {total} pictures: {task}"));
-            }
-            Ok::<_, Failure>(())
-        };
-        let fit = fit(&mut faces, &plan, &mut journal, pause).await?;
-        write_file(&kept, &journal.to_bytes()?)?;
-        say("done");
-        Ok((fit, installation))
-    })
-}
-
-/// What tells this fit from others: all that its pictures depend on.
-fn key(find: &Find, manifest: &Manifest) -> String {
-    let shards = manifest.shards.iter().map(|shard| shard.sha256.as_str());
-    let faces = find.faces.as_deref().unwrap_or(Path::new(""));
-    let (samples, seed) = (find.samples, find.seed);
-    let shards: String = shards.collect::<Vec<_>>().join(" ");
-    // Another version may ask for other pictures.
-    let version = env!("CARGO_PKG_VERSION");
-    format!("{version} {samples} {seed} {} {shards}", faces.display())
+        let step = (task, done / every);
+        let counted = matches!(task, Task::Draw | Task::Components);
+        if told != Some(step) && (counted || told.is_none_or(|(old, _)| old != task)) {
+            told = Some(step);
+            say(&format!("{done:5} of {total} {what}: {task}"));
+        }
+        Ok::<_, Failure>(())
+    };
+    let found = find_sliders(engine, &mut faces, &request, &mut journal, pause);
+    let found = pollster::block_on(found)?;
+    write_file(&kept, &journal.to_bytes()?)?;
+    say("done");
+    Ok(found)
 }
 
 fn open_journal(path: &Path, key: &str) -> Result<Journal, Failure> {

@@ -8,7 +8,11 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
-    editing::{Engine, Look, fit::found_shifts, paste_mode},
+    editing::{
+        Engine, Look,
+        fit::{FitError, Seen, found_shifts},
+        paste_mode,
+    },
     face::{FaceFinder, PasteMode},
     pixels::Format,
 };
@@ -178,7 +182,10 @@ impl<'a> Editor<'a> {
             .map(|(name, value)| (name.as_str(), *value))
             .collect();
         // Where the model does not tell how its edits move a face, its own pictures do.
-        let shifts = pollster::block_on(found_shifts(engine, &self.finder, &face, &strengths))?;
+        let mut seen = Seen::default();
+        let pause = async || Ok::<_, FitError>(());
+        let shifts = found_shifts(engine, &self.finder, &face, &strengths, &mut seen, pause);
+        let shifts = pollster::block_on(shifts)?;
         let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
         for (name, share) in edit.held() {
             let (path, percent) = (path.display(), (100.0 * share).round());

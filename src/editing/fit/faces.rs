@@ -1,5 +1,7 @@
 //! The faces that a loaded model draws.
 
+use std::{future::Future, ops::ControlFlow, pin::Pin};
+
 use burn::tensor::{Tensor, TensorData};
 
 use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
@@ -23,11 +25,15 @@ pub enum CodeSource<'a> {
     Pictures(Box<dyn FnMut(usize) -> Option<Result<Picture<'static>, String>> + 'a>),
 }
 
+/// What is waited for between two convolutions.
+pub type Rest<'a> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + 'a>> + 'a>;
+
 /// A loaded model, read with the bundled face mesh.
 pub struct ModelFaces<'a> {
     engine: &'a Engine,
     finder: &'a FaceFinder,
     source: CodeSource<'a>,
+    rest: Option<Rest<'a>>,
 }
 
 impl<'a> ModelFaces<'a> {
@@ -47,7 +53,17 @@ impl<'a> ModelFaces<'a> {
             engine,
             finder,
             source,
+            rest: None,
         })
+    }
+
+    /// Lets others work between two convolutions of a picture.
+    #[must_use]
+    pub fn resting(self, rest: Rest<'a>) -> Self {
+        Self {
+            rest: Some(rest),
+            ..self
+        }
     }
 
     /// Whether all styles of a draw are the same.
@@ -78,24 +94,41 @@ impl Faces for ModelFaces<'_> {
     }
 
     async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
-        let (picture, mesh) = look(self.engine, self.finder, codes).await?;
+        let pause = async || {
+            if let Some(rest) = &self.rest {
+                rest().await;
+            }
+            Ok::<_, FitError>(())
+        };
+        let (picture, mesh) = look(self.engine, self.finder, codes, pause).await?;
         Ok(mesh.and_then(|mesh| Reading::new(&picture, &mesh)))
     }
 }
 
-/// The model's picture of codes, without compensation and no larger than needed, and the face in it.
-pub(super) async fn look(
+/// The model's picture of codes, without compensation and no larger than needed, and the face in it. `pause` is waited
+/// for between convolutions; its error stops the work.
+pub(super) async fn look<E: From<FitError>>(
     engine: &Engine,
     finder: &FaceFinder,
     codes: &[f32],
-) -> Result<(Picture<'static>, Option<AlignedMesh>), FitError> {
+    mut pause: impl AsyncFnMut() -> Result<(), E>,
+) -> Result<(Picture<'static>, Option<AlignedMesh>), E> {
     let sdic = engine.sdic();
     let codes = engine.codes_tensor(codes.to_vec());
     let size = SIDE.min(sdic.config().image_size);
+    pause().await?;
     let lower = sdic.lower(&codes);
-    let image = sdic.resume(codes, lower, size).finish();
-    let data = image.into_data_async().await.map_err(ReadError::from)?;
-    let picture = from_data(&data)?;
-    let mesh = finder.mesh_of_aligned(&picture)?;
+    let mut pass = sdic.resume(codes, lower, size);
+    let image = loop {
+        pause().await?;
+        match pass.advance() {
+            ControlFlow::Continue(further) => pass = further,
+            ControlFlow::Break(image) => break image,
+        }
+    };
+    let data = image.into_data_async().await;
+    let data = data.map_err(|error| FitError::from(ReadError::from(error)))?;
+    let picture = from_data(&data).map_err(FitError::from)?;
+    let mesh = finder.mesh_of_aligned(&picture).map_err(FitError::from)?;
     Ok((picture, mesh))
 }

@@ -9,44 +9,96 @@ use crate::{
 /// A motion smaller than this, in sides of the picture, is none: the mesh is not more exact.
 const STILL: f32 = 0.004;
 
+/// What was seen of one face, so that it is not looked at twice.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Landmarks in the picture of w'; `None` inside if that shows no face.
+    still: Option<Option<Landmarks>>,
+    latest: Option<Looked>,
+}
+
+/// What was found when it was looked at some strengths.
+#[derive(Clone, Debug)]
+struct Looked {
+    strengths: Vec<(String, f32)>,
+    shifts: Option<Landmarks>,
+}
+
+/// Whether an edit of a face changes codes by directions of which nobody knows how they move it.
+pub fn moves_unseen(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) -> bool {
+    let unseen =
+        |(name, strength): &(&str, f32)| *strength != 0.0 && engine.directions().unseen(name);
+    face.landmarks.is_some() && strengths.iter().any(unseen)
+}
+
 /// How far an edit moves the landmarks of a face: as the directions tell that bring a motion, and for those that change
-/// the codes alone as the meshes of G(w') and of G(e) differ. `None` if nothing moves.
+/// the codes alone as the meshes of G(w') and of G(e) differ. `None` if nothing moves. `pause` is waited for between
+/// convolutions.
 ///
 /// A face whose landmarks are not known moves only as the directions tell.
 ///
 /// # Errors
-/// [`FitError`] for an unknown edit or a failing device.
-pub async fn found_shifts(
+/// Those of `pause`, and [`FitError`] for an unknown edit or a failing device.
+pub async fn found_shifts<E: From<FitError>>(
     engine: &Engine,
     finder: &FaceFinder,
     face: &InvertedFace,
     strengths: &[(&str, f32)],
-) -> Result<Option<Landmarks>, FitError> {
+    seen: &mut Seen,
+    mut pause: impl AsyncFnMut() -> Result<(), E>,
+) -> Result<Option<Landmarks>, E> {
     let directions = engine.directions();
-    let strengths = directions.effective(strengths.iter().copied(), face.landmarks.as_ref())?;
-    let known = directions.landmark_shifts(&strengths)?;
-    let silent =
-        |(name, strength): &(&str, f32)| *strength != 0.0 && directions.changes_codes_alone(name);
-    let silent: Vec<_> = strengths.into_iter().filter(silent).collect();
-    if silent.is_empty() || face.landmarks.is_none() {
+    let strengths = directions
+        .effective(strengths.iter().copied(), face.landmarks.as_ref())
+        .map_err(FitError::from)?;
+    let known = directions
+        .landmark_shifts(&strengths)
+        .map_err(FitError::from)?;
+    if !moves_unseen(engine, face, &strengths) {
         return Ok(known);
     }
-    let codes = &face.compensated_codes;
-    let edited_codes = directions.edited_codes(codes, &silent)?;
-    let (_, before) = look(engine, finder, codes).await?;
-    let (_, after) = look(engine, finder, &edited_codes).await?;
-    let (Some(before), Some(after)) = (before, after) else {
+    let unseen = |(name, strength): &(&str, f32)| *strength != 0.0 && directions.unseen(name);
+    let unseen: Vec<_> = strengths.into_iter().filter(unseen).collect();
+    let key: Vec<_> = (unseen.iter())
+        .map(|&(name, strength)| (name.to_owned(), strength))
+        .collect();
+    let found = match &seen.latest {
+        Some(latest) if latest.strengths == key => latest.shifts,
+        _ => {
+            let codes = &face.compensated_codes;
+            let edited_codes = directions
+                .edited_codes(codes, &unseen)
+                .map_err(FitError::from)?;
+            let before = match seen.still {
+                Some(before) => before,
+                None => {
+                    let (_, mesh) = look(engine, finder, codes, &mut pause).await?;
+                    *seen.still.insert(mesh.map(|mesh| mesh.landmarks()))
+                }
+            };
+            let (_, after) = look(engine, finder, &edited_codes, &mut pause).await?;
+            let pair = before.zip(after.map(|mesh| mesh.landmarks()));
+            let found = pair.and_then(|(before, after)| shifts(&before, &after));
+            seen.latest = Some(Looked {
+                strengths: key,
+                shifts: found,
+            });
+            found
+        }
+    };
+    let Some(found) = found else {
         return Ok(known);
     };
-    let (before, after) = (before.landmarks(), after.landmarks());
-    let found: Landmarks =
-        std::array::from_fn(|i| [0, 1].map(|axis| after[i][axis] - before[i][axis]));
-    let farthest = found.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f32::max);
-    if farthest < STILL {
-        return Ok(known);
-    }
     let known = known.unwrap_or([[0.0; 2]; _]);
     Ok(Some(std::array::from_fn(|i| {
         [0, 1].map(|axis| known[i][axis] + found[i][axis])
     })))
+}
+
+/// From landmarks to others; `None` if they are the same as far as a mesh can tell.
+fn shifts(before: &Landmarks, after: &Landmarks) -> Option<Landmarks> {
+    let found: Landmarks =
+        std::array::from_fn(|i| [0, 1].map(|axis| after[i][axis] - before[i][axis]));
+    let farthest = found.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f32::max);
+    (farthest >= STILL).then_some(found)
 }

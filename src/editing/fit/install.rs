@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     error::FitError,
     measures::Measure,
-    run::{Fit, FitPlan, Followed, FoundSlider, Probe},
+    run::{Dropped, Fit, FitPlan, Followed, FoundSlider, Probe},
 };
 use crate::{
     editing::{Directions, check_manifest},
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
-    weights::{Direction, DirectionKind, Dtype, Manifest, ShardPacker, Tensor, WeightsFile},
+    weights::{
+        Direction, DirectionKind, Dtype, FIT_RECORD, Manifest, ShardPacker, Tensor, WeightsFile,
+    },
 };
 
-/// Field of the manifest that tells of a fit.
-const RECORD: &str = "fit";
 /// Name of the basis of principal components.
 const BASIS: &str = "ganspace";
 /// Effect, in standard deviations of a measure at the end of a slider, from which it settles the slider's sign.
@@ -41,7 +42,7 @@ impl Installation {
     /// # Errors
     /// [`FitError::Fitted`] for a model that has found sliders; components of another model.
     pub fn new(manifest: &Manifest, components: Option<DirectionFile>) -> Result<Self, FitError> {
-        if manifest.extra.contains_key(RECORD) {
+        if manifest.extra.contains_key(FIT_RECORD) {
             return Err(FitError::Fitted);
         }
         let is_basis = |direction: &Direction| match &direction.kind {
@@ -154,7 +155,9 @@ impl Installation {
         let place = place.unwrap_or(manifest.directions.len());
         manifest.directions.splice(place..place, named);
         manifest.directions.extend(folded);
-        manifest.extra.insert(RECORD.to_owned(), record(fit, seed));
+        manifest
+            .extra
+            .insert(FIT_RECORD.to_owned(), record(fit, seed));
         check_manifest(&manifest).map_err(ImportError::from)?;
         Ok((files, manifest))
     }
@@ -243,10 +246,19 @@ fn record(fit: &Fit, seed: u64) -> Value {
             "spill": {"measure": name(spill), "share": share},
         })
     };
-    let dropped = fit
-        .dropped
-        .iter()
-        .map(|(measure, reason)| json!({"measure": name(*measure), "reason": reason.to_string()}));
+    let dropped = fit.dropped.iter().map(|(measure, reason)| {
+        let (why, value, other) = match *reason {
+            Dropped::Constant => ("constant", None, None),
+            Dropped::Weak(effect) => ("weak", Some(effect), None),
+            Dropped::Unsteady(share) => ("unsteady", Some(share), None),
+            Dropped::Spills(other, share) => ("spills", Some(share), Some(name(other))),
+            Dropped::LosesFaces(share) => ("loses-faces", Some(share), None),
+        };
+        json!({
+            "measure": name(*measure), "reason": reason.to_string(),
+            "why": why, "value": value.filter(|value| value.is_finite()), "other": other,
+        })
+    });
     json!({
         "seed": seed,
         "pictures": fit.drawn[0],
@@ -254,6 +266,42 @@ fn record(fit: &Fit, seed: u64) -> Value {
         "sliders": fit.sliders.iter().map(slider).collect::<Vec<_>>(),
         "dropped": dropped.collect::<Vec<_>>(),
     })
+}
+
+/// What a manifest tells of the fit that has added sliders, for people.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct FitRecord {
+    /// Pictures drawn.
+    pub pictures: usize,
+    /// Pictures of them that show a face.
+    pub faces: usize,
+    /// Measures without a slider.
+    pub dropped: Vec<DroppedRecord>,
+}
+
+/// A measure without a slider.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct DroppedRecord {
+    /// Its name.
+    pub measure: String,
+    /// Why, in words.
+    pub reason: String,
+    /// Why, for programs; empty in models of programs that did not tell.
+    pub why: String,
+    /// Effect or share, where there is one.
+    pub value: Option<f64>,
+    /// Name of the other measure that it moves.
+    pub other: Option<String>,
+}
+
+impl FitRecord {
+    /// That of a manifest, if it has one.
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        let record = manifest.extra.get(FIT_RECORD)?;
+        Some(Self::deserialize(record).unwrap_or_default())
+    }
 }
 
 #[cfg(test)]
@@ -301,8 +349,9 @@ mod tests {
 
     #[test]
     fn found_sliders_become_part_of_a_model() {
-        let (manifest, mut shards) = tiny_model(Dtype::F32);
-        let installation = Installation::new(&manifest, None).unwrap();
+        let (plain, mut shards) = tiny_model(Dtype::F32);
+        let old = shards.len();
+        let installation = Installation::new(&plain, None).unwrap();
         let (files, manifest) = installation.finish(&fit(Vec::new()), 7).unwrap();
         let manifest = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
         shards.extend(files);
@@ -310,21 +359,33 @@ mod tests {
         for (index, shard) in shards.iter().enumerate() {
             loader = loader.push_shard(index, &shard.bytes).unwrap();
         }
-        let engine = loader.finish().unwrap();
-        let directions = engine.directions();
-        let edited = directions
-            .edited_codes(&[0.0; 24], &[("smile", 2.0)])
-            .unwrap();
-        let row = [2.0, 4.0, 6.0, 8.0];
-        assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
-        let shifts = directions
-            .landmark_shifts(&[("yaw", 2.0)])
-            .unwrap()
-            .unwrap();
-        assert_eq!(shifts, SHIFTS.map(|shift| shift.map(|value| 2.0 * value)));
-        assert_eq!(directions.face_shape(), Some(&[[0.4, 0.6]; 68]));
+        let loaded = loader.finish().unwrap();
+        // The same model without them, which takes them while it is loaded.
+        let mut loader = EngineLoader::with_manifest(plain, &device::cpu()).unwrap();
+        for (index, shard) in shards[..old].iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        let mut extended = loader.finish().unwrap();
+        let new = shards[old..].iter().map(|shard| &shard.bytes[..]);
+        extended.extend(manifest.clone(), new).unwrap();
+        for engine in [loaded, extended] {
+            assert_eq!(engine.manifest(), &manifest);
+            let directions = engine.directions();
+            assert!(!directions.unseen("smile"));
+            let edited = directions
+                .edited_codes(&[0.0; 24], &[("smile", 2.0)])
+                .unwrap();
+            let row = [2.0, 4.0, 6.0, 8.0];
+            assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
+            let shifts = directions
+                .landmark_shifts(&[("yaw", 2.0)])
+                .unwrap()
+                .unwrap();
+            assert_eq!(shifts, SHIFTS.map(|shift| shift.map(|value| 2.0 * value)));
+            assert_eq!(directions.face_shape(), Some(&[[0.4, 0.6]; 68]));
+        }
         assert_eq!(manifest.directions[0].range, [-2.5, 2.5]);
-        let record = &manifest.extra[RECORD];
+        let record = &manifest.extra[FIT_RECORD];
         assert_eq!(
             (record["seed"].as_u64(), record["faces"].as_u64()),
             (Some(7), Some(99))
@@ -335,6 +396,16 @@ mod tests {
                 .unwrap()
                 .contains("hardly move it")
         );
+        let told = FitRecord::of(&manifest).unwrap();
+        let [dropped] = &told.dropped[..] else {
+            panic!("one measure")
+        };
+        assert_eq!((told.pictures, told.faces), (100, 99));
+        assert_eq!(
+            (dropped.measure.as_str(), dropped.why.as_str()),
+            ("roll", "weak")
+        );
+        assert_eq!((dropped.value, &dropped.other), (Some(0.1), &None));
         let again = Installation::new(&manifest, None).unwrap_err();
         assert!(matches!(again, FitError::Fitted));
     }
@@ -359,6 +430,63 @@ mod tests {
         let motion = changed.directions[1].landmark_shifts.as_deref();
         assert_eq!(motion, Some("fit.motion.beard"));
         assert_eq!(changed.face_shape, manifest.face_shape);
+    }
+
+    #[test]
+    fn what_was_seen_to_move_nothing_is_not_looked_at_again() {
+        let (manifest, last) = tiny_with_directions();
+        let (_, mut shards) = tiny_model(Dtype::F32);
+        shards.push(last);
+        let load = |manifest: &Manifest, more: &[WeightsFile]| {
+            let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
+            for (index, shard) in shards.iter().chain(more).enumerate() {
+                loader = loader.push_shard(index, &shard.bytes).unwrap();
+            }
+            loader.finish().unwrap()
+        };
+        // Only the beard changes the codes alone.
+        let mut before = load(&manifest, &[]);
+        assert!(before.directions().unseen("beard") && !before.directions().unseen("smile"));
+        let still = Followed {
+            landmark_shifts: None,
+            ..followed("beard", [0.0; MEASURES])
+        };
+        let installation = Installation::new(&manifest, None).unwrap();
+        let (files, fitted) = installation.finish(&fit(vec![still]), 1).unwrap();
+        let after = load(&fitted, &files);
+        before
+            .extend(fitted, files.iter().map(|file| &file.bytes[..]))
+            .unwrap();
+        for engine in [before, after] {
+            assert!(!engine.directions().unseen("beard"));
+            assert_eq!(
+                engine
+                    .directions()
+                    .landmark_shifts(&[("beard", 1.0)])
+                    .unwrap(),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn sliders_of_another_model_are_not_taken() {
+        let (manifest, shards) = tiny_model(Dtype::F32);
+        let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        let mut engine = loader.finish().unwrap();
+        let installation = Installation::new(&manifest, None).unwrap();
+        let (files, mut other) = installation.finish(&fit(Vec::new()), 7).unwrap();
+        other.shards[0].sha256 = "0".repeat(64);
+        let files = files.iter().map(|file| &file.bytes[..]);
+        let refusal = engine.extend(other, files).unwrap_err().to_string();
+        assert!(
+            refusal.contains("are not those of the loaded model"),
+            "{refusal}"
+        );
+        assert_eq!(engine.manifest(), &manifest);
     }
 
     #[test]

@@ -9,12 +9,16 @@ use super::{
     error::FitError,
     measures::{MEASURES, Reading},
 };
-use crate::face::LANDMARKS;
+use crate::{face::LANDMARKS, import::DirectionFile, weights};
 
 /// Numbers of a row: whether there is a face, the measures, the landmarks.
 const ROW: usize = 1 + MEASURES + 2 * LANDMARKS;
 
-/// The codes and readings of a fit, in the order in which it asked for them.
+/// Tensors of the principal components, as the journal names them.
+const COMPONENTS: [&str; 3] = ["components", "mean", "deviations"];
+
+/// The codes and readings of a fit, in the order in which it asked for them, and the principal components of the
+/// styles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Journal {
     key: String,
@@ -22,6 +26,8 @@ pub struct Journal {
     pub(super) codes: Vec<Vec<f32>>,
     /// What was read from every picture.
     pub(super) readings: Vec<Option<Reading>>,
+    /// The principal components, once they are computed.
+    pub(super) components: Option<DirectionFile>,
 }
 
 impl Journal {
@@ -36,6 +42,11 @@ impl Journal {
     /// Pictures read so far.
     pub fn pictures(&self) -> usize {
         self.readings.len()
+    }
+
+    /// Steps of the work that are in the journal.
+    pub fn entries(&self) -> usize {
+        self.pictures() + usize::from(self.components.is_some())
     }
 
     /// As a safetensors file.
@@ -55,11 +66,26 @@ impl Journal {
             ("codes", [self.codes.len(), width], Dtype::F32, &codes),
             ("readings", [self.readings.len(), ROW], Dtype::F64, &rows),
         ];
-        let tensors = tables.map(|(name, shape, dtype, bytes)| {
-            let view = TensorView::new(dtype, shape.to_vec(), bytes);
+        let bytes_of = |tensor: &weights::Tensor| -> Vec<u8> {
+            tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect()
+        };
+        let components: Vec<_> = match &self.components {
+            Some(DirectionFile::Basis { comp, mean, std }) => COMPONENTS
+                .into_iter()
+                .zip([comp, mean, std])
+                .map(|(name, tensor)| (name, tensor.shape.clone(), bytes_of(tensor)))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tables = tables.map(|(name, shape, dtype, bytes)| (name, shape.to_vec(), dtype, bytes));
+        let components = (components.iter())
+            .map(|(name, shape, bytes)| (*name, shape.clone(), Dtype::F32, bytes));
+        let tensors = tables.into_iter().chain(components);
+        let tensors = tensors.map(|(name, shape, dtype, bytes)| {
+            let view = TensorView::new(dtype, shape, bytes);
             view.map(|view| (name, view)).map_err(broken)
         });
-        let tensors = tensors.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let tensors = tensors.collect::<Result<Vec<_>, _>>()?;
         let about = HashMap::from([("key".to_owned(), self.key.clone())]);
         safetensors::serialize(tensors, Some(about)).map_err(broken)
     }
@@ -99,8 +125,24 @@ impl Journal {
         let rows: Vec<f64> = (rows.as_chunks().0.iter().copied())
             .map(f64::from_le_bytes)
             .collect();
+        let component = |(name, kind): (&str, &str)| {
+            let tensor = file.tensor(name).ok()?;
+            let values = tensor.data().as_chunks().0.iter().copied();
+            Some(weights::Tensor {
+                name: kind.to_owned(),
+                shape: tensor.shape().to_vec(),
+                values: values.map(f32::from_le_bytes).collect(),
+            })
+        };
+        let [first, second, third] = COMPONENTS;
+        let components = [(first, "comp"), (second, "mean"), (third, "std")].map(component);
+        let components = match components {
+            [Some(comp), Some(mean), Some(std)] => Some(DirectionFile::Basis { comp, mean, std }),
+            _ => None,
+        };
         Ok(Self {
             key: key.to_owned(),
+            components,
             codes: codes
                 .chunks_exact(width.max(1))
                 .map(<[f32]>::to_vec)
@@ -147,12 +189,30 @@ mod tests {
             key: "a".to_owned(),
             codes: vec![vec![0.1, -0.2, 0.3], vec![1e-30, 2.0, 3.0]],
             readings: vec![Some(reading), None],
+            components: None,
         }
     }
 
     #[test]
     fn journals_come_back_to_the_last_bit() {
-        for journal in [journal(), Journal::new("a")] {
+        let tensor = |name: &str, shape: &[usize]| weights::Tensor {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            values: (0..shape.iter().product())
+                .map(|i: usize| i as f32 / 3.0)
+                .collect(),
+        };
+        let components = DirectionFile::Basis {
+            comp: tensor("comp", &[2, 1, 3]),
+            mean: tensor("mean", &[1, 3]),
+            std: tensor("std", &[2]),
+        };
+        let compared = Journal {
+            components: Some(components),
+            ..journal()
+        };
+        assert_eq!(compared.entries(), journal().entries() + 1);
+        for journal in [journal(), compared, Journal::new("a")] {
             let bytes = journal.to_bytes().unwrap();
             assert_eq!(Journal::from_bytes(&bytes, "a").unwrap(), journal);
         }

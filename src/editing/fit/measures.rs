@@ -108,6 +108,13 @@ impl Measure {
         }
     }
 
+    /// The one of a name in commands.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|measure| measure.names()[0] == name)
+    }
+
     /// Measures of the same movement, which may go along.
     pub fn kin(self) -> &'static [Self] {
         match self {

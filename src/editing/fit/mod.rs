@@ -8,6 +8,7 @@
 mod components;
 mod error;
 mod faces;
+mod find;
 mod found;
 #[cfg(test)]
 mod golden;
@@ -22,9 +23,10 @@ mod tests;
 
 pub use components::principal_components;
 pub use error::FitError;
-pub use faces::{CodeSource, ModelFaces};
-pub use found::found_shifts;
-pub use install::Installation;
+pub use faces::{CodeSource, ModelFaces, Rest};
+pub use find::{Request, find_sliders};
+pub use found::{Seen, found_shifts, moves_unseen};
+pub use install::{DroppedRecord, FitRecord, Installation};
 pub use journal::Journal;
 pub use measures::{MEASURES, Measure, Reading};
 pub use run::{

@@ -74,6 +74,17 @@ pub struct FitPlan {
     pub probes: Vec<Probe>,
 }
 
+impl FitPlan {
+    /// Pictures that it takes at most.
+    pub fn pictures(&self) -> usize {
+        self.samples + MEASURES * self.pictures_of_measure() + self.probes.len() * 2 * FOLLOWED
+    }
+
+    fn pictures_of_measure(&self) -> usize {
+        TRIED * groups(self.styles).len() + 2 * CHECKED
+    }
+}
+
 /// A direction whose motion is not known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
@@ -92,6 +103,8 @@ pub struct Probe {
 pub enum Task {
     /// Faces are drawn and measured.
     Draw,
+    /// Principal components of the styles are computed.
+    Components,
     /// A measure is regressed on the codes.
     Regress(Measure),
     /// The styles of a slider are chosen.
@@ -106,6 +119,7 @@ impl std::fmt::Display for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (what, measure) = match self {
             Self::Draw => return f.write_str("drawing faces"),
+            Self::Components => return f.write_str("comparing styles"),
             Self::Follow => return f.write_str("looking at other directions"),
             Self::Regress(measure) => ("regressing", measure),
             Self::Choose(measure) => ("choosing styles of", measure),
@@ -120,9 +134,9 @@ impl std::fmt::Display for Task {
 pub struct Progress {
     /// What comes next.
     pub task: Task,
-    /// Pictures done, or not needed.
+    /// Pictures done, or not needed; of [`Task::Components`] styles.
     pub done: usize,
-    /// Pictures in all.
+    /// How many in all.
     pub total: usize,
 }
 
@@ -231,9 +245,8 @@ pub async fn fit<F: Faces, E: From<FitError>>(
     pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
 ) -> Result<Fit, E> {
     let groups = groups(plan.styles);
-    let of_measure = TRIED * groups.len() + 2 * CHECKED;
-    let total = plan.samples + MEASURES * of_measure + plan.probes.len() * 2 * FOLLOWED;
-    let mut session = Session::new(faces, journal, pause, total);
+    let of_measure = plan.pictures_of_measure();
+    let mut session = Session::new(faces, journal, pause, plan.pictures());
     let (drawn, pictures) = session.draw(plan.samples).await?;
     let samples = Samples::new(drawn, pictures, plan)?;
     let trials = samples.trials();
@@ -276,7 +289,7 @@ pub async fn check_faces<F: Faces, E: From<FitError>>(
     pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
 ) -> Result<(), E> {
     let samples = plan.samples.min(FIRST_PICTURES);
-    let mut session = Session::new(faces, journal, pause, samples);
+    let mut session = Session::new(faces, journal, pause, plan.pictures());
     session.draw(samples).await.map(drop)
 }
 

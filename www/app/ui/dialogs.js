@@ -2,7 +2,7 @@
 
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
-import { leftOverBytes, ownModel, removeOwnModel, sweepOwnModels } from "../../shared/own-model.js";
+import { leftOverBytes, ownModels, removeOwnModel, sweepOwnModels } from "../../shared/own-model.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
@@ -13,7 +13,11 @@ import { notice, report } from "./notices.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
+/** @import { SliderSearch } from "../slider-search.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
+
+/** The choice of the model that comes with the page; others are named by their ids. */
+const BUNDLED = "bundled";
 
 /** What is told beside all else: elements of the page by id. */
 const NEWS = ["opening", "notices", "status", "drop"];
@@ -49,12 +53,13 @@ export function ask(dialog) {
 /**
  * Where the work is done, and how fast that was.
  * @param {Engine} engine
+ * @param {SliderSearch} search
  * @param {() => void} onChange called after another backend was chosen
  */
-export function openEngineDialog(engine, onChange) {
+export function openEngineDialog(engine, search, onChange) {
   showEngine(engine, onChange);
   if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
-  void showModels(onChange);
+  void showModels(search, onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
 }
 
@@ -112,28 +117,37 @@ function showEngine(engine, onChange) {
 
 /**
  * Offers the models there are.
+ * @param {SliderSearch} search
  * @param {() => void} onChange called after another one was chosen
  */
-async function showModels(onChange) {
-  const own = await ownModel();
-  const use = (/** @type {"bundled" | "own"} */ model) => {
-    remember({ model });
+async function showModels(search, onChange) {
+  const kept = await ownModels();
+  const use = (/** @type {string} */ id) => {
+    remember(id === BUNDLED ? { model: BUNDLED } : { model: "own", own: id });
     byId("engine-dialog", HTMLDialogElement).close();
     onChange();
   };
-  /** @type {import("./choices.js").Choice<"bundled" | "own">[]} */
-  const choices = [{ value: "bundled", label: t("own.bundled"), hint: t("own.bundledHint") }];
-  if (own)
-    choices.push({ value: "own", label: own.title, hint: t("own.storedHint", { size: quantity(own.bytes, "byte") }) });
-  fillRadioGroup(byId("own-choices", HTMLElement), choices, settings.model, use);
-  const remove = byId("own-remove", HTMLButtonElement);
-  remove.hidden = !own;
-  remove.onclick = async () => {
-    await removeOwnModel();
-    notice(say("own.removed"));
-    if (settings.model === "own") use("bundled");
-    else await showModels(onChange);
-  };
+  const choices = kept.map(({ id, title, from, bytes, fitted }) => {
+    const size = quantity(bytes, "byte");
+    const parts = [from ? t("own.from", { from, size }) : t("own.storedHint", { size })];
+    if (fitted) parts.push(t("own.fitted"));
+    return { value: id, label: title, hint: parts.join(" ") };
+  });
+  const bundled = { value: BUNDLED, label: t("own.bundled"), hint: t("own.bundledHint") };
+  const used = settings.model === "own" ? settings.own : BUNDLED;
+  fillRadioGroup(byId("own-choices", HTMLElement), [bundled, ...choices], used, use);
+  const removals = kept.map(({ id, title, from }) => {
+    const onclick = async () => {
+      if (id === used) await search.pause(); // it writes there
+      await removeOwnModel(id);
+      notice(say("own.removed", { title }));
+      if (id === used) use(BUNDLED);
+      else await showModels(search, onChange);
+    };
+    const label = kept.filter((other) => other.title === title).length > 1 && from ? from : title;
+    return h("button", { className: "quiet", type: "button", onclick }, t("own.remove", { title: label }));
+  });
+  byId("own-remove", HTMLElement).replaceChildren(...removals);
 }
 
 /**

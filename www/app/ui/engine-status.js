@@ -8,6 +8,7 @@ import { announce, notice, report } from "./notices.js";
 /** @import { Said } from "../../shared/say.js" */
 /** @import { LoadProgress } from "../../shared/types.js" */
 /** @import { Session } from "../session.js" */
+/** @import { SliderSearch } from "../slider-search.js" */
 
 const bar = byId("model-bar", HTMLElement);
 const progressBar = byId("model-progress", HTMLProgressElement);
@@ -45,8 +46,11 @@ function showLoading({ loaded, total, cached, secondsLeft }) {
   else showBar(say(cached === loaded ? "model.cached" : "model.progress", amounts), loaded, total);
 }
 
-/** @param {Session} session */
-export function startEngineStatus(session) {
+/**
+ * @param {Session} session
+ * @param {SliderSearch} search
+ */
+export function startEngineStatus(session, search) {
   const { engine } = session;
 
   /** The backend that runs, in words. */
@@ -76,5 +80,5 @@ export function startEngineStatus(session) {
     if (failure) report(failure, { label: say("retry"), run: () => void session.restartEngine() });
   });
   engine.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
-  button.addEventListener("click", () => openEngineDialog(engine, () => void session.restartEngine()));
+  button.addEventListener("click", () => openEngineDialog(engine, search, () => void session.restartEngine()));
 }

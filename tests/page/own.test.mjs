@@ -1,0 +1,336 @@
+// Models of the visitor's own: sliders that are found in them while they are used, and edits that move as their own
+// pictures show.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { seal } from "../../www/tools/assemble.mjs";
+import { facelessWeights, foreignWeights } from "./foreign.mjs";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  pixels,
+  root,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
+
+/** @import { Page } from "playwright-core" */
+
+/** The longest that a whole search may take on a busy machine. */
+const SEARCH = 600_000;
+const PORTRAIT = path.join(root, "weights/samples/01.webp");
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {{ bundled: string, second: string, foreign: string, faceless: string }} */
+let weights;
+
+before(async () => {
+  const name = "shard-000.safetensors";
+  const shard = await readFile(path.join(root, "tests/golden/tiny", name));
+  shard[shard.length - 1] ^= 1;
+  const [bundled, second, foreign, faceless] = await Promise.all([
+    weightsLike("tests/golden/tiny"),
+    weightsLike("tests/golden/tiny", {
+      files: { [name]: shard },
+      change(manifest) {
+        manifest.title = "Second model";
+        manifest.shards[0].sha256 = createHash("sha256").update(shard).digest("hex");
+      },
+    }),
+    foreignWeights(),
+    facelessWeights(),
+  ]);
+  weights = { bundled, second, foreign, faceless };
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  for (const folder of Object.values(weights ?? {})) await rm(folder, { recursive: true });
+});
+
+/** A page whose searches draw as few faces as they can do with. */
+async function hasty() {
+  const site = await host(weights.bundled);
+  const script = path.join(site.folder, "workers/sliders.js");
+  const text = await readFile(script, "utf8");
+  assert.ok(text.includes("= [600, 1]"));
+  await writeFile(script, text.replace("= [600, 1]", "= [80, 1]"));
+  await seal(site.folder);
+  return site;
+}
+
+/**
+ * Keeps a model as if it had been converted in this page.
+ * @param {Page} page
+ * @param {string} folder
+ */
+async function keep(page, folder) {
+  const shards = (await readdir(folder)).filter((name) => name.endsWith(".safetensors"));
+  const read = async (/** @type {string} */ name) => ({
+    name,
+    text: await readFile(path.join(folder, name), "base64"),
+  });
+  await page.evaluate(
+    async (files) => {
+      const { keepOwnModel } = await import(new URL("shared/own-model.js", location.href).href);
+      await keepOwnModel(async (/** @type {FileSystemDirectoryHandle} */ kept) => {
+        for (const { name, text } of files) {
+          const file = await (await kept.getFileHandle(name, { create: true })).createWritable();
+          await file.write(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+          await file.close();
+        }
+      });
+    },
+    await Promise.all([...shards, "manifest.json"].map(read)),
+  );
+}
+
+/**
+ * @param {Page} page
+ * @param {string} title of a model
+ */
+async function choose(page, title) {
+  await page.click("#engine-button");
+  await page.locator("#own-choices").getByText(title).click();
+  await page.waitForSelector('#engine-button:not([data-state="ready"])');
+  await modelReady(page);
+}
+
+/** @param {Page} page */
+const files = (page) =>
+  page.evaluate(async () => {
+    const found = /** @type {Record<string, number>} */ ({});
+    for await (const home of (await navigator.storage.getDirectory()).values()) {
+      if (!(home instanceof FileSystemDirectoryHandle)) continue;
+      for await (const folder of home.values()) {
+        if (!(folder instanceof FileSystemDirectoryHandle)) continue;
+        for await (const file of folder.values())
+          if (file instanceof FileSystemFileHandle) found[file.name] = (await file.getFile()).size;
+      }
+    }
+    return found;
+  });
+
+/** @param {Page} page */
+async function pause(page) {
+  await page.click("#search-button");
+  await page.locator("#search-text", { hasText: "is paused" }).waitFor();
+}
+
+/**
+ * How much of the picture before is in the picture after, along the border: 0 for the photo's own pixels.
+ * @param {Page} page
+ */
+async function changeAtBorder(page) {
+  const [before, after] = [await pixels(page, "before"), await pixels(page)];
+  const rows = (/** @type {{ width: number, data: Uint8Array }} */ { width, data }) => ({
+    data: data.subarray(0, 4 * 4 * width),
+  });
+  return difference(rows(before), rows(after));
+}
+
+test("sliders are found in a model of one's own while it is used", { timeout: 2 * SEARCH }, async () => {
+  const site = await hasty();
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keep(page, weights.foreign);
+  await choose(page, "A model from elsewhere");
+  await page.locator(".notice", { hasText: "Sliders are now looked for" }).waitFor();
+
+  // The search goes on while a photo is opened and edited.
+  await page.setInputFiles("#file", PORTRAIT);
+  await inverted(page);
+  assert.equal(await page.locator("#paste-mode").inputValue(), "face");
+  const still = await pixels(page);
+  await slide(page, "odd", 60);
+  assert.ok(difference(still, await pixels(page)) > 1, "an edit meanwhile");
+  await slide(page, "odd", 0);
+  await page
+    .locator("#search-text", { hasText: /^Looking for sliders: \d+ of [\d,]+ pictures, at most .+ left$/ })
+    .waitFor();
+  await accessible(page, "a search under way");
+
+  // Paused, it stays so, and goes on where it was.
+  await pause(page);
+  const { "fit.partial": first } = await files(page);
+  assert.ok(first > 0, "what was seen is kept");
+  await page.reload();
+  await modelReady(page);
+  await page.setInputFiles("#file", PORTRAIT);
+  await inverted(page);
+  await page.locator("#search-text", { hasText: "is paused" }).waitFor();
+  await page.click("#search-button");
+  await page.locator("#search-text", { hasText: /pictures, at most/ }).waitFor();
+  await pause(page);
+  const { "fit.partial": second } = await files(page);
+  assert.ok(second > first, `${second} bytes after ${first}`);
+
+  // Another tab does not do the same work.
+  await page.click("#search-button");
+  const other = await context.newPage();
+  await other.goto(site.url);
+  await modelReady(other);
+  await other.locator(".notice.failure", { hasText: "Another tab is looking for sliders" }).waitFor();
+  await other.close();
+
+  await page.locator(".notice", { hasText: /The model now has \d+ sliders with names/ }).waitFor({ timeout: SEARCH });
+  assert.equal(await page.locator('label[for="slider-smile"]').innerText(), "Smile");
+  assert.equal(await page.locator('label[for="slider-yaw"]').innerText(), "Turn");
+  await page.locator("#search-dropped summary").click();
+  await page.locator("#search-reasons li", { hasText: "Open mouth: the model hardly changes it." }).waitFor();
+  await accessible(page, "a search that has found sliders");
+
+  // From now on edits move the photo's own pixels.
+  assert.equal(await page.locator("#paste-mode").inputValue(), "difference");
+  await slide(page, "smile", 100);
+  const [before, smiling] = [await pixels(page, "before"), await pixels(page)];
+  assert.ok(difference(before, smiling) > 0.5, "a smile");
+  const border = await changeAtBorder(page);
+  assert.ok(border < 1, `the photo's own border, changed by ${border}`);
+
+  // They are kept, and not looked for again.
+  await page.reload();
+  await modelReady(page);
+  await page.locator("#languages button", { hasText: "Deutsch" }).click();
+  await page.setInputFiles("#file", PORTRAIT);
+  await inverted(page);
+  assert.equal(await page.locator('label[for="slider-smile"]').innerText(), "Lächeln");
+  await page.locator("#search-dropped summary").click();
+  await page.locator("#search-reasons li", { hasText: "Mund öffnen: Das ändert das Modell kaum." }).waitFor();
+  assert.equal(await page.locator("#search-button").isVisible(), false);
+  const kept = await files(page);
+  assert.ok("fitted.json" in kept && "manifest.json" in kept && !("fit.partial" in kept), Object.keys(kept).join());
+
+  await page.click("#engine-button");
+  await page.click("#own-remove button");
+  await modelReady(page);
+  assert.deepEqual(await files(page), {});
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("a model whose pictures show no faces is told so, once", async () => {
+  const site = await hasty();
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keep(page, weights.faceless);
+  await choose(page, "A model without faces");
+  const refusal = page.locator("#search-text", { hasText: "show no faces" });
+  await refusal.waitFor({ state: "attached", timeout: 60_000 });
+  await page.reload();
+  await modelReady(page);
+  await refusal.waitFor({ state: "attached" });
+  assert.equal(await page.locator(".notice", { hasText: "Sliders are now looked for" }).count(), 0);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("several models stand side by side, and are removed one by one", async () => {
+  const site = await hasty();
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keep(page, weights.faceless);
+  await keep(page, weights.second);
+  const offered = async () => {
+    await page.click("#engine-button");
+    await page.locator("#engine-dialog[open] #own-choices").getByText("Bundled with this page").waitFor();
+    return page.locator("#own-choices .name").allInnerTexts();
+  };
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
+  await accessible(page, "several models");
+  await page.keyboard.press("Escape");
+  for (const title of ["Second model", "A model without faces", "Second model"]) {
+    await choose(page, title);
+    await page.reload();
+    await modelReady(page);
+    await page.click("#about-button");
+    await page.locator("#about-model strong", { hasText: title }).waitFor();
+    await page.keyboard.press("Escape");
+  }
+
+  // The same weights once more take the place of those that are kept; others stay.
+  await keep(page, weights.second);
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
+  await page.getByRole("button", { name: "Remove “A model without faces”" }).click();
+  await page.locator(".notice", { hasText: "“A model without faces” was removed." }).waitFor();
+  await page.locator("#own-remove button").first().waitFor();
+  assert.deepEqual(await page.locator("#own-choices .name").allInnerTexts(), [
+    "Bundled with this page",
+    "Second model",
+  ]);
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await modelReady(page);
+  assert.deepEqual(await offered(), ["Bundled with this page", "Second model"]);
+  await page.getByRole("button", { name: "Remove “Second model”" }).click();
+  await page.waitForSelector('#engine-button:not([data-state="ready"])');
+  await modelReady(page);
+  assert.deepEqual(await offered(), ["Bundled with this page"]);
+  assert.deepEqual(await files(page), {});
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("an edit of which nobody knows how it moves a face moves it as the model's own pictures do", async () => {
+  const site = await host(weights.foreign);
+  const { page, context } = await visit(browser, site.url);
+  const moved = await page.evaluate(
+    async (portrait) => {
+      const url = (/** @type {string} */ name) => new URL(name, location.href);
+      const bytes = async (/** @type {string} */ name) => new Uint8Array(await (await fetch(url(name))).arrayBuffer());
+      const module = await import(url("pkg/cpu/sdic.js").href);
+      await module.default();
+      const engine = await module.WebEngine.create("cpu");
+      const { shards } = engine.begin(await bytes("weights/manifest.json"));
+      for (const [i, { file }] of shards.entries()) engine.pushShard(i, await bytes(`weights/${file}`));
+      engine.finish();
+      const [manifest, networks] = [
+        await bytes("weights/face/manifest.json"),
+        await bytes("weights/face/face.safetensors"),
+      ];
+      const finder = new module.FaceFinder(manifest, networks);
+      const binary = Uint8Array.from(atob(portrait), (c) => c.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([binary]));
+      const { width, height } = bitmap;
+      const canvas = /** @type {OffscreenCanvasRenderingContext2D} */ (
+        new OffscreenCanvas(width, height).getContext("2d")
+      );
+      canvas.drawImage(bitmap, 0, 0);
+      const rgba = new Uint8Array(canvas.getImageData(0, 0, width, height).data);
+      const [{ quad, mesh }] = finder.detect(rgba, width, height);
+      const face = module.align(rgba, width, height, quad, 256);
+      await engine.invert("face", new Uint8Array(face.data.buffer), 256, 256, quad, mesh, async () => {});
+      const edit = async (/** @type {number} */ odd, /** @type {number | undefined} */ size) =>
+        engine.edit("face", { odd }, size, async () => {});
+      const unseen = await edit(1, 64);
+      engine.useFaces(manifest, networks);
+      const [preview, full, more] = [await edit(1, 64), await edit(1, undefined), await edit(-1, undefined)];
+      return {
+        unseen: unseen.motion !== undefined,
+        preview: Array.from(preview.motion ?? []),
+        full: Array.from(full.motion ?? []),
+        more: Array.from(more.motion ?? []),
+      };
+    },
+    await readFile(PORTRAIT, "base64"),
+  );
+  assert.equal(moved.unseen, false);
+  const farthest = (/** @type {number[]} */ arrows) => Math.max(...arrows.map(Math.abs));
+  assert.ok(farthest(moved.full) > 0.004, `${farthest(moved.full)}`);
+  assert.deepEqual(moved.preview, moved.full, "a preview moves as the picture does");
+  assert.notDeepEqual(moved.more, moved.full, "another strength is looked at anew");
+  await context.close();
+  await site.remove();
+});

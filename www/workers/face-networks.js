@@ -1,0 +1,41 @@
+// The face networks, which come with the page.
+import { Failure } from "../shared/failure.js";
+import { say } from "../shared/say.js";
+
+/**
+ * Does `work` at the first call, and once more after it has failed.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
+export function once(work) {
+  /** @type {Promise<T> | undefined} */
+  let done;
+  return () => {
+    done ??= work().catch((thrown) => {
+      done = undefined;
+      throw thrown;
+    });
+    return done;
+  };
+}
+
+/** The bytes of their manifest, and of the file that it names. */
+export async function faceNetworks() {
+  const folder = new URL("../weights/face/", import.meta.url);
+  const manifest = await bytes(new URL("manifest.json", folder));
+  const { shard } = JSON.parse(new TextDecoder().decode(manifest));
+  return { manifest, weights: await bytes(new URL(shard.file, folder)) };
+}
+
+/** @param {URL} url */
+async function bytes(url) {
+  const file = url.pathname;
+  const response = await fetch(url).catch(() => {
+    throw new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
+  });
+  if (!response.ok) {
+    const message = say("error.shardStatus", { file, status: response.status });
+    throw new Failure({ code: "missing", message, hint: say("hint.host") });
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
