@@ -14,6 +14,7 @@ fn web() -> String {
         "convert",
         "engine",
         "fit",
+        "model",
         "photo",
         "picture",
         "thread_pool",

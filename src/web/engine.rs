@@ -4,7 +4,6 @@ use std::{cell::RefCell, collections::BTreeMap, io::BufReader, rc::Rc};
 
 use burn::tensor::Device;
 use js_sys::{Function, Promise};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
@@ -12,7 +11,7 @@ use web_sys::Blob;
 use super::{
     EditedJs, MeshJs, QuadJs, argument,
     blob::BlobReader,
-    fit::FitInfo,
+    model::{DirectionInfo, ModelInfoJs, model_info},
     picture::{PictureJs, edited_to_js, picture_to_js},
     plain, quad_argument, thrown,
 };
@@ -20,18 +19,15 @@ use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
         fit::{Seen, found_shifts, moves_unseen},
-        largest_difference, paste_mode,
+        largest_difference,
     },
-    face::{FaceFinder, PasteMode, landmarks_of},
+    face::{FaceFinder, landmarks_of},
     networks::{ReadError, device},
     pixels::{Picture, Point},
-    weights::{Direction, Manifest},
 };
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(typescript_type = "ModelInfo")]
-    pub type ModelInfoJs;
     #[wasm_bindgen(typescript_type = "DirectionInfo[]")]
     pub type DirectionsJs;
     #[wasm_bindgen(typescript_type = "ViewName")]
@@ -66,73 +62,6 @@ impl From<ReadError> for JsValue {
 impl From<EditError> for JsValue {
     fn from(error: EditError) -> Self {
         EngineError::from(error).into()
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ModelInfo<'a> {
-    name: &'a str,
-    title: &'a str,
-    provenance: &'a str,
-    licence: &'a str,
-    model_card: Option<&'a str>,
-    image_size: usize,
-    output_width: usize,
-    output_height: usize,
-    input_size: usize,
-    inject_size: usize,
-    styles: usize,
-    paste_mode: PasteMode,
-    directions: Vec<DirectionInfo<'a>>,
-    shards: &'a [crate::weights::ShardEntry],
-    samples: &'a [crate::weights::Sample],
-    draws: bool,
-    fit: Option<FitInfo>,
-}
-
-#[derive(Serialize)]
-struct DirectionInfo<'a> {
-    name: &'a str,
-    label: &'a str,
-    group: &'a str,
-    folded: bool,
-    range: [f32; 2],
-}
-
-impl<'a> From<&'a Direction> for DirectionInfo<'a> {
-    fn from(direction: &'a Direction) -> Self {
-        Self {
-            name: &direction.name,
-            label: &direction.label,
-            group: &direction.group,
-            folded: direction.folded,
-            range: direction.range,
-        }
-    }
-}
-
-pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
-    let config = &manifest.config;
-    let [output_height, output_width] = config.output_size();
-    ModelInfo {
-        name: &manifest.name,
-        title: &manifest.title,
-        provenance: &manifest.provenance,
-        licence: &manifest.licence,
-        model_card: manifest.model_card.as_deref(),
-        image_size: config.image_size,
-        output_width,
-        output_height,
-        input_size: config.encoder.input_size,
-        inject_size: config.inject_size,
-        styles: config.styles(),
-        paste_mode: paste_mode(manifest),
-        directions: manifest.directions.iter().map(Into::into).collect(),
-        shards: &manifest.shards,
-        samples: &manifest.samples,
-        draws: config.mapping_layers > 0,
-        fit: FitInfo::of(manifest),
     }
 }
 

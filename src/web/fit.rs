@@ -8,16 +8,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::{
-    engine::{ModelInfoJs, WebEngine, model_info, no_model},
+    engine::{WebEngine, no_model},
+    model::{ModelInfoJs, model_info},
     plain, thrown,
 };
 use crate::{
     editing::{
         EngineError,
-        fit::{
-            CodeSource, FitError, FitRecord, Journal, Measure, ModelFaces, Progress, Request, Task,
-            find_sliders,
-        },
+        fit::{CodeSource, FitError, Journal, ModelFaces, Progress, Request, Task, find_sliders},
     },
     face,
     weights::{MANIFEST_FILE, Manifest},
@@ -51,51 +49,6 @@ impl From<FitError> for JsValue {
             FitError::Read(error) => error.into(),
             FitError::Fitted | FitError::Journal(_) | FitError::Given(_) => thrown("fit", &text),
         }
-    }
-}
-
-/// What a model tells of its fit, as JavaScript spells it.
-#[derive(Serialize)]
-pub(super) struct FitInfo {
-    pictures: usize,
-    faces: usize,
-    dropped: Vec<DroppedInfo>,
-}
-
-#[derive(Serialize)]
-struct DroppedInfo {
-    label: String,
-    why: String,
-    value: Option<f64>,
-    other: Option<String>,
-    reason: String,
-}
-
-impl FitInfo {
-    /// Of a model in which sliders were looked for.
-    pub fn of(manifest: &Manifest) -> Option<Self> {
-        let FitRecord {
-            pictures,
-            faces,
-            dropped,
-        } = FitRecord::of(manifest)?;
-        // What is no measure here has no other name.
-        let label = |name: String| match Measure::named(&name) {
-            Some(measure) => measure.names()[1].to_owned(),
-            None => name,
-        };
-        let dropped = dropped.into_iter().map(|dropped| DroppedInfo {
-            label: label(dropped.measure),
-            why: dropped.why,
-            value: dropped.value,
-            other: dropped.other.map(label),
-            reason: dropped.reason,
-        });
-        Some(Self {
-            pictures,
-            faces,
-            dropped: dropped.collect(),
-        })
     }
 }
 

@@ -7,6 +7,7 @@ mod convert;
 mod engine;
 mod fit;
 mod header;
+mod model;
 mod photo;
 mod picture;
 mod thread_pool;
