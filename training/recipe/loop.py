@@ -139,7 +139,7 @@ class Run:
     def __init__(self, stage: Stage, parts: dict):
         self.stage, self.parts, self.job = stage, parts, stage.job
         self.check = self.job.faces.split(val=True, real=True)[: stage.check]
-        self.best, self.slower = -math.inf, 1.0
+        self.last, self.slower = -math.inf, 1.0
 
     def restore(self, state: dict):
         for name, part in self.parts.items():
@@ -150,13 +150,13 @@ class Run:
 
     def checkpoint(self, measured: bool):
         values = self.stage.measure(self.check) if measured and self.job.workers.first else {}
-        now = self.job.workers.agree(values.get(self.stage.guarded, self.best))
-        if now < self.best - ASTRAY or math.isnan(now):
+        now = self.job.workers.agree(values.get(self.stage.guarded, self.last))
+        if now < self.last - ASTRAY or math.isnan(now):
             self.slower /= 2
             print(f"{self.stage.name}: astray, goes back to its checkpoint, rates times {self.slower}", flush=True)
             self.restore(checkpoints.load(self.job.state))
             return
-        self.best = now
+        self.last = now
         if self.job.workers.first:
             kept = {name: part.state_dict() for name, part in self.parts.items()}
             checkpoints.save(self.job.state, kept | {"step": self.stage.clock.step, "spent": self.stage.clock.spent})
