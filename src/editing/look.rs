@@ -9,7 +9,7 @@ use thiserror::Error;
 const VERSION: u32 = 1;
 /// A look takes some hundred bytes; more is another file.
 const MOST_BYTES: usize = 64 * 1024;
-/// Largest strength that a slider of a look may have: far beyond any slider, and far from what numbers can hold.
+/// Largest strength that an edit may have: far beyond any slider, and far from what numbers can hold.
 pub const MOST_STRENGTH: f32 = 1000.0;
 
 /// Strengths of sliders, by the sliders' names.

@@ -19,6 +19,6 @@ pub use edit::{EditRun, Edited, EditedPictures, InvertedFace};
 pub use engine::{Engine, EngineError, EngineLoader};
 pub use error::EditError;
 pub use inversion::{Inversion, InversionRun, Stage, invert};
-pub use look::{Look, LookError};
+pub use look::{Look, LookError, MOST_STRENGTH};
 pub use motion::Fields;
 pub use self_test::{TOLERANCE, largest_difference};

@@ -24,7 +24,8 @@ const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
  * Fires `status`, `stage`, `model`, `adapter` (it is known what WebGPU would use), `notice` (what the visitor is
- * told), `search` (how far the search for sliders is), `worker` (there is another one, or none) and `crash` (the engine was ready, and is gone).
+ * told), `search` (how far the search for sliders is), `worker` (there is another one, or none) and `crash` (the
+ * engine was ready, and is gone).
  */
 export class Engine extends EventTarget {
   /** @type {EngineWorker | undefined} */

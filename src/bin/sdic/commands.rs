@@ -11,8 +11,8 @@ use burn::tensor::{Device, Distribution, Tensor};
 use rayon::prelude::*;
 use sdic::{
     editing::{
-        EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, Stage,
-        check_manifest,
+        EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, MOST_STRENGTH,
+        Stage, check_manifest,
     },
     face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
@@ -39,9 +39,6 @@ pub fn parse_strength(text: &str) -> Result<(String, f32), String> {
     Ok((name.trim().to_owned(), strength))
 }
 
-/// Largest strength that an edit may have: far beyond any slider, and far from what numbers can hold.
-const MAX_STRENGTH: f32 = 1000.0;
-
 /// Reads a number from 0 to 1.
 pub fn parse_share(text: &str) -> Result<f64, String> {
     let share = text.trim().parse::<f64>().ok();
@@ -54,8 +51,10 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
 pub fn parse_number(text: &str) -> Result<f32, String> {
     let number = text.trim().parse::<f32>().ok();
     number
-        .filter(|number| number.abs() <= MAX_STRENGTH)
-        .ok_or_else(|| format!("\"{text}\" is not a number from -{MAX_STRENGTH} to {MAX_STRENGTH}"))
+        .filter(|number| number.abs() <= MOST_STRENGTH)
+        .ok_or_else(|| {
+            format!("\"{text}\" is not a number from -{MOST_STRENGTH} to {MOST_STRENGTH}")
+        })
 }
 
 /// Reads a file whole; an error names it.
