@@ -17,13 +17,13 @@ use burn::{
     },
 };
 
-use super::layers::{
-    EqualLinear, LayerActivation, cpu_values, is_cpu, parameter, run_kernel, style_activation,
+use super::{
+    around::{Around, LayerActivation, style_activation},
+    convolution::Convolution,
+    layers::EqualLinear,
+    tensors::parameter,
 };
-use crate::{
-    config::ModelConfig,
-    kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled},
-};
+use crate::{config::ModelConfig, kernels::Kind};
 
 /// Added to the squared norm of modulated weights before its root is taken.
 const DEMODULATION_EPSILON: f64 = 1e-8;
@@ -55,9 +55,9 @@ struct ModulatedConv {
     /// Squared weights summed over the kernel, `[in, out]`, kept between calls.
     #[module(skip)]
     energy: Option<Tensor<2>>,
-    /// Takes the place of `weight` on the CPU.
+    /// Takes the place of `weight` where this crate has a kernel for it.
     #[module(skip)]
-    kernel: Option<Arc<ConvLayer>>,
+    kernel: Option<Arc<Convolution>>,
 }
 
 impl ModulatedConv {
@@ -105,22 +105,18 @@ impl ModulatedConv {
         norm.sqrt().recip()
     }
 
-    /// Computes once what does not depend on the style, and on the CPU hands the weights to the kernels.
+    /// Computes once what does not depend on the style, and hands the weights to a kernel if there is one for them.
     fn fuse(mut self, kind: Kind) -> Self {
         self.energy = Some(self.energy());
-        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
-            let [_, output, input, height, width] = weight.dims();
-            let shape = [output, input, 1, height, width];
-            let layer = ConvLayer::new(&cpu_values(weight.into_value()), shape, kind);
-            self.kernel = Some(Arc::new(layer));
+        let exists = |weight: &mut Param<Tensor<5>>| {
+            Convolution::exists(&weight.device(), &weight.dims()[1..], kind)
+        };
+        if let Some(weight) = self.weight.take_if(exists) {
+            let weight = weight.into_value().squeeze_dim::<4>(0);
+            self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
         }
         self
     }
-}
-
-/// Row `index` of a `[batch, channels]` matrix.
-fn row(matrix: &[f32], channels: usize, index: usize) -> &[f32] {
-    &matrix[index * channels..][..channels]
 }
 
 /// Scales channels: `[batch, channels, height, width]` by `[batch, channels]`.
@@ -186,25 +182,15 @@ impl StyledConv {
         let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
         let bias = self.activate.bias.val();
         if let Some(kernel) = &self.conv.kernel {
-            let ([_, input], [_, output]) = (scales.dims(), demodulation.dims());
-            let (scales, demodulation) = (cpu_values(scales), cpu_values(demodulation));
-            let (noise, bias) = (cpu_values(noise), cpu_values(bias));
-            let mut no_slopes = Vec::new();
-            let activation = LayerActivation::Style.kernel(&mut no_slopes);
-            return run_kernel(kernel, x, |index, values, dims| {
-                let prologue = Prologue {
-                    scale: Some(row(&scales, input, index)),
-                    shift: None,
-                };
-                let epilogue = Epilogue {
-                    scale: Some(row(&demodulation, output, index)),
-                    noise: Some(&noise),
-                    bias: Some(&bias),
-                    activation,
-                };
-                kernel.run(values, dims, &prologue, &epilogue).0
-            })
-            .0;
+            let around = Around {
+                input_scale: Some(scales),
+                output_scale: Some(demodulation),
+                noise: Some(noise),
+                bias: Some(bias),
+                activation: LayerActivation::Style,
+                ..Around::default()
+            };
+            return kernel.run(x, around).0;
         }
         let weight = self.conv.weight();
         let output = weight.dims()[0];
@@ -272,25 +258,13 @@ impl ToRgb {
     ) -> (Tensor<4>, Tensor<4>) {
         let scales = self.conv.modulate(style);
         if let Some(kernel) = &self.conv.kernel {
-            let [_, input] = scales.dims();
-            let (scales, bias) = (cpu_values(scales), cpu_values(self.bias.val()));
-            let skip = skip.map(|skip| (skip.dims(), cpu_values(skip)));
-            let epilogue = Epilogue {
-                bias: Some(&bias),
-                ..Epilogue::default()
+            let around = Around {
+                input_scale: Some(scales),
+                bias: Some(self.bias.val().flatten::<1>(0, 3)),
+                skip,
+                ..Around::default()
             };
-            return run_kernel(kernel, x, |index, values, dims| {
-                let prologue = Prologue {
-                    scale: Some(row(&scales, input, index)),
-                    shift: None,
-                };
-                let (mut picture, _) = kernel.run(values, dims, &prologue, &epilogue);
-                if let Some(([_, channels, height, width], skip)) = &skip {
-                    let small = row(skip, channels * height * width, index);
-                    add_upsampled(&mut picture, small, [*channels, *height, *width]);
-                }
-                picture
-            });
+            return kernel.run(x, around);
         }
         let scaled = scale_channels(x.clone(), scales);
         let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
@@ -492,7 +466,7 @@ fn style(codes: &Tensor<3>, index: usize) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::golden::Case;
+    use crate::{networks::cpu_values, testing::golden::Case};
 
     #[test]
     fn a_styled_convolution_matches_pytorch() {

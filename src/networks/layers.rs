@@ -5,15 +5,15 @@
 //! All networks run in inference mode; batch normalisation uses its running statistics.
 //!
 //! Loaded layers compute with the backend's own operations. `fuse` folds normalisations into convolutions
-//! and, on the CPU, hands the weights to this crate's kernels, which do a convolution and what surrounds it
-//! in one pass over memory.
+//! and hands the weights to this crate's kernels, where there is one for them, which do a convolution and what
+//! surrounds it in one pass over memory.
 
 use std::sync::Arc;
 
 use burn::{
-    module::{Initializer, Module, Param},
+    module::{Module, Param},
     tensor::{
-        Device, Tensor, TensorData, activation,
+        Device, Tensor, TensorData,
         module::{
             conv_transpose2d, conv_transpose3d, conv2d as backend_conv2d, conv3d as backend_conv3d,
             interpolate,
@@ -25,34 +25,21 @@ use burn::{
     },
 };
 
-use crate::{
-    kernels::{self, ConvLayer, Epilogue, Kind, Prologue},
-    pixels::Field,
+use super::{around::Around, convolution::Convolution, tensors::raise};
+pub use super::{
+    around::{LayerActivation, PRelu, STYLE_SLOPE},
+    tensors::parameter,
 };
+use crate::{kernels::Kind, pixels::Field};
 
-/// Negative slope of the leaky ReLUs in the encoder, DIPN and DICN (PyTorch's default).
-pub const LEAKY_SLOPE: f64 = 0.01;
-/// Negative slope of StyleGAN2's leaky ReLUs, which are followed by a gain of sqrt(2), and of the feature editor's.
-pub const STYLE_SLOPE: f64 = 0.2;
 /// Epsilon of every batch normalisation.
 const NORM_EPSILON: f64 = 1e-5;
-
-/// A lazily created parameter filled with zeros, to be overwritten by loading.
-pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    Initializer::Zeros.init(shape, device)
-}
 
 /// Reshapes per-channel values to broadcast over a `[batch, channels, ...]` tensor.
 fn per_channel<const D: usize>(values: Tensor<1>) -> Tensor<D> {
     let mut shape = [1; D];
     shape[1] = values.dims()[0];
     values.reshape(shape)
-}
-
-/// Values of a tensor on the CPU, without a copy if nothing else holds it.
-pub(crate) fn cpu_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    let values = tensor.into_data().try_into_vec::<f32>();
-    values.expect("networks compute in f32")
 }
 
 /// Batch normalisation over dimension 1 with fixed statistics.
@@ -90,73 +77,9 @@ impl BatchNorm {
     }
 }
 
-/// Parametric ReLU with one slope per channel.
-#[derive(Module, Debug)]
-pub struct PRelu {
-    weight: Param<Tensor<1>>,
-}
-
-impl PRelu {
-    /// Slopes for `channels` channels.
-    pub fn new(channels: usize, device: &Device) -> Self {
-        Self {
-            weight: parameter([channels], device),
-        }
-    }
-}
-
 /// A place in an `nn.Sequential` that holds a layer without parameters.
 #[derive(Module, Debug)]
 pub struct NoParameters;
-
-/// Activation after a convolution.
-#[derive(Clone, Copy, Debug)]
-pub enum LayerActivation<'a> {
-    /// None.
-    Identity,
-    /// [`LEAKY_SLOPE`].
-    LeakyRelu,
-    /// This slope below zero.
-    Leaky(f64),
-    /// StyleGAN2's: [`STYLE_SLOPE`] and a gain of sqrt(2).
-    Style,
-    /// Zero below zero.
-    Relu,
-    /// Learned slopes.
-    PRelu(&'a PRelu),
-}
-
-impl LayerActivation<'_> {
-    fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Identity => x,
-            Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
-            Self::Leaky(slope) => activation::leaky_relu(x, slope),
-            Self::Style => style_activation(x),
-            Self::Relu => activation::relu(x),
-            Self::PRelu(prelu) => activation::prelu(x, prelu.weight.val()),
-        }
-    }
-
-    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU.
-    pub(crate) fn kernel(self, slopes: &mut Vec<f32>) -> kernels::Activation<'_> {
-        let leaky = |slope: f64, gain: f64| kernels::Activation::LeakyRelu {
-            slope: slope as f32,
-            gain: gain as f32,
-        };
-        match self {
-            Self::Identity => kernels::Activation::Identity,
-            Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
-            Self::Leaky(slope) => leaky(slope, 1.0),
-            Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),
-            Self::Relu => kernels::Activation::RELU,
-            Self::PRelu(prelu) => {
-                *slopes = cpu_values(prelu.weight.val());
-                kernels::Activation::PRelu(slopes)
-            }
-        }
-    }
-}
 
 /// Position of the weights' output and input channels, stride and padding of a [`Conv`].
 #[derive(Clone, Debug)]
@@ -176,9 +99,9 @@ pub struct Conv<const D: usize> {
     bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     geometry: Geometry,
-    /// Takes the place of `weight` on the CPU.
+    /// Takes the place of `weight` where this crate has a kernel for it.
     #[module(skip)]
-    kernel: Option<Arc<ConvLayer>>,
+    kernel: Option<Arc<Convolution>>,
 }
 
 impl<const D: usize> Conv<D> {
@@ -272,29 +195,20 @@ impl<const D: usize> Conv<D> {
 
     fn run_kernel(
         &self,
-        kernel: &ConvLayer,
+        kernel: &Convolution,
         norm: Option<&BatchNorm>,
         x: Tensor<D>,
         activation: LayerActivation,
     ) -> (Tensor<D>, Tensor<D>) {
-        let affine = norm.map(|norm| {
-            let (scale, shift) = norm.affine();
-            (cpu_values(scale), cpu_values(shift))
-        });
-        let prologue = Prologue {
-            scale: affine.as_ref().map(|(scale, _)| scale.as_slice()),
-            shift: affine.as_ref().map(|(_, shift)| shift.as_slice()),
+        let (scale, shift) = norm.map(BatchNorm::affine).unzip();
+        let around = Around {
+            input_scale: scale.map(|scale| scale.unsqueeze()),
+            input_shift: shift,
+            bias: self.bias.as_ref().map(Param::val),
+            activation,
+            ..Around::default()
         };
-        let bias = self.bias.as_ref().map(|bias| cpu_values(bias.val()));
-        let mut slopes = Vec::new();
-        let epilogue = Epilogue {
-            bias: bias.as_deref(),
-            activation: activation.kernel(&mut slopes),
-            ..Epilogue::default()
-        };
-        run_kernel(kernel, x, |_, input, dims| {
-            kernel.run(input, dims, &prologue, &epilogue).0
-        })
+        kernel.run(x, around)
     }
 
     fn run_backend(
@@ -362,7 +276,7 @@ impl<const D: usize> Conv<D> {
         }
     }
 
-    /// Folds `norm`, which follows, into the weights, and on the CPU hands them to the kernels.
+    /// Folds `norm`, which follows, into the weights, and hands them to a kernel if there is one for them.
     pub fn fuse(mut self, norm: Option<BatchNorm>) -> Self {
         if let Some(norm) = norm {
             let (scale, shift) = norm.affine();
@@ -378,77 +292,26 @@ impl<const D: usize> Conv<D> {
             };
             self.bias = Some(Param::from_tensor(shift));
         }
-        if let Some(weight) = self.weight.take_if(|weight| is_cpu(&weight.device())) {
+        let mut stride = [self.geometry.stride; 3];
+        stride[..5 - D].fill(1);
+        let padding = self.geometry.padding;
+        let kind = if self.geometry.transposed {
+            Kind::Transposed { stride, padding }
+        } else {
+            Kind::Forward {
+                stride,
+                padding: padding.map(|zeros| [zeros; 2]),
+            }
+        };
+        let exists = |weight: &mut Param<Tensor<D>>| {
+            Convolution::exists(&weight.device(), &weight.dims(), kind)
+        };
+        if let Some(weight) = self.weight.take_if(exists) {
             let weight = weight.into_value() * self.geometry.gain;
-            let shape = volume_dims(&weight.dims());
-            let mut stride = [self.geometry.stride; 3];
-            stride[..5 - D].fill(1);
-            let padding = self.geometry.padding;
-            let kind = if self.geometry.transposed {
-                Kind::Transposed { stride, padding }
-            } else {
-                Kind::Forward {
-                    stride,
-                    padding: padding.map(|zeros| [zeros; 2]),
-                }
-            };
-            let layer = ConvLayer::new(&cpu_values(weight), shape, kind);
-            self.kernel = Some(Arc::new(layer));
+            self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
         }
         self
     }
-}
-
-/// Whether this crate's own kernels can compute there.
-pub(crate) fn is_cpu(device: &Device) -> bool {
-    *device == crate::networks::device::cpu()
-}
-
-/// `[first, second, ...]` of up to three more sides as `[first, second, depth, height, width]`.
-fn volume_dims(dims: &[usize]) -> [usize; 5] {
-    let mut volume = [1; 5];
-    volume[..2].copy_from_slice(&dims[..2]);
-    let sides = dims.len() - 2;
-    volume[5 - sides..].copy_from_slice(&dims[2..]);
-    volume
-}
-
-/// A tensor with sides of 1 put behind its first two dimensions.
-fn raise<const D: usize, const E: usize>(x: Tensor<D>) -> Tensor<E> {
-    let volume = volume_dims(&x.dims());
-    let mut shape = [1; E];
-    shape[..2].copy_from_slice(&volume[..2]);
-    shape[2..].copy_from_slice(&volume[7 - E..]);
-    x.reshape(shape)
-}
-
-/// Runs a CPU kernel on each picture of a batch.
-///
-/// `run` takes the picture's index in the batch, its values and its dimensions `[channels, depth, height, width]`,
-/// and returns the values of the result. Returns the result and `x`, which is not copied if nothing else holds it.
-pub(crate) fn run_kernel<const D: usize>(
-    kernel: &ConvLayer,
-    x: Tensor<D>,
-    run: impl Fn(usize, &[f32], [usize; 4]) -> Vec<f32>,
-) -> (Tensor<D>, Tensor<D>) {
-    let device = x.device();
-    let input_shape = x.dims();
-    let mut shape = input_shape;
-    let [batch, dims @ ..] = volume_dims(&shape);
-    let values = cpu_values(x);
-    let output_dims = kernel.output_dims(dims);
-    shape[1] = output_dims[0];
-    shape[2..].copy_from_slice(&output_dims[6 - D..]);
-    let mut pictures = values
-        .chunks_exact(values.len() / batch)
-        .enumerate()
-        .map(|(index, picture)| run(index, picture, dims));
-    let mut output = pictures.next().unwrap_or_default();
-    for picture in pictures {
-        output.extend(picture);
-    }
-    let tensor = |values, shape| Tensor::from_data(TensorData::new(values, shape), &device);
-    (tensor(output, shape), tensor(values, input_shape))
 }
 
 /// Convolution, batch normalisation and leaky ReLU.
@@ -596,11 +459,6 @@ pub fn pixel_unshuffle(x: Tensor<4>, factor: usize) -> Tensor<4> {
         .reshape([batch, channels * factor.pow(2), height, width])
 }
 
-/// Leaky ReLU with slope 0.2 and gain sqrt(2), StyleGAN2's activation.
-pub fn style_activation<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    activation::leaky_relu(x, STYLE_SLOPE) * std::f64::consts::SQRT_2
-}
-
 /// Fully connected layer with equalised learning rate: `(x W^T / sqrt(in) + b) * multiplier`.
 #[derive(Module, Debug)]
 pub struct EqualLinear {
@@ -638,7 +496,7 @@ impl EqualLinear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pixels::GRID, testing::golden::Case};
+    use crate::{networks::cpu_values, pixels::GRID, testing::golden::Case};
 
     /// Checks a layer as loaded and with its normalisation folded in.
     fn check<const D: usize>(name: &'static str, conv: Conv<D>, channels: usize) {

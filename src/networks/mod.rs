@@ -3,6 +3,8 @@
 //! One file per network. [`Networks`] is all of them as one module, whose tree gives every parameter its name;
 //! [`Sdic`] runs them step by step.
 
+mod around;
+mod convolution;
 pub mod device;
 mod dicn;
 mod dipn;
@@ -13,13 +15,16 @@ mod layers;
 mod model;
 mod pictures;
 mod sdic;
+#[cfg(feature = "wgpu")]
+mod shaders;
+mod tensors;
 
 pub use generator::Synthesis;
-#[cfg(test)]
-pub(crate) use layers::cpu_values;
 pub(crate) use layers::warp;
 #[cfg(test)]
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use pictures::{ReadError, difference, from_data, read, to_tensor};
 pub use sdic::{Compensation, GeneratorPass, Initial, Injection, Sdic};
+#[cfg(test)]
+pub(crate) use tensors::cpu_values;

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::{
     dicn::Dicn, dipn::Dipn, encoder::Encoder, feature_editor::FeatureEditor, generator::Generator,
-    layers::parameter,
+    tensors::parameter,
 };
 use crate::{
     config::{ConfigError, ModelConfig},

@@ -1,0 +1,125 @@
+//! A convolution with all that surrounds it, in one pass over memory: by this crate's kernels, on the CPU and on a GPU.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+#[cfg(feature = "wgpu")]
+use super::shaders::ShaderLayer;
+use super::{
+    around::Around,
+    tensors::{cpu_values, raise, volume_dims},
+};
+use crate::kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
+
+/// A convolution with its weights laid out for the device that they are on.
+#[derive(Clone, Debug)]
+pub enum Convolution {
+    /// For the CPU.
+    Cpu(ConvLayer),
+    /// For the GPU.
+    #[cfg(feature = "wgpu")]
+    Gpu(ShaderLayer),
+}
+
+impl Convolution {
+    /// Whether there is a kernel for weights of `shape`, `[out, in, ...]` or as [`Kind`] says, on `device`.
+    pub fn exists(device: &Device, shape: &[usize], kind: Kind) -> bool {
+        if is_cpu(device) {
+            return true;
+        }
+        #[cfg(feature = "wgpu")]
+        return shape.len() == 4 && ShaderLayer::serves(volume_dims(shape), kind);
+        #[cfg(not(feature = "wgpu"))]
+        return false;
+    }
+
+    /// Lays out weights that a kernel [exists](Self::exists) for.
+    pub fn new<const D: usize>(weight: Tensor<D>, kind: Kind) -> Self {
+        #[cfg(feature = "wgpu")]
+        if !is_cpu(&weight.device()) {
+            return Self::Gpu(ShaderLayer::new(raise::<D, 4>(weight), kind));
+        }
+        let shape = volume_dims(&weight.dims());
+        Self::Cpu(ConvLayer::new(&cpu_values(weight), shape, kind))
+    }
+
+    /// Returns the result and `x`, which is not copied if nothing else holds it.
+    ///
+    /// # Shapes
+    /// `[batch, in, ...]` to `[batch, out, ...]`.
+    pub fn run<const D: usize>(&self, x: Tensor<D>, around: Around) -> (Tensor<D>, Tensor<D>) {
+        match self {
+            Self::Cpu(layer) => run_cpu(layer, x, around),
+            #[cfg(feature = "wgpu")]
+            Self::Gpu(layer) => {
+                let output = layer.run(raise::<D, 4>(x.clone()), around);
+                let dims = output.dims();
+                let mut shape = [1; D];
+                shape.copy_from_slice(&dims[..D]);
+                (output.reshape(shape), x)
+            }
+        }
+    }
+}
+
+/// Whether the CPU's kernels can compute there.
+fn is_cpu(device: &Device) -> bool {
+    *device == crate::networks::device::cpu()
+}
+
+/// Runs a CPU kernel on each picture of a batch.
+fn run_cpu<const D: usize>(
+    layer: &ConvLayer,
+    x: Tensor<D>,
+    around: Around,
+) -> (Tensor<D>, Tensor<D>) {
+    let device = x.device();
+    let input_shape = x.dims();
+    let mut shape = input_shape;
+    let [batch, dims @ ..] = volume_dims(&shape);
+    let output_dims = layer.output_dims(dims);
+    shape[1] = output_dims[0];
+    shape[2..].copy_from_slice(&output_dims[6 - D..]);
+    let (channels, outputs) = (dims[0], output_dims[0]);
+
+    let scale_pitch = match &around.input_scale {
+        Some(scale) if scale.dims()[0] > 1 => channels,
+        _ => 0,
+    };
+    let input_scale = around.input_scale.map(cpu_values);
+    let input_shift = around.input_shift.map(cpu_values);
+    let output_scale = around.output_scale.map(cpu_values);
+    let noise = around.noise.map(cpu_values);
+    let bias = around.bias.map(cpu_values);
+    let skip = around.skip.map(|skip| (skip.dims(), cpu_values(skip)));
+    let mut slopes = Vec::new();
+    let activation = around.activation.kernel(&mut slopes);
+
+    let values = cpu_values(x);
+    let run = |(index, picture): (usize, &[f32])| {
+        let prologue = Prologue {
+            scale: (input_scale.as_ref()).map(|scale| &scale[index * scale_pitch..][..channels]),
+            shift: input_shift.as_deref(),
+        };
+        let epilogue = Epilogue {
+            scale: (output_scale.as_ref()).map(|scale| &scale[index * outputs..][..outputs]),
+            noise: noise.as_deref(),
+            bias: bias.as_deref(),
+            activation,
+        };
+        let (mut output, _) = layer.run(picture, dims, &prologue, &epilogue);
+        if let Some(([_, channels, height, width], skip)) = &skip {
+            let small = channels * height * width;
+            let small = &skip[index * small..][..small];
+            add_upsampled(&mut output, small, [*channels, *height, *width]);
+        }
+        output
+    };
+    let pictures = values.chunks_exact(values.len() / batch);
+    let mut pictures = pictures.enumerate().map(run);
+    let mut output = pictures.next().unwrap_or_default();
+    for picture in pictures {
+        output.extend(picture);
+    }
+    let tensor = |values, shape| Tensor::from_data(TensorData::new(values, shape), &device);
+    (tensor(output, shape), tensor(values, input_shape))
+}

@@ -1,0 +1,245 @@
+//! A convolution with its weights laid out for the GPU.
+
+use burn::tensor::Tensor;
+
+use super::{
+    launch::{buffer, launch},
+    source::{Activation, INFO, Shape, Spec, Tiling},
+};
+use crate::{
+    kernels::{self, Kind},
+    networks::around::{Around, LayerActivation},
+};
+
+const fn tiling(side: usize, slices: usize, places: [usize; 2], groups: usize) -> Tiling {
+    Tiling {
+        side,
+        slices,
+        places,
+        groups,
+    }
+}
+
+const PLAIN: Shape = Shape::Plain {
+    kernel: 3,
+    stride: 1,
+};
+const STRIDED: Shape = Shape::Plain {
+    kernel: 3,
+    stride: 2,
+};
+const POINT: Shape = Shape::Plain {
+    kernel: 1,
+    stride: 1,
+};
+const STRIDED_POINT: Shape = Shape::Plain {
+    kernel: 1,
+    stride: 2,
+};
+const ANY: usize = usize::MAX;
+
+/// How work is shared out, and the longest side of an output that this is meant for, the smallest first.
+pub(super) const TILINGS: [(Shape, usize, Tiling); 14] = [
+    (PLAIN, 4, tiling(4, 8, [1, 1], 1)),
+    (PLAIN, 16, tiling(8, 4, [1, 1], 2)),
+    (PLAIN, 32, tiling(8, 2, [1, 2], 2)),
+    (PLAIN, ANY, tiling(8, 1, [2, 2], 2)),
+    (STRIDED, 4, tiling(4, 8, [1, 1], 1)),
+    (STRIDED, 16, tiling(8, 2, [1, 1], 2)),
+    (STRIDED, ANY, tiling(8, 1, [1, 2], 2)),
+    (POINT, 4, tiling(4, 8, [1, 1], 1)),
+    (POINT, 32, tiling(8, 4, [1, 1], 2)),
+    (POINT, ANY, tiling(8, 1, [2, 2], 2)),
+    (STRIDED_POINT, 16, tiling(4, 8, [1, 1], 1)),
+    (STRIDED_POINT, ANY, tiling(8, 1, [1, 2], 2)),
+    (Shape::Upsample, 64, tiling(8, 4, [1, 1], 1)),
+    (Shape::Upsample, ANY, tiling(8, 1, [2, 2], 1)),
+];
+
+/// A 2-d convolution with its weights laid out for the GPU.
+#[derive(Clone, Debug)]
+pub struct ShaderLayer {
+    /// `[groups of four out][groups of four in][kernel elements][in][out]`.
+    weights: Tensor<1>,
+    shape: Shape,
+    padding: usize,
+    input: usize,
+    output: usize,
+}
+
+impl ShaderLayer {
+    /// What there is a kernel for: `shape` is `[out, in, depth, height, width]`.
+    fn shape(shape: [usize; 5], kind: Kind) -> Option<(Shape, usize)> {
+        let [_, _, 1, kernel, width] = shape else {
+            return None;
+        };
+        match kind {
+            Kind::Upsample => Some((Shape::Upsample, 0)),
+            Kind::Forward { stride, padding } => {
+                let (stride, [_, [before, after], beside]) = (stride[2], padding);
+                let fits = kernel == width
+                    && [1, 3].contains(&kernel)
+                    && [1, 2].contains(&stride)
+                    && before == kernel / 2
+                    && [before, after] == beside
+                    && before == after;
+                fits.then_some((Shape::Plain { kernel, stride }, before))
+            }
+            Kind::Transposed { .. } => None,
+        }
+    }
+
+    /// Whether there is a kernel for weights of `shape`, `[out, in, depth, height, width]`.
+    pub fn serves(shape: [usize; 5], kind: Kind) -> bool {
+        Self::shape(shape, kind).is_some()
+    }
+
+    /// Lays out `weight`, `[out, in, height, width]`, on the GPU that it lies on.
+    ///
+    /// # Panics
+    /// If there is no kernel for it.
+    pub fn new(weight: Tensor<4>, kind: Kind) -> Self {
+        let [output, input, height, width] = weight.dims();
+        let (shape, padding) =
+            Self::shape([output, input, 1, height, width], kind).expect("a kernel for this kind");
+        let weight = pad(weight.reshape([output, input, height * width]), 0);
+        let weight = pad(weight, 1);
+        let [outputs, inputs, area] = weight.dims();
+        let weights = weight
+            .reshape([outputs / 4, 4, inputs / 4, 4, area])
+            .permute([0, 2, 4, 3, 1])
+            .reshape([outputs * inputs * area]);
+        Self {
+            weights,
+            shape,
+            padding,
+            input,
+            output,
+        }
+    }
+
+    /// How the work on an output of these sides is shared out.
+    fn tiling(&self, height: usize, width: usize) -> Tiling {
+        let longest = height.max(width);
+        let fits =
+            |&&(shape, most, _): &&(Shape, usize, Tiling)| shape == self.shape && longest <= most;
+        let (_, _, tiling) = TILINGS.iter().find(fits).expect("a tiling for every size");
+        // Four output channels have no use for threads with eight.
+        Tiling {
+            groups: tiling.groups.min(self.output.div_ceil(4)),
+            ..*tiling
+        }
+    }
+
+    /// Output sides for input sides.
+    fn output_side(&self, side: usize) -> usize {
+        match self.shape {
+            Shape::Upsample => 2 * side,
+            Shape::Plain { kernel, stride } => (side + 2 * self.padding - kernel) / stride + 1,
+        }
+    }
+
+    /// The convolution and what surrounds it in one dispatch.
+    ///
+    /// # Shapes
+    /// `[batch, in, height, width]` to `[batch, out, ...]`.
+    pub fn run(&self, x: Tensor<4>, around: Around) -> Tensor<4> {
+        let [_, _, height, width] = x.dims();
+        let tiling = self.tiling(self.output_side(height), self.output_side(width));
+        self.run_tiled(x, around, tiling)
+    }
+
+    /// [`Self::run`] with the work shared out in a certain way.
+    pub(super) fn run_tiled(&self, x: Tensor<4>, around: Around, tiling: Tiling) -> Tensor<4> {
+        let [batch, channels, height, width] = x.dims();
+        assert_eq!(channels, self.input, "input channels");
+        let [out_height, out_width] = [height, width].map(|side| self.output_side(side));
+        let (activation, slopes) = activation(around.activation);
+        let spec = Spec {
+            shape: self.shape,
+            tiling,
+            input_scale: around.input_scale.is_some(),
+            input_shift: around.input_shift.is_some(),
+            output_scale: around.output_scale.is_some(),
+            noise: around.noise.is_some(),
+            bias: around.bias.is_some(),
+            skip: around.skip.is_some(),
+            activation,
+        };
+        let scale_pitch = match &around.input_scale {
+            Some(scale) if scale.dims()[0] > 1 => channels,
+            _ => 0,
+        };
+        let out_chunks = self.output.div_ceil(4);
+        let blocks = out_chunks.div_ceil(tiling.groups);
+        let info: [usize; INFO] = [
+            channels,
+            height,
+            width,
+            channels.div_ceil(4),
+            self.output,
+            out_height,
+            out_width,
+            out_chunks,
+            blocks,
+            self.padding,
+            scale_pitch,
+            0,
+        ];
+        let mut inputs = vec![buffer(x), buffer(self.weights.clone())];
+        inputs.extend(around.input_scale.map(buffer));
+        inputs.extend(around.input_shift.map(buffer));
+        inputs.extend(around.output_scale.map(buffer));
+        inputs.extend(around.noise.map(buffer));
+        inputs.extend(around.bias.map(buffer));
+        inputs.extend(slopes.map(buffer));
+        inputs.extend(around.skip.map(buffer));
+        // Positions of an upsampling are those of its input.
+        let positions = match self.shape {
+            Shape::Upsample => [height, width],
+            Shape::Plain { .. } => [out_height, out_width],
+        };
+        let [rows, columns] = spec.finished();
+        let workgroups = [
+            positions[1].div_ceil(columns),
+            positions[0].div_ceil(rows),
+            batch * blocks,
+        ];
+        let shape = [batch, self.output, out_height, out_width];
+        launch(
+            spec,
+            inputs,
+            &info.map(|size| size as u32),
+            workgroups,
+            shape,
+        )
+    }
+}
+
+/// An activation as kernels know it, and the slopes of a parametric one.
+fn activation(activation: LayerActivation) -> (Activation, Option<Tensor<1>>) {
+    let mut slopes = Vec::new();
+    if let LayerActivation::PRelu(prelu) = activation {
+        return (Activation::PRelu, Some(prelu.slopes()));
+    }
+    let activation = match activation.kernel(&mut slopes) {
+        kernels::Activation::LeakyRelu { slope, gain } => Activation::LeakyRelu {
+            slope: slope.to_bits(),
+            gain: gain.to_bits(),
+        },
+        _ => Activation::Identity,
+    };
+    (activation, None)
+}
+
+/// Zeros behind dimension `axis` up to a multiple of four.
+fn pad(weight: Tensor<3>, axis: usize) -> Tensor<3> {
+    let mut dims = weight.dims();
+    let missing = dims[axis].next_multiple_of(4) - dims[axis];
+    if missing == 0 {
+        return weight;
+    }
+    dims[axis] = missing;
+    let zeros = Tensor::zeros(dims, &weight.device());
+    Tensor::cat(vec![weight, zeros], axis)
+}

@@ -1,0 +1,671 @@
+//! The text of the kernels.
+//!
+//! Registers are named one by one, for compilers keep indexed arrays in memory; kernel rows are a loop, for a body
+//! that is all unrolled takes long to compile and runs no faster.
+
+use std::fmt::Write;
+
+/// What a convolution reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    /// A square kernel of 1 or 3 over an input that is read at every `stride`-th place.
+    Plain {
+        /// Side of the kernel.
+        kernel: usize,
+        /// Input values per output value.
+        stride: usize,
+    },
+    /// [`crate::kernels::Kind::Upsample`].
+    Upsample,
+}
+
+/// How the work is shared out among the threads of a workgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tiling {
+    /// Threads along either axis of the picture.
+    pub side: usize,
+    /// Threads that share the input channels of one place.
+    pub slices: usize,
+    /// Places per thread, `[rows, columns]`: `side` places lie between them.
+    pub places: [usize; 2],
+    /// Groups of four output channels per thread; an upsampling thread has one.
+    pub groups: usize,
+}
+
+/// Activation function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Activation {
+    /// None.
+    #[default]
+    Identity,
+    /// `gain * x`, and `gain * slope * x` below zero; both as bits of an `f32`.
+    LeakyRelu {
+        /// Slope below zero.
+        slope: u32,
+        /// Factor on everything.
+        gain: u32,
+    },
+    /// A slope below zero per channel, in a buffer.
+    PRelu,
+}
+
+/// All that a kernel's text depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Spec {
+    pub shape: Shape,
+    pub tiling: Tiling,
+    /// Buffers besides the input, the weights and the output.
+    pub input_scale: bool,
+    pub input_shift: bool,
+    pub output_scale: bool,
+    pub noise: bool,
+    pub bias: bool,
+    /// A picture of half the side to be doubled and added.
+    pub skip: bool,
+    pub activation: Activation,
+}
+
+/// Words of the uniform that tells a kernel its sizes.
+pub(super) const INFO: usize = 12;
+
+impl Spec {
+    /// Threads of a workgroup along each axis.
+    pub fn workgroup(&self) -> [usize; 3] {
+        [self.tiling.side, self.tiling.side, self.tiling.slices]
+    }
+
+    /// Places `[rows, columns]` that a workgroup computes sums for.
+    fn area(&self) -> [usize; 2] {
+        self.tiling.places.map(|places| places * self.tiling.side)
+    }
+
+    /// Places `[rows, columns]` that a workgroup finishes; an upsampling one needs a border of one for the filter.
+    pub fn finished(&self) -> [usize; 2] {
+        match self.shape {
+            Shape::Plain { .. } => self.area(),
+            Shape::Upsample => self.area().map(|places| places - 2),
+        }
+    }
+
+    /// Rows and columns of the input that a workgroup stages.
+    fn staged(&self) -> [usize; 2] {
+        match self.shape {
+            Shape::Plain { kernel, stride } => {
+                self.area().map(|places| (places - 1) * stride + kernel)
+            }
+            Shape::Upsample => self.area().map(|places| places + 1),
+        }
+    }
+
+    /// Whether inputs go through workgroup memory: a kernel of one element reads each only once per thread.
+    fn stages(&self) -> bool {
+        !matches!(self.shape, Shape::Plain { kernel: 1, .. })
+    }
+
+    /// Bytes of workgroup memory.
+    #[cfg(test)]
+    pub fn memory(&self) -> usize {
+        let [rows, columns] = self.staged();
+        let staged = if self.stages() {
+            16 * rows * columns * self.tiling.slices
+        } else {
+            0
+        };
+        let [rows, columns] = self.area();
+        staged
+            + match self.shape {
+                Shape::Plain { .. } if self.tiling.slices == 1 => 0,
+                Shape::Plain { .. } => 16 * rows * columns * self.tiling.groups,
+                Shape::Upsample => 4 * 4 * rows * columns,
+            }
+    }
+
+    /// The buffers in the order of their bindings.
+    pub fn buffers(&self) -> Vec<(&'static str, &'static str)> {
+        [
+            ("input", "f32", true),
+            ("weights", "mat4x4<f32>", true),
+            ("input_scale", "f32", self.input_scale),
+            ("input_shift", "f32", self.input_shift),
+            ("output_scale", "f32", self.output_scale),
+            ("noise", "f32", self.noise),
+            ("bias", "f32", self.bias),
+            ("slopes", "f32", self.activation == Activation::PRelu),
+            ("skip", "f32", self.skip),
+            ("output", "f32", true),
+        ]
+        .into_iter()
+        .filter_map(|(name, element, there)| there.then_some((name, element)))
+        .collect()
+    }
+
+    /// The kernel in WGSL.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.declare(&mut text);
+        self.read(&mut text);
+        self.finish(&mut text);
+        match self.shape {
+            Shape::Plain { kernel, stride } => self.plain(&mut text, kernel, stride),
+            Shape::Upsample => self.upsample(&mut text),
+        }
+        text
+    }
+
+    /// Buffers and sizes. Burn's tensors share buffers, which none may then bind for reading only.
+    fn declare(&self, text: &mut String) {
+        let buffers = self.buffers();
+        for (index, (name, element)) in buffers.iter().enumerate() {
+            push(
+                text,
+                &format!(
+                    "@group(0) @binding({index}) var<storage, read_write> {name}: array<{element}>;"
+                ),
+            );
+        }
+        push(
+            text,
+            &format!(
+                "struct Info {{
+                channels: u32, height: u32, width: u32, chunks: u32,
+                out_channels: u32, out_height: u32, out_width: u32, out_chunks: u32,
+                blocks: u32, padding: u32, scale_pitch: u32, unused: u32,
+            }}
+            @group(0) @binding({}) var<uniform> info: Info;",
+                buffers.len()
+            ),
+        );
+    }
+
+    /// Reading four channels of the input; channels beyond the last have weights of zero.
+    fn read(&self, text: &mut String) {
+        push(
+            text,
+            "
+            fn four(chunk: u32) -> vec4<u32> {
+                return min(vec4<u32>(0u, 1u, 2u, 3u) + 4u * chunk, vec4<u32>(info.channels - 1u));
+            }
+            fn read(picture: u32, channels: vec4<u32>, place: u32) -> vec4<f32> {
+                let area = info.height * info.width;
+                let at = (picture * info.channels + channels) * area + place;
+                return vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
+            }",
+        );
+    }
+
+    /// The prologue's values for the channels in sight, and how they apply to `value`.
+    fn prologue(&self) -> (String, String) {
+        let (mut values, mut applied) = (String::new(), "value".to_owned());
+        if self.input_scale {
+            values += "
+                let scales_at = picture * info.scale_pitch + channels;
+                let scales = vec4<f32>(input_scale[scales_at.x], input_scale[scales_at.y],
+                    input_scale[scales_at.z], input_scale[scales_at.w]);";
+            applied += " * scales";
+        }
+        if self.input_shift {
+            values += "
+                let shifts = vec4<f32>(input_shift[channels.x], input_shift[channels.y],
+                    input_shift[channels.z], input_shift[channels.w]);";
+            applied += " + shifts";
+        }
+        (values, applied)
+    }
+
+    /// The epilogue of one value.
+    fn finish(&self, text: &mut String) {
+        if self.skip {
+            push(text, "
+                fn skipped(plane: u32, row: i32, column: i32) -> f32 {
+                    let height = i32(info.out_height / 2u);
+                    let width = i32(info.out_width / 2u);
+                    if (row < 0 || row >= height || column < 0 || column >= width) { return 0.0; }
+                    return skip[(i32(plane) * height + row) * width + column];
+                }
+                fn doubled(plane: u32, y: u32, x: u32) -> f32 {
+                    let row = i32(y / 2u);
+                    let column = i32(x / 2u);
+                    let far_row = row + 2 * i32(y % 2u) - 1;
+                    let far_column = column + 2 * i32(x % 2u) - 1;
+                    let near = 3.0 * skipped(plane, row, column) + skipped(plane, row, far_column);
+                    let far = 3.0 * skipped(plane, far_row, column) + skipped(plane, far_row, far_column);
+                    return (3.0 * near + far) / 16.0;
+                }");
+        }
+        push(
+            text,
+            "
+            fn finish(picture: u32, channel: u32, y: u32, x: u32, sum: f32) {
+                if (channel >= info.out_channels) { return; }
+                let plane = picture * info.out_channels + channel;
+                let place = y * info.out_width + x;
+                var value = sum;",
+        );
+        for (there, line) in [
+            (self.output_scale, "value *= output_scale[plane];"),
+            (self.noise, "value += noise[place];"),
+            (self.bias, "value += bias[channel];"),
+        ] {
+            if there {
+                push(text, line);
+            }
+        }
+        match self.activation {
+            Activation::Identity => {}
+            Activation::LeakyRelu { slope, gain } => {
+                let [slope, gain] = [slope, gain].map(f32::from_bits);
+                push(
+                    text,
+                    &format!(
+                        "value *= select(f32({gain:?}), f32({:?}), value < 0.0);",
+                        slope * gain
+                    ),
+                );
+            }
+            Activation::PRelu => {
+                push(text, "value *= select(1.0, slopes[channel], value < 0.0);");
+            }
+        }
+        if self.skip {
+            push(text, "value += doubled(plane, y, x);");
+        }
+        push(
+            text,
+            "
+                output[plane * info.out_height * info.out_width + place] = value;
+            }",
+        );
+    }
+
+    /// The beginning of the entry point, up to the sums.
+    fn begin(&self, text: &mut String, sums: &[String]) {
+        let [x, y, z] = self.workgroup();
+        push(text, &format!("
+            @compute @workgroup_size({x}, {y}, {z})
+            fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {{
+                let picture = group.z / info.blocks;
+                let first = (group.z % info.blocks) * {}u;
+                let lane = local.y * {x}u + local.x;
+                let rounds = (info.chunks + {}u) / {z}u;", self.tiling.groups, z - 1));
+        for sum in sums {
+            push(text, &format!("var {sum} = vec4<f32>();"));
+        }
+    }
+
+    /// A loop over the input's chunks that stages each and adds its products.
+    fn accumulate(&self, text: &mut String, products: &str) {
+        let [rows, columns] = self.staged();
+        let Tiling { side, slices, .. } = self.tiling;
+        let (values, applied) = self.prologue();
+        push(
+            text,
+            &format!(
+                "
+            for (var round = 0u; round < rounds; round++) {{
+                let chunk = round * {slices}u + local.z;
+                if (chunk < info.chunks) {{
+                    let channels = four(chunk);
+                    {values}
+                    for (var i = lane; i < {size}u; i += {threads}u) {{
+                        let y = top + i32(i / {columns}u);
+                        let x = left + i32(i % {columns}u);
+                        var value = vec4<f32>();
+                        if (y >= 0 && y < i32(info.height) && x >= 0 && x < i32(info.width)) {{
+                            value = read(picture, channels, u32(y) * info.width + u32(x));
+                            value = {applied};
+                        }}
+                        staged[local.z * {size}u + i] = value;
+                    }}
+                }}
+                workgroupBarrier();
+                if (chunk < info.chunks) {{
+                    {products}
+                }}
+                workgroupBarrier();
+            }}",
+                size = rows * columns,
+                threads = side * side
+            ),
+        );
+    }
+
+    fn plain(&self, text: &mut String, kernel: usize, stride: usize) {
+        let Tiling {
+            side,
+            slices,
+            places,
+            groups,
+        } = self.tiling;
+        let [rows, columns] = places;
+        let sum = |row: usize, column: usize, group: usize| format!("sum_{row}_{column}_{group}");
+        let mut sums = Vec::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                sums.extend((0..groups).map(|group| sum(row, column, group)));
+            }
+        }
+        let [staged_rows, staged_columns] = self.staged();
+        let size = staged_rows * staged_columns;
+        if self.stages() {
+            push(
+                text,
+                &format!(
+                    "var<workgroup> staged: array<vec4<f32>, {}>;",
+                    size * slices
+                ),
+            );
+        }
+        if slices > 1 {
+            let count = side * side * sums.len();
+            push(
+                text,
+                &format!("var<workgroup> partial: array<vec4<f32>, {count}>;"),
+            );
+        }
+        self.begin(text, &sums);
+        let [high, wide] = self.area();
+        push(
+            text,
+            &format!(
+                "
+            let y0 = group.y * {high}u + local.y;
+            let x0 = group.x * {wide}u + local.x;
+            let top = i32(group.y * {}u) - i32(info.padding);
+            let left = i32(group.x * {}u) - i32(info.padding);",
+                high * stride,
+                wide * stride
+            ),
+        );
+        for group in 0..groups {
+            push(
+                text,
+                &format!(
+                    "let weights_{group} = min(first + {group}u, info.out_chunks - 1u) * info.chunks;"
+                ),
+            );
+        }
+        let mut products = String::new();
+        let area = kernel * kernel;
+        let matrices = |products: &mut String, tap: &str| {
+            for group in 0..groups {
+                push(
+                    products,
+                    &format!(
+                        "let matrix_{group} = weights[(weights_{group} + chunk) * {area}u + {tap}];"
+                    ),
+                );
+            }
+        };
+        let multiply = |products: &mut String, row: usize, column: usize| {
+            for group in 0..groups {
+                let sum = sum(row, column, group);
+                push(
+                    products,
+                    &format!("{sum} += matrix_{group} * value_{row}_{column};"),
+                );
+            }
+        };
+        if self.stages() {
+            push(
+                &mut products,
+                &format!("for (var row = 0u; row < {kernel}u; row++) {{"),
+            );
+            for row in 0..rows {
+                push(&mut products, &format!(
+                    "let line_{row} = local.z * {size}u + ((local.y + {}u) * {stride}u + row) * {staged_columns}u
+                        + local.x * {stride}u;", row * side
+                ));
+            }
+            for tap in 0..kernel {
+                push(&mut products, "{");
+                matrices(&mut products, &format!("row * {kernel}u + {tap}u"));
+                for row in 0..rows {
+                    for column in 0..columns {
+                        push(
+                            &mut products,
+                            &format!(
+                                "let value_{row}_{column} = staged[line_{row} + {}u];",
+                                column * side * stride + tap
+                            ),
+                        );
+                        multiply(&mut products, row, column);
+                    }
+                }
+                push(&mut products, "}");
+            }
+            push(&mut products, "}");
+            self.accumulate(text, &products);
+        } else {
+            let (values, applied) = self.prologue();
+            matrices(&mut products, "0u");
+            for row in 0..rows {
+                for column in 0..columns {
+                    // Places outside read inside, and are not written.
+                    push(
+                        &mut products,
+                        &format!(
+                            "
+                        var value_{row}_{column} = vec4<f32>();
+                        {{
+                            let y = min((y0 + {}u) * {stride}u, info.height - 1u);
+                            let x = min((x0 + {}u) * {stride}u, info.width - 1u);
+                            let value = read(picture, channels, y * info.width + x);
+                            value_{row}_{column} = {applied};
+                        }}",
+                            row * side,
+                            column * side
+                        ),
+                    );
+                    multiply(&mut products, row, column);
+                }
+            }
+            push(
+                text,
+                &format!(
+                    "
+                for (var chunk = local.z; chunk < info.chunks; chunk += {slices}u) {{
+                    let channels = four(chunk);
+                    {values}
+                    {products}
+                }}"
+                ),
+            );
+        }
+        for slice in 1..slices {
+            push(text, &format!("if (local.z == {slice}u) {{"));
+            let assignment = if slice == 1 { "=" } else { "+=" };
+            for (index, sum) in sums.iter().enumerate() {
+                let at = index * side * side;
+                push(text, &format!("partial[lane + {at}u] {assignment} {sum};"));
+            }
+            push(
+                text,
+                "}
+                workgroupBarrier();",
+            );
+        }
+        if slices > 1 {
+            push(text, "if (local.z != 0u) { return; }");
+            for (index, sum) in sums.iter().enumerate() {
+                push(
+                    text,
+                    &format!("{sum} += partial[lane + {}u];", index * side * side),
+                );
+            }
+        }
+        for row in 0..rows {
+            for column in 0..columns {
+                push(
+                    text,
+                    &format!(
+                        "if (y0 + {}u < info.out_height && x0 + {}u < info.out_width) {{",
+                        row * side,
+                        column * side
+                    ),
+                );
+                for group in 0..groups {
+                    for (channel, part) in ["x", "y", "z", "w"].iter().enumerate() {
+                        push(
+                            text,
+                            &format!(
+                                "finish(picture, 4u * first + {}u, y0 + {}u, x0 + {}u, {}.{part});",
+                                4 * group + channel,
+                                row * side,
+                                column * side,
+                                sum(row, column, group)
+                            ),
+                        );
+                    }
+                }
+                push(text, "}");
+            }
+        }
+        push(text, "}");
+    }
+
+    /// The transposed convolution in four phases, a channel at a time into workgroup memory, and the filter from there.
+    fn upsample(&self, text: &mut String) {
+        let Tiling {
+            side,
+            slices,
+            places,
+            ..
+        } = self.tiling;
+        let [rows, columns] = places;
+        let sum = |row: usize, column: usize, phase: [usize; 2]| {
+            format!("sum_{row}_{column}_{}{}", phase[0], phase[1])
+        };
+        let phases = [[0, 0], [0, 1], [1, 0], [1, 1]];
+        let mut sums = Vec::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                sums.extend(phases.map(|phase| sum(row, column, phase)));
+            }
+        }
+        let [staged_rows, staged_columns] = self.staged();
+        let size = staged_rows * staged_columns;
+        let ([high, wide], [finished_rows, finished_columns]) = (self.area(), self.finished());
+        push(text, &format!("
+            var<workgroup> staged: array<vec4<f32>, {}>;
+            var<workgroup> sharp: array<f32, {}>;
+            fn mixed(at: u32) -> vec2<f32> {{
+                let line = array<f32, 5>(sharp[at], sharp[at + 1u], sharp[at + 2u], sharp[at + 3u], sharp[at + 4u]);
+                return vec2<f32>(line[0] + line[3] + 3.0 * (line[1] + line[2]),
+                    line[1] + line[4] + 3.0 * (line[2] + line[3]));
+            }}", size * slices, 4 * high * wide));
+        self.begin(text, &sums);
+        // One position for the filter, and one that position 0 sees before it.
+        push(
+            text,
+            &format!(
+                "
+            let top = i32(group.y * {finished_rows}u) - 2;
+            let left = i32(group.x * {finished_columns}u) - 2;
+            let weights_0 = min(first, info.out_chunks - 1u) * info.chunks;"
+            ),
+        );
+        let mut products = String::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                let at = format!(
+                    "local.z * {size}u + (local.y + {}u) * {staged_columns}u + local.x + {}u",
+                    row * side,
+                    column * side
+                );
+                for (name, offset) in [
+                    ("before_before", 0),
+                    ("before_at", 1),
+                    ("at_before", staged_columns),
+                    ("at_at", staged_columns + 1),
+                ] {
+                    push(
+                        &mut products,
+                        &format!("let {name}_{row}_{column} = staged[{at} + {offset}u];"),
+                    );
+                }
+            }
+        }
+        for tap in 0..9 {
+            let (tap_row, tap_column) = (tap / 3, tap % 3);
+            let name = |tap: usize| if tap == 2 { "before" } else { "at" };
+            push(
+                &mut products,
+                &format!("let matrix_{tap} = weights[(weights_0 + chunk) * 9u + {tap}u];"),
+            );
+            for row in 0..rows {
+                for column in 0..columns {
+                    push(
+                        &mut products,
+                        &format!(
+                            "{} += matrix_{tap} * {}_{}_{row}_{column};",
+                            sum(row, column, [tap_row % 2, tap_column % 2]),
+                            name(tap_row),
+                            name(tap_column)
+                        ),
+                    );
+                }
+            }
+        }
+        self.accumulate(text, &products);
+        let pitch = 2 * wide;
+        for (channel, part) in ["x", "y", "z", "w"].iter().enumerate() {
+            for slice in 0..slices {
+                push(text, &format!("if (local.z == {slice}u) {{"));
+                let assignment = if slice == 0 { "=" } else { "+=" };
+                for row in 0..rows {
+                    for column in 0..columns {
+                        for phase in phases {
+                            push(text, &format!(
+                                "sharp[(2u * (local.y + {}u) + {}u) * {pitch}u + 2u * (local.x + {}u) + {}u]
+                                    {assignment} {}.{part};",
+                                row * side, phase[0], column * side, phase[1], sum(row, column, phase)
+                            ));
+                        }
+                    }
+                }
+                push(
+                    text,
+                    "}
+                    workgroupBarrier();",
+                );
+            }
+            push(
+                text,
+                &format!(
+                    "
+                for (var i = local.z * {threads}u + lane; i < {count}u; i += {all}u) {{
+                    let row = i / {finished_columns}u;
+                    let column = i % {finished_columns}u;
+                    let y = group.y * {finished_rows}u + row;
+                    let x = group.x * {finished_columns}u + column;
+                    if (y < info.height && x < info.width) {{
+                        let at = (2u * row + 1u) * {pitch}u + 2u * column + 1u;
+                        let a = mixed(at);
+                        let b = mixed(at + {pitch}u);
+                        let c = mixed(at + {pitch}u * 2u);
+                        let d = mixed(at + {pitch}u * 3u);
+                        let e = mixed(at + {pitch}u * 4u);
+                        let even = ((a + d) + 3.0 * (b + c)) / 16.0;
+                        let odd = ((b + e) + 3.0 * (c + d)) / 16.0;
+                        let channel = 4u * first + {channel}u;
+                        finish(picture, channel, 2u * y, 2u * x, even.x);
+                        finish(picture, channel, 2u * y, 2u * x + 1u, even.y);
+                        finish(picture, channel, 2u * y + 1u, 2u * x, odd.x);
+                        finish(picture, channel, 2u * y + 1u, 2u * x + 1u, odd.y);
+                    }}
+                }}
+                workgroupBarrier();",
+                    threads = side * side,
+                    all = side * side * slices,
+                    count = finished_rows * finished_columns
+                ),
+            );
+        }
+        push(text, "}");
+    }
+}
+
+/// Adds lines.
+fn push(text: &mut String, lines: &str) {
+    writeln!(text, "{lines}").expect("a string takes all text");
+}

@@ -1,0 +1,399 @@
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{
+    launch::dispatches,
+    layer::{ShaderLayer, TILINGS},
+    source::{Activation, Shape, Spec, Tiling},
+};
+use crate::{
+    kernels::Kind,
+    networks::{
+        around::{Around, LayerActivation, PRelu},
+        assign, cpu_values,
+    },
+    testing::gpu,
+};
+
+/// Numbers that look random, between -1 and 1.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    fn values(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+const STYLE: LayerActivation = LayerActivation::Style;
+
+fn forward(kernel: usize, stride: usize) -> Kind {
+    let padding = [kernel / 2; 2];
+    Kind::Forward {
+        stride: [1, stride, stride],
+        padding: [[0; 2], padding, padding],
+    }
+}
+
+fn shape(kind: Kind, kernel: usize) -> Shape {
+    match kind {
+        Kind::Upsample => Shape::Upsample,
+        Kind::Forward { stride, .. } => Shape::Plain {
+            kernel,
+            stride: stride[2],
+        },
+        Kind::Transposed { .. } => unreachable!("no kernel is transposed"),
+    }
+}
+
+/// One convolution with everything around it.
+struct Case {
+    kind: Kind,
+    kernel: usize,
+    /// Batch, input channels, output channels, height, width.
+    dims: [usize; 5],
+    /// Whether there are scales, noise and a style's activation, as in a generator, or a shift and slopes, as in an
+    /// encoder.
+    styled: bool,
+    skip: bool,
+}
+
+/// A case's values.
+struct Values {
+    x: Vec<f32>,
+    weight: Vec<f32>,
+    input_scale: Vec<f32>,
+    input_shift: Vec<f32>,
+    output_scale: Vec<f32>,
+    noise: Vec<f32>,
+    bias: Vec<f32>,
+    slopes: Vec<f32>,
+    skip: Vec<f32>,
+}
+
+impl Case {
+    fn output_sides(&self) -> [usize; 2] {
+        let [_, _, _, height, width] = self.dims;
+        [height, width].map(|side| match self.kind {
+            Kind::Upsample => 2 * side,
+            Kind::Forward { stride, .. } => {
+                (side + 2 * (self.kernel / 2) - self.kernel) / stride[2] + 1
+            }
+            Kind::Transposed { .. } => unreachable!("no kernel is transposed"),
+        })
+    }
+
+    fn values(&self) -> Values {
+        let [batch, input, output, height, width] = self.dims;
+        let [out_height, out_width] = self.output_sides();
+        let mut noise = Noise(self.dims.iter().sum::<usize>() as u64);
+        Values {
+            x: noise.values(batch * input * height * width),
+            weight: noise.values(output * input * self.kernel * self.kernel),
+            input_scale: noise.values(if self.styled { batch * input } else { input }),
+            input_shift: noise.values(input),
+            output_scale: noise.values(batch * output),
+            noise: noise.values(out_height * out_width),
+            bias: noise.values(output),
+            slopes: noise.values(output),
+            skip: noise.values(batch * output * out_height * out_width / 4),
+        }
+    }
+
+    /// The convolution alone by its definition, in double precision, of an input that is `at(channel, row, column)`.
+    fn convolve(
+        &self,
+        weight: &[f32],
+        output: usize,
+        at: impl Fn(usize, i64, i64) -> f64,
+    ) -> Vec<f64> {
+        let [_, input, _, height, width] = self.dims;
+        let [out_height, out_width] = self.output_sides();
+        let area = self.kernel * self.kernel;
+        let element = |channel: usize, row: usize, column: usize| {
+            f64::from(weight[(output * input + channel) * area + row * self.kernel + column])
+        };
+        if let Kind::Forward { stride, .. } = self.kind {
+            let (stride, padding) = (stride[2] as i64, self.kernel as i64 / 2);
+            let mut sums = Vec::new();
+            for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
+                let mut sum = 0.0;
+                for channel in 0..input {
+                    for (row, column) in (0..area).map(|tap| (tap / self.kernel, tap % self.kernel))
+                    {
+                        let row_at = y as i64 * stride + row as i64 - padding;
+                        let column_at = x as i64 * stride + column as i64 - padding;
+                        sum += element(channel, row, column) * at(channel, row_at, column_at);
+                    }
+                }
+                sums.push(sum);
+            }
+            return sums;
+        }
+        // Each input spreads over three rows and columns of a picture, which the filter then smooths.
+        let [sharp_height, sharp_width] = [2 * height + 1, 2 * width + 1];
+        let mut sharp = vec![0.0; sharp_height * sharp_width];
+        for (row, column) in (0..height * width).map(|i| (i / width, i % width)) {
+            for channel in 0..input {
+                for tap in 0..9 {
+                    let place = (2 * row + tap / 3) * sharp_width + 2 * column + tap % 3;
+                    sharp[place] +=
+                        element(channel, tap / 3, tap % 3) * at(channel, row as i64, column as i64);
+                }
+            }
+        }
+        let filter = [1.0, 3.0, 3.0, 1.0];
+        let mut sums = Vec::new();
+        for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
+            let mut sum = 0.0;
+            for (i, j) in (0..16).map(|tap| (tap / 4, tap % 4)) {
+                let (row, column) = (y + i, x + j);
+                if (1..=sharp_height).contains(&row) && (1..=sharp_width).contains(&column) {
+                    let value = sharp[(row - 1) * sharp_width + column - 1];
+                    sum += filter[i] * filter[j] / 16.0 * value;
+                }
+            }
+            sums.push(sum);
+        }
+        sums
+    }
+
+    /// All by the definition.
+    fn expected(&self, values: &Values) -> Vec<f64> {
+        let [batch, input, output, height, width] = self.dims;
+        let [out_height, out_width] = self.output_sides();
+        let mut all = Vec::new();
+        for picture in 0..batch {
+            let at = |channel: usize, row: i64, column: i64| {
+                if !(0..height as i64).contains(&row) || !(0..width as i64).contains(&column) {
+                    return 0.0;
+                }
+                let plane = picture * input + channel;
+                let x = values.x[(plane * height + row as usize) * width + column as usize];
+                let (scale, shift) = if self.styled {
+                    (values.input_scale[plane], 0.0)
+                } else {
+                    (values.input_scale[channel], values.input_shift[channel])
+                };
+                f64::from(x) * f64::from(scale) + f64::from(shift)
+            };
+            for channel in 0..output {
+                let plane = picture * output + channel;
+                let sums = self.convolve(&values.weight, channel, at);
+                for (place, sum) in sums.into_iter().enumerate() {
+                    let bias = f64::from(values.bias[channel]);
+                    let mut value = if self.styled {
+                        let scale = f64::from(values.output_scale[plane]);
+                        let value = sum * scale + f64::from(values.noise[place]) + bias;
+                        value * if value < 0.0 { 0.2 } else { 1.0 } * 2.0_f64.sqrt()
+                    } else {
+                        let value = sum + bias;
+                        value
+                            * if value < 0.0 {
+                                f64::from(values.slopes[channel])
+                            } else {
+                                1.0
+                            }
+                    };
+                    if self.skip {
+                        let (y, x) = ((place / out_width) as i64, (place % out_width) as i64);
+                        let small = |row: i64, column: i64| {
+                            let (height, width) = (out_height as i64 / 2, out_width as i64 / 2);
+                            if !(0..height).contains(&row) || !(0..width).contains(&column) {
+                                return 0.0;
+                            }
+                            f64::from(
+                                values.skip
+                                    [((plane as i64 * height + row) * width + column) as usize],
+                            )
+                        };
+                        let [far_y, far_x] =
+                            [y, x].map(|i| i / 2 + if i % 2 == 0 { -1 } else { 1 });
+                        value += (9.0 * small(y / 2, x / 2)
+                            + 3.0 * (small(far_y, x / 2) + small(y / 2, far_x))
+                            + small(far_y, far_x))
+                            / 16.0;
+                    }
+                    all.push(value);
+                }
+            }
+        }
+        all
+    }
+
+    /// Runs it with each of some tilings; returns the worst difference as a part of the largest value.
+    fn worst(&self, tilings: &[Tiling]) -> f64 {
+        let device = &gpu().device;
+        let [batch, input, output, height, width] = self.dims;
+        let [out_height, out_width] = self.output_sides();
+        let values = self.values();
+        let expected = self.expected(&values);
+        let weight = tensor(
+            &values.weight,
+            [output, input, self.kernel, self.kernel],
+            device,
+        );
+        let layer = ShaderLayer::new(weight, self.kind);
+        let slopes = PRelu::new(output, device);
+        let named = [("weight".to_owned(), values.slopes.clone())].into();
+        let (slopes, _) = assign(slopes, &[], named);
+        let rows = if self.styled { batch } else { 1 };
+        let mut worst = 0.0_f64;
+        for &tiling in tilings {
+            let plain = (!self.styled).then_some(());
+            let styled = self.styled.then_some(());
+            let around = Around {
+                input_scale: Some(tensor(&values.input_scale, [rows, input], device)),
+                input_shift: plain.map(|()| tensor(&values.input_shift, [input], device)),
+                output_scale: styled
+                    .map(|()| tensor(&values.output_scale, [batch, output], device)),
+                noise: styled
+                    .map(|()| tensor(&values.noise, [1, 1, out_height, out_width], device)),
+                bias: Some(tensor(&values.bias, [output], device)),
+                activation: if self.styled {
+                    STYLE
+                } else {
+                    LayerActivation::PRelu(&slopes)
+                },
+                skip: self.skip.then(|| {
+                    tensor(
+                        &values.skip,
+                        [batch, output, out_height / 2, out_width / 2],
+                        device,
+                    )
+                }),
+            };
+            let x = tensor(&values.x, [batch, input, height, width], device);
+            let before = dispatches();
+            let found = layer.run_tiled(x, around, tiling);
+            assert!(dispatches() > before, "nothing was dispatched");
+            assert_eq!(found.dims(), [batch, output, out_height, out_width]);
+            let largest = expected
+                .iter()
+                .fold(0.0_f64, |most, value| most.max(value.abs()));
+            let found = cpu_values(found);
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(&expected);
+            let off = off.map(|(&found, expected)| (f64::from(found) - expected).abs());
+            let off = off.fold(0.0_f64, |most, off| if off <= most { most } else { off }) / largest;
+            assert!(
+                off <= 1e-5,
+                "{:?} {:?} {tiling:?}: off by {off:e}",
+                self.kind,
+                self.dims
+            );
+            worst = worst.max(off);
+        }
+        worst
+    }
+}
+
+fn tensor<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+}
+
+/// Sizes that no tile divides, and some that all do.
+const DIMS: [[usize; 5]; 9] = [
+    [1, 1, 1, 1, 1],
+    [1, 3, 5, 4, 4],
+    [2, 5, 3, 7, 5],
+    [1, 8, 16, 8, 8],
+    [2, 12, 9, 9, 20],
+    [1, 4, 8, 16, 16],
+    [1, 31, 12, 17, 18],
+    [1, 32, 4, 33, 37],
+    [1, 6, 20, 40, 3],
+];
+
+fn check(kind: Kind, kernel: usize) {
+    let tilings: Vec<_> = (TILINGS.iter().copied())
+        .filter(|&(of, _, _)| of == shape(kind, kernel))
+        .map(|(_, _, tiling)| tiling)
+        .collect();
+    assert!(tilings.len() > 1, "tilings for {kind:?}");
+    let mut worst = 0.0_f64;
+    for (index, dims) in DIMS.into_iter().enumerate() {
+        let even = dims[3].is_multiple_of(2) && dims[4].is_multiple_of(2);
+        let case = Case {
+            kind,
+            kernel,
+            dims,
+            styled: index % 2 == 0,
+            skip: even && kind == forward(1, 1),
+        };
+        worst = worst.max(case.worst(&tilings));
+    }
+    println!("{kind:?}: at most {worst:e} off");
+}
+
+#[test]
+fn plain_convolutions_match_the_definition() {
+    check(forward(3, 1), 3);
+    check(forward(1, 1), 1);
+}
+
+#[test]
+fn strided_convolutions_match_the_definition() {
+    check(forward(3, 2), 3);
+    check(forward(1, 2), 1);
+}
+
+#[test]
+fn the_upsampling_convolution_matches_the_definition() {
+    check(Kind::Upsample, 3);
+}
+
+/// What a network computes before goes through other layouts in memory.
+#[test]
+fn an_input_in_another_order_is_put_in_order() {
+    let device = &gpu().device;
+    let mut noise = Noise(7);
+    let weight = tensor(&noise.values(6 * 4 * 9), [6, 4, 3, 3], device);
+    let layer = ShaderLayer::new(weight, forward(3, 1));
+    let x = tensor(&noise.values(5 * 9 * 4), [1, 5, 9, 4], device).permute([0, 3, 1, 2]);
+    let ordered = tensor(&cpu_values(x.clone()), [1, 4, 5, 9], device);
+    let [found, expected] = [x, ordered].map(|x| cpu_values(layer.run(x, Around::default())));
+    assert_eq!(found, expected);
+}
+
+/// Everything that a generator or an encoder puts around a convolution.
+fn specs() -> impl Iterator<Item = Spec> {
+    TILINGS.iter().flat_map(|&(shape, _, tiling)| {
+        [(true, false), (false, false), (true, true)].map(|(styled, skip)| Spec {
+            shape,
+            tiling,
+            input_scale: true,
+            input_shift: !styled,
+            output_scale: styled && !skip,
+            noise: styled && !skip,
+            bias: true,
+            skip,
+            activation: match (styled, skip) {
+                (_, true) => Activation::Identity,
+                (true, _) => Activation::LeakyRelu {
+                    slope: 0.2_f32.to_bits(),
+                    gain: 1.0_f32.to_bits(),
+                },
+                _ => Activation::PRelu,
+            },
+        })
+    })
+}
+
+#[test]
+fn every_kernel_keeps_to_what_every_adapter_has() {
+    for spec in specs() {
+        let threads: usize = spec.workgroup().iter().product();
+        assert!(threads <= 256, "{spec:?}: {threads} threads");
+        let memory = spec.memory();
+        assert!(memory <= 16 << 10, "{spec:?}: {memory} bytes");
+        let buffers = spec.buffers().len();
+        assert!(buffers <= 8, "{spec:?}: {buffers} buffers");
+        let text = spec.text();
+        assert!(!text.contains("enable "), "{spec:?} asks for an extension");
+    }
+}
