@@ -61,6 +61,76 @@ impl Convolution {
     }
 }
 
+/// A matrix on the GPU, where a product with few vectors is worth a kernel of its own; the CPU's backend does it well.
+#[derive(Clone, Debug)]
+pub enum Matrix {
+    /// As a convolution of pictures of one pixel.
+    #[cfg(feature = "wgpu")]
+    Gpu(ShaderLayer),
+}
+
+impl Matrix {
+    /// Lays out `weight`, `[out, in]`; `None` on the CPU.
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
+    pub fn new(weight: Tensor<2>) -> Option<Self> {
+        #[cfg(feature = "wgpu")]
+        if !is_cpu(&weight.device()) {
+            let point = Kind::Forward {
+                stride: [1; 3],
+                padding: [[0; 2]; 3],
+            };
+            let [output, input] = weight.dims();
+            let weight = weight.reshape([output, input, 1, 1]);
+            return Some(Self::Gpu(ShaderLayer::new(weight, point)));
+        }
+        None
+    }
+
+    /// `W x + bias`.
+    ///
+    /// # Shapes
+    /// `[batch, in]` to `[batch, out]`.
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
+    pub fn product(&self, x: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+        match *self {
+            #[cfg(feature = "wgpu")]
+            Self::Gpu(ref layer) => {
+                let around = Around {
+                    bias: Some(bias),
+                    ..Around::default()
+                };
+                flat(layer.run(pixels(x), around))
+            }
+        }
+    }
+
+    /// `1 / sqrt(W x^2 + epsilon)`.
+    ///
+    /// # Shapes
+    /// As [`Self::product`].
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
+    pub fn inverse_root(&self, x: Tensor<2>, epsilon: f64) -> Tensor<2> {
+        match *self {
+            #[cfg(feature = "wgpu")]
+            Self::Gpu(ref layer) => flat(layer.inverse_root(pixels(x), epsilon as f32)),
+        }
+    }
+}
+
+/// Vectors as pictures of one pixel.
+#[cfg(feature = "wgpu")]
+fn pixels(x: Tensor<2>) -> Tensor<4> {
+    let [batch, channels] = x.dims();
+    x.reshape([batch, channels, 1, 1])
+}
+
+/// Pictures of one pixel as vectors.
+#[cfg(feature = "wgpu")]
+fn flat(x: Tensor<4>) -> Tensor<2> {
+    let [batch, channels, _, _] = x.dims();
+    x.reshape([batch, channels])
+}
+
 /// Whether the CPU's kernels can compute there.
 fn is_cpu(device: &Device) -> bool {
     *device == crate::networks::device::cpu()

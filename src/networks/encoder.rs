@@ -116,7 +116,7 @@ impl Bottleneck {
             shortcut_layer: self
                 .shortcut_layer
                 .map(|(conv, norm)| (conv.fuse(norm), None)),
-            res_layer: (norm, conv1, prelu, conv2, None, squeeze),
+            res_layer: (norm.fuse(), conv1, prelu, conv2, None, squeeze),
             stride: self.stride,
         }
     }
@@ -162,7 +162,7 @@ impl StyleHead {
         let convs = self.convs.into_iter().map(|conv| conv.fuse(None));
         Self {
             convs: convs.collect(),
-            linear: self.linear,
+            linear: self.linear.fuse(),
         }
     }
 }

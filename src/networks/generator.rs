@@ -19,7 +19,7 @@ use burn::{
 
 use super::{
     around::{Around, LayerActivation, style_activation},
-    convolution::Convolution,
+    convolution::{Convolution, Matrix},
     layers::EqualLinear,
     tensors::parameter,
 };
@@ -55,6 +55,9 @@ struct ModulatedConv {
     /// Squared weights summed over the kernel, `[in, out]`, kept between calls.
     #[module(skip)]
     energy: Option<Tensor<2>>,
+    /// Takes the place of `energy` on the GPU.
+    #[module(skip)]
+    norm: Option<Arc<Matrix>>,
     /// Takes the place of `weight` where this crate has a kernel for it.
     #[module(skip)]
     kernel: Option<Arc<Convolution>>,
@@ -69,6 +72,7 @@ impl ModulatedConv {
             modulation: EqualLinear::new([style_dim, input], device),
             gain: 1.0 / ((input * kernel * kernel) as f64).sqrt(),
             energy: None,
+            norm: None,
             kernel: None,
         }
     }
@@ -84,7 +88,12 @@ impl ModulatedConv {
     /// Input scales from a style vector, with the equalised learning rate's factor:
     /// `[batch, style_dim]` to `[batch, in]`.
     fn modulate(&self, style: Tensor<2>) -> Tensor<2> {
-        self.modulation.forward(style) * self.gain
+        let scales = self.modulation.forward(style);
+        if self.gain == 1.0 {
+            scales
+        } else {
+            scales * self.gain
+        }
     }
 
     fn energy(&self) -> Tensor<2> {
@@ -100,6 +109,9 @@ impl ModulatedConv {
 
     /// Output scales that undo the input scales on average: `[batch, in]` to `[batch, out]`.
     fn demodulate(&self, scales: Tensor<2>) -> Tensor<2> {
+        if let Some(norm) = &self.norm {
+            return norm.inverse_root(scales, DEMODULATION_EPSILON);
+        }
         let energy = self.energy.clone().unwrap_or_else(|| self.energy());
         let norm = scales.powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON;
         norm.sqrt().recip()
@@ -107,7 +119,13 @@ impl ModulatedConv {
 
     /// Computes once what does not depend on the style, and hands the weights to a kernel if there is one for them.
     fn fuse(mut self, kind: Kind) -> Self {
-        self.energy = Some(self.energy());
+        // The factor of the equalised learning rate goes with the weights.
+        self.weight = (self.weight).map(|weight| weight.map(|weight| weight * self.gain));
+        self.gain = 1.0;
+        self.modulation = self.modulation.fuse();
+        let energy = self.energy();
+        self.norm = Matrix::new(energy.clone().transpose()).map(Arc::new);
+        self.energy = self.norm.is_none().then_some(energy);
         let exists = |weight: &mut Param<Tensor<5>>| {
             Convolution::exists(&weight.device(), &weight.dims()[1..], kind)
         };
@@ -125,10 +143,19 @@ fn scale_channels(x: Tensor<4>, scales: Tensor<2>) -> Tensor<4> {
     x * scales.reshape([batch, channels, 1, 1])
 }
 
-/// Strength of the noise picture that a layer adds.
+/// Strength of the noise picture that a layer adds, unless the picture has been multiplied by it.
 #[derive(Module, Debug)]
 struct NoiseInjection {
-    weight: Param<Tensor<1>>,
+    weight: Option<Param<Tensor<1>>>,
+}
+
+impl NoiseInjection {
+    fn strengthen(&self, noise: Tensor<4>) -> Tensor<4> {
+        match &self.weight {
+            Some(weight) => noise * weight.val().reshape([1, 1, 1, 1]),
+            None => noise,
+        }
+    }
 }
 
 /// Bias of the fused leaky ReLU.
@@ -151,7 +178,7 @@ impl StyledConv {
         Self {
             conv: ModulatedConv::new(channels, 3, style_dim, device),
             noise: NoiseInjection {
-                weight: parameter([1], device),
+                weight: Some(parameter([1], device)),
             },
             activate: ActivationBias {
                 bias: parameter([channels[1]], device),
@@ -160,7 +187,8 @@ impl StyledConv {
         }
     }
 
-    fn fuse(self) -> Self {
+    /// Computes once what no style changes, and the noise picture as it is added.
+    fn fuse(self, noise: Tensor<4>) -> (Self, Tensor<4>) {
         let kind = if self.upsample {
             Kind::Upsample
         } else {
@@ -169,17 +197,20 @@ impl StyledConv {
                 padding: [[0; 2], [1; 2], [1; 2]],
             }
         };
-        Self {
+        let noise = self.noise.strengthen(noise);
+        let fused = Self {
             conv: self.conv.fuse(kind),
+            noise: NoiseInjection { weight: None },
             ..self
-        }
+        };
+        (fused, noise)
     }
 
     /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
     fn forward(&self, x: Tensor<4>, style: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
         let scales = self.conv.modulate(style);
         let demodulation = self.conv.demodulate(scales.clone());
-        let noise = noise * self.noise.weight.val().reshape([1, 1, 1, 1]);
+        let noise = self.noise.strengthen(noise);
         let bias = self.activate.bias.val();
         if let Some(kernel) = &self.conv.kernel {
             let around = Around {
@@ -368,11 +399,16 @@ impl Generator {
 
     /// Computes once what no style changes.
     pub fn fuse(self) -> Self {
+        let convs = std::iter::once(self.conv1).chain(self.convs);
+        let fused = (convs.zip(self.noises)).map(|(conv, noise)| conv.fuse(noise.into_value()));
+        let (mut convs, noises): (Vec<_>, Vec<_>) = fused.unzip();
         Self {
-            conv1: self.conv1.fuse(),
+            conv1: convs.remove(0),
             to_rgb1: self.to_rgb1.fuse(),
-            convs: self.convs.into_iter().map(StyledConv::fuse).collect(),
+            convs,
             to_rgbs: self.to_rgbs.into_iter().map(ToRgb::fuse).collect(),
+            noises: noises.into_iter().map(Param::from_tensor).collect(),
+            style: self.style.into_iter().map(EqualLinear::fuse).collect(),
             ..self
         }
     }
@@ -473,11 +509,9 @@ mod tests {
         let case = Case::open("styled_up");
         let layer = StyledConv::new([6, 5], true, 10, case.device());
         let layer = case.load(layer, &[]);
-        let forward = |layer: &StyledConv| {
-            case.check(layer.forward(case.input(0), case.input(1), case.input(2)));
-        };
-        forward(&layer);
-        forward(&layer.fuse());
+        case.check(layer.forward(case.input(0), case.input(1), case.input(2)));
+        let (layer, noise) = layer.fuse(case.input(2));
+        case.check(layer.forward(case.input(0), case.input(1), noise));
     }
 
     #[test]

@@ -25,7 +25,11 @@ use burn::{
     },
 };
 
-use super::{around::Around, convolution::Convolution, tensors::raise};
+use super::{
+    around::Around,
+    convolution::{Convolution, Matrix},
+    tensors::raise,
+};
 pub use super::{
     around::{LayerActivation, PRelu, STYLE_SLOPE},
     tensors::parameter,
@@ -49,6 +53,9 @@ pub struct BatchNorm {
     bias: Param<Tensor<1>>,
     running_mean: Param<Tensor<1>>,
     running_var: Param<Tensor<1>>,
+    /// Scale and shift, once they are known.
+    #[module(skip)]
+    fused: Option<(Tensor<1>, Tensor<1>)>,
 }
 
 impl BatchNorm {
@@ -59,14 +66,26 @@ impl BatchNorm {
             bias: parameter([channels], device),
             running_mean: parameter([channels], device),
             running_var: parameter([channels], device),
+            fused: None,
         }
     }
 
     /// The same map as `x * scale + shift` per channel.
     fn affine(&self) -> (Tensor<1>, Tensor<1>) {
+        if let Some(fused) = &self.fused {
+            return fused.clone();
+        }
         let scale = self.weight.val() / (self.running_var.val() + NORM_EPSILON).sqrt();
         let shift = self.bias.val() - self.running_mean.val() * scale.clone();
         (scale, shift)
+    }
+
+    /// Computes scale and shift once.
+    pub fn fuse(self) -> Self {
+        Self {
+            fused: Some(self.affine()),
+            ..self
+        }
     }
 
     /// # Shapes
@@ -462,9 +481,12 @@ pub fn pixel_unshuffle(x: Tensor<4>, factor: usize) -> Tensor<4> {
 /// Fully connected layer with equalised learning rate: `(x W^T / sqrt(in) + b) * multiplier`.
 #[derive(Module, Debug)]
 pub struct EqualLinear {
-    weight: Param<Tensor<2>>,
+    weight: Option<Param<Tensor<2>>>,
     bias: Param<Tensor<1>>,
     multiplier: f64,
+    /// Takes the place of `weight` on the GPU, and holds the factors on it and on the bias.
+    #[module(skip)]
+    kernel: Option<Arc<Matrix>>,
 }
 
 impl EqualLinear {
@@ -477,19 +499,45 @@ impl EqualLinear {
     pub fn with_multiplier(channels: [usize; 2], multiplier: f64, device: &Device) -> Self {
         let [input, output] = channels;
         Self {
-            weight: parameter([output, input], device),
+            weight: Some(parameter([output, input], device)),
             bias: parameter([output], device),
             multiplier,
+            kernel: None,
         }
     }
 
     /// # Shapes
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let weight = self.weight.val();
-        let scale = self.multiplier / (weight.dims()[1] as f64).sqrt();
+        if let Some(kernel) = &self.kernel {
+            return kernel.product(x, self.bias.val());
+        }
+        let Some(weight) = &self.weight else {
+            unreachable!("a layer has weights or a kernel");
+        };
+        let weight = weight.val();
         let bias = self.bias.val() * self.multiplier;
-        (x * scale).matmul(weight.transpose()) + bias.unsqueeze()
+        (x * self.scale(&weight)).matmul(weight.transpose()) + bias.unsqueeze()
+    }
+
+    fn scale(&self, weight: &Tensor<2>) -> f64 {
+        self.multiplier / (weight.dims()[1] as f64).sqrt()
+    }
+
+    /// On the GPU, hands the weights to a kernel.
+    pub fn fuse(mut self) -> Self {
+        let weight = self.weight.as_ref().map(Param::val);
+        let kernel = weight.and_then(|weight| {
+            let scale = self.scale(&weight);
+            Matrix::new(weight * scale)
+        });
+        if let Some(kernel) = kernel {
+            let bias = self.bias.val() * self.multiplier;
+            self.bias = Param::from_tensor(bias);
+            self.weight = None;
+            self.kernel = Some(Arc::new(kernel));
+        }
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! A convolution with its weights laid out for the GPU.
 
 use burn::tensor::Tensor;
+use burn_cubecl::tensor::CubeTensor;
 
 use super::{
     launch::{buffer, launch},
@@ -39,7 +40,7 @@ const STRIDED_POINT: Shape = Shape::Plain {
 const ANY: usize = usize::MAX;
 
 /// How work is shared out, and the longest side of an output that this is meant for, the smallest first.
-pub(super) const TILINGS: [(Shape, usize, Tiling); 14] = [
+pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
     (PLAIN, 4, tiling(4, 8, [1, 1], 1)),
     (PLAIN, 16, tiling(8, 4, [1, 1], 2)),
     (PLAIN, 32, tiling(8, 2, [1, 2], 2)),
@@ -47,6 +48,7 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 14] = [
     (STRIDED, 4, tiling(4, 8, [1, 1], 1)),
     (STRIDED, 16, tiling(8, 2, [1, 1], 2)),
     (STRIDED, ANY, tiling(8, 1, [1, 2], 2)),
+    (POINT, 1, tiling(1, 64, [1, 1], 1)),
     (POINT, 4, tiling(4, 8, [1, 1], 1)),
     (POINT, 32, tiling(8, 4, [1, 1], 2)),
     (POINT, ANY, tiling(8, 1, [2, 2], 2)),
@@ -144,20 +146,34 @@ impl ShaderLayer {
     /// # Shapes
     /// `[batch, in, height, width]` to `[batch, out, ...]`.
     pub fn run(&self, x: Tensor<4>, around: Around) -> Tensor<4> {
-        let [_, _, height, width] = x.dims();
-        let tiling = self.tiling(self.output_side(height), self.output_side(width));
+        let tiling = self.usual_tiling(&x);
         self.run_tiled(x, around, tiling)
+    }
+
+    /// `1 / sqrt(convolution of x^2 + epsilon)`.
+    ///
+    /// # Shapes
+    /// As [`Self::run`].
+    pub fn inverse_root(&self, x: Tensor<4>, epsilon: f32) -> Tensor<4> {
+        let spec = Spec {
+            squared: true,
+            activation: Activation::InverseRoot {
+                epsilon: epsilon.to_bits(),
+            },
+            ..Spec::bare(self.shape, self.usual_tiling(&x))
+        };
+        self.dispatch(spec, x, 0, Vec::new())
+    }
+
+    fn usual_tiling(&self, x: &Tensor<4>) -> Tiling {
+        let [_, _, height, width] = x.dims();
+        self.tiling(self.output_side(height), self.output_side(width))
     }
 
     /// [`Self::run`] with the work shared out in a certain way.
     pub(super) fn run_tiled(&self, x: Tensor<4>, around: Around, tiling: Tiling) -> Tensor<4> {
-        let [batch, channels, height, width] = x.dims();
-        assert_eq!(channels, self.input, "input channels");
-        let [out_height, out_width] = [height, width].map(|side| self.output_side(side));
         let (activation, slopes) = activation(around.activation);
         let spec = Spec {
-            shape: self.shape,
-            tiling,
             input_scale: around.input_scale.is_some(),
             input_shift: around.input_shift.is_some(),
             output_scale: around.output_scale.is_some(),
@@ -165,13 +181,37 @@ impl ShaderLayer {
             bias: around.bias.is_some(),
             skip: around.skip.is_some(),
             activation,
+            ..Spec::bare(self.shape, tiling)
         };
         let scale_pitch = match &around.input_scale {
-            Some(scale) if scale.dims()[0] > 1 => channels,
+            Some(scale) if scale.dims()[0] > 1 => self.input,
             _ => 0,
         };
+        let mut others = Vec::new();
+        others.extend(around.input_scale.map(buffer));
+        others.extend(around.input_shift.map(buffer));
+        others.extend(around.output_scale.map(buffer));
+        others.extend(around.noise.map(buffer));
+        others.extend(around.bias.map(buffer));
+        others.extend(slopes.map(buffer));
+        others.extend(around.skip.map(buffer));
+        self.dispatch(spec, x, scale_pitch, others)
+    }
+
+    /// `others` are the buffers that `spec` wants between the weights and the output; `scale_pitch` is how many input
+    /// scales there are per picture, or 0 if all share them.
+    fn dispatch(
+        &self,
+        spec: Spec,
+        x: Tensor<4>,
+        scale_pitch: usize,
+        others: Vec<CubeTensor>,
+    ) -> Tensor<4> {
+        let [batch, channels, height, width] = x.dims();
+        assert_eq!(channels, self.input, "input channels");
+        let [out_height, out_width] = [height, width].map(|side| self.output_side(side));
         let out_chunks = self.output.div_ceil(4);
-        let blocks = out_chunks.div_ceil(tiling.groups);
+        let blocks = out_chunks.div_ceil(spec.tiling.groups);
         let info: [usize; INFO] = [
             channels,
             height,
@@ -187,13 +227,7 @@ impl ShaderLayer {
             0,
         ];
         let mut inputs = vec![buffer(x), buffer(self.weights.clone())];
-        inputs.extend(around.input_scale.map(buffer));
-        inputs.extend(around.input_shift.map(buffer));
-        inputs.extend(around.output_scale.map(buffer));
-        inputs.extend(around.noise.map(buffer));
-        inputs.extend(around.bias.map(buffer));
-        inputs.extend(slopes.map(buffer));
-        inputs.extend(around.skip.map(buffer));
+        inputs.extend(others);
         // Positions of an upsampling are those of its input.
         let positions = match self.shape {
             Shape::Upsample => [height, width],

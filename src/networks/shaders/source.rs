@@ -24,7 +24,7 @@ pub(super) enum Shape {
 pub(super) struct Tiling {
     /// Threads along either axis of the picture.
     pub side: usize,
-    /// Threads that share the input channels of one place.
+    /// Threads that share the input channels of one place, a power of two.
     pub slices: usize,
     /// Places per thread, `[rows, columns]`: `side` places lie between them.
     pub places: [usize; 2],
@@ -47,6 +47,11 @@ pub(super) enum Activation {
     },
     /// A slope below zero per channel, in a buffer.
     PRelu,
+    /// `1 / sqrt(x + epsilon)`, of bits of an `f32`.
+    InverseRoot {
+        /// Keeps the root from zero.
+        epsilon: u32,
+    },
 }
 
 /// All that a kernel's text depends on.
@@ -54,6 +59,8 @@ pub(super) enum Activation {
 pub(super) struct Spec {
     pub shape: Shape,
     pub tiling: Tiling,
+    /// Whether the squares of inputs are convolved.
+    pub squared: bool,
     /// Buffers besides the input, the weights and the output.
     pub input_scale: bool,
     pub input_shift: bool,
@@ -69,6 +76,22 @@ pub(super) struct Spec {
 pub(super) const INFO: usize = 12;
 
 impl Spec {
+    /// A convolution with nothing around it.
+    pub fn bare(shape: Shape, tiling: Tiling) -> Self {
+        Self {
+            shape,
+            tiling,
+            squared: false,
+            input_scale: false,
+            input_shift: false,
+            output_scale: false,
+            noise: false,
+            bias: false,
+            skip: false,
+            activation: Activation::Identity,
+        }
+    }
+
     /// Threads of a workgroup along each axis.
     pub fn workgroup(&self) -> [usize; 3] {
         [self.tiling.side, self.tiling.side, self.tiling.slices]
@@ -115,7 +138,9 @@ impl Spec {
         staged
             + match self.shape {
                 Shape::Plain { .. } if self.tiling.slices == 1 => 0,
-                Shape::Plain { .. } => 16 * rows * columns * self.tiling.groups,
+                Shape::Plain { .. } => {
+                    16 * rows * columns * self.tiling.groups * self.tiling.slices / 2
+                }
                 Shape::Upsample => 4 * 4 * rows * columns,
             }
     }
@@ -196,6 +221,9 @@ impl Spec {
     /// The prologue's values for the channels in sight, and how they apply to `value`.
     fn prologue(&self) -> (String, String) {
         let (mut values, mut applied) = (String::new(), "value".to_owned());
+        if self.squared {
+            applied += " * value";
+        }
         if self.input_scale {
             values += "
                 let scales_at = picture * info.scale_pitch + channels;
@@ -260,6 +288,13 @@ impl Spec {
                         "value *= select(f32({gain:?}), f32({:?}), value < 0.0);",
                         slope * gain
                     ),
+                );
+            }
+            Activation::InverseRoot { epsilon } => {
+                let epsilon = f32::from_bits(epsilon);
+                push(
+                    text,
+                    &format!("value = inverseSqrt(value + f32({epsilon:?}));"),
                 );
             }
             Activation::PRelu => {
@@ -356,7 +391,7 @@ impl Spec {
             );
         }
         if slices > 1 {
-            let count = side * side * sums.len();
+            let count = side * side * sums.len() * slices / 2;
             push(
                 text,
                 &format!("var<workgroup> partial: array<vec4<f32>, {count}>;"),
@@ -471,27 +506,33 @@ impl Spec {
                 ),
             );
         }
-        for slice in 1..slices {
-            push(text, &format!("if (local.z == {slice}u) {{"));
-            let assignment = if slice == 1 { "=" } else { "+=" };
+        // Half of the slices that are left hand their sums to the other half.
+        let mut left = slices;
+        while left > 1 {
+            left /= 2;
+            let at = |index: usize| {
+                let pitch = side * side;
+                let first = index * slices / 2;
+                format!("partial[({first}u + local.z % {left}u) * {pitch}u + lane]")
+            };
+            push(
+                text,
+                &format!("if (local.z >= {left}u && local.z < {}u) {{", 2 * left),
+            );
             for (index, sum) in sums.iter().enumerate() {
-                let at = index * side * side;
-                push(text, &format!("partial[lane + {at}u] {assignment} {sum};"));
+                push(text, &format!("{} = {sum};", at(index)));
             }
             push(
                 text,
-                "}
-                workgroupBarrier();",
+                &format!("}} workgroupBarrier(); if (local.z < {left}u) {{"),
             );
+            for (index, sum) in sums.iter().enumerate() {
+                push(text, &format!("{sum} += {};", at(index)));
+            }
+            push(text, "} workgroupBarrier();");
         }
         if slices > 1 {
             push(text, "if (local.z != 0u) { return; }");
-            for (index, sum) in sums.iter().enumerate() {
-                push(
-                    text,
-                    &format!("{sum} += partial[lane + {}u];", index * side * side),
-                );
-            }
         }
         for row in 0..rows {
             for column in 0..columns {

@@ -360,10 +360,38 @@ fn an_input_in_another_order_is_put_in_order() {
     assert_eq!(found, expected);
 }
 
+#[test]
+fn inverse_roots_match_the_definition() {
+    let device = &gpu().device;
+    for [batch, input, output] in [[1, 1, 1], [2, 7, 9], [1, 64, 32], [3, 300, 5]] {
+        let mut noise = Noise(input as u64);
+        let weight: Vec<f32> = (noise.values(output * input).iter())
+            .map(|value| value.abs())
+            .collect();
+        let x = noise.values(batch * input);
+        let layer = tensor(&weight, [output, input, 1, 1], device);
+        let layer = ShaderLayer::new(layer, forward(1, 1));
+        let found = layer.inverse_root(tensor(&x, [batch, input, 1, 1], device), 1e-8);
+        assert_eq!(found.dims(), [batch, output, 1, 1]);
+        let found = cpu_values(found);
+        for (index, found) in found.into_iter().enumerate() {
+            let (picture, output) = (index / output, index % output);
+            let sum = (0..input).map(|channel| {
+                let square = f64::from(x[picture * input + channel]).powi(2);
+                f64::from(weight[output * input + channel]) * square
+            });
+            let expected = 1.0 / (sum.sum::<f64>() + 1e-8).sqrt();
+            let off = (f64::from(found) / expected - 1.0).abs();
+            assert!(off <= 1e-5, "{input} to {output}: off by {off:e}");
+        }
+    }
+}
+
 /// Everything that a generator or an encoder puts around a convolution.
 fn specs() -> impl Iterator<Item = Spec> {
     TILINGS.iter().flat_map(|&(shape, _, tiling)| {
         [(true, false), (false, false), (true, true)].map(|(styled, skip)| Spec {
+            squared: skip,
             shape,
             tiling,
             input_scale: true,
