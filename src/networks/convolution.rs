@@ -17,7 +17,7 @@ pub enum Convolution {
     Cpu(ConvLayer),
     /// For the GPU.
     #[cfg(feature = "wgpu")]
-    Gpu(ShaderLayer),
+    Gpu(Box<ShaderLayer>),
 }
 
 impl Convolution {
@@ -36,7 +36,7 @@ impl Convolution {
     pub fn new<const D: usize>(weight: Tensor<D>, kind: Kind) -> Self {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weight.device()) {
-            return Self::Gpu(ShaderLayer::new(raise::<D, 4>(weight), kind));
+            return Self::Gpu(Box::new(ShaderLayer::new(raise::<D, 4>(weight), kind)));
         }
         let shape = volume_dims(&weight.dims());
         Self::Cpu(ConvLayer::new(&cpu_values(weight), shape, kind))
@@ -66,7 +66,7 @@ impl Convolution {
 pub enum Matrix {
     /// As a convolution of pictures of one pixel.
     #[cfg(feature = "wgpu")]
-    Gpu(ShaderLayer),
+    Gpu(Box<ShaderLayer>),
 }
 
 impl Matrix {
@@ -81,7 +81,7 @@ impl Matrix {
             };
             let [output, input] = weight.dims();
             let weight = weight.reshape([output, input, 1, 1]);
-            return Some(Self::Gpu(ShaderLayer::new(weight, point)));
+            return Some(Self::Gpu(Box::new(ShaderLayer::new(weight, point))));
         }
         None
     }

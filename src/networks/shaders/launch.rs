@@ -82,7 +82,7 @@ impl KernelMetadata for Spec {
     fn id(&self) -> KernelId {
         // The text comes from nothing but the specification.
         KernelId::new::<Self>()
-            .cube_dim(self.dim().into())
+            .cube_dim(self.dim())
             .mode(ExecutionMode::Unchecked)
             .info(self.clone())
     }
