@@ -2,19 +2,19 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-#[cfg(feature = "wgpu")]
-use super::shaders::ShaderLayer;
 use super::{
     around::Around,
-    tensors::{cpu_values, raise, volume_dims},
+    tensors::{cpu_values, volume_dims},
 };
+#[cfg(feature = "wgpu")]
+use super::{shaders::ShaderLayer, tensors::raise};
 use crate::kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
 
 /// A convolution with its weights laid out for the device that they are on.
 #[derive(Clone, Debug)]
 pub enum Convolution {
     /// For the CPU.
-    Cpu(ConvLayer),
+    Cpu(Box<ConvLayer>),
     /// For the GPU.
     #[cfg(feature = "wgpu")]
     Gpu(Box<ShaderLayer>),
@@ -22,6 +22,7 @@ pub enum Convolution {
 
 impl Convolution {
     /// Whether there is a kernel for weights of `shape`, `[out, in, ...]` or as [`Kind`] says, on `device`.
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
     pub fn exists(device: &Device, shape: &[usize], kind: Kind) -> bool {
         if is_cpu(device) {
             return true;
@@ -39,7 +40,7 @@ impl Convolution {
             return Self::Gpu(Box::new(ShaderLayer::new(raise::<D, 4>(weight), kind)));
         }
         let shape = volume_dims(&weight.dims());
-        Self::Cpu(ConvLayer::new(&cpu_values(weight), shape, kind))
+        Self::Cpu(Box::new(ConvLayer::new(&cpu_values(weight), shape, kind)))
     }
 
     /// Returns the result and `x`, which is not copied if nothing else holds it.

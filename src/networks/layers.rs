@@ -53,9 +53,10 @@ pub struct BatchNorm {
     bias: Param<Tensor<1>>,
     running_mean: Param<Tensor<1>>,
     running_var: Param<Tensor<1>>,
-    /// Scale and shift, once they are known.
+    /// Scale and shift, once they are known. Elsewhere in memory: a tensor takes hundreds of bytes of a struct, networks
+    /// have a hundred of these, and are moved over a stack of 1 MB in a browser.
     #[module(skip)]
-    fused: Option<(Tensor<1>, Tensor<1>)>,
+    fused: Option<Arc<(Tensor<1>, Tensor<1>)>>,
 }
 
 impl BatchNorm {
@@ -73,7 +74,7 @@ impl BatchNorm {
     /// The same map as `x * scale + shift` per channel.
     fn affine(&self) -> (Tensor<1>, Tensor<1>) {
         if let Some(fused) = &self.fused {
-            return fused.clone();
+            return (**fused).clone();
         }
         let scale = self.weight.val() / (self.running_var.val() + NORM_EPSILON).sqrt();
         let shift = self.bias.val() - self.running_mean.val() * scale.clone();
@@ -83,7 +84,7 @@ impl BatchNorm {
     /// Computes scale and shift once.
     pub fn fuse(self) -> Self {
         Self {
-            fused: Some(self.affine()),
+            fused: Some(Arc::new(self.affine())),
             ..self
         }
     }

@@ -394,7 +394,7 @@ impl Spec {
             let count = side * side * sums.len() * slices / 2;
             push(
                 text,
-                &format!("var<workgroup> partial: array<vec4<f32>, {count}>;"),
+                &format!("var<workgroup> shares: array<vec4<f32>, {count}>;"),
             );
         }
         self.begin(text, &sums);
@@ -513,7 +513,7 @@ impl Spec {
             let at = |index: usize| {
                 let pitch = side * side;
                 let first = index * slices / 2;
-                format!("partial[({first}u + local.z % {left}u) * {pitch}u + lane]")
+                format!("shares[({first}u + local.z % {left}u) * {pitch}u + lane]")
             };
             push(
                 text,

@@ -14,6 +14,23 @@ use crate::{
     testing::gpu,
 };
 
+/// Words that WGSL keeps for later; browsers refuse them as names, Naga takes some.
+const RESERVED: &str = "
+    NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become
+    cast catch class co_await co_return co_yield coherent column_major common compile
+    compile_fragment concept const_cast consteval constexpr constinit crate debugger decltype delete
+    demote demote_to_helper do dynamic_cast enum explicit export extends extern external fallthrough
+    filter final finally friend from fxgroup get goto groupshared highp impl implements import
+    inline instanceof interface layout lowp macro macro_rules match mediump meta mod module move mut
+    mutable namespace new nil noexcept noinline nointerpolation non_coherent noncoherent
+    noperspective null nullptr of operator package packoffset partial pass patch pixelfragment
+    precise precision premerge priv protected pub public readonly ref regardless register
+    reinterpret_cast require resource restrict self set shared sizeof smooth snorm static
+    static_assert static_cast std subroutine super target template this thread_local throw trait try
+    type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual
+    volatile wgsl where with writeonly yield
+";
+
 /// Numbers that look random, between -1 and 1.
 struct Noise(u64);
 
@@ -423,5 +440,12 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
         assert!(buffers <= 8, "{spec:?}: {buffers} buffers");
         let text = spec.text();
         assert!(!text.contains("enable "), "{spec:?} asks for an extension");
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let reserved = words.find(|word| {
+            RESERVED
+                .split_whitespace()
+                .any(|reserved| reserved == *word)
+        });
+        assert_eq!(reserved, None, "{spec:?} uses a word that WGSL reserves");
     }
 }
