@@ -140,9 +140,9 @@ async function showModels(search, onChange) {
     const onclick = async () => {
       if (id === used) await search.pause(); // it writes there
       await removeOwnModel(id);
-      notice(say("own.removed", { title }));
       if (id === used) use(BUNDLED);
       else await showModels(search, onChange);
+      notice(say("own.removed", { title }));
     };
     const label = kept.filter((other) => other.title === title).length > 1 && from ? from : title;
     return h("button", { className: "quiet", type: "button", onclick }, t("own.remove", { title: label }));
