@@ -239,4 +239,13 @@ export class Photos extends EventTarget {
   save(layers, what, look, encoding) {
     return this.#call("save", [layers, what, look, encoding]);
   }
+
+  /**
+   * A file without metadata as one that says to programs that a model edited what it shows.
+   * @param {Blob} file
+   * @param {AbortSignal} signal
+   */
+  mark(file, signal) {
+    return this.#call("mark", [file], signal);
+  }
 }

@@ -35,6 +35,8 @@ const FACE_SIDE = 1024;
 const PREVIEW_SIDE = 512;
 /** How often `save` begins again because the sliders have moved. */
 const MOST_SAVES = 100;
+/** How often a picture of a film is asked for. */
+const MOST_FRAMES = 10;
 
 export class Portrait {
   #crop = newId("crop");
@@ -57,6 +59,8 @@ export class Portrait {
   #made;
   /** @type {{ edit: EditId, mode: PasteMode } | undefined} of the edited picture */
   #shown;
+  /** @type {{ key: string, file: Promise<Blob> } | undefined} what was saved last, of exactly what `key` names */
+  #file;
   #underWay = 0;
   #history = new History({});
 
@@ -415,9 +419,9 @@ export class Portrait {
       if (!made || !this.#done) break;
       const look = this.#look(true);
       try {
-        const others = what === "photo" ? await this.#otherLayers() : [];
+        const others = what === "photo" || what === "photo-pair" ? await this.#otherLayers() : [];
         const layers = [...others, { crop: this.#crop, edit: made.edit }];
-        const file = await this.#context.photos.save(layers, what, look, encoding);
+        const file = await this.#written(layers, what, look, encoding);
         if (look.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;
@@ -426,6 +430,68 @@ export class Portrait {
       // Something moved while the file was written: once more.
     }
     throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
+  }
+
+  /**
+   * A file, which is written once for its size and for saving. Each edit has a name of its own, so what is named alike
+   * looks alike.
+   * @param {Layer[]} layers
+   * @param {SaveKind} what
+   * @param {Look} look
+   * @param {Encoding} encoding
+   */
+  #written(layers, what, look, encoding) {
+    const key = JSON.stringify([layers, what, look, encoding]);
+    if (this.#file?.key === key) return this.#file.file;
+    const file = this.#context.photos.save(layers, what, look, encoding);
+    const written = { key, file };
+    this.#file = written;
+    file.catch(() => {
+      if (this.#file === written) this.#file = undefined; // it is tried again
+    });
+    return file;
+  }
+
+  /**
+   * A marked file that `work` makes of pictures of this face, at whatever strengths it asks for. The picture of the
+   * sliders comes back afterwards: the photo's worker holds one edit of a face.
+   * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
+   * @param {AbortSignal} wanted
+   * @returns {Promise<Blob>}
+   * @throws {Failure} that says why not
+   */
+  async film(work, wanted) {
+    await this.#idle();
+    const inversion = this.#inversion;
+    if (!inversion || !this.#done) {
+      throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
+    }
+    const ending = new AbortController();
+    const { signal } = ending;
+    const end = () => ending.abort();
+    for (const each of [wanted, this.#life.signal]) each.addEventListener("abort", end);
+    const { engine, photos } = this.#context;
+    const frame = async (/** @type {Strengths} */ strengths) => {
+      for (let attempt = 1; ; attempt++) {
+        const edit = newId("edit");
+        try {
+          await engine.edit(inversion, edit, strengths, undefined, signal);
+          return await this.#kept(photos.retouch(this.#crop, edit, this.#look(true), signal), signal);
+        } catch (thrown) {
+          // Another edit may come in between, such as one of a model that has gained sliders.
+          if (Failure.from(thrown).code !== "stale-edit" || attempt === MOST_FRAMES) throw thrown;
+        }
+      }
+    };
+    this.forgetEdit();
+    try {
+      check(wanted);
+      check(this.#life.signal);
+      return await this.#during(work(frame).then((file) => photos.mark(file, signal)));
+    } finally {
+      for (const each of [wanted, this.#life.signal]) each.removeEventListener("abort", end);
+      if (!this.#life.signal.aborted) this.refresh();
+    }
   }
 
   /**
@@ -523,8 +589,9 @@ export class Portrait {
     this.#tell("picture", view);
   }
 
-  /** Drops the whole photo, which no longer holds. */
+  /** Drops the whole photo and the file, which no longer hold. */
   drop() {
+    this.#file = undefined;
     this.pasted?.close();
     this.pasted = undefined;
   }

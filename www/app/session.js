@@ -422,6 +422,18 @@ export class Session extends EventTarget {
     return this.#portrait.save(what, encoding);
   }
 
+  /**
+   * A marked file that `work` makes of pictures of the face in use, at whatever strengths it asks for.
+   * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
+   * @param {AbortSignal} signal
+   * @returns {Promise<Blob>}
+   * @throws {Failure} that says why not
+   */
+  async film(work, signal) {
+    if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
+    return this.#portrait.film(work, signal);
+  }
+
   // ---- The visitor's own directions
 
   /**

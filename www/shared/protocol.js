@@ -14,10 +14,12 @@
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
- * @typedef {"image/png" | "image/jpeg" | "image/webp"} FileType
- * @typedef {{ type: FileType, quality: number }} Encoding `quality` from 0 to 1, where the type has losses
+ * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType
+ * @typedef {{ type: FileType, quality: number, words?: [string, string] }} Encoding `quality` from 0 to 1, where the
+ *   type has losses; `words` stand over before and after
  *
- * @typedef {"face" | "photo" | "pair"} SaveKind the aligned face, the whole photo, or the face before and after
+ * The aligned face, the whole photo, or either of them before and after.
+ * @typedef {"face" | "photo" | "pair" | "photo-pair"} SaveKind
  */
 
 /**
@@ -62,6 +64,7 @@
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
+ *   mark(file: Blob): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,
  * }} PhotoMethods
  */
