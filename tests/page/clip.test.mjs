@@ -184,7 +184,7 @@ test("before and after: both pictures in one, beside or above each other, with w
   await page.locator("#save-choices input[value=face]").check();
   await page.locator("#save-both").check();
   await page.locator("#save-words").check();
-  await page.locator("#save-size", { hasText: /\d MB/ }).waitFor();
+  await page.locator("#save-size", { hasText: /\d\sMB/ }).waitFor();
   const beside = await saved(page);
   const labelled = await decoded(page, beside.bytes);
   const side = face.before.width;

@@ -310,7 +310,7 @@ export default translation({
 
   "clip.choice": "Ein Video des Gesichts, hin und zurück",
   "clip.moves": "Was sich bewegt",
-  "clip.all": "Alle Regler, vom Foto zur Bearbeitung",
+  "clip.all": "Alle Regler zusammen",
   "clip.one": "{slider}, von einem Ende zum anderen",
   "clip.length": "Länge",
   "clip.seconds": "{seconds} s",

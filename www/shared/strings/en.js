@@ -303,7 +303,7 @@ export default /** @type {const} */ ({
 
   "clip.choice": "A video of the face, there and back",
   "clip.moves": "What moves",
-  "clip.all": "All sliders, from the photo to the edit",
+  "clip.all": "All sliders together",
   "clip.one": "{slider}, from end to end",
   "clip.length": "Length",
   "clip.seconds": "{seconds} s",
