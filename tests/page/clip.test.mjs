@@ -333,6 +333,46 @@ test("a clip that is cancelled leaves nothing behind", async () => {
   await context.close();
 });
 
+test("an engine that stops takes the clip with it, and comes back", async () => {
+  const script = `(() => {
+    const { Worker } = globalThis;
+    globalThis.workers = [];
+    globalThis.Worker = class extends Worker {
+      constructor(url, options) {
+        super(url, options);
+        if (String(url).endsWith("engine.js")) globalThis.workers.push(this);
+      }
+    };
+  })()`;
+  const { page, problems, context } = await visit(browser, site.url, { script });
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await slide(page, "smile", 100);
+  const picture = await pixels(page);
+  await page.click("#save");
+  await page.locator("#save-choices input[value=clip]").check();
+  await page.click("#save-file");
+  await page.locator("#clip-done", { hasText: /picture [1-9]/ }).waitFor({ timeout: PATIENCE });
+  await page.evaluate(() => {
+    const [engine] = /** @type {any} */ (globalThis).workers;
+    engine.dispatchEvent(new ErrorEvent("error", { message: "unreachable", cancelable: true }));
+  });
+  await page.locator(".notice.failure", { hasText: "The video could not be made." }).waitFor();
+  assert.ok(await page.locator("#clip-progress").isHidden());
+  assert.ok(await page.locator("#save-choices input[value=clip]").isEnabled(), "it can be tried again");
+  await page.click("#save-cancel");
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).workers.length === 2);
+  // With the second engine the stages are on show again, until the face is inverted.
+  await page.locator("#progress").waitFor({ state: "hidden", timeout: PATIENCE });
+  await settled(page);
+  assert.ok(difference(await pixels(page), picture) < 0.01, "the edit is shown again");
+  await slide(page, "smile", 0);
+  assert.ok(difference(await pixels(page), picture) > 0.3, "the sliders work");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("without an encoder no clip is offered, and the dialog says why", async () => {
   const script = "delete globalThis.VideoEncoder";
   for (const [locale, sentence] of [
@@ -378,6 +418,20 @@ test("AVIF is offered where the browser writes it, and not where PNG comes inste
       await page.click("#save-file");
       await page.locator(".notice.failure", { hasText: "does not write this type" }).waitFor();
     }
+    const marked = await page.evaluate(async () => {
+      const worker = new Worker(new URL("workers/photo.js", location.href), { type: "module" });
+      const avif = new Blob(["\0\0\0\x14ftypavif\0\0\0\0mif1", "\0\0\0\x09mdat!"], { type: "image/avif" });
+      const answer = new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
+      worker.postMessage({ id: 0, method: "mark", args: [avif] });
+      const { data } = /** @type {MessageEvent} */ (await answer);
+      worker.terminate();
+      return { type: data.value.type, text: await data.value.text() };
+    });
+    // The mark is one more box, as long as it says, behind those there were.
+    const end = Buffer.from(marked.text.slice(marked.text.indexOf("uuid") - 4));
+    assert.equal(marked.type, "image/avif");
+    assert.equal(marked.text.indexOf("uuid"), 20 + 9 + 4);
+    assert.ok(end.includes(MARK) && end.includes('<?xpacket end="r"?>'), "all of the packet");
     assert.deepEqual(problems, []);
     await context.close();
   }
@@ -414,8 +468,10 @@ test("the save dialog fits small screens, in German and in the dark, too", async
         return { overflow: dialog.scrollWidth - dialog.clientWidth, small: low.map((each) => each.textContent) };
       });
       assert.deepEqual({ overflow, small }, { overflow: 0, small: [] }, `${state}, ${width} px`);
-      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${state}-${width}.png` });
     }
+    await page.locator("#save-choices input[value=face]").check();
+    const { name } = await saved(page);
+    assert.match(name, /-sdic-vorher-nachher\.png$/);
     assert.deepEqual(problems, []);
     await context.close();
   }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { pairLayout } from "../../www/shared/pair.js";
 import { say } from "../../www/shared/say.js";
 import { spell } from "../../www/shared/strings.js";
 import { testInEach } from "./drivers/each.mjs";
@@ -332,6 +333,19 @@ test("what is saved keeps the photo's space, its transparency, and what is aroun
     else if (!same) changed++;
   }
   assert.ok(changed > 200, `${changed} pixels changed`);
+
+  const pair = await saved(page, { file: "png-p3.png", mode: "difference", what: "photo-pair" });
+  const { width, height, half, places } = pairLayout(before, false);
+  assert.deepEqual([pair.after.space, pair.after.width, pair.after.height], ["display-p3", width, height]);
+  const both = Buffer.from(pair.after.pixels, "base64");
+  for (const [i, wanted] of [a, b].entries()) {
+    const [x, y] = places[i];
+    for (let row = 0; row < half.height; row++) {
+      const at = 4 * ((y + row) * width + x);
+      const line = wanted.subarray(4 * row * half.width, 4 * (row + 1) * half.width);
+      assert.ok(both.subarray(at, at + line.length).equals(line), `row ${row} of picture ${i}`);
+    }
+  }
   assert.deepEqual(problems, []);
   await context.close();
 });

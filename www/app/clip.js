@@ -124,9 +124,9 @@ export async function makeClip(session, about, { comment, signal, onProgress }) 
     }
   }, signal);
   return filming.catch((thrown) => {
-    const { ended, message } = Failure.from(thrown);
-    if (ended || signal.aborted) throw thrown;
-    throw new Failure({ code: "not-saved", message: say("clip.failed"), hint: say("hint.clip"), detail: message });
+    if (signal.aborted) throw thrown;
+    const { message: detail } = Failure.from(thrown);
+    throw new Failure({ code: "not-saved", message: say("clip.failed"), hint: say("hint.clip"), detail });
   });
 }
 

@@ -1,5 +1,4 @@
 // The part of the save dialog that asks for a clip, makes it, and tells how far it is.
-import { Failure } from "../../shared/failure.js";
 import { quantity, say } from "../../shared/say.js";
 import { atRest } from "../../shared/strengths.js";
 import { t } from "../../shared/strings.js";
@@ -76,7 +75,7 @@ export class ClipForm {
       return await makeClip(this.session, about, { comment: t("clip.comment"), signal, onProgress });
     } catch (thrown) {
       if (signal.aborted) notice(say("clip.cancelled"));
-      else if (!Failure.from(thrown).ended) report(thrown);
+      else report(thrown);
       return undefined;
     } finally {
       place.hidden = true;
