@@ -274,7 +274,7 @@ test("where canvases hold fewer pixels than a photo, it is reduced to what they 
 /**
  * What the page's photo worker saves of a photo whose face is edited, and the photo itself, as pixels; and the file.
  * @param {import("playwright-core").Page} page
- * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" }} options
+ * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" | "photo-pair" }} options
  * @returns {Promise<{ before: Opened, after: Opened, png: string }>}
  */
 function saved(page, { file, mode, what }) {
