@@ -287,6 +287,19 @@ test("a clip goes from the photo to the edit and back", async () => {
   for (const at of /** @type {const} */ (["start", "middle", "end"])) {
     assert.ok(table[at] < whole / 2, JSON.stringify(table));
   }
+  // Only details are lost: colours are the same on the whole.
+  for (const channel of [0, 1, 2]) {
+    const mean = (/** @type {Pixels} */ { data }) => {
+      const values = data.filter((_, i) => i % 4 === channel);
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    };
+    for (const [a, b] of [
+      [from, start],
+      [to, middle],
+    ]) {
+      assert.ok(Math.abs(mean(part(a, 0, 0, size)) - mean(b)) < 1.5, `channel ${channel}: ${mean(a)}, ${mean(b)}`);
+    }
+  }
   for (const end of [from, to]) assert.ok(distance(end, between) > 1.3 * table.start, "on its way");
 
   // The sliders are as they were, and the picture, too.

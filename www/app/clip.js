@@ -3,6 +3,7 @@ import { Failure } from "../shared/failure.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { mp4 } from "./mp4.js";
+import { COLOURS, frameOf } from "./video-frame.js";
 
 /** @import { Sample } from "./mp4.js" */
 /** @import { Session } from "./session.js" */
@@ -211,7 +212,7 @@ class Recorder {
     if (this.#failure) throw this.#failure;
     const { width, height } = this.config;
     const [timestamp, duration] = [(this.#count * 1e6) / RATE, 1e6 / RATE].map(Math.round);
-    const frame = new VideoFrame(bitmap, { timestamp, duration, visibleRect: { x: 0, y: 0, width, height } });
+    const frame = frameOf(bitmap, { width, height, timestamp, duration });
     this.#encoder.encode(frame, { keyFrame: this.#count % (JUMP * RATE) === 0 });
     frame.close();
     this.#count++;
@@ -231,7 +232,8 @@ class Recorder {
     if (this.#failure) throw this.#failure;
     if (!this.#decoder) throw new Failure({ code: "unexpected", message: "the encoder does not say what it wrote" });
     const { width, height } = this.config;
-    return mp4(this.#samples, { config: this.#decoder, width, height, rate: RATE, comment });
+    const config = { ...this.#decoder, colorSpace: COLOURS };
+    return mp4(this.#samples, { config, width, height, rate: RATE, comment });
   }
 
   close() {
