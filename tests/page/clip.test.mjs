@@ -387,19 +387,26 @@ test("an engine that stops takes the clip with it, and comes back", async () => 
 });
 
 test("without an encoder no clip is offered, and the dialog says why", async () => {
-  const script = "delete globalThis.VideoEncoder";
-  for (const [locale, sentence] of [
-    ["en-GB", /this browser has no encoder/],
-    ["de-DE", /Dieser Browser hat keinen Encoder/],
-  ]) {
-    const { page, problems, context } = await visit(browser, site.url, { script, locale: String(locale) });
+  const none = "delete globalThis.VideoEncoder";
+  const unfit = "VideoEncoder.isConfigSupported = async (config) => ({ supported: false, config })";
+  for (const [script, locale, sentence] of /** @type {const} */ ([
+    [none, "en-GB", /this browser has no encoder/],
+    [unfit, "de-DE", /Dieser Browser hat keinen Encoder/],
+  ])) {
+    const { page, problems, context } = await visit(browser, site.url, { script, locale });
     await modelReady(page);
     await page.locator("#sample-list button").first().click();
     await inverted(page);
     await page.click("#save");
+    // An encoder that writes nothing that fits is found out when a clip is wanted.
+    const clip = page.locator("#save-choices input[value=clip]");
+    if (script === unfit) await clip.click();
     await page.locator("#save-no-clip", { hasText: sentence }).waitFor();
-    assert.equal(await page.locator("#save-choices input[value=clip]").count(), 0);
+    assert.equal(await clip.count(), 0);
+    assert.ok(await page.locator("#save-choices input[value=photo]").isChecked());
+    assert.ok(await page.locator("#save-picture").isVisible());
     await accessible(page, "no encoder");
+    assert.match((await saved(page)).name, /\.png$/);
     assert.deepEqual(problems, []);
     await context.close();
   }

@@ -33,13 +33,18 @@ const KEPT = { type: "image/jpeg", quality: 0.97 };
  */
 const CODECS = ["avc1.640028", "avc1.420028", "vp09.00.40.08"];
 
+/** Whether this browser lets pages encode videos at all; with what, has to be asked. */
+export function canFilm() {
+  return typeof VideoEncoder === "function" && typeof VideoFrame === "function";
+}
+
 /**
  * How this browser can write a video of faces; undefined if it cannot.
  * @param {number} side in pixels
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
 export async function videoConfig(side) {
-  if (typeof VideoEncoder === "undefined" || typeof VideoFrame === "undefined") return undefined;
+  if (!canFilm()) return undefined;
   const even = side - (side % 2); // colours are kept for squares of two by two pixels
   const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * even * even));
   for (const codec of CODECS) {

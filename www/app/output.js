@@ -4,7 +4,7 @@ import { say } from "../shared/say.js";
 import { offered } from "./abilities.js";
 import { byId } from "./dom.js";
 import { notice, report } from "./ui/notices.js";
-import { fileName, openSaveDialog } from "./ui/save-dialog.js";
+import { fileName, findTypes, openSaveDialog } from "./ui/save-dialog.js";
 
 /** @import { SaveKind } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
@@ -17,6 +17,7 @@ import { fileName, openSaveDialog } from "./ui/save-dialog.js";
 export function startOutput(session, viewer) {
   const share = byId("share", HTMLButtonElement);
 
+  findTypes().catch(() => {}); // PNG is always written
   byId("save", HTMLButtonElement).addEventListener("click", () => void openSaveDialog(session));
   const copy = byId("copy", HTMLButtonElement);
   copy.hidden = !offered(() => ClipboardItem && navigator.clipboard.write);

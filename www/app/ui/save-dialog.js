@@ -2,7 +2,7 @@
 import { pairLayout } from "../../shared/pair.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { t } from "../../shared/strings.js";
-import { videoConfig } from "../clip.js";
+import { canFilm, videoConfig } from "../clip.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { fillRadioGroup } from "./choices.js";
@@ -24,28 +24,18 @@ const VIDEO_ENDING = "mp4";
 /** How long the quality has to rest before the size is found out, in milliseconds. */
 const REST = 250;
 
-/** @type {Promise<FileType[]> | undefined} */
-let asked;
-/** Whether the dialog is about to open. */
-let opening = false;
+/** @type {FileType[]} those that this browser writes, as far as it is known */
+let types = ["image/png"];
+/** Whether there may be videos: until the browser's encoder is asked, and says otherwise. */
+let video = canFilm();
 
-/**
- * The types that this browser writes: one that it does not know it writes as PNG, without a word.
- * @returns {Promise<FileType[]>}
- */
-function writable() {
-  asked ??= (async () => {
-    const dot = new OffscreenCanvas(1, 1);
-    dot.getContext("2d");
-    /** @type {FileType[]} */
-    const types = [];
-    for (const type of /** @type {FileType[]} */ (Object.keys(TYPES))) {
-      const file = await dot.convertToBlob({ type }).catch(() => undefined);
-      if (file?.type === type) types.push(type);
-    }
-    return types;
-  })();
-  return asked;
+/** Finds out which types this browser writes: one that it does not know it writes as PNG, without a word. */
+export async function findTypes() {
+  const dot = new OffscreenCanvas(1, 1);
+  dot.getContext("2d");
+  const known = /** @type {FileType[]} */ (Object.keys(TYPES));
+  const files = await Promise.all(known.map((type) => dot.convertToBlob({ type }).catch(() => undefined)));
+  types = known.filter((type, i) => type === "image/png" || files[i]?.type === type);
 }
 
 /**
@@ -54,13 +44,7 @@ function writable() {
  */
 export async function openSaveDialog(session) {
   const { photo, pictures } = session;
-  if (!photo || !pictures.edited || opening) return;
-  opening = true;
-  const [types, video] = await Promise.all([writable(), videoConfig(pictures.edited.width)]).finally(() => {
-    opening = false;
-  });
-  if (photo !== session.photo || !session.inverted) return; // it has gone meanwhile
-  await new SaveDialog(session, photo, types, video !== undefined).run();
+  if (photo && pictures.edited) await new SaveDialog(session, photo).run();
 }
 
 /** The dialog, for once. */
@@ -81,14 +65,10 @@ class SaveDialog {
   /**
    * @param {Session} session
    * @param {import("../photos.js").Photo} photo
-   * @param {FileType[]} types
-   * @param {boolean} video whether this browser writes videos
    */
-  constructor(session, photo, types, video) {
+  constructor(session, photo) {
     this.session = session;
     this.photo = photo;
-    this.types = types;
-    this.video = video;
     this.#what = session.hasSurroundings ? "photo" : "face";
     const { type, quality } = settings.encoding;
     this.type = types.includes(type) ? type : "image/png";
@@ -98,17 +78,8 @@ class SaveDialog {
   }
 
   #fill() {
-    const { session, photo } = this;
-    /** @type {import("./choices.js").Choice<"face" | "photo" | "clip">[]} */
-    const choices = [{ value: "face", label: t("save.face", { size: pixels(this.#face) }) }];
-    if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
-    if (this.video && this.#clip.possible) choices.push({ value: "clip", label: t("clip.choice") });
-    byId("save-no-clip", HTMLElement).hidden = this.video;
-    fillRadioGroup(byId("save-choices", HTMLElement), choices, this.#what, (value) => {
-      this.#what = value;
-      this.#show();
-    });
-    const named = this.types.map((value) => ({ value, label: TYPES[value].name }));
+    this.#fillChoices();
+    const named = types.map((value) => ({ value, label: TYPES[value].name }));
     fillRadioGroup(byId("save-types", HTMLElement), named, this.type, (value) => {
       this.type = value;
       this.#show();
@@ -119,6 +90,32 @@ class SaveDialog {
       this.quality = Number(this.#slider.value) / 100;
       this.#show();
     };
+  }
+
+  #fillChoices() {
+    const { session, photo } = this;
+    /** @type {import("./choices.js").Choice<"face" | "photo" | "clip">[]} */
+    const choices = [{ value: "face", label: t("save.face", { size: pixels(this.#face) }) }];
+    if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
+    if (video && this.#clip.possible) choices.push({ value: "clip", label: t("clip.choice") });
+    byId("save-no-clip", HTMLElement).textContent = video ? "" : t("clip.unavailable");
+    fillRadioGroup(byId("save-choices", HTMLElement), choices, this.#what, (value) => {
+      this.#what = value;
+      this.#show();
+      if (value === "clip") void this.#askEncoder();
+    });
+  }
+
+  /**
+   * Takes the choice of a clip back where the browser has no encoder for one. It is asked when a clip is wanted, and not
+   * before: to start the browser's machinery of videos takes time and memory.
+   */
+  async #askEncoder() {
+    if (await videoConfig(this.#face.width)) return;
+    video = false;
+    if (this.#what === "clip") this.#what = this.session.hasSurroundings ? "photo" : "face";
+    this.#fillChoices();
+    this.#show();
   }
 
   get #face() {
