@@ -33,9 +33,19 @@ const KEPT = { type: "image/jpeg", quality: 0.97 };
  */
 const CODECS = ["avc1.640028", "avc1.420028", "vp09.00.40.08"];
 
-/** Whether this browser lets pages encode videos at all; with what, has to be asked. */
+/**
+ * The codecs about which its encoder can be asked: those that the browser plays. What it does not play it hardly
+ * writes, and where parts of its machinery are missing, the question alone has ended pages of WebKitGTK.
+ */
+function playable() {
+  if (typeof VideoEncoder !== "function" || typeof VideoFrame !== "function") return [];
+  const video = document.createElement("video");
+  return CODECS.filter((codec) => video.canPlayType(`video/mp4; codecs="${codec}"`) !== "");
+}
+
+/** Whether this browser may be able to write a clip; its encoder has the last word. */
 export function canFilm() {
-  return typeof VideoEncoder === "function" && typeof VideoFrame === "function";
+  return playable().length > 0;
 }
 
 /**
@@ -44,10 +54,9 @@ export function canFilm() {
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
 export async function videoConfig(side) {
-  if (!canFilm()) return undefined;
   const even = side - (side % 2); // colours are kept for squares of two by two pixels
   const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * even * even));
-  for (const codec of CODECS) {
+  for (const codec of playable()) {
     /** @type {VideoEncoderConfig} */
     const config = { codec, width: even, height: even, bitrate, framerate: RATE, latencyMode: "quality" };
     if (codec.startsWith("avc1")) config.avc = { format: "avc" };

@@ -26,8 +26,8 @@ const REST = 250;
 
 /** @type {FileType[]} those that this browser writes, as far as it is known */
 let types = ["image/png"];
-/** Whether there may be videos: until the browser's encoder is asked, and says otherwise. */
-let video = canFilm();
+/** Whether the browser's encoder was asked, and writes no videos. */
+let refused = false;
 
 /** Finds out which types this browser writes: one that it does not know it writes as PNG, without a word. */
 export async function findTypes() {
@@ -97,6 +97,7 @@ class SaveDialog {
     /** @type {import("./choices.js").Choice<"face" | "photo" | "clip">[]} */
     const choices = [{ value: "face", label: t("save.face", { size: pixels(this.#face) }) }];
     if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
+    const video = canFilm() && !refused;
     if (video && this.#clip.possible) choices.push({ value: "clip", label: t("clip.choice") });
     byId("save-no-clip", HTMLElement).textContent = video ? "" : t("clip.unavailable");
     fillRadioGroup(byId("save-choices", HTMLElement), choices, this.#what, (value) => {
@@ -112,7 +113,7 @@ class SaveDialog {
    */
   async #askEncoder() {
     if (await videoConfig(this.#face.width)) return;
-    video = false;
+    refused = true;
     if (this.#what === "clip") this.#what = this.session.hasSurroundings ? "photo" : "face";
     this.#fillChoices();
     this.#show();
