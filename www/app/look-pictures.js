@@ -5,8 +5,8 @@ import { settings } from "./settings.js";
 /** @import { Session } from "./session.js" */
 /** @import { Portrait } from "./portrait.js" */
 
-/** Side of a picture in pixels: sharp on screens of two pixels to the point. */
-const SIDE = 160;
+/** Side of a picture in pixels: the middle of it is shown, sharp on screens of two pixels to the point. */
+const SIDE = 224;
 /** Where an edit takes longer than this, pictures are made only for those who look at them. */
 const SLOW_SECONDS = 0.3;
 /** Faces whose pictures are kept: as many as the engine keeps inversions. */

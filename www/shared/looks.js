@@ -13,7 +13,7 @@
 /** @type {readonly GivenLook[]} */
 export const LOOKS = [
   { id: "hint", name: "look.name.hint", main: ["smile"], strengths: { smile: 0.7, eyes: 0.2 } },
-  { id: "warm", name: "look.name.warm", main: ["smile"], strengths: { smile: 1.2, eyes: -0.4, brows: 0.2 } },
+  { id: "warm", name: "look.name.warm", main: ["smile"], strengths: { smile: 1, eyes: -0.4, brows: 0.2 } },
   { id: "beaming", name: "look.name.beaming", main: ["smile"], strengths: { smile: 1.6, eyes: 0.2, brows: 0.6 } },
   { id: "fresh", name: "look.name.fresh", main: ["age", "eyes"], strengths: { smile: 0.6, eyes: 0.8, age: -1.2 } },
   { id: "awake", name: "look.name.awake", main: ["eyes", "brows"], strengths: { eyes: 1.5, brows: 1.5 } },

@@ -10,7 +10,9 @@ import { notice, report } from "./notices.js";
 /** @import { Session } from "../session.js" */
 
 /** Side of a picture in pixels. */
-const SIDE = 160;
+const SIDE = 144;
+/** The part of an aligned face that is shown: from the brow to the chin, as shares of its side. */
+const CLOSE = { left: 0.18, top: 0.25, side: 0.64 };
 /** Keys that lead from look to look. */
 const STEPS = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 });
 
@@ -84,9 +86,7 @@ export function startLooks(session, looks, pictures) {
       each.button.classList.toggle("made", made !== undefined);
       if (shown === each.drawn) continue;
       each.drawn = shown;
-      const context = each.canvas.getContext("2d");
-      context?.clearRect(0, 0, SIDE, SIDE);
-      if (shown) context?.drawImage(shown, 0, 0, SIDE, SIDE);
+      drawClose(each.canvas, shown);
     }
   }
 
@@ -139,4 +139,19 @@ export function startLooks(session, looks, pictures) {
   button("copy-look").addEventListener("click", () => looks.copy());
   button("paste-look").addEventListener("click", () => looks.paste());
   startLookDialogs(session, looks);
+}
+
+/**
+ * Draws the features of an aligned face.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ImageBitmap | undefined} face
+ */
+function drawClose(canvas, face) {
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  context.clearRect(0, 0, SIDE, SIDE);
+  if (!face) return;
+  const [left, top, side] = [CLOSE.left, CLOSE.top, CLOSE.side].map((share) => share * face.width);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(face, left, top, side, side, 0, 0, SIDE, SIDE);
 }

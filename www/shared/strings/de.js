@@ -221,7 +221,7 @@ export default translation({
   "look.name.older": "Etwas älter",
   "look.name.softer": "Weicher",
   "look.name.bolder": "Markanter",
-  "look.save": "Look sichern\u00a0…",
+  "look.save": "Look sichern",
   "look.own": "Eigene Looks",
   "look.copy": "Look kopieren",
   "look.paste": "Look einfügen",

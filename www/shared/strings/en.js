@@ -214,7 +214,7 @@ export default /** @type {const} */ ({
   "look.name.older": "Some years on",
   "look.name.softer": "Softer",
   "look.name.bolder": "Bolder",
-  "look.save": "Save look…",
+  "look.save": "Save look",
   "look.own": "Your looks",
   "look.copy": "Copy look",
   "look.paste": "Paste look",
