@@ -9,6 +9,8 @@ import { settings } from "./settings.js";
 const SIDE = 224;
 /** Where an edit takes longer than this, pictures are made only for those who look at them. */
 const SLOW_SECONDS = 0.3;
+/** How often a picture is tried that fails: the browser may be short of memory for a moment. */
+const MOST_TRIES = 3;
 /** Faces whose pictures are kept: as many as the engine keeps inversions. */
 const MOST_FACES = 5;
 
@@ -20,8 +22,10 @@ export class LookPictures extends EventTarget {
   #looks;
   /** Whether the visitor sees the looks. */
   #seen = false;
-  /** @type {Map<string, Map<string, ImageBitmap | undefined>>} by face, and by strengths; none where that failed */
+  /** @type {Map<string, Map<string, ImageBitmap>>} by face, and by strengths */
   #made = new Map();
+  /** @type {Map<string, number>} how often pictures of looks have failed, whichever the face */
+  #failed = new Map();
   /** @type {{ face: string, cancel: AbortController } | undefined} the work under way */
   #running;
 
@@ -34,7 +38,6 @@ export class LookPictures extends EventTarget {
     [this.#session, this.#looks] = [session, looks];
     for (const type of ["step", "picture", "busy", "faces"]) session.addEventListener(type, () => this.#consider());
     session.addEventListener("photo", () => this.#forget());
-    session.addEventListener("failure", () => this.#retry());
     for (const type of ["model", "crash"]) session.engine.addEventListener(type, () => this.#forget());
     session.addEventListener("directions", () => this.#forget());
     looks.addEventListener("change", () => this.#consider());
@@ -90,7 +93,8 @@ export class LookPictures extends EventTarget {
   #next(face) {
     if (this.#session.portraits.some(({ busy }) => busy) || !(this.#seen || this.#quick)) return undefined;
     const made = this.#made.get(face);
-    return this.#looks.offered.find((look) => !made?.has(key(look)));
+    const tries = (/** @type {OfferedLook} */ look) => this.#failed.get(key(look)) ?? 0;
+    return this.#looks.offered.find((look) => !made?.has(key(look)) && tries(look) < MOST_TRIES);
   }
 
   /** Whether this machine was seen to be quick. */
@@ -108,22 +112,21 @@ export class LookPictures extends EventTarget {
       const portrait = this.#portrait;
       const inversion = portrait?.inversion;
       if (!inversion) return;
-      /** @type {ImageBitmap | undefined} */
-      let picture;
       try {
-        picture = await portrait.thumbnail(inversion, look.strengths, SIDE, signal);
+        const picture = await portrait.thumbnail(inversion, look.strengths, SIDE, signal);
+        if (signal.aborted) return picture.close();
+        this.#keep(face, key(look), picture);
       } catch {
-        // No picture is no harm: edits tell what is wrong. It is not tried again.
+        // No picture is no harm: edits tell what is wrong.
+        if (!signal.aborted) this.#failed.set(key(look), 1 + (this.#failed.get(key(look)) ?? 0));
       }
-      if (signal.aborted) return picture?.close();
-      this.#keep(face, key(look), picture);
     }
   }
 
   /**
    * @param {string} face
    * @param {string} look
-   * @param {ImageBitmap | undefined} picture
+   * @param {ImageBitmap} picture
    */
   #keep(face, look, picture) {
     const made = this.#made.get(face) ?? new Map();
@@ -135,18 +138,14 @@ export class LookPictures extends EventTarget {
 
   /** @param {string} face */
   #drop(face) {
-    for (const picture of this.#made.get(face)?.values() ?? []) picture?.close();
+    for (const picture of this.#made.get(face)?.values() ?? []) picture.close();
     this.#made.delete(face);
-  }
-
-  /** What failed may go well after whatever else failed was mended. */
-  #retry() {
-    for (const made of this.#made.values()) for (const [look, picture] of made) if (!picture) made.delete(look);
   }
 
   /** Forgets all pictures: sliders mean something else now, or the faces are gone. */
   #forget() {
     this.#running?.cancel.abort();
+    this.#failed.clear();
     for (const face of [...this.#made.keys()]) this.#drop(face);
     this.dispatchEvent(new CustomEvent("picture"));
     this.#consider();
