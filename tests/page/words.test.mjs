@@ -346,6 +346,8 @@ async function allGerman(page, where) {
 const DIALOGS = /** @type {const} */ ([
   ["#about-button", "#about-dialog"],
   ["#engine-button", "#engine-dialog"],
+  ["#save-look", "#look-dialog"],
+  ["#own-looks", "#own-looks-dialog"],
   ["#save", "#save-dialog"],
   ["#adjust", "#align-dialog"],
 ]);

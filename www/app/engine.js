@@ -7,7 +7,7 @@ import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { EngineEvents, EngineMethods } from "../shared/protocol.js" */
+/** @import { EngineEvents, EngineMethods, Look } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { Adapter, Backend, CropId, EditId, EngineInfo, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { ModelInfo, Strengths, ViewName } from "../shared/types.js" */
@@ -217,6 +217,18 @@ export class Engine extends EventTarget {
       this.#remember({ edit: (performance.now() - start) / 1000 });
     }
     return held;
+  }
+
+  /**
+   * A small picture of an edit, which the caller closes; edits come first.
+   * @param {InversionId} inversion
+   * @param {Strengths} strengths
+   * @param {number | undefined} previewSize
+   * @param {Look} look
+   * @param {AbortSignal} signal
+   */
+  async thumbnail(inversion, strengths, previewSize, look, signal) {
+    return this.#running.call("thumbnail", [inversion, strengths, previewSize, look], { signal });
   }
 
   /**

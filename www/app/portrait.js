@@ -33,6 +33,8 @@ import { History } from "./history.js";
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
 const FACE_SIDE = 1024;
 const PREVIEW_SIDE = 512;
+/** The generator's size for thumbnails. */
+const THUMBNAIL_SIZE = 128;
 /** How often `save` begins again because the sliders have moved. */
 const MOST_SAVES = 100;
 /** How often a picture of a film is asked for. */
@@ -88,6 +90,11 @@ export class Portrait {
 
   get inverted() {
     return this.pictures.edited !== undefined;
+  }
+
+  /** What the engine holds of the face, when it can be edited. */
+  get inversion() {
+    return this.inverted && !this.#stalled ? this.#inversion : undefined;
   }
 
   /** Whether the face is only part of the photo, so that there is something to paste it back into. */
@@ -280,6 +287,20 @@ export class Portrait {
       onBusy: (busy) => this.#count(busy ? 1 : -1),
     });
     return this.#scheduler;
+  }
+
+  /**
+   * A small picture of what sliders would do, which the caller closes.
+   * @param {InversionId} inversion
+   * @param {Strengths} strengths
+   * @param {number} side
+   * @param {AbortSignal} signal
+   */
+  thumbnail(inversion, strengths, side, signal) {
+    const { imageSize, injectSize } = /** @type {ModelInfo} */ (this.#context.engine.model);
+    const size = Math.max(injectSize, THUMBNAIL_SIZE);
+    const look = { mode: this.#context.mode(), side };
+    return this.#context.engine.thumbnail(inversion, strengths, size < imageSize ? size : undefined, look, signal);
   }
 
   /** Forgets the inversion, whose engine is gone. */

@@ -45,6 +45,7 @@ export const CODES = Object.freeze({
     "no-image",
     "no-pixels",
     "camera",
+    "look",
   ]),
   /** A worker's answer to an id that it does not hold, or holds no longer. */
   stale: /** @type {const} */ (["stale-photo", "stale-crop", "stale-inversion", "stale-edit"]),

@@ -33,6 +33,9 @@
  *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
+ *   thumbnail(
+ *     inversion: InversionId, strengths: Strengths, previewSize: number | undefined, look: Look
+ *   ): Promise<ImageBitmap>,
  *   release(inversion: InversionId): void,
  * }} EngineMethods
  *
@@ -74,6 +77,7 @@
  * @typedef {{
  *   face(crop: CropId, size: number): Promise<{ picture: Picture, quad: Quad, mesh: Point[] | undefined }>,
  *   take(crop: CropId, edit: EditId, edited: Edited): void,
+ *   thumbnail(crop: CropId, edited: Edited, look: Look): Promise<ImageBitmap>,
  * }} PhotoSupply
  */
 

@@ -191,10 +191,21 @@ const methods = {
     await supply().call("take", [crop, edit, edited], { move: true });
     return held;
   },
+
+  /** A small picture of an edit, made while nothing else is to be done. */
+  async thumbnail(inversion, strengths, previewSize, look) {
+    await this.giveWay();
+    const { engine, crop } = holding(inversion);
+    const edited = await engine.edit(inversion, strengths, previewSize, async () => {
+      await this.giveWay();
+      this.check();
+    });
+    return supply().call("thumbnail", [crop, edited, look], { move: true });
+  },
 };
 
 answerCalls(methods, {
-  background: ["findSliders", "pauseSearch"],
+  background: ["findSliders", "pauseSearch", "thumbnail"],
   onLink(port) {
     photos?.end(disconnected());
     photos = port && new Remote(port);

@@ -366,6 +366,12 @@ const forEngine = {
   take(id, edit, edited) {
     cropOf(id).made = { edit, edited };
   },
+
+  /** A picture of an edit that is not kept. */
+  async thumbnail(id, edited, look) {
+    await ready();
+    return bitmapOf(retouched(cropOf(id), edited, look));
+  },
 };
 
 answerCalls(methods, {
