@@ -38,6 +38,8 @@ const BESIDE = {
   "weights/face/NOTICE": "weights/face/NOTICE",
 };
 
+/** What generated declarations say that applications for older browsers are not checked with. */
+const NEWER = /^\s*\[Symbol\.dispose\]\(\): void;\n/gm;
 const COMMENT = /\/\*\*[\s\S]*?\*\//g;
 const IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.[^"']+)["']/g;
 const ADDRESS = /new URL\(\s*["']([^"']+)["'],\s*import\.meta\.url/g;
@@ -95,8 +97,11 @@ async function types() {
     const read = (/** @type {string} */ name) => readFile(path.join(folder, name)).catch(() => source(name));
     const entries = ENTRIES.map((entry) => `${entry}.d.ts`);
     const found = await closure(entries, read, namedInTypes);
-    const element = `${ENTRIES[1]}.d.ts`;
-    return found.set(element, Buffer.concat([/** @type {Buffer} */ (found.get(element)), Buffer.from(ELEMENT)]));
+    for (const [name, bytes] of found) {
+      const text = bytes.toString().replace(NEWER, "");
+      found.set(name, Buffer.from(name === entries[1] ? text + ELEMENT : text));
+    }
+    return found;
   } finally {
     await rm(folder, { recursive: true });
   }
