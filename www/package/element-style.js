@@ -33,16 +33,14 @@ style.replaceSync(`
 @media (pointer: coarse) { .editor { --touch: 2.75rem; } }
 
 .side { display: grid; gap: 1rem; align-content: start; min-width: 0; }
-@container (min-width: 38rem) {
-  .editor { grid-template-columns: minmax(0, 1fr) minmax(14rem, 18rem); }
-}
-
-.stage { display: grid; gap: 0.75rem; align-content: start; min-width: 0; }
-.frame { position: relative; display: grid; place-items: center; aspect-ratio: 1; border-radius: calc(var(--radius) - 4px); background: var(--raised); overflow: hidden; }
+.stage { display: contents; }
+.frame { position: sticky; top: 0; z-index: 1; display: grid; place-items: center; width: 100%; aspect-ratio: 1; max-height: 55dvh; border-radius: calc(var(--radius) - 4px); background: var(--raised); box-shadow: 0 -1rem var(--paper), 0 0.5rem 0.5rem -0.25rem var(--paper); overflow: hidden; }
 .frame.over { outline: 2.5px dashed var(--accent); outline-offset: -6px; }
-canvas { grid-area: 1 / 1; width: 100%; height: 100%; display: block; }
+canvas { grid-area: 1 / 1; width: 100%; height: 100%; min-height: 0; display: block; object-fit: contain; }
 .empty { grid-area: 1 / 1; margin: 0; padding: 1.5rem; color: var(--soft); text-align: center; text-wrap: balance; }
-.status { margin: 0; min-height: 1.5em; font-size: 0.875rem; color: var(--soft); overflow-wrap: anywhere; }
+.work { grid-area: 1 / 1; place-self: end stretch; display: grid; gap: 0.4rem; margin: 0.75rem; padding: 0.5rem 0.9rem; border-radius: 12px; background: var(--raised); font-size: 0.875rem; }
+.work:has(.status:empty) { padding: 0; background: none; }
+.status { margin: 0; overflow-wrap: anywhere; }
 progress { appearance: none; width: 100%; height: 4px; border: 0; border-radius: 2px; background: var(--line); overflow: hidden; }
 progress::-webkit-progress-bar { background: var(--line); }
 progress::-webkit-progress-value { background: var(--accent); }
@@ -60,6 +58,13 @@ button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent);
 .tools, .faces { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .faces button { width: 3.25rem; height: 3.25rem; padding: 0; border-width: 2px; border-radius: 12px; overflow: hidden; }
 :focus-visible { outline: 2.5px solid var(--accent); outline-offset: 2px; }
+
+/* Beside the picture where there is room. */
+@container (min-width: 38rem) {
+  .editor { grid-template-columns: minmax(0, 1fr) minmax(14rem, 18rem); }
+  .stage { position: sticky; top: 0; align-self: start; display: grid; gap: 0.75rem; min-width: 0; }
+  .frame { position: relative; box-shadow: none; max-height: 80dvh; }
+}
 
 sdic-sliders { display: grid; }
 details { border-top: 1px solid var(--line); padding-block: 0.3rem; }

@@ -22,9 +22,10 @@ export class EditorView {
   #empty = h("p", { className: "empty", part: "empty" });
   #after = h("canvas", { part: "picture", role: "img", hidden: true });
   #before = h("canvas", { part: "picture", role: "img", hidden: true });
-  #frame = h("div", { className: "frame", part: "frame" }, this.#empty, this.#after, this.#before);
   #status = h("p", { className: "status", part: "status", role: "status" });
   #progress = h("progress", { part: "progress", hidden: true });
+  #work = h("div", { className: "work" }, this.#status, this.#progress);
+  #frame = h("div", { className: "frame", part: "frame" }, this.#empty, this.#after, this.#before, this.#work);
   #failure = h("div", { className: "failure", part: "failure", role: "alert", hidden: true });
   #faces = h("div", { className: "faces", part: "faces", role: "group", hidden: true });
   #file = h("input", { type: "file", accept: "image/*", hidden: true });
@@ -34,7 +35,7 @@ export class EditorView {
   #save = h("button", { type: "button", part: "button save", disabled: true });
   #tools = h("div", { className: "tools", part: "tools" }, this.#choose, this.#compare, this.#reset, this.#save);
   #side = h("div", { className: "side", part: "sliders" }, this.sliders);
-  #stage = h("div", { className: "stage" }, this.#frame, this.#progress, this.#status, this.#failure);
+  #stage = h("div", { className: "stage" }, this.#frame, this.#failure);
   #editor = h("div", { className: "editor", part: "editor", role: "group" }, this.#stage, this.#side);
   /** @type {Saying | undefined} */
   #said;
@@ -183,6 +184,13 @@ export class EditorView {
     this.#before.hidden = !shown;
     this.#after.hidden = shown;
     this.#compare.setAttribute("aria-pressed", String(shown));
+  }
+
+  /** Shows that there is no photo. */
+  clear() {
+    this.#empty.hidden = false;
+    this.#before.hidden = this.#after.hidden = true;
+    this.#compare.setAttribute("aria-pressed", "false");
   }
 
   /** Leaves the picture of the photo before for that of the edited face. */

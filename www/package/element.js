@@ -175,6 +175,7 @@ export class SdicEditor extends HTMLElement {
   #load() {
     this.#release();
     this.#changed.clear();
+    this.#view.fail(undefined);
     this.#loading = new AbortController();
     const { signal } = this.#loading;
     this.#ready = this.#given ? Promise.resolve(this.#given) : loadEngine(this.#options(signal));
@@ -232,6 +233,7 @@ export class SdicEditor extends HTMLElement {
     if (this.#source) return void this.#run(this.#source).catch(() => {}); // it is told
     this.#opening.abort();
     this.#close();
+    this.#view.clear();
     this.#show();
   }
 
@@ -334,6 +336,7 @@ export class SdicEditor extends HTMLElement {
   #set(strengths, moving) {
     if (!this.#face) return;
     this.#strengths = Object.fromEntries(Object.entries(strengths).filter(([, strength]) => strength !== 0));
+    this.#view.tell(undefined);
     this.#view.unveil();
     this.#show();
     this.#scheduler?.request(this.#strengths, moving);
