@@ -81,7 +81,11 @@ try {
   });
   names.append(...engine.sliders.map(({ name, label }) => new Option(label, name)));
   file.disabled = false;
-  file.addEventListener("change", () => file.files?.[0] && open(engine, file.files[0]));
+  file.addEventListener("change", () => {
+    const [chosen] = file.files ?? [];
+    file.value = ""; // or the same photo could not be chosen again
+    if (chosen) void open(engine, chosen);
+  });
   cancel.addEventListener("click", () => opening.abort());
   slider.addEventListener("input", show);
   names.addEventListener("change", show);
