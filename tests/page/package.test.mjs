@@ -218,6 +218,30 @@ test("the element tells what failed, and recovers when it is told the right addr
   await context.close();
 });
 
+test("a crashed worker of photos is replaced by itself, a crashed engine when the visitor says so", async () => {
+  const { context, page } = await visit(browser, apps.plain);
+  await hears(page, "sliders {}");
+  const crash = async (/** @type {string} */ script) => {
+    const worker = page.workers().find((worker) => worker.url().endsWith(script));
+    assert.ok(worker, script);
+    const closed = worker.waitForEvent("close");
+    await worker.evaluate(() => {
+      setTimeout(() => {
+        throw new Error("broken");
+      });
+    });
+    await closed;
+  };
+  await crash("workers/photo.js");
+  await page.locator('sdic-editor [id="slider-age"]').press("End");
+  await hears(page, 'sliders {"age":2.5}');
+  await crash("workers/engine.js");
+  await hears(page, "crash: The engine stopped.");
+  await page.getByRole("button", { name: "Try again" }).press("Enter");
+  await hears(page, "sliders {}");
+  await context.close();
+});
+
 test("calls reject with the reason of their signal, and with typed failures", async () => {
   const { context, page } = await visit(browser, apps.plain);
   await hears(page, "sliders {}");
