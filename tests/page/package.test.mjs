@@ -218,6 +218,57 @@ test("the element tells what failed, and recovers when it is told the right addr
   await context.close();
 });
 
+test("each of two faces keeps its sliders, and the whole photo has both edits", async () => {
+  const { context, page, problems } = await visit(browser, apps.plain);
+  await hears(page, "sliders {}");
+  await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(1200, 760);
+    const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    drawing.fillStyle = "#8fa3b5";
+    drawing.fillRect(0, 0, 1200, 760);
+    for (const [name, x, y, side] of /** @type {const} */ ([
+      ["01", 20, 20, 720],
+      ["03", 760, 180, 420],
+    ])) {
+      const file = await (await fetch(`weights/samples/${name}.webp`)).blob();
+      drawing.drawImage(await createImageBitmap(file), x, y, side, side);
+    }
+    const editor = /** @type {import("../../www/package/element.js").SdicEditor} */ (
+      document.querySelector("sdic-editor")
+    );
+    await editor.open(canvas, { name: "couple.png" });
+  });
+  const slider = page.locator('sdic-editor [id="slider-age"]');
+  await slider.press("End");
+  await hears(page, 'sliders {"age":2.5}');
+  const second = page.getByRole("button", { name: "Face 2 of 2" });
+  await second.press("Enter");
+  await hears(page, "sliders {}");
+  assert.equal(await second.getAttribute("aria-pressed"), "true");
+  assert.ok(await second.evaluate((button) => button.matches(":focus")), "the button keeps the focus");
+  await accessible(page, "the element with two faces");
+  await slider.press("Home");
+  await hears(page, 'sliders {"age":-2.5}');
+  await page.getByRole("button", { name: "Face 1 of 2" }).press("Enter");
+  await hears(page, 'sliders {"age":2.5}');
+  const changed = await page.evaluate(async () => {
+    const editor = /** @type {any} */ (document.querySelector("sdic-editor"));
+    const pixels = (/** @type {ImageBitmap} */ bitmap) => {
+      const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (
+        new OffscreenCanvas(1200, 760).getContext("2d", { willReadFrequently: true })
+      );
+      drawing.drawImage(bitmap, 0, 0);
+      return [drawing.getImageData(20, 20, 720, 720), drawing.getImageData(760, 180, 420, 420)];
+    };
+    const before = pixels(editor.photo.bitmap);
+    const after = pixels(await createImageBitmap(await editor.render()));
+    return before.map(({ data }, i) => data.some((value, at) => Math.abs(value - after[i].data[at]) > 20));
+  });
+  assert.deepEqual(changed, [true, true]);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("a crashed worker of photos is replaced by itself, a crashed engine when the visitor says so", async () => {
   const { context, page } = await visit(browser, apps.plain);
   await hears(page, "sliders {}");
