@@ -315,7 +315,9 @@ test("calls reject with the reason of their signal, and with typed failures", as
     const shares = [];
     const onProgress = (/** @type {{ loaded: number, total: number }} */ { loaded, total }) =>
       shares.push(loaded / total);
-    const engine = await loadEngine({ backend: "cpu", threads: 1, onProgress });
+    // Without an adapter the processor takes over from the graphics card.
+    const engine = await loadEngine({ backend: "webgpu", threads: 1, onProgress });
+    const fallback = `${engine.info.backend} for ${engine.fallback?.code}: ${engine.fallback?.hint}`;
     const sample = await (await fetch("weights/samples/02.webp")).blob();
     const photo = await engine.open(sample);
     const stop = new AbortController();
@@ -346,6 +348,7 @@ test("calls reject with the reason of their signal, and with typed failures", as
       nowhere,
       before,
       last: shares.at(-1),
+      fallback,
       threads: engine.info.threads,
       inverting,
       stages,
@@ -365,6 +368,7 @@ test("calls reject with the reason of their signal, and with typed failures", as
     nowhere: "network: manifest.json could not be loaded (status 404).",
     before: "RangeError",
     last: 1,
+    fallback: "cpu for no-adapter: Use the processor instead.",
     threads: 1,
     inverting: "AbortError",
     stages: ["encode", "generate"],

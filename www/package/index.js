@@ -8,7 +8,7 @@ import { Failure } from "../shared/failure.js";
 import { choose, nameOf, speak } from "../shared/strings.js";
 import { Core } from "./core.js";
 import { openPhoto } from "./photo.js";
-import { guarded } from "./told.js";
+import { guarded, told } from "./told.js";
 
 /** @import { Backend, EngineInfo, QuadPoints } from "../shared/types.js" */
 
@@ -73,7 +73,8 @@ export class Engine {
 
   /** Why the graphics card is not used although it was wanted, if it is so. */
   get fallback() {
-    return this.#core.fallback;
+    const { fallback } = this.#core;
+    return fallback && told(fallback);
   }
 
   /** What the model's manifest says. */
@@ -97,7 +98,7 @@ export class Engine {
 
   /** Resolves, with why, when the engine can be used no longer: it has crashed, or was disposed. */
   get lost() {
-    return this.#core.lost;
+    return this.#core.lost.then(told);
   }
 
   /**
