@@ -9,6 +9,8 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { pack } from "../../www/tools/pack.mjs";
 import { serve } from "../../www/tools/serve.mjs";
+import { until } from "./drivers/driver.mjs";
+import { testIn } from "./drivers/each.mjs";
 import { accessible, difference, launch, PATIENCE, root, visit } from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
@@ -217,6 +219,26 @@ test("the element tells what failed, and recovers when it is told the right addr
   await page.getByRole("button", { name: "Foto auswählen" }).waitFor();
   await context.close();
 });
+
+for (const name of /** @type {const} */ (["firefox", "webkit"])) {
+  testIn(name, "the element inverts a photo and edits it", async (driver) => {
+    await driver.open(apps.plain);
+    const told = (/** @type {string} */ text) =>
+      until(
+        async () => (await driver.evaluate(() => document.getElementById("told")?.textContent)) === text,
+        `the element tells: ${text}`,
+      );
+    await told("sliders {}");
+    await driver.evaluate(() => {
+      const shadow = document.querySelector("sdic-editor")?.shadowRoot;
+      const slider = /** @type {HTMLInputElement} */ (shadow?.querySelector('[id="slider-age"]'));
+      slider.value = slider.max;
+      for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));
+    });
+    await told('sliders {"age":2.5}');
+    assert.deepEqual(await driver.problems(), []);
+  });
+}
 
 test("each of two faces keeps its sliders, and the whole photo has both edits", async () => {
   const { context, page, problems } = await visit(browser, apps.plain);
