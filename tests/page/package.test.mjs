@@ -1,8 +1,7 @@
 // The npm package, as `npm pack` makes it: installed into a plain page and into an application that Vite bundles.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { access, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -11,12 +10,12 @@ import { pack } from "../../www/tools/pack.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 import { until } from "./drivers/driver.mjs";
 import { testIn } from "./drivers/each.mjs";
+import { exampleApps, pixelsOf } from "./package-apps.mjs";
 import { accessible, difference, launch, PATIENCE, root, visit } from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
 const run = promisify(execFile);
-const require = createRequire(new URL("../../www/package.json", import.meta.url));
 const PHOTO = path.join(root, "weights/samples/02.webp");
 /** Says in a file that a model has edited the picture. */
 const MARK = "compositeWithTrainedAlgorithmicMedia";
@@ -32,32 +31,10 @@ const servers = [];
 /** @type {import("playwright-core").Browser} */
 let browser;
 
-/**
- * A copy of an example with the tarball installed in it, and no other package.
- * @param {string} name
- */
-async function installed(name) {
-  const app = path.join(folder, name);
-  await cp(path.join(root, "examples", name), app, { recursive: true });
-  const manifest = { name, private: true, type: "module", dependencies: { sdic: `file:${tarball}` } };
-  await writeFile(path.join(app, "package.json"), JSON.stringify(manifest));
-  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: app });
-  return app;
-}
-
-/** @param {string} served */
-async function withModel(served) {
-  await cp(path.join(root, "weights"), path.join(served, "weights"), { recursive: true });
-}
-
 before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "sdic-package-"));
   tarball = await pack(path.join(folder, "made"));
-  const [plain, vite] = await Promise.all([installed("plain"), installed("vite")]);
-  const bundler = path.join(path.dirname(require.resolve("vite/package.json")), "bin/vite.js");
-  await run(process.execPath, [bundler, "build"], { cwd: vite });
-  const built = path.join(vite, "dist");
-  await Promise.all([withModel(plain), withModel(built)]);
+  const [plain, built] = await exampleApps(folder, tarball);
   servers.push(await serve(plain, { isolated: false }), await serve(built));
   apps = { plain: servers[0].url, vite: servers[1].url };
   browser = await launch();
@@ -68,24 +45,6 @@ after(async () => {
   for (const server of servers) await server.close();
   await rm(folder, { recursive: true });
 });
-
-/**
- * The pixels of a canvas, also of one in a shadow tree.
- * @param {Page} page
- * @param {string} selector
- */
-async function pixelsOf(page, selector) {
-  const text = await page.locator(selector).evaluate((canvas) => {
-    const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
-    const context = new OffscreenCanvas(width, height).getContext("2d");
-    context?.drawImage(/** @type {HTMLCanvasElement} */ (canvas), 0, 0);
-    const data = context?.getImageData(0, 0, width, height).data ?? new Uint8ClampedArray();
-    let binary = "";
-    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
-    return btoa(binary);
-  });
-  return { data: new Uint8Array(Buffer.from(text, "base64")) };
-}
 
 /**
  * Waits until the output of the plain page begins with a text.

@@ -6,11 +6,13 @@ import { Failure } from "../shared/failure.js";
 import { superseded } from "../shared/rpc.js";
 import { quantity, say } from "../shared/say.js";
 import { spoken } from "../shared/strings.js";
+import { fetched, nameIn } from "./element-source.js";
 import { EditorView } from "./element-view.js";
 import { loadEngine, useLanguage } from "./index.js";
 import { told } from "./told.js";
 
 /** @import { LoadProgress, Strengths } from "../shared/types.js" */
+/** @import { Source } from "./element-source.js" */
 /** @import { Engine, Face, FoundFace, LoadOptions, Photo } from "./index.js" */
 
 /**
@@ -22,11 +24,6 @@ import { told } from "./told.js";
  *   failure: Failure
  * }} EditorEvents `ready`: the model is loaded; `progress`: stage "model" counts bytes, "open" and "align" have no
  *   parts, the others are those of an inversion; `change`: the picture of these sliders is there in full
- */
-
-/**
- * What is to be opened, and how.
- * @typedef {{ picture: Parameters<Engine["open"]>[0] | string, name: string, aligned: boolean }} Source
  */
 
 /** @type {Set<SdicEditor>} those in a page */
@@ -417,30 +414,6 @@ export class SdicEditor extends HTMLElement {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
   }
-}
-
-/**
- * A picture that lies on a host.
- * @param {string} src
- * @param {AbortSignal} signal
- */
-async function fetched(src, signal) {
-  const file = nameIn(src);
-  const response = await fetch(src, { signal }).catch(() => {
-    signal.throwIfAborted();
-    throw told(new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") }));
-  });
-  if (response.ok) return response.blob();
-  const message = say("error.shardStatus", { file, status: response.status });
-  throw told(new Failure({ code: "network", message, hint: say("hint.retry") }));
-}
-
-/**
- * The last part of a path.
- * @param {string} path
- */
-function nameIn(path) {
-  return path.split(/[?#]/, 1)[0].split("/").at(-1) ?? "";
 }
 
 customElements.define("sdic-editor", SdicEditor);
