@@ -93,9 +93,9 @@ test("sentences are set as printers would set them", () => {
   }
 });
 
-test("every sentence that the page asks for is in the tables, and none is left over", async () => {
+test("every sentence that page and package ask for is in the tables, and none is left over", async () => {
   const files = (await readdir(www, { recursive: true })).filter((name) =>
-    /^(app|shared|workers)\/.*\.js$|^index\.html$|^tools\/assemble\.mjs$/.test(name),
+    /^(app|package|shared|workers)\/.*\.js$|^index\.html$|^tools\/assemble\.mjs$/.test(name),
   );
   const asking = files.filter((name) => !/^shared\/strings\//.test(name));
   const source = (await Promise.all(asking.map((name) => readFile(new URL(name, www), "utf8")))).join("\n");

@@ -1,7 +1,7 @@
 // One face of one photo: its crop, its inversion, its sliders, its pictures, and the edits of it.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
-import { isWholePhoto } from "../shared/quad.js";
+import { faceSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
@@ -30,9 +30,6 @@ import { History } from "./history.js";
  *   `inUse` is the one that the visitor sees; `equip` readies a model for edits
  */
 
-/** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
-const FACE_SIDE = 1024;
-const PREVIEW_SIDE = 512;
 /** The generator's size for thumbnails. */
 const THUMBNAIL_SIZE = 128;
 /** How often `save` begins again because the sliders have moved. */
@@ -561,10 +558,8 @@ export class Portrait {
 
   /** Side of the face as it is shown and saved on its own. */
   get #side() {
-    const { outputHeight } = /** @type {ModelInfo} */ (this.#context.engine.model);
-    if (this.#context.mode() === "face") return outputHeight;
-    const [[x, y], , , [right, top]] = this.quad;
-    return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
+    const model = /** @type {ModelInfo} */ (this.#context.engine.model);
+    return faceSide(this.quad, this.#context.mode(), model.outputHeight);
   }
 
   /** @param {AbortSignal} signal */

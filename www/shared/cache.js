@@ -1,8 +1,10 @@
 // Where this copy of the page keeps what it has loaded. Copies on one origin share its storage, so every name holds
 // the path of the copy: none touches what another keeps. Releases before used one name for all.
 
+/** Where this file is; bundlers would take a folder that is named right beside it for one of theirs. */
+const HERE = import.meta.url;
 /** Path of the folder that this copy lies in. */
-export const HOME = new URL("../", import.meta.url).pathname;
+export const HOME = new URL("../", HERE).pathname;
 
 /**
  * Name of a cache or a folder, or a key, of this copy.

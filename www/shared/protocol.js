@@ -25,7 +25,7 @@
 /**
  * The worker that holds the networks.
  * @typedef {{
- *   start(backend: Backend): Promise<EngineInfo>,
+ *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
  *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,

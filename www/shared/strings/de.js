@@ -489,6 +489,18 @@ export default translation({
   "hint.photo": "Versuchen Sie es noch einmal, oder wählen Sie einen anderen Ausschnitt.",
   retry: "Noch einmal",
 
+  "editor.label": "Gesichtseditor",
+  "editor.empty": "Wählen Sie ein Foto mit einem Gesicht, oder legen Sie eines hier ab.",
+  "editor.progress": "Fortschritt",
+  "package.retry": "Prüfen Sie die Verbindung und die Adresse, dann versuchen Sie es noch einmal.",
+  "package.host": "Dateien des Modells fehlen oder passen nicht zusammen: Sagen Sie es denen, die sie anbieten.",
+  "package.useCpu": "Verwenden Sie stattdessen den Prozessor.",
+  "package.photo": "Öffnen Sie das Foto noch einmal.",
+  "package.disposed": "Dieses Gesicht wurde aufgegeben.",
+  "package.notConnected": "Der Editor ist in keiner Seite.",
+  "package.noFace": "In diesem Foto wurde kein Gesicht gefunden.",
+  "package.noFaceHint": "Wählen Sie ein Foto, das ein Gesicht von vorn zeigt.",
+
   "failure.weights": "Die Dateien des Modells sind beschädigt oder gehören nicht zusammen.",
   "failure.load": "Das Modell ließ sich nicht laden.",
   "failure.edit": "Die Bearbeitung ist nicht gelungen.",

@@ -474,6 +474,18 @@ export default /** @type {const} */ ({
   "hint.photo": "Try again, or choose another crop.",
   retry: "Try again",
 
+  "editor.label": "Face editor",
+  "editor.empty": "Choose a photo with a face, or drop one here.",
+  "editor.progress": "Progress",
+  "package.retry": "Check the connection and the address, then try again.",
+  "package.host": "Files of the model are missing or mixed up: tell whoever hosts them.",
+  "package.useCpu": "Use the processor instead.",
+  "package.photo": "Open the photo again.",
+  "package.disposed": "This face was given up.",
+  "package.notConnected": "The editor is not part of a page.",
+  "package.noFace": "No face was found in this photo.",
+  "package.noFaceHint": "Choose a photo that shows a face from the front.",
+
   // By their codes: failures that reach the page in the words of the engine or the browser, which follow as a detail.
   "failure.weights": "The model’s files are damaged or do not belong together.",
   "failure.load": "The model could not be loaded.",
