@@ -2,7 +2,7 @@
 // pictures show.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { seal } from "../../www/tools/assemble.mjs";
@@ -54,7 +54,6 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  for (const folder of Object.values(weights ?? {})) await rm(folder, { recursive: true });
 });
 
 /** A page whose searches draw as few faces as they can do with. */

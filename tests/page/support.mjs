@@ -1,12 +1,12 @@
 // What the page tests share: a folder as the build makes it, a server, a browser, and a page that is watched.
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
+import { discard, temporary } from "./temporary.mjs";
 
 const require = createRequire(new URL("../../www/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -28,7 +28,7 @@ export const PATIENCE = 180_000;
  * @param {{ change?: (manifest: any) => void, files?: Record<string, Uint8Array> }} [options]
  */
 export async function weightsLike(from, { change = () => {}, files = {} } = {}) {
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-weights-"));
+  const folder = await temporary("weights");
   await cp(path.join(root, from), folder, { recursive: true });
   await cp(path.join(root, "weights/face"), path.join(folder, "face"), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) {
@@ -47,7 +47,7 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
  * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] as of the server
  */
 export async function host(weights, options) {
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
+  const folder = await temporary("page");
   await assemble(folder, { weights });
   const server = await serve(folder, options);
   return {
@@ -56,7 +56,7 @@ export async function host(weights, options) {
     stop: server.close,
     async remove() {
       await server.close();
-      await rm(folder, { recursive: true });
+      await discard(folder);
     },
   };
 }
