@@ -197,6 +197,7 @@ async function spoiled(spoil, backend) {
 
 test("an adapter that does not describe itself is used all the same", { timeout: 2 * PATIENCE }, async () => {
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "webgpu"), "Graphics card ready");
+  assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "cpu"), "Processor ready");
 });
 
 test("an adapter or a device that never answers costs a few seconds, and the processor none", async () => {

@@ -317,7 +317,7 @@ fn warn_of(face: &Face, path: &Path) {
 pub fn import(import: &Import) -> Result<(), Failure> {
     if let Some(into) = &import.into {
         let naming = match &import.name {
-            Some(name) => Naming::new(name),
+            Some(name) => Naming::of_person(name),
             None => Naming::of_file(&import.file),
         };
         let names = import_directions(&import.file, into, &naming)?;
