@@ -16,6 +16,7 @@ import {
   launch,
   modelReady,
   pixels,
+  restarts,
   root,
   slide,
   visit,
@@ -484,9 +485,7 @@ test("what releases before have kept under other names is taken over", async () 
   assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
   assert.equal(await title(page), "Second model", "the visitor's own");
   await page.click("#engine-button");
-  await page.locator("#own-choices").getByText("Bundled with this page").click();
-  await page.waitForSelector('#engine-button:not([data-state="ready"])');
-  await modelReady(page);
+  await restarts(page, () => page.locator("#own-choices").getByText("Bundled with this page").click());
   assert.equal(await title(page), "Tiny random model for tests");
   assert.equal(loaded, 0, "the kept shard was used");
   const left = await page.evaluate(async () => {

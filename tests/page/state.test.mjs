@@ -522,6 +522,7 @@ test("a kept file that no longer fits is told of and kept until the visitor remo
   }
   await openSample(page);
   await page.getByRole("button", { name: "Remove short.npy" }).click();
+  await page.locator(".notice", { hasText: "short.npy was removed" }).waitFor();
   await page.reload();
   await modelReady(page);
   await openSample(page);
@@ -538,6 +539,12 @@ test("directions are kept for the weights they were made for, whatever the model
   await page.setInputFiles("#direction-files", { name: "lean.npy", mimeType: "", buffer: lean });
   const slider = page.getByRole("slider", { name: "Lean" });
   await slider.waitFor();
+  await page.waitForFunction(async () => {
+    const urls = /** @type {string[]} */ ([]);
+    for (const name of await caches.keys())
+      for (const { url } of await (await caches.open(name)).keys()) urls.push(url);
+    return urls.some((url) => url.endsWith("/lean.npy"));
+  });
   const [manifestFile, shardFile] = ["manifest.json", "shard-000.safetensors"].map((name) =>
     path.join(own.folder, "weights", name),
   );

@@ -106,6 +106,27 @@ export async function modelReady(page) {
   await page.waitForSelector('#engine-button[data-state="ready"]', { timeout: PATIENCE });
 }
 
+/**
+ * Does something that starts the engine anew, and waits until it is ready again, however soon that is.
+ * @param {import("playwright-core").Page} page
+ * @param {() => Promise<unknown>} act
+ */
+export async function restarts(page, act) {
+  await page.evaluate(() => {
+    const button = /** @type {HTMLElement} */ (document.querySelector("#engine-button"));
+    delete button.dataset.left;
+    const leaving = new MutationObserver(() => {
+      if (button.dataset.state === "ready") return;
+      button.dataset.left = "yes";
+      leaving.disconnect();
+    });
+    leaving.observe(button, { attributeFilter: ["data-state"] });
+  });
+  await act();
+  await page.waitForSelector("#engine-button[data-left]", { timeout: PATIENCE });
+  await modelReady(page);
+}
+
 /** @param {import("playwright-core").Page} page */
 export async function inverted(page) {
   await page.waitForSelector("#save:not(:disabled)", { timeout: PATIENCE });

@@ -11,6 +11,7 @@ import {
   modelReady,
   PATIENCE,
   pixels,
+  restarts,
   root,
   SOFTWARE_GPU,
   settled,
@@ -103,9 +104,7 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
     await page.click("#engine-button");
     assert.match((await page.locator("#engine-choices").textContent()) ?? "", /WebGPU \(software\).*emulated by/s);
     if (backend === "webgpu") {
-      await page.locator("#engine-choices").getByText("WebGPU (software)").click();
-      await page.waitForSelector('#engine-button:not([data-state="ready"])');
-      await modelReady(page);
+      await restarts(page, () => page.locator("#engine-choices").getByText("WebGPU (software)").click());
       assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
     } else {
       await page.keyboard.press("Escape");
@@ -155,7 +154,7 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
       ?.evaluate(() => /** @type {any} */ (self).device.destroy());
   await lose();
   await page.locator(".notice", { hasText: "started again" }).waitFor();
-  await page.waitForSelector("#progress:not([hidden])");
+  await modelReady(page);
   await page.waitForSelector("#progress[hidden]", { state: "attached", timeout: 2 * PATIENCE });
   await settled(page);
   assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
