@@ -198,6 +198,26 @@ export async function pixels(page, layer = "after") {
 }
 
 /**
+ * The pixels of a picture file, as the page's browser decodes it.
+ * @param {import("playwright-core").Page} page
+ * @param {Uint8Array} file
+ * @returns {Promise<{ width: number, height: number, data: Uint8Array }>}
+ */
+export async function decoded(page, file) {
+  const { width, height, text } = await page.evaluate(async (base64) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let binary = "";
+    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+    return { width: canvas.width, height: canvas.height, text: btoa(binary) };
+  }, Buffer.from(file).toString("base64"));
+  return { width, height, data: new Uint8Array(Buffer.from(text, "base64")) };
+}
+
+/**
  * One row of numbers as `numpy.save` writes it.
  * @param {number[]} values
  */
