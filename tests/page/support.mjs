@@ -240,12 +240,10 @@ export function difference(a, b) {
 }
 
 /**
- * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
+ * Waits until nothing moves or fades any more.
  * @param {import("playwright-core").Page} page
- * @param {string} state for the message
  */
-export async function accessible(page, state) {
-  // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
+export async function still(page) {
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     const passing = document
@@ -253,6 +251,16 @@ export async function accessible(page, state) {
       .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
     await Promise.allSettled(passing.map(({ finished }) => finished));
   });
+}
+
+/**
+ * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
+ * @param {import("playwright-core").Page} page
+ * @param {string} state for the message
+ */
+export async function accessible(page, state) {
+  // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
+  await still(page);
   // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
