@@ -4,6 +4,7 @@ import { Failure } from "../shared/failure.js";
 import { wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
+import { same } from "../shared/strengths.js";
 import { link } from "./link.js";
 import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
@@ -16,6 +17,11 @@ import { remember } from "./settings.js";
 /** @import { Photo } from "./photos.js" */
 /** @import { Encoding, SaveKind } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
+
+/**
+ * @typedef {{ file: Blob | Promise<Blob>, name: string, aligned: boolean, turns: number }} Source
+ * @typedef {Source & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
+ */
 
 /** Portraits besides the one in use that keep their inversion and pictures. */
 const MOST_AWAKE = 4;
@@ -54,6 +60,13 @@ export class Session extends EventTarget {
   #looking = new AbortController();
   /** @type {Photo | undefined} in which faces are still to be found */
   #searched;
+
+  /** @type {Source | undefined} what the open photo was read from */
+  #source;
+  /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
+  #saved = new WeakMap();
+  /** Whether the faces to go on with are known already. */
+  #returning = false;
 
   /** @type {Photo | undefined} */
   photo;
@@ -168,7 +181,10 @@ export class Session extends EventTarget {
       const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
+      const left = this.#unsaved();
       this.#adopt(photo, signal);
+      this.#source = { file, name, aligned, turns: 0 };
+      this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
       else await this.#search(photo);
@@ -198,13 +214,70 @@ export class Session extends EventTarget {
     const signal = this.#look();
     try {
       const turned = await this.#photos.turn(photo, signal);
+      const left = this.#unsaved();
       this.#adopt(turned, signal);
+      if (this.#source) this.#source = { ...this.#source, turns: this.#source.turns + 1 };
+      this.#tellLeft(left);
       await this.#search(turned);
     } catch (thrown) {
       this.#report(thrown);
       // What was interrupted for this goes on.
       if (this.#searched && !signal.aborted) await this.#search(this.#searched);
     }
+  }
+
+  /**
+   * The open photo with the edits that were not saved; nothing if there are none.
+   * @returns {Left | undefined}
+   */
+  #unsaved() {
+    const unsaved = (/** @type {Portrait} */ { edited, strengths }, /** @type {Strengths} */ saved) =>
+      edited && !same(strengths, saved);
+    const portraits = this.#portraits.filter((each) => unsaved(each, this.#saved.get(each) ?? {}));
+    if (!this.#source || portraits.length === 0) return undefined;
+    return { ...this.#source, edits: portraits.map(({ quad, strengths }) => ({ quad, strengths })) };
+  }
+
+  /**
+   * Tells of edits that gave way to another photo, and offers them again.
+   * @param {Left | undefined} left
+   */
+  #tellLeft(left) {
+    if (!left) return;
+    const action = { label: say("photo.back"), run: () => void this.#return(left) };
+    this.#emit("notice", { said: say("photo.left", { name: { name: left.name } }), action });
+  }
+
+  /**
+   * Opens a photo again, with its edits.
+   * @param {Left} left
+   */
+  async #return({ file, name, aligned, turns, edits }) {
+    const before = this.photo;
+    this.#returning = true;
+    try {
+      await this.open(file, { name, aligned });
+      if (this.photo === before) return;
+      for (let i = 0; i < turns; i++) await this.turnPhoto();
+    } finally {
+      this.#returning = false;
+    }
+    const { photo } = this;
+    for (const { quad, strengths } of edits) {
+      if (!photo || photo !== this.photo) return; // another one was opened meanwhile
+      const face = this.faces.find((each) => samePlace(each.quad, quad));
+      if (!this.quad || !samePlace(this.quad, quad)) await this.use(photo, face?.quad ?? quad, face);
+      this.set(strengths);
+    }
+  }
+
+  /**
+   * Notes that what the sliders say is in a file now.
+   * @param {SaveKind} what
+   */
+  noteSaved(what) {
+    const saved = what === "photo" ? this.#portraits : this.#portraits.slice(-1);
+    for (const portrait of saved) this.#saved.set(portrait, portrait.strengths);
   }
 
   /** Begins something with the open photo, instead of what was begun before. */
@@ -259,6 +332,7 @@ export class Session extends EventTarget {
   async #found(photo, faces) {
     this.faces = faces;
     this.#emit("faces");
+    if (faces.length === 0 && this.#returning) return this.#emit("step", { stage: undefined });
     if (faces.length === 0) {
       this.#emit("notice", { said: say("face.none") });
       this.#emit("need-crop");

@@ -109,6 +109,7 @@ export async function openSaveDialog(session) {
     const name = fileName(photo.name, type);
     const link = h("a", { href: URL.createObjectURL(await session.save(what, encoding)), download: name });
     link.click();
+    session.noteSaved(what);
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     announce(say("save.saved", { name }));
   } catch (thrown) {

@@ -293,6 +293,8 @@ export default translation({
   "save.note":
     "Von den Metadaten des Originals bleibt nichts. Eine Kennung für Programme sagt, dass ein Modell das Bild bearbeitet hat.",
   "save.saved": "{name} wurde gespeichert.",
+  "photo.left": "Die Änderungen an „{name}“ waren nicht gespeichert.",
+  "photo.back": "Zurückholen",
   "save.copied": "Kopiert.",
   "save.copyFailed": "Der Browser hat das Kopieren nicht erlaubt.",
   "save.shareReady": "{name} kann jetzt geteilt werden.",

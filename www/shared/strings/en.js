@@ -286,6 +286,8 @@ export default /** @type {const} */ ({
   "save.size": "Size: {size}.",
   "save.note": "Nothing of the original’s metadata is kept. A mark for programs says that a model edited the picture.",
   "save.saved": "Saved {name}.",
+  "photo.left": "The edits of “{name}” were not saved.",
+  "photo.back": "Bring them back",
   "save.copied": "Copied.",
   "save.copyFailed": "The browser did not allow copying.",
   "save.shareReady": "{name} is ready to be shared.",
