@@ -65,8 +65,6 @@ export class Session extends EventTarget {
   #source;
   /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
   #saved = new WeakMap();
-  /** Whether the faces to go on with are known already. */
-  #returning = false;
 
   /** @type {Photo | undefined} */
   photo;
@@ -170,9 +168,10 @@ export class Session extends EventTarget {
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
-   * @param {{ name: string, aligned?: boolean }} about `aligned`: the picture is already cut like an aligned face
+   * @param {{ name: string, aligned?: boolean, placed?: boolean }} about `aligned`: the picture is already cut like an
+   *   aligned face; `placed`: it is known where its faces are, should none be found
    */
-  async open(file, { name, aligned = false }) {
+  async open(file, { name, aligned = false, placed = false }) {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
@@ -187,7 +186,7 @@ export class Session extends EventTarget {
       this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
-      else await this.#search(photo);
+      else await this.#search(photo, placed);
     } catch (thrown) {
       this.#report(thrown);
     }
@@ -207,8 +206,11 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Turns the photo by a quarter and looks for faces again. */
-  async turnPhoto() {
+  /**
+   * Turns the photo by a quarter and looks for faces again.
+   * @param {{ placed?: boolean }} [about] as of `open`
+   */
+  async turnPhoto({ placed = false } = {}) {
     const { photo } = this;
     if (!photo) return;
     const signal = this.#look();
@@ -218,7 +220,7 @@ export class Session extends EventTarget {
       this.#adopt(turned, signal);
       if (this.#source) this.#source = { ...this.#source, turns: this.#source.turns + 1 };
       this.#tellLeft(left);
-      await this.#search(turned);
+      await this.#search(turned, placed);
     } catch (thrown) {
       this.#report(thrown);
       // What was interrupted for this goes on.
@@ -254,14 +256,9 @@ export class Session extends EventTarget {
    */
   async #return({ file, name, aligned, turns, edits }) {
     const before = this.photo;
-    this.#returning = true;
-    try {
-      await this.open(file, { name, aligned });
-      if (this.photo === before) return;
-      for (let i = 0; i < turns; i++) await this.turnPhoto();
-    } finally {
-      this.#returning = false;
-    }
+    await this.open(file, { name, aligned, placed: true });
+    if (this.photo === before || this.#source?.file !== file) return; // another one was wanted meanwhile
+    for (let i = 0; i < turns; i++) await this.turnPhoto({ placed: true });
     const { photo } = this;
     for (const { quad, strengths } of edits) {
       if (!photo || photo !== this.photo) return; // another one was opened meanwhile
@@ -307,8 +304,9 @@ export class Session extends EventTarget {
   /**
    * Looks for faces, and goes on to the largest.
    * @param {Photo} photo
+   * @param {boolean} [placed]
    */
-  async #search(photo) {
+  async #search(photo, placed = false) {
     const signal = this.#look();
     this.#searched = photo;
     this.#emit("step", { stage: "align" });
@@ -316,7 +314,7 @@ export class Session extends EventTarget {
       const faces = await this.#photos.faces(photo, signal);
       check(signal);
       this.#searched = undefined;
-      await this.#found(photo, faces);
+      await this.#found(photo, faces, placed);
     } catch (thrown) {
       if (signal.aborted) return;
       this.#searched = undefined;
@@ -328,11 +326,12 @@ export class Session extends EventTarget {
   /**
    * @param {Photo} photo
    * @param {FoundFace[]} faces
+   * @param {boolean} placed
    */
-  async #found(photo, faces) {
+  async #found(photo, faces, placed) {
     this.faces = faces;
     this.#emit("faces");
-    if (faces.length === 0 && this.#returning) return this.#emit("step", { stage: undefined });
+    if (faces.length === 0 && placed) return this.#emit("step", { stage: undefined });
     if (faces.length === 0) {
       this.#emit("notice", { said: say("face.none") });
       this.#emit("need-crop");
