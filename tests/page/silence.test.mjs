@@ -30,7 +30,7 @@ after(() => browser?.close());
  * @param {string} [when]
  */
 const hasty = (limit, when = "true") =>
-  `globalThis.setTimeout = ((set) => (act, after) => set(act, after === ${limit} && ${when} ? 0 : after))(setTimeout);\n`;
+  `globalThis.setTimeout = ((set) => (act, after, ...rest) => set(act, after === ${limit} && ${when} ? 0 : after, ...rest))(setTimeout);\n`;
 
 /**
  * A site whose engine's worker runs a script before anything else.
@@ -47,7 +47,7 @@ async function siteWith(script) {
 
 /** Has the first answers for a shard end half way, without an end. @param {number} times */
 const stalling = (times) => `let [stalled, silent] = [0, false];
-${hasty(30_000, "silent")}
+${hasty(40_000, "silent")}
 const { fetch } = globalThis;
 globalThis.fetch = async (what, options) => {
   silent = false;

@@ -203,11 +203,11 @@ test("an adapter or a device that never answers costs a few seconds, and the pro
   const never = "= () => new Promise(() => {});";
   assert.equal(await spoiled(`GPU.prototype.requestAdapter ${never}`, "auto"), "Processor ready");
   const device = `GPUAdapter.prototype.requestDevice ${never};
-    self.setTimeout = ((set) => (f, after) => set(f, after === 30000 ? 3000 : after))(setTimeout);`;
+    self.setTimeout = ((set) => (f, after, ...rest) => set(f, after === 30000 ? 3000 : after, ...rest))(setTimeout);`;
   assert.equal(await spoiled(device, "webgpu"), "Processor ready");
   // For the processor the adapter's time is not waited for, however long it is.
   const late = `GPU.prototype.requestAdapter ${never};
-    self.setTimeout = ((set) => (f, after) => (after === 5000 ? 0 : set(f, after)))(setTimeout);`;
+    self.setTimeout = ((set) => (f, after, ...rest) => (after === 5000 ? 0 : set(f, after, ...rest)))(setTimeout);`;
   assert.equal(await spoiled(late, "cpu"), "Processor ready");
 });
 

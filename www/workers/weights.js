@@ -17,7 +17,7 @@ import { say } from "../shared/say.js";
 
 const RETRY_AFTER_MS = [500, 2000];
 /** How long a host may send nothing; a connection that is broken half way may never say so. */
-const SILENCE_SECONDS = 30;
+const SILENCE_SECONDS = 40;
 /** How often the host may change the model while it is loaded. */
 const MOST_CHANGES = 3;
 
