@@ -1,8 +1,8 @@
 // Run as a thread by session-model.test.mjs, which says from which seed to which.
 //
 // The session against workers that are models of the real ones, through many random days: files good, bad and
-// slow, turns, faces, crops, sliders, undo, modes, saves, and crashes, in any order. Whatever happens, the following
-// holds in the end, when nothing is under way:
+// slow, photos that come back with their edits, turns, faces, crops, sliders, undo, modes, saves, and crashes, in any
+// order. Whatever happens, the following holds in the end, when nothing is under way:
 //
 // - every call has settled, and every failure has a sentence;
 // - the photo's worker holds the photo that the page shows, turned the same way, and nothing else;
@@ -260,6 +260,8 @@ class Day {
   /** @type {import("../../www/app/photos.js").Photo | undefined} the photo before, on which a crop may still be placed */
   earlier;
   gone = false;
+  /** @type {{ content: string, back: () => void } | undefined} the photo that gave way last, with unsaved edits */
+  left;
 
   constructor() {
     const { session, engine } = this;
@@ -284,6 +286,9 @@ class Day {
     });
     on("need-crop", () => {
       this.working = false;
+    });
+    on("notice", ({ said, action }) => {
+      if (action) this.left = { content: said.values.name.name, back: action.run };
     });
     engine.addEventListener("status", () => {
       if (engine.status.state === "failed") this.gone = true;
@@ -337,7 +342,16 @@ class Day {
       choices.push(["restart engine", () => this.watch("restart", session.restartEngine())]);
       choices.push(["open crashing", () => this.openFile({ crashes: true })]);
     }
-    const { earlier } = this;
+    const { earlier, left } = this;
+    if (left) {
+      choices.push([
+        "bring back",
+        () => {
+          [this.left, this.expected] = [undefined, left.content];
+          left.back();
+        },
+      ]);
+    }
     if (earlier) {
       choices.push(["late crop", () => this.watch("crop", session.use(earlier, quad("too late"), undefined))]);
     }

@@ -21,7 +21,10 @@ use sdic::{
     weights::{Manifest, WeightsDir},
 };
 
-use crate::{Backend, Import, With};
+use crate::{
+    Backend, Import, With,
+    paths::{check_weights, read_file, spare},
+};
 
 /// What a command may fail with; printed as one line.
 pub type Failure = Box<dyn Error>;
@@ -55,11 +58,6 @@ pub fn parse_number(text: &str) -> Result<f32, String> {
         .ok_or_else(|| {
             format!("\"{text}\" is not a number from -{MOST_STRENGTH} to {MOST_STRENGTH}")
         })
-}
-
-/// Reads a file whole; an error names it.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Writes a file completely or not at all.
@@ -162,6 +160,7 @@ pub fn open_device(backend: Backend) -> Result<Device, Failure> {
 
 /// Loads a model shard by shard.
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
+    check_weights(weights)?;
     let started = Instant::now();
     let dir =
         WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
@@ -317,7 +316,7 @@ fn warn_of(face: &Face, path: &Path) {
 pub fn import(import: &Import) -> Result<(), Failure> {
     if let Some(into) = &import.into {
         let naming = match &import.name {
-            Some(name) => Naming::new(name),
+            Some(name) => Naming::of_person(name),
             None => Naming::of_file(&import.file),
         };
         let names = import_directions(&import.file, into, &naming)?;
@@ -484,6 +483,7 @@ pub fn invert(
 ) -> Result<(), Failure> {
     let format = with.format.map(Format::from);
     let out = Target::new("--out", out, format)?;
+    spare("--out", out.path, photo)?;
     let target = |option, path| Target::new(option, path, format);
     let initial = initial.map(|path| target("--initial", path)).transpose()?;
     let discrepancy = discrepancy
@@ -493,6 +493,7 @@ pub fn invert(
     let mut taken = vec![out.path];
     for (option, target) in others {
         let Some(target) = target else { continue };
+        spare(option, target.path, photo)?;
         if taken.contains(&target.path) {
             let path = target.path.display();
             return Err(format!("{option}: {path} is written already; name another file").into());

@@ -17,9 +17,10 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_file,
-        read_picture, write_file,
+        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_picture,
+        write_file,
     },
+    paths::read_file,
 };
 
 /// Every this many-th channel of the residual is written.

@@ -59,6 +59,8 @@ export function ask(dialog) {
 export function openEngineDialog(engine, search, onChange) {
   showEngine(engine, onChange);
   if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
+  // Until it is known which models there are now, none are offered: one of the last time may be gone.
+  for (const id of ["own-choices", "own-remove"]) byId(id, HTMLElement).replaceChildren();
   void showModels(search, onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
 }

@@ -89,7 +89,10 @@ export function announceSession(session) {
   });
   engine.addEventListener("stage", (event) => show(/** @type {CustomEvent} */ (event).detail.stage));
   session.addEventListener("need-crop", () => show(undefined));
-  session.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
+  session.addEventListener("notice", (event) => {
+    const { action, ...told } = /** @type {CustomEvent} */ (event).detail;
+    notice(told, { action });
+  });
   session.addEventListener("failure", (event) => {
     const failure = /** @type {CustomEvent<Failure>} */ (event).detail;
     const retry = { label: say("retry"), run: () => void session.restartEngine() };

@@ -200,6 +200,7 @@ class SaveDialog {
       const file = await session.save(this.#kind, this.#encoding);
       const name = fileName(this.photo.name, type, this.#both.checked ? t("save.pairSuffix") : undefined);
       download(file, name);
+      session.noteSaved(this.#kind);
     } catch (thrown) {
       report(thrown);
     }

@@ -346,6 +346,8 @@ export default translation({
   "save.noType": "Nicht gespeichert: Der Browser schreibt Bilder dieser Art nicht.",
   "hint.otherType": "Wählen Sie eine andere Art.",
   "save.saved": "{name} wurde gespeichert.",
+  "photo.left": "Die Änderungen an „{name}“ waren nicht gespeichert.",
+  "photo.back": "Zurückholen",
   "save.copied": "Kopiert.",
   "save.copyFailed": "Der Browser hat das Kopieren nicht erlaubt.",
   "save.shareReady": "{name} kann jetzt geteilt werden.",

@@ -337,6 +337,8 @@ export default /** @type {const} */ ({
   "save.noType": "Not saved: the browser does not write this type of picture.",
   "hint.otherType": "Choose another type.",
   "save.saved": "Saved {name}.",
+  "photo.left": "The edits of “{name}” were not saved.",
+  "photo.back": "Bring them back",
   "save.copied": "Copied.",
   "save.copyFailed": "The browser did not allow copying.",
   "save.shareReady": "{name} is ready to be shared.",
