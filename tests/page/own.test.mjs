@@ -227,7 +227,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   assert.ok("fitted.json" in kept && "manifest.json" in kept && !("fit.partial" in kept), Object.keys(kept).join());
 
   await page.click("#engine-button");
-  await page.click("#own-remove button");
+  await page.click("#own-choices button:last-child");
   await page.waitForSelector('#engine-button:not([data-state="ready"])');
   await modelReady(page);
   await removed(page);
