@@ -163,10 +163,7 @@ async function interruptions() {
   });
   await interrupted("two tabs at once, both closed half way", async (page) => {
     const other = await tab(context, site.url);
-    await Promise.all([
-      stopped(page, await named("stop-8")),
-      named("stop-5").then((file) => stopped(other, file)),
-    ]);
+    await Promise.all([stopped(page, await named("stop-8")), named("stop-5").then((file) => stopped(other, file))]);
     await other.close();
   });
 }

@@ -40,7 +40,10 @@ export async function faulty(folder) {
   const head = "export async function writeFile(folder, name, bytes) {\n";
   const text = await readFile(file, "utf8");
   assert.ok(text.includes(head));
-  await writeFile(file, `import { fault } from "./faults.js";\n${text.replace(head, `${head}await fault(name, bytes);\n`)}`);
+  await writeFile(
+    file,
+    `import { fault } from "./faults.js";\n${text.replace(head, `${head}await fault(name, bytes);\n`)}`,
+  );
   await writeFile(path.join(folder, "workers/faults.js"), FAULTS);
   await seal(folder);
 }
@@ -84,7 +87,10 @@ export async function stopped(page, checkpoint) {
  * @param {string | RegExp} words
  */
 export const refused = (page, words) =>
-  page.locator(".notice.failure", { hasText: words }).first().waitFor({ timeout: 4 * PATIENCE });
+  page
+    .locator(".notice.failure", { hasText: words })
+    .first()
+    .waitFor({ timeout: 4 * PATIENCE });
 
 /** @param {Page} page */
 export const converted = (page) =>

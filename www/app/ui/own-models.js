@@ -77,7 +77,8 @@ export async function showModels(search, onChange, focus) {
  * @param {() => void} onclick
  */
 function button(key, label, onclick) {
-  const made = h("button", { className: "quiet", type: "button", onclick }, t(key));
+  const className = key === "own.keepName" ? "secondary" : "quiet";
+  const made = h("button", { className, type: "button", onclick }, t(key));
   made.setAttribute("aria-label", label);
   return made;
 }

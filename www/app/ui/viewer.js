@@ -46,11 +46,11 @@ export function startViewer(session) {
   };
 
   function fillChoices() {
-    const choices = VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) }));
+    const choices = VIEWS.map((value) => ({ value, label: nameOf(value), hint: t(captionOf(value)) }));
     fillRadioGroup(views, choices, view, choose);
     fillSelect(
       withSelect,
-      BEFORE.map((value) => ({ value, label: t(`view.${value}`) })),
+      BEFORE.map((value) => ({ value, label: nameOf(value) })),
     );
     fillSelect(
       pasteMode,
@@ -84,8 +84,8 @@ export function startViewer(session) {
       wholeShown = false;
       const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
       const base = pictures[before] ?? pictures.original ?? photo?.bitmap;
-      compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
-      compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
+      compare.beforeLayer = base && { picture: base, label: nameOf(pictures[before] ? before : "original") };
+      compare.afterLayer = shown && { picture: shown, label: nameOf(view) };
       caption.dataset.view = session.inverted ? view : "original";
       write(caption, t(session.inverted ? captionOf(view) : "caption.original"));
     }
@@ -109,6 +109,12 @@ export function startViewer(session) {
    * @param {View} value
    */
   const exists = (value) => session.engine.model?.compensates !== false || !COMPENSATION.includes(value);
+
+  /**
+   * What a picture is called: that of a model which compensates nothing is its plain one.
+   * @param {View} value
+   */
+  const nameOf = (value) => t(`view.${value === "reconstruction" && !exists("initial") ? "initial" : value}`);
 
   /** @param {View} value */
   function captionOf(value) {
@@ -209,6 +215,7 @@ export function startViewer(session) {
   session.addEventListener("picture", refresh);
   session.engine.addEventListener("model", () => {
     if (!exists(view)) choose("edited");
+    fillChoices();
     if (!exists(/** @type {View} */ (withSelect.value))) withSelect.value = "original";
     refresh();
   });
