@@ -22,7 +22,7 @@ import {
   stopped,
   tab,
 } from "../tests/page/interruptions.mjs";
-import { difference, host, inverted, modelReady, pixels, root, slide } from "../tests/page/support.mjs";
+import { difference, host, inverted, modelReady, pixels, root, slide, weightsLike } from "../tests/page/support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -34,7 +34,8 @@ assert.ok(given, "usage: node benches/interruptions.mjs CHECKPOINT.pt [--whole]"
 const large = path.resolve(given);
 const { size } = await stat(large);
 const folder = await mkdtemp(path.join(tmpdir(), "sdic-large-"));
-const site = await host(path.join(root, "tests/golden/tiny"));
+const weights = await weightsLike("tests/golden/tiny");
+const site = await host(weights);
 await faulty(site.folder);
 // Not incognito, where a browser keeps files in memory.
 const context = await chromium.launchPersistentContext(path.join(folder, "profile"), {
@@ -206,5 +207,5 @@ try {
 } finally {
   await context.close();
   await site.remove();
-  await rm(folder, { recursive: true });
+  for (const each of [folder, weights]) await rm(each, { recursive: true });
 }

@@ -102,7 +102,11 @@ fn face(trace: &HashMap<String, (Vec<usize>, Vec<f32>)>) -> Picture<'static> {
     let byte = |plane: usize, x: usize, y: usize| {
         (127.5 * (values[side * (side * plane + y) + x] + 1.0)).round() as u8
     };
-    Picture::from_rgb(side, side, |x, y| [0, 1, 2].map(|plane| byte(plane, x, y)))
+    let spots = (0..side * side).map(|spot| (spot % side, spot / side));
+    let rgba: Vec<u8> = spots
+        .flat_map(|(x, y)| [byte(0, x, y), byte(1, x, y), byte(2, x, y), 255])
+        .collect();
+    Picture::new(side, side, rgba).unwrap()
 }
 
 /// Norm of the difference over norm.

@@ -1,6 +1,6 @@
 // Checkpoints of one's own, converted by the page itself: those of e4e and pSp, conversions that are interrupted, names.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import {
@@ -26,6 +26,7 @@ import {
   root,
   slide,
   visit,
+  weightsLike,
 } from "./support.mjs";
 
 const PORTRAIT = path.join(root, "weights/samples/01.webp");
@@ -40,14 +41,20 @@ let browser;
 let e4e;
 /** @type {Buffer} */
 let psp;
+/** @type {string} */
+let weights;
 
 before(async () => {
   const golden = path.join(root, "tests/golden");
   [e4e, psp] = await Promise.all(["e4e.pt", "psp.pt"].map((name) => readFile(path.join(golden, name))));
+  weights = await weightsLike("tests/golden/tiny");
   browser = await launch();
 });
 
-after(() => browser?.close());
+after(async () => {
+  await browser?.close();
+  if (weights) await rm(weights, { recursive: true });
+});
 
 /**
  * @param {string} name
@@ -57,7 +64,7 @@ const file = (name, buffer) => ({ name, mimeType: "", buffer });
 
 /** A page in which the pSp model was loaded. */
 async function withFormer() {
-  const site = await host(path.join(root, "tests/golden/tiny"));
+  const site = await host(weights);
   await faulty(site.folder);
   const opened = await visit(browser, site.url);
   opened.context.setDefaultTimeout(PATIENCE);
