@@ -139,10 +139,10 @@ async function interruptions() {
     await page.locator(".notice.failure").first().waitFor();
   });
   await interrupted("a full disk, after some 100 MB", async (page) => {
-    await limitStorage(page, 100e6);
+    const lift = await limitStorage(page, 100e6);
     await offer(page, await named("full"));
     await refused(page, "not enough storage left");
-    await limitStorage(page, undefined);
+    await lift();
   });
   await interrupted("a damaged tensor in the middle", async (page) => {
     const file = await copied("damaged.pt");

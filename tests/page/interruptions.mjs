@@ -126,15 +126,17 @@ export async function formerStands(context, url, title) {
 }
 
 /**
- * Lets the browser keep only so many bytes for the page; undefined lets it keep what it will.
+ * Lets the browser keep only so many bytes more for the page.
  * @param {Page} page
- * @param {number | undefined} more than it keeps already
+ * @param {number} more than it keeps already
+ * @returns {Promise<() => Promise<void>>} gives it back its room
  */
 export async function limitStorage(page, more) {
+  const usage = await page.evaluate(async () => {
+    await navigator.serviceWorker.ready; // which keeps the page itself
+    return (await navigator.storage.estimate()).usage ?? 0;
+  });
   const debug = await page.context().newCDPSession(page);
-  const { origin } = new URL(page.url());
-  const usage = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
-  const limit = more === undefined ? {} : { quotaSize: usage + more };
-  await debug.send("Storage.overrideQuotaForOrigin", { origin, ...limit });
-  await debug.detach();
+  await debug.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.url()).origin, quotaSize: usage + more });
+  return () => debug.detach(); // the limit goes with it
 }

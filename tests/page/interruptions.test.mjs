@@ -150,11 +150,11 @@ test("a conversion that is interrupted leaves the former model as it was", { tim
 
   await t.test("the disk is full", async () => {
     const page = await tab(context, url);
-    await limitStorage(page, 50_000);
+    const lift = await limitStorage(page, 50_000);
     await offer(page, file("e4e.pt", e4e));
     await refused(page, "not enough storage left");
     assert.equal((await offered(page)).used, FORMER);
-    await limitStorage(page, undefined);
+    await lift();
     await page.close();
     await stands();
   });
