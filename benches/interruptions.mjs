@@ -189,6 +189,7 @@ try {
   const { used } = await offered(page);
   const inversion = await measured(async () => {
     await page.setInputFiles("#file", path.join(root, "weights/samples/01.webp"));
+    await page.waitForSelector("#save:not(:disabled)"); // for as long as it takes
     await inverted(page);
   });
   say(`a photo inverted in ${inversion.seconds.toFixed(0)} s, with at most ${mb(inversion.memory)} held`);
