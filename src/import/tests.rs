@@ -1077,6 +1077,7 @@ fn unsuitable_checkpoints_are_named() {
         let linear =
             |style: usize| sample_tensor(&format!("encoder.styles.{style}.linear.weight"), &[1]);
         parts.tensors = (0..count).map(linear).collect();
+        parts.tensors.push(sample_tensor("DIP.spx.weight", &[1]));
         refusal(&parts.write())
     };
     assert!(

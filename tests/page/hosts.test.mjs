@@ -744,7 +744,7 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
   assert.ok(after.length === 1 && after[0] !== kept, `${after} in place of ${kept}`);
 
   await page.click("#engine-button");
-  await page.click("#own-remove button");
+  await page.click("#own-choices button:last-child");
   await page.locator(".notice", { hasText: "“Second model” was removed" }).waitFor();
   assert.deepEqual(await folders(page), []);
   assert.deepEqual(problems, []);

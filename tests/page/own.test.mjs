@@ -225,7 +225,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   assert.ok("fitted.json" in kept && "manifest.json" in kept && !("fit.partial" in kept), Object.keys(kept).join());
 
   await page.click("#engine-button");
-  await restarts(page, () => page.click("#own-remove button"));
+  await restarts(page, () => page.click("#own-choices button:last-child"));
   await removed(page);
   assert.deepEqual(problems, []);
   await context.close();

@@ -41,6 +41,7 @@ const MODEL = {
   outputHeight: 256,
   inputSize: 256,
   injectSize: 64,
+  compensates: true,
   directions: [{ name: "smile" }, { name: "age" }],
   shards: [{ sha256: "abc" }],
 };

@@ -243,9 +243,12 @@ export class Portrait {
         throw thrown;
       }
       [this.#inversion, this.timing] = [inversion, { inversion: seconds }];
-      for (const kind of /** @type {const} */ (["initial", "discrepancy", "reconstruction"])) {
+      // Where nothing is compensated there is one picture, and none of what was lost.
+      const compensation = /** @type {const} */ (["initial", "discrepancy"]);
+      for (const kind of model.compensates ? compensation : [])
         this.#show(kind, await this.#kept(engine.view(inversion, kind, signal), signal));
-      }
+      this.#show("reconstruction", await this.#kept(engine.view(inversion, "reconstruction", signal), signal));
+      if (!model.compensates) for (const kind of compensation) this.#hide(kind);
     }
     const scheduler = this.#schedule(this.#inversion, model, signal);
     if (!this.inverted) {
@@ -602,6 +605,16 @@ export class Portrait {
     this.pictures[view]?.close();
     this.pictures[view] = picture;
     if (view === "edited") this.drop();
+    this.#tell("picture", view);
+  }
+
+  /**
+   * Takes away a picture that another model made.
+   * @param {View} view
+   */
+  #hide(view) {
+    this.pictures[view]?.close();
+    delete this.pictures[view];
     this.#tell("picture", view);
   }
 

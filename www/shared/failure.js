@@ -34,6 +34,7 @@ export const CODES = Object.freeze({
     "no-space",
     "no-storage",
     "elsewhere",
+    "in-use",
   ]),
   /** About the file that was to be opened. */
   file: /** @type {const} */ ([

@@ -195,7 +195,7 @@ pub fn invert_with_progress(
     let started = Instant::now();
     let report = async |stage: Stage| {
         let (step, seconds) = (stage as usize + 1, started.elapsed().as_secs_f32());
-        let (steps, name) = (Stage::ALL.len(), stage.name());
+        let (steps, name) = (Stage::of(engine.config()).len(), stage.name());
         eprintln!("[{seconds:5.1} s] {step}/{steps} {name}");
         Ok(())
     };
@@ -344,6 +344,12 @@ pub fn import(import: &Import) -> Result<(), Failure> {
         report.kept.len(),
         report.dropped.len()
     );
+    if !report.compensates {
+        println!(
+            "an encoder and a generator only: nothing puts back what it loses of a face, so hair, background and the \
+             person are only like those in the photo"
+        );
+    }
     Ok(())
 }
 
@@ -441,7 +447,11 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         config.styles(),
         config.style_dim
     );
-    println!("injection   at {} pixels", config.inject_size);
+    if config.compensates() {
+        println!("injection   at {} pixels", config.inject_size);
+    } else {
+        println!("injection   none: an inversion without compensation");
+    }
     if let Some(editor) = &config.editor {
         println!(
             "editor      {} channels, plans of {} at {} pixels",
@@ -502,6 +512,13 @@ pub fn invert(
     }
     let subject = Subject::open(photo, with)?;
     let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
+    if discrepancy.is_some() && !engine.config().compensates() {
+        let path = with.weights.display();
+        return Err(format!(
+            "--discrepancy: {path}: this model has no network that predicts what is lost; leave the option out"
+        )
+        .into());
+    }
     let face = subject.aligned(engine.config().encoder.input_size)?;
     let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
@@ -509,8 +526,8 @@ pub fn invert(
     if let Some(target) = initial {
         target.write_marked(&render(inversion.initial)?)?;
     }
-    if let Some(target) = discrepancy {
-        target.write_marked(&render(inversion.discrepancy)?)?;
+    if let (Some(target), Some(map)) = (discrepancy, inversion.discrepancy) {
+        target.write_marked(&render(map)?)?;
     }
     let still = EditedPictures {
         unedited: reconstruction.clone(),

@@ -205,7 +205,9 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         centre(inversion.initial.clone()),
         Dtype::F32,
     )?;
-    recorder.record("discrepancy", inversion.discrepancy.clone(), Dtype::F32)?;
+    if let Some(discrepancy) = inversion.discrepancy.clone() {
+        recorder.record("discrepancy", discrepancy, Dtype::F32)?;
+    }
     recorder.record("wp", inversion.compensated_codes.clone(), Dtype::F32)?;
     let [_, channels, _, _] = inversion.residual.dims();
     let some: Vec<_> = (0..channels)
