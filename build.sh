@@ -4,6 +4,7 @@
 #   ./build.sh [serve]                    build, then serve the page on a local address (PORT=8080 by default); the
 #                                         WebGPU engine is compiled while the page runs on the processor already
 #   ./build.sh build                      build the page into dist/: static files that any host can serve
+#   ./build.sh package                    build the npm package into dist-npm/, with a tarball
 #   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
 #   ./build.sh check miri                 the kernels' unsafe code under Miri; takes minutes, and a nightly toolchain
 #   ./build.sh fuzz NAME [SECONDS]        the fuzz target of that name, of tests/fuzz; also needs a nightly toolchain
@@ -192,12 +193,21 @@ need_page_tools() {
   need_node_packages
 }
 
-build() {
+engines() {
   need_page_tools
   package cpu
   package webgpu --features wgpu
   notices
+}
+
+build() {
+  engines
   node www/tools/assemble.mjs dist
+}
+
+npm_package() {
+  engines
+  node www/tools/pack.mjs dist-npm
 }
 
 # The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled.
@@ -350,6 +360,7 @@ run_tests() {
 case "${1:-serve} ${2:-}" in
   "serve ")         serve ;;
   "build ")         build ;;
+  "package ")       npm_package ;;
   "check ")         check ;;
   "check rust")     check_rust ;;
   "check page")     check_page ;;
@@ -359,5 +370,5 @@ case "${1:-serve} ${2:-}" in
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;
-  *)                sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *)                sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -23,16 +23,19 @@ pub struct ModelConfig {
     pub inject_size: usize,
     /// e4e encoder.
     pub encoder: EncoderSizes,
-    /// Discrepancy information prediction network.
-    pub dipn: DipnSizes,
-    /// Discrepancy information compensation network.
-    pub dicn: DicnSizes,
+    /// Discrepancy information prediction network; `None` with `dicn` for an encoder and a generator that nothing
+    /// compensates, as e4e and pSp are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dipn: Option<DipnSizes>,
+    /// Discrepancy information compensation network; `None` with `dipn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dicn: Option<DicnSizes>,
     /// Feature editor, which draws the changes that directions bring; `None` adds them to the features as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub editor: Option<EditorSizes>,
 }
 
-/// Sizes of the e4e encoder.
+/// Sizes of the encoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncoderSizes {
@@ -44,6 +47,27 @@ pub struct EncoderSizes {
     pub widths: [usize; 4],
     /// Channels inside the style heads.
     pub head_width: usize,
+    /// How the heads' outputs become codes.
+    #[serde(default, skip_serializing_if = "Heads::is_usual")]
+    pub heads: Heads,
+}
+
+/// How the outputs of an encoder's style heads become codes, besides the average that is added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Heads {
+    /// The first is a code, the others say how theirs differ from it (e4e).
+    #[default]
+    Offsets,
+    /// Each is a code by itself (pSp).
+    Codes,
+}
+
+impl Heads {
+    /// Left out where it is so, so that models without it stay as they were.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Sizes of the DIPN.
@@ -140,20 +164,40 @@ impl ModelConfig {
                 units: [3, 4, 14, 3],
                 widths: [64, 128, 256, 512],
                 head_width: 512,
+                heads: Heads::Offsets,
             },
-            dipn: DipnSizes {
+            dipn: Some(DipnSizes {
                 features: [16, 24, 32, 96, 160],
                 descriptor: 24,
                 volume: 8,
-            },
-            dicn: DicnSizes {
+            }),
+            dicn: Some(DicnSizes {
                 stem: 32,
                 middle: 64,
                 latent_map: 64,
                 condition,
-            },
+            }),
             editor: None,
         }
+    }
+
+    /// An encoder of the authors' sizes and a generator of `image_size` pixels, which nothing compensates.
+    pub fn uncompensated(image_size: usize, crop: Option<[usize; 2]>, heads: Heads) -> Self {
+        let released = Self::released(image_size, crop, None);
+        Self {
+            encoder: EncoderSizes {
+                heads,
+                ..released.encoder
+            },
+            dipn: None,
+            dicn: None,
+            ..released
+        }
+    }
+
+    /// Whether what the first reconstruction lost is predicted and put back.
+    pub fn compensates(&self) -> bool {
+        self.dipn.is_some() && self.dicn.is_some()
     }
 
     /// Looks a preset up by the name that manifests use.
@@ -204,13 +248,13 @@ impl ModelConfig {
     }
 
     /// Channels of the map that the DICN's latent branch reads.
-    pub fn condition_channels(&self) -> usize {
-        self.dicn.condition.unwrap_or_else(|| self.styles())
+    pub fn condition_channels(&self, dicn: &DicnSizes) -> usize {
+        dicn.condition.unwrap_or_else(|| self.styles())
     }
 
     /// Rows of `style_dim` values that the DICN's latent branch reads its map as: 144 for the face model.
-    pub fn latent_rows(&self) -> usize {
-        self.condition_channels() * self.dicn.latent_map.pow(2) / self.style_dim
+    pub fn latent_rows(&self, dicn: &DicnSizes) -> usize {
+        self.condition_channels(dicn) * dicn.latent_map.pow(2) / self.style_dim
     }
 
     /// Checks every rule that the networks rely on.
@@ -250,14 +294,10 @@ impl ModelConfig {
             .channels
             .iter()
             .chain(&self.encoder.widths)
-            .chain(&self.dipn.features)
-            .chain([
-                &self.encoder.head_width,
-                &self.style_dim,
-                &self.dipn.volume,
-                &self.dicn.stem,
-                &self.dicn.middle,
-            ]);
+            .chain([&self.encoder.head_width, &self.style_dim])
+            .chain(self.dipn.iter().flat_map(|dipn| &dipn.features))
+            .chain(self.dipn.iter().map(|dipn| &dipn.volume))
+            .chain(self.dicn.iter().flat_map(|d| [&d.stem, &d.middle]));
         for &width in widths {
             check(
                 (1..=4096).contains(&width),
@@ -309,33 +349,43 @@ impl ModelConfig {
             "must be encoder.input_size, its half or its quarter",
         )?;
         check(
-            self.dipn.features[4] >= 2,
-            "dipn.features",
-            self.dipn.features,
-            "must end in at least 2: half of the last is the width of a layer",
+            self.dipn.is_some() == self.dicn.is_some(),
+            "dicn",
+            &self.dicn,
+            "must be there if dipn is, and only then",
         )?;
-        check(
-            (4..=128).contains(&self.dipn.descriptor) && self.dipn.descriptor.is_multiple_of(4),
-            "dipn.descriptor",
-            self.dipn.descriptor,
-            "must be a multiple of 4 up to 128",
-        )?;
-        let condition = self.condition_channels();
-        check(
-            (1..=1024).contains(&condition),
-            "dicn.condition",
-            condition,
-            "must be from 1 to 1024",
-        )?;
-        let map = self.dicn.latent_map;
-        check(
-            (1..=1024).contains(&map)
-                && (condition * map * map).is_multiple_of(self.style_dim)
-                && self.latent_rows() >= 2,
-            "dicn.latent_map",
-            map,
-            "condition channels * latent_map^2 must be a multiple of style_dim, at least twice it",
-        )?;
+        if let Some(dipn) = &self.dipn {
+            check(
+                dipn.features[4] >= 2,
+                "dipn.features",
+                dipn.features,
+                "must end in at least 2: half of the last is the width of a layer",
+            )?;
+            check(
+                (4..=128).contains(&dipn.descriptor) && dipn.descriptor.is_multiple_of(4),
+                "dipn.descriptor",
+                dipn.descriptor,
+                "must be a multiple of 4 up to 128",
+            )?;
+        }
+        if let Some(dicn) = &self.dicn {
+            let condition = self.condition_channels(dicn);
+            check(
+                (1..=1024).contains(&condition),
+                "dicn.condition",
+                condition,
+                "must be from 1 to 1024",
+            )?;
+            let map = dicn.latent_map;
+            check(
+                (1..=1024).contains(&map)
+                    && (condition * map * map).is_multiple_of(self.style_dim)
+                    && self.latent_rows(dicn) >= 2,
+                "dicn.latent_map",
+                map,
+                "condition channels * latent_map^2 must be a multiple of style_dim, at least twice it",
+            )?;
+        }
         let editor = self.editor.iter();
         let widths = editor.flat_map(|e| [("editor.width", e.width), ("editor.plan", e.plan)]);
         for (field, width) in widths {
@@ -372,16 +422,23 @@ mod tests {
     fn presets_have_the_released_sizes() {
         let face = ModelConfig::face();
         assert_eq!(face.validate(), Ok(()));
-        assert_eq!(
-            (face.styles(), face.blocks(), face.latent_rows()),
-            (18, 8, 144)
-        );
+        assert_eq!((face.styles(), face.blocks()), (18, 8));
+        let rows = |config: &ModelConfig| config.dicn.as_ref().map(|dicn| config.latent_rows(dicn));
+        assert_eq!(rows(&face), Some(144));
         assert_eq!(face.channels_at(64), 512);
         assert_eq!(face.channels_at(1024), 32);
         let cars = ModelConfig::cars();
         assert_eq!(cars.validate(), Ok(()));
-        assert_eq!((cars.styles(), cars.latent_rows()), (16, 144));
+        assert_eq!((cars.styles(), rows(&cars)), (16, Some(144)));
         assert_eq!(cars.output_size(), [384, 512]);
+    }
+
+    fn dipn(config: &mut ModelConfig) -> &mut DipnSizes {
+        config.dipn.as_mut().unwrap()
+    }
+
+    fn dicn(config: &mut ModelConfig) -> &mut DicnSizes {
+        config.dicn.as_mut().unwrap()
     }
 
     #[test]
@@ -393,9 +450,11 @@ mod tests {
         };
         assert!(broken(|c| c.image_size = 1000).contains("image_size = 1000"));
         assert!(broken(|c| c.inject_size = 16).contains("inject_size = 16"));
-        assert!(broken(|c| c.dipn.descriptor = 6).contains("dipn.descriptor = 6"));
-        assert!(broken(|c| c.dipn.features[4] = 1).contains("dipn.features = ["));
-        assert!(broken(|c| c.dicn.latent_map = 5).contains("dicn.latent_map = 5"));
+        assert!(broken(|c| dipn(c).descriptor = 6).contains("dipn.descriptor = 6"));
+        assert!(broken(|c| dipn(c).features[4] = 1).contains("dipn.features = ["));
+        assert!(broken(|c| dicn(c).latent_map = 5).contains("dicn.latent_map = 5"));
+        assert!(broken(|c| c.dicn = None).contains("dicn = None: must be there if dipn is"));
+        assert!(broken(|c| c.dipn = None).contains("must be there if dipn is, and only then"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
         for (width, plan, fold, part) in [
@@ -412,6 +471,19 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(ModelConfig::preset("dogs").is_err());
+    }
+
+    #[test]
+    fn what_a_model_lacks_is_left_out_of_its_manifest() {
+        let plain = ModelConfig::uncompensated(256, None, Heads::Codes);
+        assert_eq!(plain.validate(), Ok(()));
+        assert!(!plain.compensates());
+        let json = serde_json::to_string(&plain).unwrap();
+        assert!(!json.contains("dipn") && !json.contains("dicn"), "{json}");
+        assert!(json.contains(r#""heads":"codes""#), "{json}");
+        assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), plain);
+        let face = serde_json::to_string(&ModelConfig::face()).unwrap();
+        assert!(!face.contains("heads"), "{face}");
     }
 
     #[test]

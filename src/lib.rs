@@ -14,6 +14,9 @@
 //! | edit | [`editing`] | w', F, strengths | edited face, motion |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
+//! `examples/edit.rs` goes the whole way in forty lines: a [`weights::WeightsDir`] becomes an [`editing::Engine`],
+//! [`face::FaceFinder`] finds the face, `invert` and `edit` work on it, and [`face::paste_back`] puts it back.
+//!
 //! [`editing::Engine`] is a loaded model that does all of it; [`weights`] is the format on disk, [`import`] turns
 //! checkpoints and files of directions into it. No room imports from one further down this list: `config`, `pixels`,
 //! `kernels`, `weights`, `networks`, `face`, `import`, `editing`, `web`.

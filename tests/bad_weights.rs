@@ -271,7 +271,10 @@ fn what_is_asked_for_is_checked_and_the_option_at_fault_named() {
         "--out",
         "out.png",
     ];
-    let cases: [(&[&str], &[&str], &str); 22] = [
+    let portrait = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/samples/01.webp");
+    fs::copy(portrait, scratch.0.join("face.webp")).unwrap();
+    let of_face = ["edit", "face.webp", "--weights", "model", "--aligned"];
+    let cases: [(&[&str], &[&str], &str); 28] = [
         (
             &invert,
             &["--out", "out.png"],
@@ -353,6 +356,36 @@ fn what_is_asked_for_is_checked_and_the_option_at_fault_named() {
             &["trace", "wide.png", "--weights", "model"],
             &["--out", "x/a.safetensors"],
             "--out: the folder x",
+        ),
+        (
+            &of_face,
+            &["--out", "out.png", "--edit", "simle=1"],
+            "--edit: this model has no edit called \"simle\"; it has: ",
+        ),
+        (
+            &of_face,
+            &["--out", "face.webp", "--edit", "tilt=1"],
+            "--out: face.webp itself would be replaced; ",
+        ),
+        (
+            &["invert", "face.webp", "--weights", "model", "--aligned"],
+            &["--out", "a.png", "--initial", "./face.webp"],
+            "--initial: ./face.webp itself would be replaced; ",
+        ),
+        (
+            &["edit", "face.webp", "--aligned", "--edit", "tilt=1"],
+            &["--out", "out.png", "--weights", "nowhere"],
+            "--weights: nowhere is no folder; ",
+        ),
+        (
+            &["align", "nowhere.png"],
+            &["--out", "faces"],
+            "nowhere.png: there is no such file; ",
+        ),
+        (
+            &["align", "model"],
+            &["--out", "faces"],
+            "model: this is a folder; ",
         ),
     ];
     for (command, options, part) in cases {

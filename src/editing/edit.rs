@@ -2,7 +2,7 @@
 //!
 //! The formula is that of [`inversion`](super::inversion). Where an edit moves the face, F moves with it: with M the
 //! motion, M(F) - G(w') is added to G(e). What then differs from the picture of M(F) and w' is what the edit changed
-//! besides. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
+//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
 //! for M(F).
 
 use std::ops::ControlFlow;
@@ -121,7 +121,8 @@ impl InvertedFace {
         };
         let (motion, place) = fields.map_or((None, None), |f| (f.motion, Some(f.place)));
         let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
-        let mut injection = self.injection(moved.as_ref());
+        let follows = moved.as_ref().filter(|_| config.compensates());
+        let mut injection = self.injection(follows);
         let unedited = self.unedited(sdic, moved.as_ref(), size);
         if let (Some(change), Some(place)) = (change, &place) {
             let [channels, height, width] = config.change_shape();
@@ -153,7 +154,7 @@ impl InvertedFace {
             .transpose()
     }
 
-    /// What is added to G(e): M(F) - G(w') where the face moves, else F - G(w').
+    /// What is added to G(e): M(F) - G(w') where the compensation moves with the face, else F - G(w').
     fn injection(&self, moved: Option<&Synthesis>) -> Injection {
         let lower = &self.inversion.lower;
         match moved {

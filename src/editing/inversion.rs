@@ -1,16 +1,21 @@
-//! The five stages of an inversion, and the one formula by which edits start from it.
+//! The stages of an inversion, and the one formula by which edits start from it.
 //!
 //! Zhang et al., AAAI 2024, figure 2. One definition holds for every edit strength: with G(c) the
 //! generator's feature at the injection layer for codes c, and F the compensated feature, an edit of the
 //! compensated codes w' to e runs the generator once on e with F - G(w') added to G(e). At e = w' this is
 //! exactly the reconstruction. (The reference adds F - G(w) instead, w being the codes before
 //! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::residual`] has that value.)
+//!
+//! A model without DIPN and DICN has two stages: w' is w, F is G(w), and the first reconstruction is the only one.
 
 use std::ops::ControlFlow;
 
 use burn::tensor::Tensor;
 
-use crate::networks::{Compensation, Initial, Injection, ReadError, Sdic, Synthesis, read};
+use crate::config::ModelConfig;
+use crate::networks::{
+    Compensation, Compensator, Initial, Injection, ReadError, Sdic, Synthesis, read,
+};
 
 /// Steps of an inversion, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,14 @@ impl Stage {
         Self::Reconstruct,
     ];
 
+    /// The stages of a model, in order: those of [`Self::ALL`] up to where nothing is left to do.
+    pub fn of(config: &ModelConfig) -> &'static [Self] {
+        match config.compensates() {
+            true => &Self::ALL,
+            false => &Self::ALL[..2],
+        }
+    }
+
     /// Name for progress messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,14 +69,14 @@ pub struct Inversion {
     pub codes: Tensor<3>,
     /// The plain e4e reconstruction, `[1, 3, image_size, image_size]`, not clamped.
     pub initial: Tensor<4>,
-    /// DIPN's map, `[1, 3, input_size, input_size]`.
-    pub discrepancy: Tensor<4>,
-    /// w', the compensated codes that edits start from, `[1, styles, style_dim]`.
+    /// DIPN's map, `[1, 3, input_size, input_size]`; `None` in a model that compensates nothing.
+    pub discrepancy: Option<Tensor<4>>,
+    /// w', the compensated codes that edits start from; w where nothing is compensated, `[1, styles, style_dim]`.
     pub compensated_codes: Tensor<3>,
     /// The generator on w' at the injection layer, with G(w').
     pub lower: Synthesis,
     /// F - G(w), what DICN finds and the reference implementation adds to an edit,
-    /// `[1, channels, inject, inject]`.
+    /// `[1, channels, inject, inject]`. Zero where nothing is compensated.
     pub residual: Tensor<4>,
     /// F - G(w'), what an edit adds at the injection layer, shaped like `residual`.
     pub injected_residual: Tensor<4>,
@@ -81,16 +94,16 @@ impl Inversion {
 /// An inversion under way.
 pub struct InversionRun<'a> {
     sdic: &'a Sdic,
-    found: Found,
+    found: Found<'a>,
 }
 
 /// What the stages before the next one have found.
 #[expect(clippy::large_enum_variant, reason = "there is one, and it only moves")]
-enum Found {
+enum Found<'a> {
     Face(Tensor<4>),
     Codes(Tensor<4>, Tensor<3>),
-    Initial(Tensor<4>, Tensor<3>, Initial),
-    Discrepancy(Tensor<3>, Initial, Tensor<4>),
+    Initial(Compensator<'a>, Tensor<4>, Tensor<3>, Initial),
+    Discrepancy(Compensator<'a>, Tensor<3>, Initial, Tensor<4>),
     Compensation(Tensor<3>, Initial, Tensor<4>, Compensation),
 }
 
@@ -124,15 +137,18 @@ impl<'a> InversionRun<'a> {
             }
             Found::Codes(face, codes) => {
                 let initial = sdic.generate(&codes);
-                Found::Initial(face, codes, initial)
+                match sdic.compensator() {
+                    Some(networks) => Found::Initial(networks, face, codes, initial),
+                    None => return ControlFlow::Break(uncompensated(codes, initial)),
+                }
             }
-            Found::Initial(face, codes, initial) => {
-                let discrepancy = sdic.predict(face, initial.image.clone());
-                Found::Discrepancy(codes, initial, discrepancy)
+            Found::Initial(networks, face, codes, initial) => {
+                let discrepancy = networks.predict(face, initial.image.clone());
+                Found::Discrepancy(networks, codes, initial, discrepancy)
             }
-            Found::Discrepancy(codes, initial, discrepancy) => {
-                let feature = initial.feature.clone();
-                let found = sdic.compensate(discrepancy.clone(), feature, codes.clone());
+            Found::Discrepancy(networks, codes, initial, discrepancy) => {
+                let feature = initial.lower.feature.clone();
+                let found = networks.compensate(discrepancy.clone(), feature, codes.clone());
                 Found::Compensation(codes, initial, discrepancy, found)
             }
             Found::Compensation(codes, initial, discrepancy, compensation) => {
@@ -153,8 +169,8 @@ impl<'a> InversionRun<'a> {
         match &self.found {
             Found::Face(_) => Ok(()),
             Found::Codes(_, codes) => settle(codes).await,
-            Found::Initial(_, _, initial) => settle(&initial.image).await,
-            Found::Discrepancy(_, _, discrepancy) => settle(discrepancy).await,
+            Found::Initial(_, _, _, initial) => settle(&initial.image).await,
+            Found::Discrepancy(_, _, _, discrepancy) => settle(discrepancy).await,
             Found::Compensation(_, _, _, found) => settle(&found.residual).await,
         }
     }
@@ -173,7 +189,7 @@ fn reconstruct(
         residual,
     } = compensation;
     let lower = sdic.lower(&compensated_codes);
-    let injected_residual = initial.feature + residual.clone() - lower.feature.clone();
+    let injected_residual = initial.lower.feature + residual.clone() - lower.feature.clone();
     // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
     let upper = Injection::from(injected_residual.clone()).added_to(lower.clone());
     let size = sdic.config().image_size;
@@ -181,12 +197,28 @@ fn reconstruct(
     Inversion {
         codes,
         initial: initial.image,
-        discrepancy,
+        discrepancy: Some(discrepancy),
         compensated_codes,
         lower,
         residual,
         injected_residual,
         reconstruction,
+    }
+}
+
+/// What an inversion finds where nothing is compensated: all of it from the first reconstruction.
+fn uncompensated(codes: Tensor<3>, initial: Initial) -> Inversion {
+    let Initial { image, lower } = initial;
+    let nothing = lower.feature.zeros_like();
+    Inversion {
+        compensated_codes: codes.clone(),
+        codes,
+        reconstruction: image.clone(),
+        initial: image,
+        discrepancy: None,
+        lower,
+        residual: nothing.clone(),
+        injected_residual: nothing,
     }
 }
 

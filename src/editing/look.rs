@@ -82,6 +82,11 @@ impl Look {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
+
     use super::*;
 
     fn refusal(text: &str) -> String {
@@ -116,5 +121,34 @@ mod tests {
             assert!(refusal(&text).contains("\"smile\""), "{strength}");
         }
         assert!(refusal(&" ".repeat(MOST_BYTES + 1)).contains("65537 bytes"));
+    }
+
+    /// Of files that the page is tested with, too.
+    fn shared(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/looks")
+            .join(path)
+    }
+
+    #[test]
+    fn the_page_writes_the_same_files() {
+        let text = fs::read_to_string(shared("warm.json")).unwrap();
+        let look = Look::from_json(text.as_bytes()).unwrap();
+        assert_eq!(
+            (look.name.as_str(), look.strengths["smile"]),
+            ("Wärmer", 1.2)
+        );
+        assert_eq!(look.to_json().unwrap(), text);
+    }
+
+    #[test]
+    fn what_the_page_refuses_is_refused() {
+        let files: Vec<_> = fs::read_dir(shared("wrong")).unwrap().collect();
+        assert!(files.len() > 10);
+        for file in files {
+            let path = file.unwrap().path();
+            let read = Look::from_json(&fs::read(&path).unwrap());
+            assert!(read.is_err(), "{}", path.display());
+        }
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{engine::EngineError, inversion::invert};
 use crate::{
-    config::{DicnSizes, DipnSizes, EncoderSizes, ModelConfig},
+    config::{DicnSizes, DipnSizes, EncoderSizes, Heads, ModelConfig},
     networks::{Loader, Sdic, device, read},
     weights::Tensor as NamedTensor,
 };
@@ -29,18 +29,19 @@ fn tiny_config() -> ModelConfig {
             units: [1, 2, 1, 1],
             widths: [8, 12, 16, 16],
             head_width: 8,
+            heads: Heads::Offsets,
         },
-        dipn: DipnSizes {
+        dipn: Some(DipnSizes {
             features: [4, 4, 6, 8, 12],
             descriptor: 4,
             volume: 2,
-        },
-        dicn: DicnSizes {
+        }),
+        dicn: Some(DicnSizes {
             stem: 4,
             middle: 8,
             latent_map: 16,
             condition: None,
-        },
+        }),
         editor: None,
     }
 }
@@ -94,9 +95,11 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
     let sdic = Sdic::new(config, networks);
     let face = Tensor::from_data(TensorData::new(face, [1, 3, side, side]), device);
     let inversion = invert::<EngineError>(&sdic, face, async |_| Ok(())).await?;
-    let mut values = read(inversion.discrepancy).await?;
-    values.extend(read(inversion.compensated_codes).await?);
+    let mut values = read(inversion.compensated_codes).await?;
     values.extend(read(inversion.reconstruction).await?);
+    if let Some(discrepancy) = inversion.discrepancy {
+        values.extend(read(discrepancy).await?);
+    }
     Ok(values)
 }
 

@@ -12,6 +12,9 @@ use super::error::ImportError;
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
 /// First bytes of an archive without any.
 pub(super) const EMPTY_MAGIC: &[u8] = b"PK\x05\x06";
+/// Bytes of the record that every archive ends with, and most of the comment after it.
+const END_BYTES: usize = 22;
+const MOST_COMMENT: usize = u16::MAX as usize;
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 20;
 /// An archive may unpack to this many times its length and then [`FREE_BYTES`] more, over all that is read from it.
@@ -32,6 +35,26 @@ pub(super) struct Archive<R> {
     length: u64,
 }
 
+/// Refuses an archive that lacks its end, as one does that was not fetched whole. Who looks for the end any further reads
+/// all of a large file, many times over.
+fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<(), ImportError> {
+    let start = length.saturating_sub((END_BYTES + MOST_COMMENT) as u64);
+    let mut tail = Vec::new();
+    reader.seek(SeekFrom::Start(start))?;
+    reader
+        .take((END_BYTES + MOST_COMMENT) as u64)
+        .read_to_end(&mut tail)?;
+    let is_end = |record: &[u8]| {
+        let comment = u16::from_le_bytes([record[END_BYTES - 2], record[END_BYTES - 1]]);
+        record.starts_with(EMPTY_MAGIC) && record.len() >= END_BYTES + usize::from(comment)
+    };
+    let mut records = (0..(tail.len() + 1).saturating_sub(END_BYTES)).map(|at| &tail[at..]);
+    match records.any(is_end) {
+        true => Ok(()),
+        false => Err(ZipError::InvalidArchive("its end is missing".into()).into()),
+    }
+}
+
 impl<R: Read + Seek> Archive<R> {
     /// Reads the directory.
     ///
@@ -39,6 +62,7 @@ impl<R: Read + Seek> Archive<R> {
     /// It is damaged, missing, or of a kind that is not read.
     pub(super) fn open(mut reader: R) -> Result<Self, ImportError> {
         let length = reader.seek(SeekFrom::End(0))?;
+        find_end(&mut reader, length)?;
         reader.rewind()?;
         let zip = ZipArchive::new(reader)?;
         let names = (0..zip.len()).filter_map(|index| Some((zip.name_for_index(index)?, index)));

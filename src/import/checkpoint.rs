@@ -1,4 +1,5 @@
-//! SDIC checkpoints as the authors release them: `{"state_dict": ..., "latent_avg": ..., "opts": ...}`.
+//! Checkpoints of SDIC, e4e and pSp as their authors release them:
+//! `{"state_dict": ..., "latent_avg": ..., "opts": ...}`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
+use super::recognise::{Kind, other_model, recognise};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::{Budget, leaves};
@@ -46,14 +48,6 @@ pub struct Checkpoint<R> {
     report: Report,
 }
 
-/// Which model a checkpoint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Face,
-    Cars,
-    Other,
-}
-
 /// What becomes of the tensors of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -61,6 +55,8 @@ pub struct Report {
     pub kept: Vec<String>,
     /// Names of all others in order, and why they are left out.
     pub dropped: Vec<(String, DropReason)>,
+    /// Whether what an inversion loses is put back; not so in models of e4e and pSp.
+    pub compensates: bool,
 }
 
 /// Why a tensor is left out.
@@ -139,7 +135,8 @@ impl<R: Read + Seek> Checkpoint<R> {
     ///
     /// The model is the one whose configuration is in `opts["config"]` as JSON or, without that, the face or the car
     /// model by its number of style heads; with the heads of the car model but another data set in `opts`, it is a model
-    /// of the same size whose picture is the whole square.
+    /// of the same size whose picture is the whole square. A checkpoint without DIPN and DICN is a model of e4e or of pSp,
+    /// as `opts["encoder_type"]` tells, and compensates nothing.
     ///
     /// # Errors
     /// The file cannot be read, is no SDIC checkpoint, contradicts itself, or lacks tensors, which are named.
@@ -285,6 +282,9 @@ fn choose(mut models: Vec<(&str, Model)>) -> Result<Option<Model>, ImportError> 
 /// Why nothing in the file can be a model.
 fn no_model(root: Value<'_>) -> ImportError {
     let state = root.get("state_dict");
+    if let Some(other) = other_model(root) {
+        return other;
+    }
     if let Some(object) = root
         .refusal()
         .or_else(|| state.and_then(|state| state.refusal()))
@@ -332,7 +332,7 @@ impl Model {
         }
         if !values.contains_key(LATENT_AVG) {
             return Err(ImportError::Content(
-                "no tensor \"latent_avg\": not an SDIC checkpoint".to_owned(),
+                "no tensor \"latent_avg\", the average style that codes count from".to_owned(),
             ));
         }
         for (name, _) in tensor_shapes(&config) {
@@ -397,78 +397,15 @@ fn mapping_layers(config: &ModelConfig, tensors: &HashMap<&str, Value<'_>>) -> u
     if layers.all(has) { MAPPING_LAYERS } else { 0 }
 }
 
-fn recognise(
-    opts: Option<Value<'_>>,
-    tensors: &HashMap<&str, Value<'_>>,
-) -> Result<(Kind, ModelConfig), ImportError> {
-    let option = |name: &str| opts.and_then(|opts| opts.get(name));
-    if let Some(json) = option("config").and_then(Value::text) {
-        let config: ModelConfig = serde_json::from_str(json).map_err(|error| {
-            ImportError::Content(format!(
-                "opts: \"config\" is not a model configuration: {error}"
-            ))
-        })?;
-        config.validate()?;
-        return Ok((Kind::Other, config));
-    }
-    let heads = (0..)
-        .take_while(|style| {
-            tensors.contains_key(format!("encoder.styles.{style}.linear.weight").as_str())
-        })
-        .count();
-    let data_set = option("dataset_type")
-        .and_then(Value::text)
-        .unwrap_or_default();
-    let is_car = data_set.contains("car");
-    let (kind, config) = match heads {
-        18 => (Kind::Face, ModelConfig::face()),
-        16 if is_car || data_set.is_empty() => (Kind::Cars, ModelConfig::cars()),
-        16 => {
-            let crop = None;
-            (
-                Kind::Other,
-                ModelConfig {
-                    crop,
-                    ..ModelConfig::cars()
-                },
-            )
-        }
-        0 => {
-            return Err(ImportError::Content(
-                "state_dict: no style heads \"encoder.styles.*\": not an SDIC checkpoint"
-                    .to_owned(),
-            ));
-        }
-        _ => {
-            return Err(ImportError::Content(format!(
-                "state_dict: {heads} style heads; the face model has 18 and the car model 16, others need \
-                 their configuration in opts[\"config\"]"
-            )));
-        }
-    };
-    let contradiction = |name: &str, value: &dyn fmt::Display| {
-        Err(ImportError::Content(format!(
-            "opts: {name} = {value} contradicts the {heads} style heads of a {} px model",
-            config.image_size
-        )))
-    };
-    if let Some(size) = option("stylegan_size").and_then(Value::int)
-        && size != config.image_size as i64
-    {
-        return contradiction("stylegan_size", &size);
-    }
-    if is_car && kind != Kind::Cars {
-        return contradiction("dataset_type", &data_set);
-    }
-    Ok((kind, config))
-}
-
 /// Compares names and shapes with those of the networks.
 fn check_tensors(
     config: &ModelConfig,
     tensors: &HashMap<String, TensorRef>,
 ) -> Result<Report, ImportError> {
-    let mut report = Report::default();
+    let mut report = Report {
+        compensates: config.compensates(),
+        ..Report::default()
+    };
     let mut missing = Vec::new();
     for (name, expected) in tensor_shapes(config) {
         let Some(tensor) = tensors.get(&name) else {
@@ -585,11 +522,7 @@ impl<R: Read + Seek> Conversion<R> {
         }
         let packed = packer.finish()?;
         self.ready.extend(packed.last_shard);
-        let (name, title) = match self.checkpoint.kind {
-            Kind::Face => ("sdic-face", "SDIC face model, imported"),
-            Kind::Cars => ("sdic-cars", "SDIC car model, imported"),
-            Kind::Other => ("sdic-custom", "SDIC model, imported"),
-        };
+        let [name, title] = self.checkpoint.kind.names();
         let manifest = Manifest {
             format: FORMAT,
             name: name.to_owned(),

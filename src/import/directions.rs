@@ -444,28 +444,55 @@ impl Naming {
             "pose" | "rotation" => ("Pose", "Pose", 7.0),
             other => (other, EXPLORE, 5.0),
         };
-        let mut label = label.replace(['-', '_'], " ");
-        if let Some(first) = label.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
         Self {
             name: name.to_owned(),
-            label,
+            label: as_heading(label),
             group: group.to_owned(),
             range: [-limit, limit],
         }
     }
 
-    /// Named after a file: `Smile.pt` is `smile`.
+    /// Named after a file: `Smile.pt` is `smile`, and `Lächeln_2.npy` is `l-cheln-2`, shown as "Lächeln 2".
     pub fn of_file(path: &Path) -> Self {
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        Self::new(&stem.chars().map(plain).collect::<String>())
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self::of_words(&stem, &plain(&stem.to_lowercase().replace(['_', '.'], "-")))
     }
+
+    /// Named by a person, in any letters: those that commands cannot have become dashes there, and are shown as they are.
+    pub fn of_person(words: &str) -> Self {
+        Self::of_words(words, &plain(words))
+    }
+
+    fn of_words(words: &str, name: &str) -> Self {
+        let usual = Self::new(name);
+        match words.to_lowercase() == name {
+            true => usual,
+            false => Self {
+                label: as_heading(words),
+                ..usual
+            },
+        }
+    }
+}
+
+/// What commands can have of a name, with a dash for what they cannot.
+fn plain(words: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+    let parts = words.split(|c| !allowed(c)).filter(|part| !part.is_empty());
+    let name = parts.collect::<Vec<_>>().join("-");
+    match name.trim_start_matches('.') {
+        "" => "direction".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// With spaces between words, and a capital letter at the beginning.
+fn as_heading(words: &str) -> String {
+    let words = words.replace(['-', '_'], " ");
+    let mut letters = words.trim().chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// A published edit on a GANSpace basis: component, styles from and to (exclusive), and the strength it is used with.
@@ -588,6 +615,23 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
     published.chain(explored).collect()
 }
 
+/// Gives what a basis brings names and labels of its own: published edits and components of all bases are called alike.
+pub(super) fn tell_apart(new: &mut [Direction], old: &[Direction], naming: &Naming) {
+    for direction in new {
+        if !matches!(direction.kind, DirectionKind::Ganspace { .. }) {
+            continue;
+        }
+        if old.iter().any(|other| other.label == direction.label) {
+            direction.label = format!("{}: {}", naming.label, direction.label);
+        }
+        let components = format!("{}-", naming.name);
+        let taken = old.iter().any(|other| other.name == direction.name);
+        if taken && !direction.name.starts_with(&components) {
+            direction.name = components + &direction.name;
+        }
+    }
+}
+
 /// Adds a direction, or a basis with its published edits and first components, to a model: the new shards and the new
 /// manifest, which the caller writes in this order.
 ///
@@ -598,7 +642,8 @@ pub fn add_directions(
     file: DirectionFile,
     naming: &Naming,
 ) -> Result<(Vec<WeightsFile>, Manifest), ImportError> {
-    let (tensors, directions) = file.into_directions(&manifest.config, naming)?;
+    let (tensors, mut directions) = file.into_directions(&manifest.config, naming)?;
+    tell_apart(&mut directions, &manifest.directions, naming);
     let taken = |new: &Direction| manifest.directions.iter().any(|old| old.name == new.name);
     if let Some(direction) = directions.iter().find(|direction| taken(direction)) {
         return Err(ImportError::Content(format!(

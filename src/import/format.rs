@@ -8,7 +8,22 @@ use super::npy;
 use crate::weights::list;
 
 /// Bytes that tell formats apart.
-const START_BYTES: u64 = 64;
+const START_BYTES: u64 = 4096;
+/// Modules that pickles of NVIDIA's code name near their beginning: those of PyTorch, and older ones of TensorFlow.
+const NVIDIA: [(&[u8], &str); 2] = [
+    (
+        b"torch_utils.persistence",
+        "it is a pickle of NVIDIA's StyleGAN code, which only that code can load, and holds no encoder; a StyleGAN2 \
+         becomes a PyTorch file by export_weights.py of dvschultz/stylegan2-ada-pytorch, and a model to use here once \
+         e4e or pSp has trained an encoder for that file",
+    ),
+    (
+        b"dnnlib.tflib",
+        "it is a pickle of NVIDIA's StyleGAN code for TensorFlow, which only that code can load, and holds no encoder; \
+         a StyleGAN2 becomes a PyTorch file by convert_weight.py of rosinality/stylegan2-pytorch, and a model to \
+         use here once e4e or pSp has trained an encoder for that file",
+    ),
+];
 
 /// The first bytes of a file.
 pub(super) fn start<R: Read + Seek>(reader: &mut R) -> Result<Vec<u8>, ImportError> {
@@ -26,6 +41,8 @@ pub(super) fn unknown(start: &[u8], directions: bool) -> ImportError {
         Some("it is a NumPy array")
     } else if start.get(8) == Some(&b'{') {
         Some("it is a safetensors file")
+    } else if let Some(found) = nvidia(start) {
+        Some(found)
     } else {
         let known: [(&[u8], &str); 17] = [
             (
@@ -62,6 +79,13 @@ pub(super) fn unknown(start: &[u8], directions: bool) -> ImportError {
         found.map(|&(_, found)| found)
     };
     ImportError::UnknownFormat { directions, found }
+}
+
+/// What a pickle of NVIDIA's code is, and what can be made of it.
+fn nvidia(start: &[u8]) -> Option<&'static str> {
+    let names = |module: &[u8]| start.windows(module.len()).any(|part| part == module);
+    let found = NVIDIA.iter().find(|(module, _)| names(module))?;
+    start.starts_with(b"\x80").then_some(found.1)
 }
 
 /// The refusal of a zip archive that is not one of `torch.save`.

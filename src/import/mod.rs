@@ -1,4 +1,4 @@
-//! Import of files made with PyTorch or NumPy: SDIC checkpoints and edit directions.
+//! Import of files made with PyTorch or NumPy: checkpoints of SDIC, e4e and pSp, and edit directions.
 //!
 //! Nothing in a file is ever executed: [`pickle`] stands in for the few names of Python that tensors are made with, and
 //! what any other name would make is inert until data is read from it, which is refused. Readers need `Read + Seek`
@@ -12,6 +12,9 @@ mod error;
 mod format;
 mod npy;
 pub mod pickle;
+mod recognise;
+#[cfg(test)]
+mod recognise_tests;
 pub mod sefa;
 #[cfg(test)]
 mod tests;

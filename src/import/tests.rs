@@ -1077,6 +1077,7 @@ fn unsuitable_checkpoints_are_named() {
         let linear =
             |style: usize| sample_tensor(&format!("encoder.styles.{style}.linear.weight"), &[1]);
         parts.tensors = (0..count).map(linear).collect();
+        parts.tensors.push(sample_tensor("DIP.spx.weight", &[1]));
         refusal(&parts.write())
     };
     assert!(
@@ -1391,6 +1392,34 @@ fn published_edits_come_with_their_basis() {
 }
 
 #[test]
+fn bases_live_side_by_side() {
+    use crate::config::ModelConfig;
+    let mut all = Vec::new();
+    for name in ["pca", "other"] {
+        let naming = Naming::of_person(name);
+        let mut new = directions::basis_directions(&ModelConfig::face(), name, 80);
+        directions::tell_apart(&mut new, &all, &naming);
+        all.extend(new);
+    }
+    let unique = |texts: Vec<&str>| texts.iter().collect::<std::collections::HashSet<_>>().len();
+    assert_eq!(all.len(), 22);
+    assert_eq!(unique(all.iter().map(|d| d.name.as_str()).collect()), 22);
+    assert_eq!(unique(all.iter().map(|d| d.label.as_str()).collect()), 22);
+    let named = |index: usize| (all[index].name.as_str(), all[index].label.as_str());
+    assert_eq!(named(0), ("eyes", "Eyes"));
+    assert_eq!(named(11), ("other-eyes", "Other: Eyes"));
+    assert_eq!(named(14), ("other-0", "Other: Component 0"));
+    // The same basis once more is told of.
+    let mut again = directions::basis_directions(&ModelConfig::face(), "pca", 80);
+    directions::tell_apart(&mut again, &all, &Naming::of_person("pca"));
+    assert!(
+        again
+            .iter()
+            .any(|new| all.iter().any(|old| old.name == new.name))
+    );
+}
+
+#[test]
 fn names_of_directions_follow_their_files() {
     let age = Naming::of_file(Path::new("directions/Age.pt"));
     assert_eq!(
@@ -1401,5 +1430,31 @@ fn names_of_directions_follow_their_files() {
     assert_eq!(
         (other.name.as_str(), other.label.as_str()),
         ("head-tilt-v2", "Head tilt v2")
+    );
+    // Commands have few letters, people all of them.
+    for (file, name, label) in [
+        ("Lächeln_groß.npy", "l-cheln-gro", "Lächeln groß"),
+        ("étonné.pt", "tonn", "Étonné"),
+        ("smile (old).pt", "smile-old", "Smile (old)"),
+        ("微笑.npy", "direction", "微笑"),
+        ("a=b,c.npy", "a-b-c", "A=b,c"),
+        ("v1.2.pt", "v1-2", "V1.2"),
+    ] {
+        let naming = Naming::of_file(Path::new(file));
+        assert_eq!(
+            (naming.name.as_str(), naming.label.as_str()),
+            (name, label),
+            "{file}"
+        );
+    }
+    let own = Naming::of_person("Mon sourire_2");
+    assert_eq!(
+        (own.name.as_str(), own.label.as_str()),
+        ("Mon-sourire_2", "Mon sourire 2")
+    );
+    let known = Naming::of_person("smile");
+    assert_eq!(
+        (known.label.as_str(), known.group.as_str()),
+        ("Smile", "Expression")
     );
 }

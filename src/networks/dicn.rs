@@ -13,7 +13,7 @@ use super::layers::{
     BasicConv, BatchNorm, Conv, LayerActivation, NoParameters, PRelu, conv_norm, conv1d, conv2d,
     equal_conv2d, resize_bilinear,
 };
-use crate::config::ModelConfig;
+use crate::config::{DicnSizes, ModelConfig};
 
 /// Convolution, normalisation, leaky ReLU, convolution over rows of style vectors.
 type RowLayers = (Conv<3>, Option<BatchNorm>, NoParameters, Conv<3>);
@@ -86,11 +86,10 @@ pub struct Dicn {
 
 impl Dicn {
     /// Builds the network with parameters still to be loaded.
-    pub fn new(config: &ModelConfig, device: &Device) -> Self {
-        let sizes = &config.dicn;
+    pub fn new(config: &ModelConfig, sizes: &DicnSizes, device: &Device) -> Self {
         let styles = config.styles();
-        let condition = config.condition_channels();
-        let rows = config.latent_rows();
+        let condition = config.condition_channels(sizes);
+        let rows = config.latent_rows(sizes);
         let feature = config.channels_at(config.inject_size);
         let ratio = config.encoder.input_size / config.inject_size;
         let stride = |at_least| if ratio >= at_least { 2 } else { 1 };

@@ -15,7 +15,7 @@ use super::{
         BasicConv, BatchNorm, Conv, LayerActivation, conv_norm, conv2d, conv3d, deconv2d, deconv3d,
     },
 };
-use crate::config::ModelConfig;
+use crate::config::DipnSizes;
 
 /// Channels of the map before the last three bottlenecks.
 const RGB_WIDTH: usize = 16;
@@ -315,8 +315,7 @@ pub struct Dipn {
 
 impl Dipn {
     /// Builds the network with parameters still to be loaded.
-    pub fn new(config: &ModelConfig, device: &Device) -> Self {
-        let sizes = &config.dipn;
+    pub fn new(sizes: &DipnSizes, device: &Device) -> Self {
         let features = sizes.features;
         let depth = 2 * sizes.descriptor;
         Self {

@@ -11,7 +11,7 @@ use burn::{
 use super::layers::{
     BatchNorm, Conv, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d, resize_bilinear,
 };
-use crate::config::ModelConfig;
+use crate::config::{Heads, ModelConfig};
 
 /// Reduction of the squeeze-and-excitation blocks.
 const SQUEEZE: usize = 16;
@@ -167,7 +167,7 @@ impl StyleHead {
     }
 }
 
-/// The e4e encoder (`encoder.` in checkpoints).
+/// The encoder of e4e or of pSp (`encoder.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Encoder {
     input_layer: (Conv<4>, Option<BatchNorm>, PRelu),
@@ -176,6 +176,7 @@ pub struct Encoder {
     latlayer1: Conv<4>,
     latlayer2: Conv<4>,
     taps: [usize; 3],
+    first_is_base: bool,
 }
 
 impl Encoder {
@@ -214,6 +215,7 @@ impl Encoder {
             latlayer1: conv2d([third, pyramid], 1, 1, true, device),
             latlayer2: conv2d([second, pyramid], 1, 1, true, device),
             taps: [ends[1], ends[2], ends[3]],
+            first_is_base: sizes.heads == Heads::Offsets,
         }
     }
 
@@ -241,8 +243,11 @@ impl Encoder {
                 _ => p1.clone(),
             })
         });
-        // The first head gives the base code, the others what each style adds to it.
         let heads: Vec<Tensor<2>> = heads.collect();
+        if !self.first_is_base {
+            return Tensor::stack(heads, 1);
+        }
+        // The first head gives the base code, the others what each style adds to it.
         let base = heads[0].clone();
         let codes = heads.into_iter().enumerate().map(|(index, delta)| {
             if index == 0 {
@@ -264,6 +269,7 @@ impl Encoder {
             latlayer1: self.latlayer1.fuse(None),
             latlayer2: self.latlayer2.fuse(None),
             taps: self.taps,
+            first_is_base: self.first_is_base,
         }
     }
 }

@@ -25,6 +25,6 @@ pub(crate) use layers::warp;
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use pictures::{ReadError, difference, from_data, read, to_tensor};
-pub use sdic::{Compensation, GeneratorPass, Initial, Injection, Sdic};
+pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Sdic};
 #[cfg(test)]
 pub(crate) use tensors::cpu_values;

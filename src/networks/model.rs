@@ -20,17 +20,17 @@ use crate::{
     weights,
 };
 
-/// Encoder, generator, DIPN, DICN and feature editor.
+/// Encoder and generator; DIPN, DICN and feature editor where the model has them.
 #[derive(Module, Debug)]
 pub struct Networks {
-    /// e4e encoder.
+    /// e4e or pSp encoder.
     pub encoder: Encoder,
     /// StyleGAN2 generator.
     pub generator: Generator,
-    /// Discrepancy information prediction network.
-    pub dipn: Dipn,
-    /// Discrepancy information compensation network.
-    pub dicn: Dicn,
+    /// Discrepancy information prediction network, where the model has one.
+    pub dipn: Option<Dipn>,
+    /// Discrepancy information compensation network, where the model has one.
+    pub dicn: Option<Dicn>,
     /// Feature editor, where the model has one.
     pub feature_editor: Option<FeatureEditor>,
     /// Average latent code that the encoder's output is relative to, `[styles, style_dim]`.
@@ -42,8 +42,8 @@ impl Networks {
         Self {
             encoder: Encoder::new(config, device),
             generator: Generator::new(config, device),
-            dipn: Dipn::new(config, device),
-            dicn: Dicn::new(config, device),
+            dipn: (config.dipn.as_ref()).map(|sizes| Dipn::new(sizes, device)),
+            dicn: (config.dicn.as_ref()).map(|sizes| Dicn::new(config, sizes, device)),
             feature_editor: (config.editor.as_ref())
                 .map(|sizes| FeatureEditor::new(config, sizes, device)),
             latent_avg: parameter([config.styles(), config.style_dim], device),
@@ -54,8 +54,8 @@ impl Networks {
         Self {
             encoder: self.encoder.fuse(),
             generator: self.generator.fuse(),
-            dipn: self.dipn.fuse(),
-            dicn: self.dicn.fuse(),
+            dipn: self.dipn.map(Dipn::fuse),
+            dicn: self.dicn.map(Dicn::fuse),
             feature_editor: self.feature_editor.map(FeatureEditor::fuse),
             latent_avg: self.latent_avg,
         }

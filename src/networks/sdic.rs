@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Tensor};
 
 use super::{
+    dicn::Dicn,
+    dipn::Dipn,
     generator::{Generator, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
@@ -16,8 +18,8 @@ use crate::{config::ModelConfig, pixels::Field};
 pub struct Initial {
     /// Generator output for the encoder's codes, `[1, 3, image_size, image_size]`, not clamped.
     pub image: Tensor<4>,
-    /// G(w), `[1, channels, inject, inject]`.
-    pub feature: Tensor<4>,
+    /// The generator on w at the injection layer, with G(w).
+    pub lower: Synthesis,
 }
 
 /// What DICN found.
@@ -113,11 +115,10 @@ impl Sdic {
     /// Generator without compensation.
     pub fn generate(&self, codes: &Tensor<3>) -> Initial {
         let lower = self.lower(codes);
-        let feature = lower.feature.clone();
-        let pass = self.resume(codes.clone(), lower, self.config.image_size);
+        let pass = self.resume(codes.clone(), lower.clone(), self.config.image_size);
         Initial {
             image: pass.finish(),
-            feature,
+            lower,
         }
     }
 
@@ -127,23 +128,11 @@ impl Sdic {
         resize_bilinear(image.clamp(-1.0, 1.0), [side; 2], false)
     }
 
-    /// DIPN: the face and its plain reconstruction to the discrepancy map, `[1, 3, input_size, input_size]`.
-    pub fn predict(&self, face: Tensor<4>, image: Tensor<4>) -> Tensor<4> {
-        self.networks.dipn.forward(face, self.seen(image))
-    }
-
-    /// DICN: the discrepancy map, G(w) and w to F - G(w) and w'.
-    pub fn compensate(
-        &self,
-        discrepancy: Tensor<4>,
-        feature: Tensor<4>,
-        codes: Tensor<3>,
-    ) -> Compensation {
-        let dicn = &self.networks.dicn;
-        Compensation {
-            residual: dicn.residual(discrepancy.clone(), feature),
-            codes: dicn.compensate_codes(discrepancy, codes),
-        }
+    /// What puts back what a first reconstruction lost; `None` if the model has nothing that does.
+    pub fn compensator(&self) -> Option<Compensator<'_>> {
+        let (dipn, dicn) = (self.networks.dipn.as_ref()?, self.networks.dicn.as_ref()?);
+        let sdic = self;
+        Some(Compensator { sdic, dipn, dicn })
     }
 
     /// The generator on `codes` up to the injection layer.
@@ -200,6 +189,34 @@ impl Sdic {
         image
             .narrow(2, (size - rows) / 2, rows)
             .narrow(3, (size - columns) / 2, columns)
+    }
+}
+
+/// DIPN and DICN of a model that has them.
+#[derive(Clone, Copy)]
+pub struct Compensator<'a> {
+    sdic: &'a Sdic,
+    dipn: &'a Dipn,
+    dicn: &'a Dicn,
+}
+
+impl Compensator<'_> {
+    /// DIPN: the face and its plain reconstruction to the discrepancy map, `[1, 3, input_size, input_size]`.
+    pub fn predict(&self, face: Tensor<4>, image: Tensor<4>) -> Tensor<4> {
+        self.dipn.forward(face, self.sdic.seen(image))
+    }
+
+    /// DICN: the discrepancy map, G(w) and w to F - G(w) and w'.
+    pub fn compensate(
+        &self,
+        discrepancy: Tensor<4>,
+        feature: Tensor<4>,
+        codes: Tensor<3>,
+    ) -> Compensation {
+        Compensation {
+            residual: self.dicn.residual(discrepancy.clone(), feature),
+            codes: self.dicn.compensate_codes(discrepancy, codes),
+        }
     }
 }
 

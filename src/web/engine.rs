@@ -204,7 +204,7 @@ impl WebEngine {
         let on_stage: &Function = on_stage.unchecked_ref();
         let begin = async |stage: Stage| {
             let stage_name = JsValue::from(stage.name());
-            let (done, total) = (stage as usize, Stage::ALL.len());
+            let (done, total) = (stage as usize, Stage::of(engine.config()).len());
             let called = on_stage.call3(&JsValue::NULL, &stage_name, &done.into(), &total.into());
             answered(called).await
         };
@@ -221,14 +221,17 @@ impl WebEngine {
     }
 
     /// A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
-    /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
+    /// ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost), if the model compensates.
     pub async fn view(&self, name: &str, kind: &ViewNameJs) -> Result<PictureJs, JsValue> {
         let (engine, held) = self.inverted(name)?;
         let inversion = &held.face.inversion;
         let image = match kind.as_string().as_deref() {
             Some("initial") => inversion.initial.clone(),
             Some("reconstruction") => inversion.reconstruction.clone(),
-            Some("discrepancy") => inversion.discrepancy.clone(),
+            Some("discrepancy") => {
+                let map = inversion.discrepancy.clone();
+                map.ok_or_else(|| thrown("view", "this model predicts no discrepancy"))?
+            }
             _ => {
                 let text = "no such view; use \"initial\", \"reconstruction\" or \"discrepancy\"";
                 return Err(thrown("view", text));

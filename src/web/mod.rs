@@ -42,6 +42,8 @@ export interface ModelInfo {
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
   /** Whether the model has a mapping network, so that faces can be drawn from it. */
   draws: boolean;
+  /** Whether what a first reconstruction loses is put back; without that there is no "discrepancy" to view. */
+  compensates: boolean;
   /** What came of looking for sliders in the model, if that was done. */
   fit: FitInfo | null;
 }

@@ -37,6 +37,7 @@ pub(super) struct ModelInfo<'a> {
     shards: &'a [crate::weights::ShardEntry],
     samples: &'a [crate::weights::Sample],
     draws: bool,
+    compensates: bool,
     fit: Option<FitInfo>,
 }
 
@@ -81,6 +82,7 @@ pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         shards: &manifest.shards,
         samples: &manifest.samples,
         draws: config.mapping_layers > 0,
+        compensates: config.compensates(),
         fit: FitInfo::of(manifest),
     }
 }

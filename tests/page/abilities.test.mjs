@@ -51,6 +51,7 @@ async function told(page, kind = "failure") {
 }
 
 const THROWS = `{ get() { throw new DOMException("The operation is insecure.", "SecurityError"); } }`;
+const FULL = `() => { throw new DOMException("There is no room.", "QuotaExceededError"); }`;
 /** @type {[string, string, string | undefined][]} what is amiss, how, and the button that is not offered then */
 const REFUSALS = [
   ["WebGPU throws", `Object.defineProperty(navigator, "gpu", ${THROWS})`, undefined],
@@ -66,6 +67,11 @@ const REFUSALS = [
   ["the clipboard throws", `Object.defineProperty(navigator, "clipboard", ${THROWS})`, "#copy"],
   ["there is no clipboard", `Object.defineProperty(navigator, "clipboard", { value: undefined })`, "#copy"],
   ["the clipboard takes no pictures", `delete globalThis.ClipboardItem`, "#copy"],
+  ["settings cannot be kept", `Object.defineProperty(globalThis, "localStorage", { value: undefined })`, undefined],
+  ["there is no room for settings", `Storage.prototype.setItem = ${FULL}`, undefined],
+  ["there is no cache", `delete globalThis.caches`, undefined],
+  ["there is no service worker", `Object.defineProperty(navigator, "serviceWorker", { value: undefined })`, undefined],
+  ["there is no file system", `delete StorageManager.prototype.getDirectory`, undefined],
 ];
 
 for (const [what, script, button] of REFUSALS) {

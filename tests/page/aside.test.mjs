@@ -129,9 +129,10 @@ const draws = () =>
     const { draws } = /** @type {{ draws: Map<HTMLCanvasElement, Map<unknown, number>> }} */ (
       /** @type {any} */ (globalThis)
     );
-    const counts = { compare: /** @type {number[]} */ ([]), elsewhere: 0 };
+    const counts = { compare: /** @type {number[]} */ ([]), looks: /** @type {number[]} */ ([]), elsewhere: 0 };
     for (const [canvas, pictures] of draws)
       if (canvas.closest("#compare")) counts.compare.push(...pictures.values());
+      else if (canvas.closest("#look-list")) counts.looks.push(...pictures.values());
       else counts.elsewhere += pictures.size;
     return counts;
   });
@@ -158,11 +159,15 @@ test("during an inversion the page draws no frames, and its list of stages stays
 });
 
 test("each picture of an inversion is drawn once, and one that is not to be seen is not drawn", async () => {
-  const { compare, elsewhere } = await draws();
+  const { compare, looks, elsewhere } = await draws();
   assert.ok(compare.length > 0 && compare.length <= 5, `${compare.length} pictures drawn`);
   assert.ok(
     compare.every((times) => times === 1),
     `pictures drawn ${compare} times`,
+  );
+  assert.ok(
+    looks.every((times) => times === 1),
+    `looks drawn ${looks} times`,
   );
   assert.equal(elsewhere, 0, "the only face is not among a choice of faces");
 });

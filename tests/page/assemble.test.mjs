@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { CACHING, ISOLATION, PRIVACY } from "../../www/tools/policy.mjs";
 import { root, weightsLike } from "./support.mjs";
+import { temporary } from "./temporary.mjs";
 
 /** @type {string} */
 let weights;
@@ -18,12 +18,8 @@ let folder;
 
 before(async () => {
   weights = await weightsLike("tests/golden/tiny");
-  folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
+  folder = await temporary("page");
   await assemble(folder, { weights });
-});
-
-after(async () => {
-  for (const each of [weights, folder]) await rm(each, { recursive: true });
 });
 
 async function shell() {
@@ -32,12 +28,11 @@ async function shell() {
 }
 
 test("a folder that was not made here is refused, and nothing in it is touched", async () => {
-  const other = await mkdtemp(path.join(tmpdir(), "sdic-other-"));
+  const other = await temporary("other");
   await writeFile(path.join(other, "thesis.txt"), "years of work");
   await assert.rejects(assemble(other, { weights }), /holds files that were not put there/);
   assert.deepEqual(await readdir(other), ["thesis.txt"]);
   assert.equal(await readFile(path.join(other, "thesis.txt"), "utf8"), "years of work");
-  await rm(other, { recursive: true });
 });
 
 test("a folder that was made here is brought up to date", async () => {

@@ -1,14 +1,14 @@
 // One journey, from a photo to a saved and edited one and on without a network, in every browser; and browsers that do
 // not let pages have what pictures hold.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before } from "node:test";
 import { t } from "../../www/shared/strings.js";
 import { arrival, until } from "./drivers/driver.mjs";
 import { testIn, testInEach } from "./drivers/each.mjs";
 import { difference, host, root } from "./support.mjs";
+import { temporary } from "./temporary.mjs";
 
 /** @import { Driver } from "./drivers/driver.mjs" */
 
@@ -21,12 +21,11 @@ let folder;
 
 before(async () => {
   site = await host(weights);
-  folder = await mkdtemp(path.join(tmpdir(), "sdic-permissions-"));
+  folder = await temporary("permissions");
 });
 
 after(async () => {
   await site.remove();
-  await rm(folder, { recursive: true });
 });
 
 /**

@@ -1,10 +1,12 @@
 // Several people in one photo, and faces that do not take all of a slider.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { gradient } from "./pictures.mjs";
 import {
   accessible,
+  decoded,
   difference,
   host,
   inverted,
@@ -121,7 +123,9 @@ test("every face keeps its edits, and the whole photo holds them all", async () 
   const download = page.waitForEvent("download");
   await page.keyboard.press("Control+s");
   await page.click("#save-file");
-  assert.equal((await download).suggestedFilename(), "couple-sdic.png");
+  const file = await download;
+  assert.equal(file.suggestedFilename(), "couple-sdic.png");
+  assert.equal(difference(await decoded(page, await readFile(await file.path())), both), 0, "saved as shown");
 
   // Undoing is each face's own.
   await page.click("#undo");

@@ -1,9 +1,9 @@
 // Models of the visitor's own, made of those in the repository.
 import { createHash } from "node:crypto";
-import { cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { root } from "./support.mjs";
+import { temporary } from "./temporary.mjs";
 import { random } from "./world.mjs";
 
 /** @typedef {{ dtype: string, shape: number[], data: Buffer }} Stored */
@@ -179,7 +179,7 @@ export async function foreignWeights() {
   Object.assign(manifest, { name: "foreign", title: "A model from elsewhere", samples: [] });
   for (const field of ["face_shape", "model_card"]) delete manifest[field];
   manifest.config.mapping_layers = 1;
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-foreign-"));
+  const folder = await temporary("foreign");
   await cp(path.join(root, "weights/face"), path.join(folder, "face"), { recursive: true });
   await write(folder, manifest, tensors);
   return folder;
@@ -191,7 +191,7 @@ export async function facelessWeights() {
   for (const [name, stored] of mapping(manifest.config.style_dim, random(2))) tensors.set(name, stored);
   Object.assign(manifest, { name: "faceless", title: "A model without faces" });
   manifest.config.mapping_layers = 1;
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-faceless-"));
+  const folder = await temporary("faceless");
   await write(folder, manifest, tensors);
   return folder;
 }

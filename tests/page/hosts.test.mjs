@@ -2,9 +2,8 @@
 // offline, and lets nothing out.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
@@ -17,11 +16,13 @@ import {
   launch,
   modelReady,
   pixels,
+  restarts,
   root,
   slide,
   visit,
   weightsLike,
 } from "./support.mjs";
+import { temporary } from "./temporary.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -54,7 +55,6 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  for (const folder of Object.values(weights ?? {})) await rm(folder, { recursive: true });
 });
 
 /** Scripts that each run in another place. */
@@ -153,7 +153,7 @@ test("a host that sends /index.html on to / serves a page that works offline", a
   await modelReady(page);
   assert.deepEqual(problems, []);
   await context.close();
-  await rm(site.folder, { recursive: true });
+  await site.remove();
 });
 
 test("of a host that is half deployed nothing is kept, and the version before goes on whole", async () => {
@@ -382,7 +382,7 @@ test("a version whose engine cannot start is offered its successor all the same"
 });
 
 test("two copies of the page on one origin do not touch each other", async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-origin-"));
+  const folder = await temporary("origin");
   await assemble(path.join(folder, "one"), { weights: weights.first });
   await assemble(path.join(folder, "two"), { weights: weights.second });
   await deploy({ folder: path.join(folder, "two") }, "two");
@@ -449,7 +449,6 @@ test("two copies of the page on one origin do not touch each other", async () =>
     assert.equal(await page.locator("html").getAttribute("data-theme"), theme);
   }
   await context.close();
-  await rm(folder, { recursive: true });
 });
 
 test("what releases before have kept under other names is taken over", async () => {
@@ -486,9 +485,7 @@ test("what releases before have kept under other names is taken over", async () 
   assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
   assert.equal(await title(page), "Second model", "the visitor's own");
   await page.click("#engine-button");
-  await page.locator("#own-choices").getByText("Bundled with this page").click();
-  await page.waitForSelector('#engine-button:not([data-state="ready"])');
-  await modelReady(page);
+  await restarts(page, () => page.locator("#own-choices").getByText("Bundled with this page").click());
   assert.equal(await title(page), "Tiny random model for tests");
   assert.equal(loaded, 0, "the kept shard was used");
   const left = await page.evaluate(async () => {
@@ -747,7 +744,7 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
   assert.ok(after.length === 1 && after[0] !== kept, `${after} in place of ${kept}`);
 
   await page.click("#engine-button");
-  await page.click("#own-remove button");
+  await page.click("#own-choices button:last-child");
   await page.locator(".notice", { hasText: "“Second model” was removed" }).waitFor();
   assert.deepEqual(await folders(page), []);
   assert.deepEqual(problems, []);

@@ -313,11 +313,10 @@ test("the newest slider position wins: an edit that is overtaken shows nothing",
       // The end of a gesture, each time: what a moving slider begins is let through.
       slider.dispatchEvent(new Event("change", { bubbles: true }));
       // Now and then two positions come in one round of the event loop.
-      if (position % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 15));
+      if (position % 10 === 0) await new Promise(requestAnimationFrame);
     }
     const page = /** @type {any} */ (globalThis);
-    while (page.calls.some((/** @type {any} */ { outcome }) => !outcome))
-      await new Promise((resolve) => setTimeout(resolve, 15));
+    while (page.calls.some((/** @type {any} */ { outcome }) => !outcome)) await new Promise(requestAnimationFrame);
     page.stopRecording();
     return /** @type {{ args: any[], outcome: string }[]} */ (page.calls);
   }, `slider-${name}`);
@@ -339,7 +338,7 @@ test("another photo stops the inversion under way", async () => {
     const until = async (/** @type {() => boolean} */ condition) => {
       for (const end = Date.now() + 60_000; !condition(); ) {
         if (Date.now() > end) throw new Error("nothing happened for a minute");
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await new Promise(requestAnimationFrame);
       }
     };
     const samples = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#sample-list button"));

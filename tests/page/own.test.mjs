@@ -2,7 +2,7 @@
 // pictures show.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { seal } from "../../www/tools/assemble.mjs";
@@ -15,6 +15,7 @@ import {
   launch,
   modelReady,
   pixels,
+  restarts,
   root,
   slide,
   visit,
@@ -54,7 +55,6 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  for (const folder of Object.values(weights ?? {})) await rm(folder, { recursive: true });
 });
 
 /** A page whose searches draw as few faces as they can do with. */
@@ -100,9 +100,7 @@ async function keep(page, folder) {
  */
 async function choose(page, title) {
   await page.click("#engine-button");
-  await page.locator("#own-choices").getByText(title).click();
-  await page.waitForSelector('#engine-button:not([data-state="ready"])');
-  await modelReady(page);
+  await restarts(page, () => page.locator("#own-choices").getByText(title).click());
 }
 
 /** @param {Page} page */
@@ -227,9 +225,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   assert.ok("fitted.json" in kept && "manifest.json" in kept && !("fit.partial" in kept), Object.keys(kept).join());
 
   await page.click("#engine-button");
-  await page.click("#own-remove button");
-  await page.waitForSelector('#engine-button:not([data-state="ready"])');
-  await modelReady(page);
+  await restarts(page, () => page.click("#own-choices button:last-child"));
   await removed(page);
   assert.deepEqual(problems, []);
   await context.close();
@@ -281,7 +277,6 @@ test("several models stand side by side, and are removed one by one", async () =
   assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
   await page.getByRole("button", { name: "Remove “A model without faces”" }).click();
   await page.locator(".notice", { hasText: "“A model without faces” was removed." }).waitFor();
-  await page.locator("#own-remove button").first().waitFor();
   assert.deepEqual(await page.locator("#own-choices .name").allInnerTexts(), [
     "Bundled with this page",
     "Second model",
@@ -290,9 +285,7 @@ test("several models stand side by side, and are removed one by one", async () =
   await page.reload();
   await modelReady(page);
   assert.deepEqual(await offered(), ["Bundled with this page", "Second model"]);
-  await page.getByRole("button", { name: "Remove “Second model”" }).click();
-  await page.waitForSelector('#engine-button:not([data-state="ready"])');
-  await modelReady(page);
+  await restarts(page, () => page.getByRole("button", { name: "Remove “Second model”" }).click());
   assert.deepEqual(await offered(), ["Bundled with this page"]);
   await removed(page);
   assert.deepEqual(problems, []);

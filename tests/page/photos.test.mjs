@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { pairLayout } from "../../www/shared/pair.js";
 import { say } from "../../www/shared/say.js";
 import { spell } from "../../www/shared/strings.js";
 import { testInEach } from "./drivers/each.mjs";
@@ -273,7 +274,7 @@ test("where canvases hold fewer pixels than a photo, it is reduced to what they 
 /**
  * What the page's photo worker saves of a photo whose face is edited, and the photo itself, as pixels; and the file.
  * @param {import("playwright-core").Page} page
- * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" }} options
+ * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" | "photo-pair" }} options
  * @returns {Promise<{ before: Opened, after: Opened, png: string }>}
  */
 function saved(page, { file, mode, what }) {
@@ -318,20 +319,42 @@ function saved(page, { file, mode, what }) {
 
 test("what is saved keeps the photo's space, its transparency, and what is around the face", async () => {
   const { context, page, problems } = await visit(browser, site.url);
-  const { before, after, png } = await saved(page, { file: "png-p3.png", mode: "difference", what: "photo" });
-  assert.equal(after.error, undefined);
-  assert.deepEqual([after.space, after.width, after.height], ["display-p3", before.width, before.height]);
-  assert.ok(png.includes("iCCP"), "the file says its colour space");
-  const [a, b] = [before, after].map(({ pixels }) => Buffer.from(pixels, "base64"));
-  let changed = 0;
-  for (let i = 0; i < a.length; i += 4) {
-    const [x, y] = [(i / 4) % before.width, Math.floor(i / 4 / before.width)];
-    assert.equal(a[i + 3], b[i + 3], `alpha at ${x}, ${y}`);
-    const same = a.subarray(i, i + 4).equals(b.subarray(i, i + 4));
-    if (x < 12 || x >= 32 || y < 6 || y >= 26) assert.ok(same, `outside, at ${x}, ${y}`);
-    else if (!same) changed++;
+  for (const [file, space, levels] of /** @type {const} */ ([
+    ["png-p3.png", "display-p3", 1],
+    ["png-rgba-8.png", "srgb", 10],
+  ])) {
+    const { before, after, png } = await saved(page, { file, mode: "difference", what: "photo" });
+    assert.equal(after.error, undefined);
+    assert.deepEqual([after.space, after.width, after.height], [space, before.width, before.height]);
+    assert.equal(png.includes("iCCP"), space !== "srgb", `${file} says its colour space`);
+    const [a, b] = [before, after].map(({ pixels }) => Buffer.from(pixels, "base64"));
+    let changed = 0;
+    const alphas = new Set();
+    for (let i = 0; i < a.length; i += 4) {
+      const [x, y] = [(i / 4) % before.width, Math.floor(i / 4 / before.width)];
+      assert.equal(a[i + 3], b[i + 3], `${file}: alpha at ${x}, ${y}`);
+      alphas.add(a[i + 3]);
+      const same = a.subarray(i, i + 4).equals(b.subarray(i, i + 4));
+      if (x < 12 || x >= 32 || y < 6 || y >= 26) assert.ok(same, `${file}: outside, at ${x}, ${y}`);
+      else if (!same) changed++;
+    }
+    assert.ok(alphas.size >= levels, `${file} has ${alphas.size} levels of transparency`);
+    assert.ok(changed > 150, `${file}: ${changed} pixels changed`);
+
+    if (space === "srgb") continue;
+    const pair = await saved(page, { file, mode: "difference", what: "photo-pair" });
+    const { width, height, half, places } = pairLayout(before, false);
+    assert.deepEqual([pair.after.space, pair.after.width, pair.after.height], [space, width, height]);
+    const both = Buffer.from(pair.after.pixels, "base64");
+    for (const [i, wanted] of [a, b].entries()) {
+      const [x, y] = places[i];
+      for (let row = 0; row < half.height; row++) {
+        const at = 4 * ((y + row) * width + x);
+        const line = wanted.subarray(4 * row * half.width, 4 * (row + 1) * half.width);
+        assert.ok(both.subarray(at, at + line.length).equals(line), `row ${row} of picture ${i}`);
+      }
+    }
   }
-  assert.ok(changed > 200, `${changed} pixels changed`);
   assert.deepEqual(problems, []);
   await context.close();
 });

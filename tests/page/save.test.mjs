@@ -3,7 +3,20 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { accessible, host, inverted, launch, modelReady, root, slide, visit } from "./support.mjs";
+import {
+  accessible,
+  decoded,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  pixels,
+  root,
+  settled,
+  slide,
+  visit,
+} from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -99,6 +112,33 @@ test("pictures are saved as PNG, JPEG or WebP, as large as was told, and marked;
   await page.click("#save");
   assert.ok(await page.locator("#save-types input[value='image/webp']").isChecked(), "after a reload, too");
   assert.equal(await quality.inputValue(), "72");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("what is copied is the picture shown, and what the sliders say", async () => {
+  const permissions = ["clipboard-read", "clipboard-write"];
+  const { page, problems, context } = await visit(browser, site.url, { permissions });
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  const plain = await pixels(page);
+  // Copied while the edit is still to be made.
+  await page.locator('[id="slider-smile"]').evaluate((input) => {
+    /** @type {HTMLInputElement} */ (input).value = "100";
+    for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+    document.getElementById("copy")?.click();
+  });
+  await page.locator(".notice", { hasText: "Copied." }).waitFor();
+  const text = await page.evaluate(async () => {
+    const [item] = await navigator.clipboard.read();
+    const bytes = new Uint8Array(await (await item.getType("image/png")).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  });
+  await settled(page);
+  const shown = await pixels(page);
+  assert.ok(difference(plain, shown) > 0.3, "a smile");
+  assert.equal(difference(await decoded(page, Buffer.from(text, "base64")), shown), 0);
   assert.deepEqual(problems, []);
   await context.close();
 });

@@ -1,8 +1,8 @@
 // Run as a thread by session-model.test.mjs, which says from which seed to which.
 //
 // The session against workers that are models of the real ones, through many random days: files good, bad and
-// slow, turns, faces, crops, sliders, undo, modes, saves, and crashes, in any order. Whatever happens, the following
-// holds in the end, when nothing is under way:
+// slow, photos that come back with their edits, turns, faces, crops, sliders, undo, modes, saves, and crashes, in any
+// order. Whatever happens, the following holds in the end, when nothing is under way:
 //
 // - every call has settled, and every failure has a sentence;
 // - the photo's worker holds the photo that the page shows, turned the same way, and nothing else;
@@ -10,6 +10,7 @@
 // - the picture shown is that of the sliders and the mode as they are, in full;
 // - a file that was saved shows what the sliders said when it was ready, those of all faces in a whole photo, or it
 //   was said why there is none;
+// - a clip shows the face that was in use, at the strengths it asked for, and the sliders' picture comes back;
 // - a file that cannot be opened changes nothing but for its sentence, one that can is open in the end;
 // - the page has closed every bitmap that it does not show, and none that it does;
 // - it does not look busy.
@@ -40,6 +41,7 @@ const MODEL = {
   outputHeight: 256,
   inputSize: 256,
   injectSize: 64,
+  compensates: true,
   directions: [{ name: "smile" }, { name: "age" }],
   shards: [{ sha256: "abc" }],
 };
@@ -129,6 +131,10 @@ function photoScript(worker) {
       const shows = { ...photoWith(layers), ...look, what };
       await world.pause();
       return { shows };
+    },
+    async mark(/** @type {any} */ file) {
+      await world.pause();
+      return { ...file, marked: true };
     },
     release(/** @type {string} */ id) {
       for (const [crop, { of }] of crops) if (crop === id || of === id) crops.delete(crop);
@@ -255,6 +261,8 @@ class Day {
   /** @type {import("../../www/app/photos.js").Photo | undefined} the photo before, on which a crop may still be placed */
   earlier;
   gone = false;
+  /** @type {{ content: string, back: () => void } | undefined} the photo that gave way last, with unsaved edits */
+  left;
 
   constructor() {
     const { session, engine } = this;
@@ -279,6 +287,9 @@ class Day {
     });
     on("need-crop", () => {
       this.working = false;
+    });
+    on("notice", ({ said, action }) => {
+      if (action) this.left = { content: said.values.name.name, back: action.run };
     });
     engine.addEventListener("status", () => {
       if (engine.status.state === "failed") this.gone = true;
@@ -332,7 +343,16 @@ class Day {
       choices.push(["restart engine", () => this.watch("restart", session.restartEngine())]);
       choices.push(["open crashing", () => this.openFile({ crashes: true })]);
     }
-    const { earlier } = this;
+    const { earlier, left } = this;
+    if (left) {
+      choices.push([
+        "bring back",
+        () => {
+          [this.left, this.expected] = [undefined, left.content];
+          left.back();
+        },
+      ]);
+    }
     if (earlier) {
       choices.push(["late crop", () => this.watch("crop", session.use(earlier, quad("too late"), undefined))]);
     }
@@ -354,8 +374,9 @@ class Day {
         ["reset", () => session.resetAll()],
       );
       choices.push(["paste", () => this.watch("paste", session.paste())]);
-      for (const what of /** @type {const} */ (["face", "photo", "pair"]))
+      for (const what of /** @type {const} */ (["face", "photo", "pair", "photo-pair"]))
         choices.push([`save ${what}`, () => this.save(what)]);
+      choices.push(["film", () => this.film()]);
     }
     const [name, run] = world.pick(choices);
     this.log.push(name);
@@ -386,7 +407,30 @@ class Day {
     this.watch("directions", this.session.addDirections([file]));
   }
 
-  /** @param {"face" | "photo" | "pair"} what */
+  /** Makes a clip, or thinks better of it. */
+  film() {
+    const { photo, quad, mode } = this.wish;
+    const cancel = new AbortController();
+    const work = async (/** @type {(strengths: any) => Promise<any>} */ frame) => {
+      for (const smile of [0, 0.5, 1]) {
+        const picture = await frame({ smile });
+        const { shows } = picture;
+        picture.close();
+        assert.ok(!cancel.signal.aborted, "a picture of a clip that nobody wants");
+        assert.deepEqual(shows.face, { photo, quad }, "filmed another face");
+        assert.ok(same(shows.strengths, { smile }) && shows.full, "filmed other sliders");
+        if (this.wish.mode === mode) assert.equal(shows.mode, mode, "filmed otherwise");
+        if (world.chance(0.2)) cancel.abort();
+      }
+      return /** @type {any} */ ({});
+    };
+    const filmed = this.session.film(work, cancel.signal).then((/** @type {any} */ file) => {
+      assert.ok(file.marked && !cancel.signal.aborted, "a clip that is not marked, or not wanted");
+    });
+    this.watch("film", filmed);
+  }
+
+  /** @param {"face" | "photo" | "pair" | "photo-pair"} what */
   save(what) {
     const { photo, quad } = this.wish;
     const saved = this.session.save(what).then((/** @type {any} */ file) => {
@@ -398,7 +442,9 @@ class Day {
       const { strengths, mode } = now;
       assert.ok(same(shows.strengths, strengths) && shows.full, "saved other sliders");
       assert.deepEqual([shows.mode, shows.what], [mode, what], "saved otherwise");
-      const others = what === "photo" ? this.session.portraits.slice(0, -1).filter(({ edited }) => edited) : [];
+      const others = what.startsWith("photo")
+        ? this.session.portraits.slice(0, -1).filter(({ edited }) => edited)
+        : [];
       const wanted = others.map((each) => ({ face: { photo, quad: each.quad }, strengths: each.strengths }));
       const found = shows.others.map((/** @type {any} */ { face, strengths }) => ({ face, strengths }));
       assert.deepEqual(found, wanted, "saved other faces otherwise");
@@ -507,7 +553,9 @@ class Day {
     if (this.session.quad) this.session.set({ smile: 1.5 });
     await this.rest();
     this.checkEdited();
-    if (this.session.inverted) for (const what of /** @type {const} */ (["face", "photo", "pair"])) this.save(what);
+    if (this.session.inverted) {
+      for (const what of /** @type {const} */ (["face", "photo", "pair", "photo-pair"])) this.save(what);
+    }
     await this.rest();
     this.check();
   }

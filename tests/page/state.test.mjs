@@ -1,8 +1,7 @@
 // The page and its workers speak of the same photo, crop and edit, whatever goes wrong in between.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import * as pictures from "./pictures.mjs";
@@ -19,6 +18,7 @@ import {
   visit,
   weightsLike,
 } from "./support.mjs";
+import { temporary } from "./temporary.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -176,7 +176,7 @@ test("what cannot be opened leaves the portrait being edited as it is, and it ca
   const none = await openSample(page);
   await slide(page, "tilt", 60);
   const tilted = await pixels(page);
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-folder-"));
+  const folder = await temporary("folder");
   /** @type {[RegExp, () => Promise<void>][]} */
   const offers = [
     [/is a PDF/, () => offer(page, "photo.jpg", pictures.pdf())],
@@ -193,7 +193,6 @@ test("what cannot be opened leaves the portrait being edited as it is, and it ca
     assert.equal(difference(await pixels(page), none), 0, `the slider still edits: ${sentence}`);
     await slide(page, "tilt", 60);
   }
-  await rm(folder, { recursive: true });
   assert.deepEqual(problems, []);
   await context.close();
 });
@@ -523,6 +522,7 @@ test("a kept file that no longer fits is told of and kept until the visitor remo
   }
   await openSample(page);
   await page.getByRole("button", { name: "Remove short.npy" }).click();
+  await page.locator(".notice", { hasText: "short.npy was removed" }).waitFor();
   await page.reload();
   await modelReady(page);
   await openSample(page);
@@ -539,6 +539,12 @@ test("directions are kept for the weights they were made for, whatever the model
   await page.setInputFiles("#direction-files", { name: "lean.npy", mimeType: "", buffer: lean });
   const slider = page.getByRole("slider", { name: "Lean" });
   await slider.waitFor();
+  await page.waitForFunction(async () => {
+    const urls = /** @type {string[]} */ ([]);
+    for (const name of await caches.keys())
+      for (const { url } of await (await caches.open(name)).keys()) urls.push(url);
+    return urls.some((url) => url.endsWith("/lean.npy"));
+  });
   const [manifestFile, shardFile] = ["manifest.json", "shard-000.safetensors"].map((name) =>
     path.join(own.folder, "weights", name),
   );

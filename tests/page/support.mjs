@@ -1,12 +1,12 @@
 // What the page tests share: a folder as the build makes it, a server, a browser, and a page that is watched.
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
+import { discard, temporary } from "./temporary.mjs";
 
 const require = createRequire(new URL("../../www/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -28,7 +28,7 @@ export const PATIENCE = 180_000;
  * @param {{ change?: (manifest: any) => void, files?: Record<string, Uint8Array> }} [options]
  */
 export async function weightsLike(from, { change = () => {}, files = {} } = {}) {
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-weights-"));
+  const folder = await temporary("weights");
   await cp(path.join(root, from), folder, { recursive: true });
   await cp(path.join(root, "weights/face"), path.join(folder, "face"), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) {
@@ -47,7 +47,7 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
  * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] as of the server
  */
 export async function host(weights, options) {
-  const folder = await mkdtemp(path.join(tmpdir(), "sdic-page-"));
+  const folder = await temporary("page");
   await assemble(folder, { weights });
   const server = await serve(folder, options);
   return {
@@ -56,7 +56,7 @@ export async function host(weights, options) {
     stop: server.close,
     async remove() {
       await server.close();
-      await rm(folder, { recursive: true });
+      await discard(folder);
     },
   };
 }
@@ -104,6 +104,27 @@ export async function visit(browser, url, { script, ...options } = {}) {
 /** @param {import("playwright-core").Page} page */
 export async function modelReady(page) {
   await page.waitForSelector('#engine-button[data-state="ready"]', { timeout: PATIENCE });
+}
+
+/**
+ * Does something that starts the engine anew, and waits until it is ready again, however soon that is.
+ * @param {import("playwright-core").Page} page
+ * @param {() => Promise<unknown>} act
+ */
+export async function restarts(page, act) {
+  await page.evaluate(() => {
+    const button = /** @type {HTMLElement} */ (document.querySelector("#engine-button"));
+    delete button.dataset.left;
+    const leaving = new MutationObserver(() => {
+      if (button.dataset.state === "ready") return;
+      button.dataset.left = "yes";
+      leaving.disconnect();
+    });
+    leaving.observe(button, { attributeFilter: ["data-state"] });
+  });
+  await act();
+  await page.waitForSelector("#engine-button[data-left]", { timeout: PATIENCE });
+  await modelReady(page);
 }
 
 /** @param {import("playwright-core").Page} page */
@@ -177,6 +198,26 @@ export async function pixels(page, layer = "after") {
 }
 
 /**
+ * The pixels of a picture file, as the page's browser decodes it.
+ * @param {import("playwright-core").Page} page
+ * @param {Uint8Array} file
+ * @returns {Promise<{ width: number, height: number, data: Uint8Array }>}
+ */
+export async function decoded(page, file) {
+  const { width, height, text } = await page.evaluate(async (base64) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let binary = "";
+    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+    return { width: canvas.width, height: canvas.height, text: btoa(binary) };
+  }, Buffer.from(file).toString("base64"));
+  return { width, height, data: new Uint8Array(Buffer.from(text, "base64")) };
+}
+
+/**
  * One row of numbers as `numpy.save` writes it.
  * @param {number[]} values
  */
@@ -199,12 +240,10 @@ export function difference(a, b) {
 }
 
 /**
- * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
+ * Waits until nothing moves or fades any more.
  * @param {import("playwright-core").Page} page
- * @param {string} state for the message
  */
-export async function accessible(page, state) {
-  // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
+export async function still(page) {
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     const passing = document
@@ -212,6 +251,16 @@ export async function accessible(page, state) {
       .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
     await Promise.allSettled(passing.map(({ finished }) => finished));
   });
+}
+
+/**
+ * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
+ * @param {import("playwright-core").Page} page
+ * @param {string} state for the message
+ */
+export async function accessible(page, state) {
+  // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
+  await still(page);
   // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });

@@ -334,7 +334,7 @@ test("the about panel tells what is stored and removes it", async () => {
   await page.click("#about-button");
   await accessible(page, "the about panel");
   assert.match((await page.locator("#about-model").textContent()) ?? "", /Tiny random model/);
-  assert.match((await page.locator("#about-storage").textContent()) ?? "", /0\.6\u00a0MB/);
+  await page.locator("#about-storage", { hasText: /0\.6\u00a0MB/ }).waitFor();
   await page.click("#about-remove");
   await page.waitForFunction(() => document.querySelector("#about-storage")?.textContent?.startsWith("0\u00a0kB"));
   assert.deepEqual(problems, []);

@@ -237,7 +237,7 @@ test("a picture asked for again after a gesture is made again: what it is made o
 
 /** @param {() => boolean} condition */
 async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("an edit that fails does not take a newer position with it", async () => {

@@ -11,6 +11,7 @@ import {
   modelReady,
   PATIENCE,
   pixels,
+  restarts,
   root,
   SOFTWARE_GPU,
   settled,
@@ -103,9 +104,7 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
     await page.click("#engine-button");
     assert.match((await page.locator("#engine-choices").textContent()) ?? "", /WebGPU \(software\).*emulated by/s);
     if (backend === "webgpu") {
-      await page.locator("#engine-choices").getByText("WebGPU (software)").click();
-      await page.waitForSelector('#engine-button:not([data-state="ready"])');
-      await modelReady(page);
+      await restarts(page, () => page.locator("#engine-choices").getByText("WebGPU (software)").click());
       assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
     } else {
       await page.keyboard.press("Escape");
@@ -155,7 +154,7 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
       ?.evaluate(() => /** @type {any} */ (self).device.destroy());
   await lose();
   await page.locator(".notice", { hasText: "started again" }).waitFor();
-  await page.waitForSelector("#progress:not([hidden])");
+  await modelReady(page);
   await page.waitForSelector("#progress[hidden]", { state: "attached", timeout: 2 * PATIENCE });
   await settled(page);
   assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
@@ -197,17 +196,18 @@ async function spoiled(spoil, backend) {
 
 test("an adapter that does not describe itself is used all the same", { timeout: 2 * PATIENCE }, async () => {
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "webgpu"), "Graphics card ready");
+  assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "cpu"), "Processor ready");
 });
 
 test("an adapter or a device that never answers costs a few seconds, and the processor none", async () => {
   const never = "= () => new Promise(() => {});";
   assert.equal(await spoiled(`GPU.prototype.requestAdapter ${never}`, "auto"), "Processor ready");
   const device = `GPUAdapter.prototype.requestDevice ${never};
-    self.setTimeout = ((set) => (f, after) => set(f, after === 30000 ? 3000 : after))(setTimeout);`;
+    self.setTimeout = ((set) => (f, after, ...rest) => set(f, after === 30000 ? 3000 : after, ...rest))(setTimeout);`;
   assert.equal(await spoiled(device, "webgpu"), "Processor ready");
   // For the processor the adapter's time is not waited for, however long it is.
   const late = `GPU.prototype.requestAdapter ${never};
-    self.setTimeout = ((set) => (f, after) => (after === 5000 ? 0 : set(f, after)))(setTimeout);`;
+    self.setTimeout = ((set) => (f, after, ...rest) => (after === 5000 ? 0 : set(f, after, ...rest)))(setTimeout);`;
   assert.equal(await spoiled(late, "cpu"), "Processor ready");
 });
 

@@ -93,9 +93,9 @@ test("sentences are set as printers would set them", () => {
   }
 });
 
-test("every sentence that the page asks for is in the tables, and none is left over", async () => {
+test("every sentence that page and package ask for is in the tables, and none is left over", async () => {
   const files = (await readdir(www, { recursive: true })).filter((name) =>
-    /^(app|shared|workers)\/.*\.js$|^index\.html$|^tools\/assemble\.mjs$/.test(name),
+    /^(app|package|shared|workers)\/.*\.js$|^index\.html$|^tools\/assemble\.mjs$/.test(name),
   );
   const asking = files.filter((name) => !/^shared\/strings\//.test(name));
   const source = (await Promise.all(asking.map((name) => readFile(new URL(name, www), "utf8")))).join("\n");
@@ -342,12 +342,14 @@ async function allGerman(page, where) {
   assert.deepEqual(left, [], where);
 }
 
-/** The dialogs, by what opens them. */
+/** The dialogs, by what opens them, and what comes a moment later. */
 const DIALOGS = /** @type {const} */ ([
-  ["#about-button", "#about-dialog"],
-  ["#engine-button", "#engine-dialog"],
-  ["#save", "#save-dialog"],
-  ["#adjust", "#align-dialog"],
+  ["#about-button", "#about-dialog", "#about-storage:not(:empty)"],
+  ["#engine-button", "#engine-dialog", "#own-choices input"],
+  ["#save-look", "#look-dialog", "#look-dialog input"],
+  ["#own-looks", "#own-looks-dialog", "#own-looks-dialog[open]"],
+  ["#save", "#save-dialog", "#save-types input"],
+  ["#adjust", "#align-dialog", "sdic-align polygon[points]"],
 ]);
 
 test("a German browser gets a German page, all of it", async () => {
@@ -376,9 +378,9 @@ test("a German browser gets a German page, all of it", async () => {
   assert.ok(await page.getByRole("slider", { name: "Lächeln" }).isVisible());
   await allGerman(page, "the editor");
   await accessible(page, "the editor, German");
-  for (const [opener, dialog] of DIALOGS) {
+  for (const [opener, dialog, content] of DIALOGS) {
     await page.click(opener);
-    await page.locator(`${dialog}[open]`).waitFor();
+    await page.locator(`${dialog}[open] ${content}`).first().waitFor({ state: "attached" });
     await allGerman(page, dialog);
     await accessible(page, `${dialog}, German`);
     await page.keyboard.press("Escape");
@@ -476,9 +478,9 @@ test("nothing is cut off or sticks out, in any language, on narrow and on wide s
     await check("the editor");
     await page.click("#compare-toggle");
     await check("comparing");
-    for (const [opener, dialog] of DIALOGS) {
+    for (const [opener, dialog, content] of DIALOGS) {
       await page.click(opener);
-      await page.locator(`${dialog}[open]`).waitFor();
+      await page.locator(`${dialog}[open] ${content}`).first().waitFor({ state: "attached" });
       await check(dialog);
       await page.keyboard.press("Escape");
     }
@@ -758,9 +760,9 @@ for (const forcedColors of /** @type {const} */ (["none", "active"])) {
     await page.mouse.move(0, 0);
     await page.evaluate(() => document.querySelector("#notices")?.replaceChildren());
     await check("the editor", "body", ["compare", "handle", "slider-tilt", "save", "copy", "undo", "adjust"]);
-    for (const [opener, dialog] of DIALOGS) {
+    for (const [opener, dialog, content] of DIALOGS) {
       await page.click(opener);
-      await page.locator(`${dialog}[open]`).waitFor();
+      await page.locator(`${dialog}[open] ${content}`).first().waitFor({ state: "attached" });
       await check(dialog, dialog, []);
       await page.keyboard.press("Escape");
       await page.locator(dialog).waitFor({ state: "hidden" });

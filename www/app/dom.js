@@ -1,5 +1,7 @@
 // Small helpers for building and finding elements.
 
+const SPRITES = new URL("../icons/sprite.svg", import.meta.url).href;
+
 /**
  * Makes an element: properties are set as properties where the element has them, else as attributes; `onclick` and the
  * like become listeners.
@@ -64,7 +66,7 @@ export function draw(canvas, picture) {
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `icons/sprite.svg#${name}`);
+  use.setAttribute("href", `${SPRITES}#${name}`);
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   svg.append(use);

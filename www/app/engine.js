@@ -1,25 +1,24 @@
 // The engine as the page sees it: which backend runs, how far its model is, and how to bring it back after a crash.
 import { probe } from "../shared/adapter.js";
+import { engineWorker, startEngine } from "../shared/engine-start.js";
 import { Failure } from "../shared/failure.js";
 import { ownModel } from "../shared/own-model.js";
-import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { EngineEvents, EngineMethods } from "../shared/protocol.js" */
+/** @import { EngineWorker } from "../shared/engine-start.js" */
+/** @import { Look } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { Adapter, Backend, CropId, EditId, EngineInfo, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { ModelInfo, Strengths, ViewName } from "../shared/types.js" */
 
-/** @typedef {RemoteWorker<EngineMethods, EngineEvents>} EngineWorker */
 /**
  * @typedef {{
  *   state: "starting" | "loading" | "ready" | "failed", info?: EngineInfo, progress?: LoadProgress, failure?: Failure
  * }} EngineStatus
  */
 
-const SCRIPT = new URL("../workers/engine.js", import.meta.url);
 const BUNDLED = new URL("../weights/", import.meta.url).href;
 
 /**
@@ -79,30 +78,20 @@ export class Engine extends EventTarget {
 
   async #start() {
     this.#tell({ state: "starting" });
-    let worker = this.#spawn();
     const probing = probe().then((adapter) => {
       this.adapter = adapter;
       this.dispatchEvent(new CustomEvent("adapter"));
       return adapter;
     });
-    const wish = settings.backend;
-    /** @type {Backend} */
-    let backend = "cpu"; // which waits for no graphics card
-    if (wish === "webgpu" || (wish === "auto" && (await probing).kind === "real")) backend = "webgpu";
-    /** @type {EngineInfo} */
-    let info;
-    try {
-      info = await worker.call("start", [backend]);
-    } catch (thrown) {
-      const failure = Failure.from(thrown);
-      if (backend === "cpu" || failure.ended) throw failure;
-      if (failure.code === "self-test") this.#notice(say("engine.selfTestFailed"));
-      else this.#notice(say("engine.gpuFailed"), failure.message);
-      worker.stop();
-      worker = this.#spawn();
-      backend = "cpu";
-      info = await worker.call("start", [backend]);
-    }
+    const { worker, info } = await startEngine({
+      wish: settings.backend,
+      adapter: () => probing,
+      spawn: () => this.#spawn(),
+      onFallback: ({ code, message }) => {
+        if (code === "self-test") this.#notice(say("engine.selfTestFailed"));
+        else this.#notice(say("engine.gpuFailed"), message);
+      },
+    });
     this.#tell({ state: "loading", info });
     const own = settings.model === "own" ? await ownModel(settings.own) : undefined;
     remember(own ? { own: own.id } : { model: "bundled" });
@@ -113,7 +102,7 @@ export class Engine extends EventTarget {
 
   #spawn() {
     /** @type {EngineWorker} */
-    const worker = new RemoteWorker(SCRIPT, {
+    const worker = engineWorker({
       on: {
         progress: (progress) => this.#tell({ ...this.status, progress }),
         model: (model) => {
@@ -217,6 +206,18 @@ export class Engine extends EventTarget {
       this.#remember({ edit: (performance.now() - start) / 1000 });
     }
     return held;
+  }
+
+  /**
+   * A small picture of an edit, which the caller closes; edits come first.
+   * @param {InversionId} inversion
+   * @param {Strengths} strengths
+   * @param {number | undefined} previewSize
+   * @param {Look} look
+   * @param {AbortSignal} signal
+   */
+  async thumbnail(inversion, strengths, previewSize, look, signal) {
+    return this.#running.call("thumbnail", [inversion, strengths, previewSize, look], { signal });
   }
 
   /**

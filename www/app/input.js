@@ -3,16 +3,19 @@ import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 import { offered } from "./abilities.js";
 import { byId } from "./dom.js";
+import { LOOK_FILE } from "./looks.js";
 import { openCamera } from "./ui/dialogs.js";
 import { report } from "./ui/notices.js";
 
+/** @import { Looks } from "./looks.js" */
 /** @import { Session } from "./session.js" */
 
 /**
  * @param {Session} session
+ * @param {Looks} looks
  * @param {(checkpoint: File) => Promise<void>} convert takes the authors' weights
  */
-export function startInput(session, convert) {
+export function startInput(session, looks, convert) {
   const picker = byId("file", HTMLInputElement);
   const drop = byId("drop", HTMLElement);
   const panel = byId("panel", HTMLElement);
@@ -28,7 +31,9 @@ export function startInput(session, convert) {
 
   /** @param {DataTransfer | null} data */
   function openFrom(data) {
-    const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? data?.files[0];
+    const files = [...(data?.files ?? [])];
+    if (files.length > 0 && files.every(({ name }) => LOOK_FILE.test(name))) return void looks.add(files);
+    const file = files.find(({ type }) => type.startsWith("image/")) ?? files[0];
     if (file && /\.(pt|pth)$/i.test(file.name)) void convert(file);
     else if (file) open(file);
     else report(new Failure({ code: "no-image", message: say("error.noImage"), hint: say("hint.another") }));
@@ -41,6 +46,16 @@ export function startInput(session, convert) {
   function forPanel({ target, dataTransfer }) {
     const items = [...(dataTransfer?.items ?? [])];
     return target instanceof Node && panel.contains(target) && !items.some(({ type }) => type.startsWith("image/"));
+  }
+
+  /**
+   * Takes what belongs to the panel: looks, and else directions.
+   * @param {Iterable<File>} files
+   */
+  function addTo(files) {
+    const { true: looked = [], false: others = [] } = Object.groupBy(files, ({ name }) => `${LOOK_FILE.test(name)}`);
+    void looks.add(looked);
+    void session.addDirections(others);
   }
 
   function endDrag() {
@@ -75,9 +90,12 @@ export function startInput(session, convert) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     endDrag();
-    if (event.dataTransfer && forPanel(event)) void session.addDirections([...event.dataTransfer.files]);
+    if (event.dataTransfer && forPanel(event)) addTo(event.dataTransfer.files);
     else openFrom(event.dataTransfer);
   });
-  addEventListener("paste", ({ clipboardData }) => openFrom(clipboardData));
+  addEventListener("paste", ({ target, clipboardData }) => {
+    const writing = target instanceof HTMLInputElement && target.type === "text";
+    if (!writing && !looks.pasteFrom(clipboardData)) openFrom(clipboardData);
+  });
   return open;
 }

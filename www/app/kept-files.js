@@ -1,7 +1,7 @@
 // Files with directions that the visitor added, kept in this browser by the model they belong to. Nothing here deletes
 // a file but `forgetFile`.
 
-import { ownName } from "../shared/cache.js";
+import { answered, ownName } from "../shared/cache.js";
 import { FOUND } from "../shared/own-model.js";
 
 /** @import { ModelInfo } from "../shared/types.js" */
@@ -61,8 +61,8 @@ async function migrate(cache, model, name) {
  * @returns {Promise<File[]>}
  */
 export async function keptFiles(model, name) {
-  const files = [];
-  try {
+  const ask = async () => {
+    const files = [];
     const cache = await caches.open(CACHE);
     await migrate(cache, model, name);
     const place = modelFolder(model);
@@ -71,10 +71,9 @@ export async function keptFiles(model, name) {
       const response = pathname.startsWith(place) && (await cache.match(request));
       if (response) files.push(new File([await response.blob()], decodeURIComponent(pathname.slice(place.length))));
     }
-  } catch {
-    // private windows may refuse: directions then last as long as the page
-  }
-  return files;
+    return files;
+  };
+  return answered(ask).catch(() => []); // private windows may refuse: directions then last as long as the page
 }
 
 /**
@@ -83,8 +82,9 @@ export async function keptFiles(model, name) {
  * @returns {Promise<boolean>} whether it is kept
  */
 export async function keepFile(model, file) {
+  const place = modelFolder(model) + encodeURIComponent(file.name);
   try {
-    await (await caches.open(CACHE)).put(modelFolder(model) + encodeURIComponent(file.name), new Response(file));
+    await answered(async () => (await caches.open(CACHE)).put(place, new Response(file)));
     return true;
   } catch {
     return false;
@@ -97,7 +97,7 @@ export async function keepFile(model, file) {
  */
 export async function forgetFile(model, name) {
   try {
-    await (await caches.open(CACHE)).delete(modelFolder(model) + encodeURIComponent(name));
+    await answered(async () => (await caches.open(CACHE)).delete(modelFolder(model) + encodeURIComponent(name)));
   } catch {
     // as above: then nothing was kept
   }

@@ -4,7 +4,7 @@ import { say } from "../shared/say.js";
 import { offered } from "./abilities.js";
 import { byId } from "./dom.js";
 import { notice, report } from "./ui/notices.js";
-import { fileName, openSaveDialog } from "./ui/save-dialog.js";
+import { fileName, findTypes, openSaveDialog } from "./ui/save-dialog.js";
 
 /** @import { SaveKind } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
@@ -17,6 +17,7 @@ import { fileName, openSaveDialog } from "./ui/save-dialog.js";
 export function startOutput(session, viewer) {
   const share = byId("share", HTMLButtonElement);
 
+  findTypes().catch(() => {}); // PNG is always written
   byId("save", HTMLButtonElement).addEventListener("click", () => void openSaveDialog(session));
   const copy = byId("copy", HTMLButtonElement);
   copy.hidden = !offered(() => ClipboardItem && navigator.clipboard.write);
@@ -24,6 +25,7 @@ export function startOutput(session, viewer) {
     const file = session.save(viewer.extent);
     try {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": file })]);
+      session.noteSaved(viewer.extent);
       notice(say("save.copied"));
     } catch (thrown) {
       // The browser only says that it got no picture; why there is none we know ourselves.
@@ -38,7 +40,9 @@ export function startOutput(session, viewer) {
   share.addEventListener("click", async () => {
     const name = fileName(session.photo?.name ?? "");
     try {
-      void send(new File([await session.save(viewer.extent)], name, { type: "image/png" }));
+      const what = viewer.extent;
+      const file = new File([await session.save(what)], name, { type: "image/png" });
+      void send(file, () => session.noteSaved(what));
     } catch (thrown) {
       report(thrown);
     }
@@ -48,16 +52,18 @@ export function startOutput(session, viewer) {
 /**
  * Hands a file to the browser's ways of sharing.
  * @param {File} file
+ * @param {() => void} onShared
  * @param {boolean} [again] the visitor has pressed a button for just this
  */
-async function send(file, again = false) {
+async function send(file, onShared, again = false) {
   try {
     await navigator.share({ files: [file] });
+    onShared();
   } catch (thrown) {
     const { name } = thrown instanceof DOMException ? thrown : { name: "" };
     if (name === "AbortError") return; // the visitor thought better of it
     // Browsers share only just after a press, and a large photo takes longer to write.
-    const action = { label: say("save.share"), run: () => void send(file, true) };
+    const action = { label: say("save.share"), run: () => void send(file, onShared, true) };
     if (name === "NotAllowedError" && !again) notice(say("save.shareReady", { name: file.name }), { action });
     else refused(say("save.shareFailed"), thrown);
   }

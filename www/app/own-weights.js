@@ -36,6 +36,8 @@ export function startOwnWeights(session) {
       remember({ model: "own", own });
       notice(say("own.done"));
       await session.restartEngine();
+      const model = await session.engine.ready;
+      if (!model.compensates) notice(say("own.plain"));
     } catch (thrown) {
       report(thrown);
     } finally {

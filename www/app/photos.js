@@ -8,8 +8,6 @@ import { say } from "../shared/say.js";
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
-const SCRIPT = new URL("../workers/photo.js", import.meta.url);
-
 /** An open photo; whoever opened it releases it. */
 export class Photo {
   id = newId("photo");
@@ -55,8 +53,9 @@ export class Photos extends EventTarget {
   /** The worker, started on first use, and given the photos that its predecessor held. */
   get #running() {
     if (this.#worker) return this.#worker;
+    const script = new Worker(new URL("../workers/photo.js", import.meta.url), { type: "module" });
     /** @type {RemoteWorker<PhotoMethods>} */
-    const worker = new RemoteWorker(SCRIPT, {
+    const worker = new RemoteWorker(script, {
       onCrash: (failure) => {
         if (this.#worker !== worker) return;
         this.#use(undefined);
@@ -74,6 +73,14 @@ export class Photos extends EventTarget {
   #use(worker) {
     this.#worker = worker;
     this.dispatchEvent(new CustomEvent("worker"));
+  }
+
+  /** Ends the worker, and closes all photos. */
+  stop() {
+    for (const photo of this.#open) photo.close();
+    this.#open.clear();
+    this.#worker?.stop();
+    this.#use(undefined);
   }
 
   /** Whether there is a worker to link to another one. */
@@ -238,5 +245,14 @@ export class Photos extends EventTarget {
    */
   save(layers, what, look, encoding) {
     return this.#call("save", [layers, what, look, encoding]);
+  }
+
+  /**
+   * A file without metadata as one that says to programs that a model edited what it shows.
+   * @param {Blob} file
+   * @param {AbortSignal} signal
+   */
+  mark(file, signal) {
+    return this.#call("mark", [file], signal);
   }
 }

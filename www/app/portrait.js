@@ -1,7 +1,7 @@
 // One face of one photo: its crop, its inversion, its sliders, its pictures, and the edits of it.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
-import { isWholePhoto } from "../shared/quad.js";
+import { faceSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
@@ -30,11 +30,12 @@ import { History } from "./history.js";
  *   `inUse` is the one that the visitor sees; `equip` readies a model for edits
  */
 
-/** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
-const FACE_SIDE = 1024;
-const PREVIEW_SIDE = 512;
+/** The generator's size for thumbnails. */
+const THUMBNAIL_SIZE = 128;
 /** How often `save` begins again because the sliders have moved. */
 const MOST_SAVES = 100;
+/** How often a picture of a film is asked for. */
+const MOST_FRAMES = 10;
 
 export class Portrait {
   #crop = newId("crop");
@@ -57,6 +58,8 @@ export class Portrait {
   #made;
   /** @type {{ edit: EditId, mode: PasteMode } | undefined} of the edited picture */
   #shown;
+  /** @type {{ key: string, file: Promise<Blob> } | undefined} what was saved last, of exactly what `key` names */
+  #file;
   #underWay = 0;
   #history = new History({});
 
@@ -84,6 +87,11 @@ export class Portrait {
 
   get inverted() {
     return this.pictures.edited !== undefined;
+  }
+
+  /** What the engine holds of the face, when it can be edited. */
+  get inversion() {
+    return this.inverted && !this.#stalled ? this.#inversion : undefined;
   }
 
   /** Whether the face is only part of the photo, so that there is something to paste it back into. */
@@ -235,9 +243,12 @@ export class Portrait {
         throw thrown;
       }
       [this.#inversion, this.timing] = [inversion, { inversion: seconds }];
-      for (const kind of /** @type {const} */ (["initial", "discrepancy", "reconstruction"])) {
+      // Where nothing is compensated there is one picture, and none of what was lost.
+      const compensation = /** @type {const} */ (["initial", "discrepancy"]);
+      for (const kind of model.compensates ? compensation : [])
         this.#show(kind, await this.#kept(engine.view(inversion, kind, signal), signal));
-      }
+      this.#show("reconstruction", await this.#kept(engine.view(inversion, "reconstruction", signal), signal));
+      if (!model.compensates) for (const kind of compensation) this.#hide(kind);
     }
     const scheduler = this.#schedule(this.#inversion, model, signal);
     if (!this.inverted) {
@@ -276,6 +287,20 @@ export class Portrait {
       onBusy: (busy) => this.#count(busy ? 1 : -1),
     });
     return this.#scheduler;
+  }
+
+  /**
+   * A small picture of what sliders would do, which the caller closes.
+   * @param {InversionId} inversion
+   * @param {Strengths} strengths
+   * @param {number} side
+   * @param {AbortSignal} signal
+   */
+  thumbnail(inversion, strengths, side, signal) {
+    const { imageSize, injectSize } = /** @type {ModelInfo} */ (this.#context.engine.model);
+    const size = Math.max(injectSize, THUMBNAIL_SIZE);
+    const look = { mode: this.#context.mode(), side };
+    return this.#context.engine.thumbnail(inversion, strengths, size < imageSize ? size : undefined, look, signal);
   }
 
   /** Forgets the inversion, whose engine is gone. */
@@ -415,9 +440,9 @@ export class Portrait {
       if (!made || !this.#done) break;
       const look = this.#look(true);
       try {
-        const others = what === "photo" ? await this.#otherLayers() : [];
+        const others = what === "photo" || what === "photo-pair" ? await this.#otherLayers() : [];
         const layers = [...others, { crop: this.#crop, edit: made.edit }];
-        const file = await this.#context.photos.save(layers, what, look, encoding);
+        const file = await this.#written(layers, what, look, encoding);
         if (look.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;
@@ -426,6 +451,68 @@ export class Portrait {
       // Something moved while the file was written: once more.
     }
     throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
+  }
+
+  /**
+   * A file, which is written once for its size and for saving. Each edit has a name of its own, so what is named alike
+   * looks alike.
+   * @param {Layer[]} layers
+   * @param {SaveKind} what
+   * @param {Look} look
+   * @param {Encoding} encoding
+   */
+  #written(layers, what, look, encoding) {
+    const key = JSON.stringify([layers, what, look, encoding]);
+    if (this.#file?.key === key) return this.#file.file;
+    const file = this.#context.photos.save(layers, what, look, encoding);
+    const written = { key, file };
+    this.#file = written;
+    file.catch(() => {
+      if (this.#file === written) this.#file = undefined; // it is tried again
+    });
+    return file;
+  }
+
+  /**
+   * A marked file that `work` makes of pictures of this face, at whatever strengths it asks for. The picture of the
+   * sliders comes back afterwards: the photo's worker holds one edit of a face.
+   * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
+   * @param {AbortSignal} wanted
+   * @returns {Promise<Blob>}
+   * @throws {Failure} that says why not
+   */
+  async film(work, wanted) {
+    await this.#idle();
+    const inversion = this.#inversion;
+    if (!inversion || !this.#done) {
+      throw new Failure({ code: "not-saved", message: say("error.unsettled"), hint: say("hint.unsettled") });
+    }
+    const ending = new AbortController();
+    const { signal } = ending;
+    const end = () => ending.abort();
+    for (const each of [wanted, this.#life.signal]) each.addEventListener("abort", end);
+    const { engine, photos } = this.#context;
+    const frame = async (/** @type {Strengths} */ strengths) => {
+      for (let attempt = 1; ; attempt++) {
+        const edit = newId("edit");
+        try {
+          await engine.edit(inversion, edit, strengths, undefined, signal);
+          return await this.#kept(photos.retouch(this.#crop, edit, this.#look(true), signal), signal);
+        } catch (thrown) {
+          // Another edit may come in between, such as one of a model that has gained sliders.
+          if (Failure.from(thrown).code !== "stale-edit" || attempt === MOST_FRAMES) throw thrown;
+        }
+      }
+    };
+    this.forgetEdit();
+    try {
+      check(wanted);
+      check(this.#life.signal);
+      return await this.#during(work(frame).then((file) => photos.mark(file, signal)));
+    } finally {
+      for (const each of [wanted, this.#life.signal]) each.removeEventListener("abort", end);
+      if (!this.#life.signal.aborted) this.refresh();
+    }
   }
 
   /**
@@ -474,10 +561,8 @@ export class Portrait {
 
   /** Side of the face as it is shown and saved on its own. */
   get #side() {
-    const { outputHeight } = /** @type {ModelInfo} */ (this.#context.engine.model);
-    if (this.#context.mode() === "face") return outputHeight;
-    const [[x, y], , , [right, top]] = this.quad;
-    return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
+    const model = /** @type {ModelInfo} */ (this.#context.engine.model);
+    return faceSide(this.quad, this.#context.mode(), model.outputHeight);
   }
 
   /** @param {AbortSignal} signal */
@@ -523,8 +608,19 @@ export class Portrait {
     this.#tell("picture", view);
   }
 
-  /** Drops the whole photo, which no longer holds. */
+  /**
+   * Takes away a picture that another model made.
+   * @param {View} view
+   */
+  #hide(view) {
+    this.pictures[view]?.close();
+    delete this.pictures[view];
+    this.#tell("picture", view);
+  }
+
+  /** Drops the whole photo and the file, which no longer hold. */
   drop() {
+    this.#file = undefined;
     this.pasted?.close();
     this.pasted = undefined;
   }

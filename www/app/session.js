@@ -4,6 +4,7 @@ import { Failure } from "../shared/failure.js";
 import { wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
+import { same } from "../shared/strengths.js";
 import { link } from "./link.js";
 import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
@@ -16,6 +17,11 @@ import { remember } from "./settings.js";
 /** @import { Photo } from "./photos.js" */
 /** @import { Encoding, SaveKind } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
+
+/**
+ * @typedef {{ file: Blob | Promise<Blob>, name: string, aligned: boolean, turns: number }} Source
+ * @typedef {Source & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
+ */
 
 /** Portraits besides the one in use that keep their inversion and pictures. */
 const MOST_AWAKE = 4;
@@ -54,6 +60,11 @@ export class Session extends EventTarget {
   #looking = new AbortController();
   /** @type {Photo | undefined} in which faces are still to be found */
   #searched;
+
+  /** @type {Source | undefined} what the open photo was read from */
+  #source;
+  /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
+  #saved = new WeakMap();
 
   /** @type {Photo | undefined} */
   photo;
@@ -157,9 +168,10 @@ export class Session extends EventTarget {
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
-   * @param {{ name: string, aligned?: boolean }} about `aligned`: the picture is already cut like an aligned face
+   * @param {{ name: string, aligned?: boolean, placed?: boolean }} about `aligned`: the picture is already cut like an
+   *   aligned face; `placed`: it is known where its faces are, should none be found
    */
-  async open(file, { name, aligned = false }) {
+  async open(file, { name, aligned = false, placed = false }) {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
@@ -168,10 +180,13 @@ export class Session extends EventTarget {
       const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
+      const left = this.#unsaved();
       this.#adopt(photo, signal);
+      this.#source = { file, name, aligned, turns: 0 };
+      this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
-      else await this.#search(photo);
+      else await this.#search(photo, placed);
     } catch (thrown) {
       this.#report(thrown);
     }
@@ -191,20 +206,75 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Turns the photo by a quarter and looks for faces again. */
-  async turnPhoto() {
+  /**
+   * Turns the photo by a quarter and looks for faces again.
+   * @param {{ placed?: boolean }} [about] as of `open`
+   */
+  async turnPhoto({ placed = false } = {}) {
     const { photo } = this;
     if (!photo) return;
     const signal = this.#look();
     try {
       const turned = await this.#photos.turn(photo, signal);
+      const left = this.#unsaved();
       this.#adopt(turned, signal);
-      await this.#search(turned);
+      if (this.#source) this.#source = { ...this.#source, turns: this.#source.turns + 1 };
+      this.#tellLeft(left);
+      await this.#search(turned, placed);
     } catch (thrown) {
       this.#report(thrown);
       // What was interrupted for this goes on.
       if (this.#searched && !signal.aborted) await this.#search(this.#searched);
     }
+  }
+
+  /**
+   * The open photo with the edits that were not saved; nothing if there are none.
+   * @returns {Left | undefined}
+   */
+  #unsaved() {
+    const unsaved = (/** @type {Portrait} */ { edited, strengths }, /** @type {Strengths} */ saved) =>
+      edited && !same(strengths, saved);
+    const portraits = this.#portraits.filter((each) => unsaved(each, this.#saved.get(each) ?? {}));
+    if (!this.#source || portraits.length === 0) return undefined;
+    return { ...this.#source, edits: portraits.map(({ quad, strengths }) => ({ quad, strengths })) };
+  }
+
+  /**
+   * Tells of edits that gave way to another photo, and offers them again.
+   * @param {Left | undefined} left
+   */
+  #tellLeft(left) {
+    if (!left) return;
+    const action = { label: say("photo.back"), run: () => void this.#return(left) };
+    this.#emit("notice", { said: say("photo.left", { name: { name: left.name } }), action });
+  }
+
+  /**
+   * Opens a photo again, with its edits.
+   * @param {Left} left
+   */
+  async #return({ file, name, aligned, turns, edits }) {
+    const before = this.photo;
+    await this.open(file, { name, aligned, placed: true });
+    if (this.photo === before || this.#source?.file !== file) return; // another one was wanted meanwhile
+    for (let i = 0; i < turns; i++) await this.turnPhoto({ placed: true });
+    const { photo } = this;
+    for (const { quad, strengths } of edits) {
+      if (!photo || photo !== this.photo) return; // another one was opened meanwhile
+      const face = this.faces.find((each) => samePlace(each.quad, quad));
+      if (!this.quad || !samePlace(this.quad, quad)) await this.use(photo, face?.quad ?? quad, face);
+      this.set(strengths);
+    }
+  }
+
+  /**
+   * Notes that what the sliders say is in a file now.
+   * @param {SaveKind} what
+   */
+  noteSaved(what) {
+    const saved = what.startsWith("photo") ? this.#portraits : this.#portraits.slice(-1);
+    for (const portrait of saved) this.#saved.set(portrait, portrait.strengths);
   }
 
   /** Begins something with the open photo, instead of what was begun before. */
@@ -234,8 +304,9 @@ export class Session extends EventTarget {
   /**
    * Looks for faces, and goes on to the largest.
    * @param {Photo} photo
+   * @param {boolean} [placed]
    */
-  async #search(photo) {
+  async #search(photo, placed = false) {
     const signal = this.#look();
     this.#searched = photo;
     this.#emit("step", { stage: "align" });
@@ -243,7 +314,7 @@ export class Session extends EventTarget {
       const faces = await this.#photos.faces(photo, signal);
       check(signal);
       this.#searched = undefined;
-      await this.#found(photo, faces);
+      await this.#found(photo, faces, placed);
     } catch (thrown) {
       if (signal.aborted) return;
       this.#searched = undefined;
@@ -255,10 +326,12 @@ export class Session extends EventTarget {
   /**
    * @param {Photo} photo
    * @param {FoundFace[]} faces
+   * @param {boolean} placed
    */
-  async #found(photo, faces) {
+  async #found(photo, faces, placed) {
     this.faces = faces;
     this.#emit("faces");
+    if (faces.length === 0 && placed) return this.#emit("step", { stage: undefined });
     if (faces.length === 0) {
       this.#emit("notice", { said: say("face.none") });
       this.#emit("need-crop");
@@ -420,6 +493,18 @@ export class Session extends EventTarget {
   async save(what, encoding = { type: "image/png", quality: 1 }) {
     if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
     return this.#portrait.save(what, encoding);
+  }
+
+  /**
+   * A marked file that `work` makes of pictures of the face in use, at whatever strengths it asks for.
+   * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
+   * @param {AbortSignal} signal
+   * @returns {Promise<Blob>}
+   * @throws {Failure} that says why not
+   */
+  async film(work, signal) {
+    if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
+    return this.#portrait.film(work, signal);
   }
 
   // ---- The visitor's own directions

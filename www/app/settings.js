@@ -11,7 +11,8 @@ import { ownName } from "../shared/cache.js";
  *   keys: "everywhere" | "picture" | "off",
  *   encoding: import("../shared/protocol.js").Encoding,
  *   timings: Record<string, { inversion?: number, edit?: number }>,
- *   searches: Record<string, "paused" | "refused">
+ *   searches: Record<string, "paused" | "refused">,
+ *   looks: "open" | "folded"
  * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were saved last; `searches` for sliders, by the
  *   fingerprint of the model, that are not to begin by themselves
  */
@@ -31,6 +32,7 @@ const DEFAULTS = {
   encoding: { type: "image/png", quality: 0.92 },
   timings: {},
   searches: {},
+  looks: "open",
 };
 
 /** @returns {Settings} */

@@ -14,13 +14,17 @@ const ADAPTER_SECONDS = 5;
  * @template T
  * @param {Promise<T>} work
  * @param {number} seconds
+ * @param {() => void} [onLate] called before the rejection
  * @returns {Promise<T>}
  */
-export async function within(work, seconds) {
+export async function within(work, seconds, onLate) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), 1000 * seconds);
+    timer = setTimeout(() => {
+      onLate?.();
+      reject(new Error(`no answer within ${seconds} seconds`));
+    }, 1000 * seconds);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -1,8 +1,15 @@
 // Where this copy of the page keeps what it has loaded. Copies on one origin share its storage, so every name holds
 // the path of the copy: none touches what another keeps. Releases before used one name for all.
 
+import { within } from "./adapter.js";
+
+/** How long the browser may take to find what it keeps, and to keep a shard; storage that is broken never answers. */
+const [FIND_SECONDS, KEEP_SECONDS] = [10, 60];
+
+/** Where this file is; bundlers would take a folder that is named right beside it for one of theirs. */
+const HERE = import.meta.url;
 /** Path of the folder that this copy lies in. */
-export const HOME = new URL("../", import.meta.url).pathname;
+export const HOME = new URL("../", HERE).pathname;
 
 /**
  * Name of a cache or a folder, or a key, of this copy.
@@ -27,17 +34,35 @@ export function shardKey({ sha256 }) {
   return `/sdic-weights/${sha256}`;
 }
 
+/** Whether storage was waited for in vain: it is not asked again. */
+let silent = false;
+
+/**
+ * What comes of asking storage for something; a rejection where it does not answer.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @param {number} [seconds]
+ * @returns {Promise<T>}
+ */
+export async function answered(ask, seconds = FIND_SECONDS) {
+  if (silent) throw new Error("this browser's storage does not answer");
+  return within(ask(), seconds, () => {
+    silent = true;
+  });
+}
+
 /**
  * What `use` makes of a cache, or undefined where there is none or the browser refuses.
  * @template T
  * @param {string} name
  * @param {(cache: Cache) => Promise<T>} use
- * @param {{ create?: boolean }} [options]
+ * @param {{ create?: boolean, seconds?: number }} [options]
  * @returns {Promise<T | undefined>}
  */
-async function withCache(name, use, { create = false } = {}) {
+async function withCache(name, use, { create = false, seconds } = {}) {
+  const ask = async () => (create || (await caches.has(name)) ? use(await caches.open(name)) : undefined);
   try {
-    return create || (await caches.has(name)) ? await use(await caches.open(name)) : undefined;
+    return await answered(ask, seconds);
   } catch {
     return undefined;
   }
@@ -64,7 +89,10 @@ export async function keptShard(shard) {
 export async function keepShard(shard, bytes) {
   const headers = { "Content-Type": "application/octet-stream", "Content-Length": String(bytes.length) };
   const body = new Response(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), { headers });
-  await withCache(WEIGHTS_CACHE, (cache) => cache.put(shardKey(shard), body), { create: true });
+  await withCache(WEIGHTS_CACHE, (cache) => cache.put(shardKey(shard), body), {
+    create: true,
+    seconds: KEEP_SECONDS,
+  });
   await withCache(OLD_WEIGHTS_CACHE, async (cache) => {
     await cache.delete(shardKey(shard));
     if ((await cache.keys()).length === 0) await caches.delete(OLD_WEIGHTS_CACHE);
@@ -92,18 +120,17 @@ export async function dropOtherShards(shards) {
 
 /** @returns {Promise<Hashed[]>} */
 async function shardsOfKeptVersions() {
-  const found = [];
-  try {
+  const ask = async () => {
+    const found = [];
     for (const name of await caches.keys()) {
       const manifest =
         name.startsWith(SHELLS) &&
         (await caches.match(new URL(`${HOME}weights/manifest.json`, origin), { cacheName: name }));
       if (manifest) found.push(...(await manifest.json()).shards);
     }
-  } catch {
-    // what cannot be read is not kept either
-  }
-  return found;
+    return found;
+  };
+  return answered(ask).catch(() => []); // what cannot be read is not kept either
 }
 
 /** Bytes of model kept in this browser; 0 where it keeps nothing. */

@@ -20,6 +20,8 @@ export interface ModelInfo {
     directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
     /** Whether the model has a mapping network, so that faces can be drawn from it. */
     draws: boolean;
+    /** Whether what a first reconstruction loses is put back; without that there is no "discrepancy" to view. */
+    compensates: boolean;
     /** What came of looking for sliders in the model, if that was done. */
     fit: FitInfo | null;
 }
@@ -228,7 +230,7 @@ export class WebEngine {
     useFaces(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]): void;
     /**
      * A picture of an inversion: the plain e4e reconstruction ("initial"), the compensated one
-     * ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost).
+     * ("reconstruction"), or DIPN's map ("discrepancy", grey where nothing was lost), if the model compensates.
      */
     view(name: string, kind: ViewName): Promise<Picture>;
     /**

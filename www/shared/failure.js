@@ -34,6 +34,7 @@ export const CODES = Object.freeze({
     "no-space",
     "no-storage",
     "elsewhere",
+    "in-use",
   ]),
   /** About the file that was to be opened. */
   file: /** @type {const} */ ([
@@ -45,6 +46,7 @@ export const CODES = Object.freeze({
     "no-image",
     "no-pixels",
     "camera",
+    "look",
   ]),
   /** A worker's answer to an id that it does not hold, or holds no longer. */
   stale: /** @type {const} */ (["stale-photo", "stale-crop", "stale-inversion", "stale-edit"]),

@@ -12,18 +12,25 @@ import { say } from "./say.js";
 
 /**
  * What matters here of a kept manifest.
- * @typedef {{ title: string, shards: { file: string, bytes: number, sha256: string }[] }} Kept
+ * @typedef {{
+ *   title: string, config?: { dipn?: unknown }, shards: { file: string, bytes: number, sha256: string }[]
+ * }} Kept
  *
  * A complete folder. `file`: what its manifest is called; `from`: the file that the model was converted from, if it is
- * known.
+ * known; `given`: the visitor's own name for it, if there is one.
  * @typedef {{
- *   name: string, folder: FileSystemDirectoryHandle, manifest: Kept & { file: string, from: string | undefined }
+ *   name: string, folder: FileSystemDirectoryHandle,
+ *   manifest: Kept & { file: string, from: string | undefined, given: string | undefined }
  * }} Model
  *
  * @typedef {Omit<Model, "manifest"> & { manifest: Model["manifest"] | undefined }} Folder
  *
- * A model, as it is offered. `fitted`: sliders were looked for in it.
- * @typedef {{ id: string, title: string, from: string | undefined, bytes: number, fitted: boolean }} OwnModel
+ * A model, as it is offered. `title`: the visitor's name for it, else its own, `plainTitle`; `fitted`: sliders were
+ * looked for in it; `compensates`: what an inversion loses is put back.
+ * @typedef {{
+ *   id: string, title: string, plainTitle: string, from: string | undefined, bytes: number, fitted: boolean,
+ *   compensates: boolean
+ * }} OwnModel
  */
 
 const MANIFEST = "manifest.json";
@@ -31,6 +38,10 @@ const MANIFEST = "manifest.json";
 export const FITTED = "fitted.json";
 /** Holds the name of the file that a model was converted from. */
 export const FROM = "from.txt";
+/** Holds the visitor's name for it. */
+const GIVEN = "name.txt";
+/** Most characters of such a name. */
+export const LONGEST_NAME = 60;
 /** Shards of what was found in a model; it is the same model without them. */
 export const FOUND = /^fit-/;
 
@@ -100,10 +111,11 @@ async function complete(folder) {
 async function completeBy(folder, name) {
   try {
     /** @type {Kept} */
-    const { title, shards } = JSON.parse(await (await fileIn(folder, name)).text());
+    const { title, config, shards } = JSON.parse(await (await fileIn(folder, name)).text());
     for (const { file, bytes } of shards) if ((await fileIn(folder, file)).size !== bytes) return undefined;
-    const from = await fileIn(folder, FROM).catch(() => undefined);
-    return { title, shards, file: name, from: await from?.text() };
+    const text = async (/** @type {string} */ file) =>
+      (await fileIn(folder, file).catch(() => undefined))?.text().catch(() => undefined);
+    return { title, config, shards, file: name, from: await text(FROM), given: tidyName((await text(GIVEN)) ?? "") };
   } catch {
     return undefined;
   }
@@ -153,10 +165,15 @@ async function models() {
 export async function ownModels() {
   try {
     await adoptOld().catch(() => {}); // it can stay where it is
-    return (await models()).map(({ name, manifest: { title, shards, from, file } }) => {
-      const bytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
-      return { id: name, title, from, bytes, fitted: file === FITTED };
-    });
+    return (await models()).map(({ name, manifest: { title: plainTitle, config, shards, from, given, file } }) => ({
+      id: name,
+      title: given ?? plainTitle,
+      plainTitle,
+      from,
+      bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+      fitted: file === FITTED,
+      compensates: config?.dipn !== undefined,
+    }));
   } catch {
     return [];
   }
@@ -189,6 +206,46 @@ export async function readOwnModel(id, use) {
     return use(contents);
   };
   return /** @type {Promise<T>} */ (holding(LOCK, { mode: "shared" }, read));
+}
+
+/**
+ * A name as it is kept: in one line, and not longer than a list can show; undefined if nothing is left of it.
+ * @param {string} name
+ */
+export function tidyName(name) {
+  const line = name.replaceAll(/[\s\p{C}]+/gu, " ").trim();
+  return Array.from(line).slice(0, LONGEST_NAME).join("").trim() || undefined;
+}
+
+/**
+ * Gives a kept model another name; an empty one gives it its own back. Whoever looks for sliders in it goes on.
+ * @param {string} id
+ * @param {string} name
+ * @throws {Failure} where the model is gone, or the browser keeps nothing more
+ */
+export async function renameOwnModel(id, name) {
+  const rename = async () => {
+    const folder = (await models()).find((model) => model.name === id)?.folder;
+    if (!folder) throw noOwnModel();
+    await writeName(folder, tidyName(name));
+  };
+  try {
+    await holding(LOCK, { mode: "shared" }, rename);
+  } catch (thrown) {
+    throw thrown instanceof DOMException ? noStorage(thrown.message) : thrown;
+  }
+}
+
+/**
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string | undefined} name
+ */
+async function writeName(folder, name) {
+  if (name === undefined) return folder.removeEntry(GIVEN).catch(() => {}); // there was none
+  // What is written takes the place of what there was at once, or not at all.
+  const file = await (await folder.getFileHandle(GIVEN, { create: true })).createWritable();
+  await file.write(name);
+  await file.close();
 }
 
 /**
@@ -233,6 +290,8 @@ export async function keepOwnModel(fill) {
     });
     const [made, ...others] = await models();
     const same = others.filter(({ manifest }) => made.name === name && sameWeights(manifest, made.manifest));
+    const given = same.find(({ manifest }) => manifest.given)?.manifest.given;
+    if (given) await writeName(made.folder, given).catch(() => {}); // a name is not worth a model
     await removeFolders(({ name }) => same.some((old) => old.name === name), { ifAvailable: true });
     return name;
   } finally {
@@ -272,9 +331,12 @@ export async function sweepOwnModels() {
 /**
  * Removes a model; what left-overs there are go with it.
  * @param {string} id
+ * @throws {Failure} "in-use" when another tab writes there, so that it is still kept
  */
 export async function removeOwnModel(id) {
   await removeFolders(({ name, manifest }) => name === id || !manifest, {});
+  if (!(await models()).some(({ name }) => name === id)) return;
+  throw new Failure({ code: "in-use", message: say("error.inUse"), hint: say("hint.inUse") });
 }
 
 /**

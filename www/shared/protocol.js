@@ -14,16 +14,18 @@
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
- * @typedef {"image/png" | "image/jpeg" | "image/webp"} FileType
- * @typedef {{ type: FileType, quality: number }} Encoding `quality` from 0 to 1, where the type has losses
+ * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType
+ * @typedef {{ type: FileType, quality: number, words?: [string, string] }} Encoding `quality` from 0 to 1, where the
+ *   type has losses; `words` stand over before and after
  *
- * @typedef {"face" | "photo" | "pair"} SaveKind the aligned face, the whole photo, or the face before and after
+ * The aligned face, the whole photo, or either of them before and after.
+ * @typedef {"face" | "photo" | "pair" | "photo-pair"} SaveKind
  */
 
 /**
  * The worker that holds the networks.
  * @typedef {{
- *   start(backend: Backend): Promise<EngineInfo>,
+ *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
  *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
@@ -31,6 +33,9 @@
  *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
+ *   thumbnail(
+ *     inversion: InversionId, strengths: Strengths, previewSize: number | undefined, look: Look
+ *   ): Promise<ImageBitmap>,
  *   release(inversion: InversionId): void,
  * }} EngineMethods
  *
@@ -62,6 +67,7 @@
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
+ *   mark(file: Blob): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,
  * }} PhotoMethods
  */
@@ -71,6 +77,7 @@
  * @typedef {{
  *   face(crop: CropId, size: number): Promise<{ picture: Picture, quad: Quad, mesh: Point[] | undefined }>,
  *   take(crop: CropId, edit: EditId, edited: Edited): void,
+ *   thumbnail(crop: CropId, edited: Edited, look: Look): Promise<ImageBitmap>,
  * }} PhotoSupply
  */
 

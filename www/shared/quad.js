@@ -1,4 +1,19 @@
-/** @import { Quad } from "./types.js" */
+/** @import { PasteMode, Quad } from "./types.js" */
+
+/** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
+const FACE_SIDE = 1024;
+export const PREVIEW_SIDE = 512;
+
+/**
+ * Side of the face as it is shown and saved on its own.
+ * @param {Quad} quad
+ * @param {PasteMode} mode
+ * @param {number} outputHeight of the model
+ */
+export function faceSide([[x, y], , , [right, top]], mode, outputHeight) {
+  if (mode === "face") return outputHeight;
+  return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
+}
 
 /**
  * The quad of a photo that is nothing but an aligned face.

@@ -151,12 +151,12 @@ export class RemoteWorker extends Remote {
   #worker;
 
   /**
-   * @param {URL} script
+   * @param {Worker | URL} script a worker that was just made, so that bundlers find its script, or the script
    * @param {{ on?: Listeners<Events>, onCrash?: (failure: Failure) => void }} [listeners] `onCrash` hears when the
    *   worker has failed for good; by then all its calls have been rejected
    */
   constructor(script, { on, onCrash } = {}) {
-    const worker = new Worker(script, { type: "module" });
+    const worker = script instanceof URL ? new Worker(script, { type: "module" }) : script;
     const crash = (/** @type {Failure} */ failure) => {
       if (this.#worker === undefined) return;
       this.stop(failure);

@@ -50,19 +50,17 @@ async function files(folder) {
 /**
  * Makes sure that `out` is ours to write in.
  * @param {string} out
+ * @param {string} [program] of this folder that writes there
+ * @param {string} [marker] file that says so
  */
-async function claim(out) {
+export async function claim(out, program = "assemble.mjs", marker = MARKER) {
   await mkdir(out, { recursive: true });
   const found = await readdir(out);
-  if (found.length > 0 && !found.includes(MARKER)) {
-    throw new Error(
-      `${out} holds files that were not put there by assemble.mjs: name a new folder, or empty this one`,
-    );
+  if (found.length > 0 && !found.includes(marker)) {
+    throw new Error(`${out} holds files that were not put there by ${program}: name a new folder, or empty this one`);
   }
-  await writeFile(
-    path.join(out, MARKER),
-    "Made by www/tools/assemble.mjs, which removes from here what it did not write.\n",
-  );
+  const text = `Made by www/tools/${program}, which removes from here what it did not write.\n`;
+  await writeFile(path.join(out, marker), text);
 }
 
 /**
@@ -70,7 +68,7 @@ async function claim(out) {
  * @param {string} file
  * @param {string | Uint8Array} contents
  */
-async function write(file, contents) {
+export async function write(file, contents) {
   const bytes = Buffer.from(contents);
   if ((await readFile(file).catch(() => undefined))?.equals(bytes)) return;
   await mkdir(path.dirname(file), { recursive: true });

@@ -6,7 +6,7 @@
 // built, and CHROMIUM where the browser is not /usr/bin/chromium.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { inverted, launch, modelReady, root, slide, visit } from "../../tests/page/support.mjs";
+import { inverted, launch, modelReady, root, slide, still, visit } from "../../tests/page/support.mjs";
 import { serve } from "./serve.mjs";
 
 const [number = "5", position = "100"] = process.argv.slice(2);
@@ -23,7 +23,7 @@ await inverted(page);
 await slide(page, "smile", Number(position));
 await page.evaluate(() => /** @type {HTMLElement | null} */ (document.activeElement)?.blur());
 await page.mouse.move(0, 0);
-await page.waitForTimeout(1000); // notices and transitions
+await still(page);
 const png = (await page.screenshot()).toString("base64");
 const webp = await page.evaluate(async (text) => {
   const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]));

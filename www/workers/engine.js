@@ -96,9 +96,9 @@ function bitmapOf({ width, height, data }) {
 const methods = {
   /**
    * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
-   * several threads where it can; a `threads` event tells when it has to go on with one.
+   * several threads where it can, at most as many as are named; a `threads` event tells when it has to go on with one.
    */
-  async start(backend) {
+  async start(backend, threads) {
     if (backend === "webgpu" && (await probe()).kind === "none") {
       throw new Failure({ code: "no-adapter", message: say("error.noAdapter"), hint: say("hint.useCpu") });
     }
@@ -106,7 +106,7 @@ const methods = {
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await module.default();
     const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
-    const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1)) : undefined;
+    const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1), threads) : undefined;
     const proof = within(started.selfTest(), SELF_TEST_SECONDS);
     const [selfTestError, pool] = await Promise.all([proof, starting]);
     if (pool) module.setThreadPool(pool);
@@ -191,10 +191,21 @@ const methods = {
     await supply().call("take", [crop, edit, edited], { move: true });
     return held;
   },
+
+  /** A small picture of an edit, made while nothing else is to be done. */
+  async thumbnail(inversion, strengths, previewSize, look) {
+    await this.giveWay();
+    const { engine, crop } = holding(inversion);
+    const edited = await engine.edit(inversion, strengths, previewSize, async () => {
+      await this.giveWay();
+      this.check();
+    });
+    return supply().call("thumbnail", [crop, edited, look], { move: true });
+  },
 };
 
 answerCalls(methods, {
-  background: ["findSliders", "pauseSearch"],
+  background: ["findSliders", "pauseSearch", "thumbnail"],
   onLink(port) {
     photos?.end(disconnected());
     photos = port && new Remote(port);

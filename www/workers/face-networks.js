@@ -19,12 +19,10 @@ export function once(work) {
   };
 }
 
-/** The bytes of their manifest, and of the file that it names. */
+/** The bytes of their manifest, and of the file that it names. Each has its URL here, where bundlers find it. */
 export async function faceNetworks() {
-  const folder = new URL("../weights/face/", import.meta.url);
-  const manifest = await bytes(new URL("manifest.json", folder));
-  const { shard } = JSON.parse(new TextDecoder().decode(manifest));
-  return { manifest, weights: await bytes(new URL(shard.file, folder)) };
+  const manifest = await bytes(new URL("../weights/face/manifest.json", import.meta.url));
+  return { manifest, weights: await bytes(new URL("../weights/face/face.safetensors", import.meta.url)) };
 }
 
 /** @param {URL} url */

@@ -1,6 +1,6 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import init, { align, editMark, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
+import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
@@ -8,6 +8,8 @@ import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
 import { decode } from "./decode.js";
 import { faceNetworks, once } from "./face-networks.js";
+import { marked } from "./mark.js";
+import { pair } from "./pair.js";
 
 /** @import { Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
@@ -177,18 +179,29 @@ function bitmapOf(picture) {
 }
 
 /**
- * Pictures of one height side by side, on a canvas that the caller frees.
- * @param {Picture[]} pictures
+ * A picture on a canvas that the caller frees.
+ * @param {Picture} picture
  */
-function sheet(pictures) {
-  const width = pictures.reduce((sum, picture) => sum + picture.width, 0);
-  const context = context2d(new OffscreenCanvas(width, Math.max(...pictures.map(({ height }) => height))));
-  let x = 0;
-  for (const picture of pictures) {
-    context.putImageData(imageData(picture), x, 0);
-    x += picture.width;
-  }
+function canvasOf(picture) {
+  const context = context2d(new OffscreenCanvas(picture.width, picture.height));
+  context.putImageData(imageData(picture), 0, 0);
   return context.canvas;
+}
+
+/**
+ * Two pictures of one size in one, on a canvas that the caller frees.
+ * @param {OffscreenCanvas} before
+ * @param {boolean} ours whether `before` is to be freed
+ * @param {OffscreenCanvas} after is freed
+ * @param {[string, string] | undefined} words
+ */
+function paired(before, ours, after, words) {
+  try {
+    return pair([before, after], words, spaceOf(context2d(after)));
+  } finally {
+    free(after);
+    if (ours) free(before);
+  }
 }
 
 /**
@@ -200,22 +213,6 @@ function layOverWhite(canvas) {
   context.globalCompositeOperation = "destination-over";
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
-}
-
-/**
- * A picture file with a mark for programs: it was edited by a model.
- * @param {Blob} file
- */
-async function marked(file) {
-  const head = new Uint8Array(await file.slice(0, 64).arrayBuffer());
-  /** @type {BlobPart[]} */
-  const parts = [];
-  let from = 0;
-  for (const { at, replaced, bytes } of editMark(head, file.size)) {
-    parts.push(file.slice(from, at), Uint8Array.from(bytes));
-    from = at + replaced;
-  }
-  return new Blob([...parts, file.slice(from)], { type: file.type });
 }
 
 /** @type {PhotoMethods & ThisType<import("./answers.js").CallContext>} */
@@ -322,18 +319,30 @@ const methods = {
     await ready();
     const last = layers[layers.length - 1];
     const { crop, edited } = madeOf(last.crop, last.edit);
-    const face = () => retouched(crop, edited, look);
-    const original = () => remembered(crop, look.side);
-    const canvas =
-      what === "photo"
-        ? pasted(crop.photo, layers, look.mode)
-        : sheet(what === "pair" ? [original(), face()] : [face()]);
+    const { words } = encoding;
+    const face = () => canvasOf(retouched(crop, edited, look));
+    const canvas = {
+      face,
+      photo: () => pasted(crop.photo, layers, look.mode),
+      pair: () => paired(canvasOf(remembered(crop, look.side)), true, face(), words),
+      "photo-pair": () => paired(crop.photo, false, pasted(crop.photo, layers, look.mode), words),
+    }[what]();
     try {
       if (encoding.type === "image/jpeg") layOverWhite(canvas);
-      return await marked(await canvas.convertToBlob(encoding));
+      const file = await canvas.convertToBlob(encoding);
+      // A browser that does not write a type writes PNG instead, and would not say so.
+      if (file.type !== encoding.type) {
+        throw new Failure({ code: "unsupported", message: say("save.noType"), hint: say("hint.otherType") });
+      }
+      return await marked(file);
     } finally {
       free(canvas);
     }
+  },
+
+  async mark(file) {
+    await ready();
+    return marked(file);
   },
 
   /** Forgets a photo with its crops, or a crop; one that is not there is none the worse. */
@@ -356,6 +365,12 @@ const forEngine = {
 
   take(id, edit, edited) {
     cropOf(id).made = { edit, edited };
+  },
+
+  /** A picture of an edit that is not kept. */
+  async thumbnail(id, edited, look) {
+    await ready();
+    return bitmapOf(retouched(cropOf(id), edited, look));
   },
 };
 

@@ -38,9 +38,10 @@ export class ThreadPool {
   /**
    * Starts a thread for every further processor; undefined where there is none or memory cannot be shared.
    * @param {() => void} onStop hears when a thread has failed, and the pool was stopped
+   * @param {number} [most] threads, the engine's own included
    */
-  static async start(onStop) {
-    const count = Math.min(navigator.hardwareConcurrency, MOST_THREADS) - 1;
+  static async start(onStop, most = MOST_THREADS) {
+    const count = Math.min(navigator.hardwareConcurrency, most) - 1;
     if (!crossOriginIsolated || count < 1) return undefined;
     /** @type {Thread[]} */
     const threads = [];

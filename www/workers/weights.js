@@ -1,5 +1,6 @@
 // Models for the engine: one that lies on the host, whose verified shards are kept here, or the visitor's own.
 
+import { within } from "../shared/adapter.js";
 import { dropOtherShards, dropShard, keepShard, keptShard } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
 import { readOwnModel } from "../shared/own-model.js";
@@ -15,6 +16,8 @@ import { say } from "../shared/say.js";
  */
 
 const RETRY_AFTER_MS = [500, 2000];
+/** How long a host may send nothing; a connection that is broken half way may never say so. */
+const SILENCE_SECONDS = 40;
 /** How often the host may change the model while it is loaded. */
 const MOST_CHANGES = 3;
 
@@ -188,9 +191,14 @@ export class ShardLoader {
     const offline = () =>
       new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
     this.#downloadStart ||= performance.now();
-    const response = await fetch(new URL(file, this.folder), { cache: "no-store" }).catch(() => {
-      throw offline();
-    });
+    const ending = new AbortController();
+    const request = fetch(new URL(file, this.folder), { cache: "no-store", signal: ending.signal });
+    const heard = (/** @type {Promise<any>} */ coming) =>
+      within(coming, SILENCE_SECONDS, () => ending.abort()).catch(() => {
+        throw offline();
+      });
+    /** @type {Response} */
+    const response = await heard(request);
     if (!response.ok || !response.body) {
       const message = say("error.shardStatus", { file, status: response.status });
       throw new Failure({ code: response.status >= 500 ? "network" : "missing", message, hint: say("hint.host") });
@@ -199,9 +207,7 @@ export class ShardLoader {
     let filled = 0;
     const reader = response.body.getReader();
     for (;;) {
-      const { done, value } = await reader.read().catch(() => {
-        throw offline();
-      });
+      const { done, value } = await heard(reader.read());
       if (done) break;
       if (filled + value.length > size) {
         await reader.cancel();

@@ -21,7 +21,10 @@ use sdic::{
     weights::{Manifest, WeightsDir},
 };
 
-use crate::{Backend, Import, With};
+use crate::{
+    Backend, Import, With,
+    paths::{check_weights, read_file, spare},
+};
 
 /// What a command may fail with; printed as one line.
 pub type Failure = Box<dyn Error>;
@@ -55,11 +58,6 @@ pub fn parse_number(text: &str) -> Result<f32, String> {
         .ok_or_else(|| {
             format!("\"{text}\" is not a number from -{MOST_STRENGTH} to {MOST_STRENGTH}")
         })
-}
-
-/// Reads a file whole; an error names it.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Writes a file completely or not at all.
@@ -162,6 +160,7 @@ pub fn open_device(backend: Backend) -> Result<Device, Failure> {
 
 /// Loads a model shard by shard.
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
+    check_weights(weights)?;
     let started = Instant::now();
     let dir =
         WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
@@ -196,7 +195,7 @@ pub fn invert_with_progress(
     let started = Instant::now();
     let report = async |stage: Stage| {
         let (step, seconds) = (stage as usize + 1, started.elapsed().as_secs_f32());
-        let (steps, name) = (Stage::ALL.len(), stage.name());
+        let (steps, name) = (Stage::of(engine.config()).len(), stage.name());
         eprintln!("[{seconds:5.1} s] {step}/{steps} {name}");
         Ok(())
     };
@@ -317,7 +316,7 @@ fn warn_of(face: &Face, path: &Path) {
 pub fn import(import: &Import) -> Result<(), Failure> {
     if let Some(into) = &import.into {
         let naming = match &import.name {
-            Some(name) => Naming::new(name),
+            Some(name) => Naming::of_person(name),
             None => Naming::of_file(&import.file),
         };
         let names = import_directions(&import.file, into, &naming)?;
@@ -345,6 +344,12 @@ pub fn import(import: &Import) -> Result<(), Failure> {
         report.kept.len(),
         report.dropped.len()
     );
+    if !report.compensates {
+        println!(
+            "an encoder and a generator only: nothing puts back what it loses of a face, so hair, background and the \
+             person are only like those in the photo"
+        );
+    }
     Ok(())
 }
 
@@ -442,7 +447,11 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         config.styles(),
         config.style_dim
     );
-    println!("injection   at {} pixels", config.inject_size);
+    if config.compensates() {
+        println!("injection   at {} pixels", config.inject_size);
+    } else {
+        println!("injection   none: an inversion without compensation");
+    }
     if let Some(editor) = &config.editor {
         println!(
             "editor      {} channels, plans of {} at {} pixels",
@@ -484,6 +493,7 @@ pub fn invert(
 ) -> Result<(), Failure> {
     let format = with.format.map(Format::from);
     let out = Target::new("--out", out, format)?;
+    spare("--out", out.path, photo)?;
     let target = |option, path| Target::new(option, path, format);
     let initial = initial.map(|path| target("--initial", path)).transpose()?;
     let discrepancy = discrepancy
@@ -493,6 +503,7 @@ pub fn invert(
     let mut taken = vec![out.path];
     for (option, target) in others {
         let Some(target) = target else { continue };
+        spare(option, target.path, photo)?;
         if taken.contains(&target.path) {
             let path = target.path.display();
             return Err(format!("{option}: {path} is written already; name another file").into());
@@ -501,6 +512,13 @@ pub fn invert(
     }
     let subject = Subject::open(photo, with)?;
     let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
+    if discrepancy.is_some() && !engine.config().compensates() {
+        let path = with.weights.display();
+        return Err(format!(
+            "--discrepancy: {path}: this model has no network that predicts what is lost; leave the option out"
+        )
+        .into());
+    }
     let face = subject.aligned(engine.config().encoder.input_size)?;
     let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
@@ -508,8 +526,8 @@ pub fn invert(
     if let Some(target) = initial {
         target.write_marked(&render(inversion.initial)?)?;
     }
-    if let Some(target) = discrepancy {
-        target.write_marked(&render(inversion.discrepancy)?)?;
+    if let (Some(target), Some(map)) = (discrepancy, inversion.discrepancy) {
+        target.write_marked(&render(map)?)?;
     }
     let still = EditedPictures {
         unedited: reconstruction.clone(),

@@ -21,9 +21,10 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        Failure, open_device, open_engine, open_finder, pictures_in, print_directions, read_file,
+        Failure, open_device, open_engine, open_finder, pictures_in, print_directions,
         read_picture, write_file,
     },
+    paths::read_file,
 };
 
 /// File in the weights directory in which an unfinished fit is kept.

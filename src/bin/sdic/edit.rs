@@ -21,8 +21,9 @@ use crate::{
     Paste, With,
     commands::{
         Failure, Subject, Target, finish, invert_quietly, invert_with_progress, open_device,
-        open_engine, open_finder, parse_strength, read_file,
+        open_engine, open_finder, parse_strength,
     },
+    paths::{read_file, same, spare},
 };
 
 /// Which photos, how, and where to.
@@ -70,6 +71,7 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
         && !edit.out.is_dir()
     {
         let out = Target::new("--out", &edit.out, format)?;
+        spare("--out", &edit.out, photo)?;
         let subject = Subject::open(photo, &edit.with)?;
         let editor = Editor::open(edit, &strengths)?;
         return editor.edit(photo, &subject, &out, false);
@@ -119,10 +121,6 @@ fn names_in(
         name.push(".");
         name.push(format.unwrap_or(Format::Png).ending());
         let out = folder.join(name);
-        let same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
-        };
         if same(&out, photo) {
             let photo = photo.display();
             let way = "name another folder";
@@ -149,10 +147,14 @@ struct Editor<'a> {
 impl<'a> Editor<'a> {
     fn open(edit: &Edit, strengths: &'a [(String, f32)]) -> Result<Self, Failure> {
         let engine = open_engine(&edit.with.weights, &open_device(edit.with.backend)?)?;
-        let named = strengths
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value));
-        engine.directions().effective(named, None)?; // all names are known, before any photo is worked on
+        // All names are known, before any photo is worked on.
+        for (option, strengths) in [("--edit", &edit.edit[..]), ("--look", strengths)] {
+            let named = strengths
+                .iter()
+                .map(|(name, value)| (name.as_str(), *value));
+            let known = engine.directions().effective(named, None);
+            known.map_err(|error| format!("{option}: {error}"))?;
+        }
         Ok(Self {
             engine,
             finder: open_finder()?,

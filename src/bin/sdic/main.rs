@@ -3,6 +3,7 @@
 mod commands;
 mod directions;
 mod edit;
+mod paths;
 mod trace;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -17,9 +17,10 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_file,
-        read_picture, write_file,
+        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_picture,
+        write_file,
     },
+    paths::read_file,
 };
 
 /// Every this many-th channel of the residual is written.
@@ -204,7 +205,9 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         centre(inversion.initial.clone()),
         Dtype::F32,
     )?;
-    recorder.record("discrepancy", inversion.discrepancy.clone(), Dtype::F32)?;
+    if let Some(discrepancy) = inversion.discrepancy.clone() {
+        recorder.record("discrepancy", discrepancy, Dtype::F32)?;
+    }
     recorder.record("wp", inversion.compensated_codes.clone(), Dtype::F32)?;
     let [_, channels, _, _] = inversion.residual.dims();
     let some: Vec<_> = (0..channels)

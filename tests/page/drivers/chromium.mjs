@@ -1,13 +1,12 @@
 // Chromium, driven through its own protocol.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { launch, NO_CARD } from "../support.mjs";
+import { temporary } from "../temporary.mjs";
 import { watchOrigin } from "./driver.mjs";
 
 /** @returns {Promise<import("./driver.mjs").Driver>} */
 export async function start() {
-  const downloads = await mkdtemp(path.join(tmpdir(), "sdic-downloads-"));
+  const downloads = await temporary("downloads");
   const browser = await launch();
   const page = await (await browser.newContext({ acceptDownloads: true })).newPage();
   /** @type {string[]} */
@@ -31,9 +30,6 @@ export async function start() {
     press: (key) => page.keyboard.press(key),
     setFile: (selector, file) => page.setInputFiles(selector, file),
     evaluate: (work, argument) => page.evaluate(/** @type {any} */ (work), argument),
-    async close() {
-      await browser.close();
-      await rm(downloads, { recursive: true });
-    },
+    close: () => browser.close(),
   };
 }

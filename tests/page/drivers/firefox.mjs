@@ -1,8 +1,6 @@
 // A stock Firefox, driven through WebDriver BiDi.
-import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { temporary } from "../temporary.mjs";
 import { watchOrigin } from "./driver.mjs";
 
 const require = createRequire(new URL("../../../www/package.json", import.meta.url));
@@ -15,7 +13,7 @@ const puppeteer = require("puppeteer-core");
  * @returns {Promise<import("./driver.mjs").Driver>}
  */
 export async function start({ preferences = {} } = {}) {
-  const downloads = await mkdtemp(path.join(tmpdir(), "sdic-downloads-"));
+  const downloads = await temporary("downloads");
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: process.env.FIREFOX,
@@ -53,9 +51,6 @@ export async function start({ preferences = {} } = {}) {
       await /** @type {import("puppeteer-core").ElementHandle<HTMLInputElement>} */ (input).uploadFile(file);
     },
     evaluate: (work, argument) => page.evaluate(/** @type {any} */ (work), argument),
-    async close() {
-      await browser.close();
-      await rm(downloads, { recursive: true });
-    },
+    close: () => browser.close(),
   };
 }

@@ -1,10 +1,10 @@
 // WebKit in its GTK port's test browser, driven through WebDriver, on a display that nobody sees.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import path from "node:path";
+import { temporary } from "../temporary.mjs";
 
 const require = createRequire(new URL("../../../www/package.json", import.meta.url));
 /** @type {typeof import("selenium-webdriver")} */
@@ -52,7 +52,7 @@ function complaints() {
  * @returns {Promise<import("./driver.mjs").Driver>}
  */
 export async function start() {
-  const home = await mkdtemp(path.join(tmpdir(), "sdic-webkit-"));
+  const home = await temporary("webkit");
   const downloads = path.join(home, "downloads");
   await mkdir(downloads);
   await writeFile(path.join(home, "user-dirs.dirs"), `XDG_DOWNLOAD_DIR="${downloads}"\n`);
@@ -73,7 +73,6 @@ export async function start() {
   const end = async () => {
     await service.kill();
     screen.stop();
-    await rm(home, { recursive: true });
   };
   let driver;
   try {

@@ -68,12 +68,13 @@ export function startControls(session) {
     void session.addDirections([...(files.files ?? [])]);
     files.value = "";
   });
-  sliders.addEventListener("remove", (event) => {
+  sliders.addEventListener("remove", async (event) => {
     const own = /** @type {CustomEvent} */ (event).detail;
-    void session.removeDirections(own);
+    const removed = session.removeDirections(own);
+    button("add-direction").focus();
+    await removed; // also from what is kept: only then it is true
     const undo = { label: say("edit.undo"), run: () => void session.addDirections([own.file]) };
     notice(say("direction.removed", { file: own.file.name }), { action: undo });
-    button("add-direction").focus();
   });
 }
 

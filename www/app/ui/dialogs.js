@@ -2,7 +2,7 @@
 
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
-import { leftOverBytes, ownModels, removeOwnModel, sweepOwnModels } from "../../shared/own-model.js";
+import { leftOverBytes, sweepOwnModels } from "../../shared/own-model.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
@@ -10,14 +10,12 @@ import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
 import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
+import { showModels } from "./own-models.js";
 
 /** @import { Engine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
-
-/** The choice of the model that comes with the page; others are named by their ids. */
-const BUNDLED = "bundled";
 
 /** What is told beside all else: elements of the page by id. */
 const NEWS = ["opening", "notices", "status", "drop"];
@@ -59,6 +57,8 @@ export function ask(dialog) {
 export function openEngineDialog(engine, search, onChange) {
   showEngine(engine, onChange);
   if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
+  // Until it is known which models there are now, none are offered: one of the last time may be gone.
+  byId("own-choices", HTMLElement).replaceChildren();
   void showModels(search, onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
 }
@@ -113,41 +113,6 @@ function showEngine(engine, onChange) {
     : t("engine.idle");
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
-}
-
-/**
- * Offers the models there are.
- * @param {SliderSearch} search
- * @param {() => void} onChange called after another one was chosen
- */
-async function showModels(search, onChange) {
-  const kept = await ownModels();
-  const use = (/** @type {string} */ id) => {
-    remember(id === BUNDLED ? { model: BUNDLED } : { model: "own", own: id });
-    byId("engine-dialog", HTMLDialogElement).close();
-    onChange();
-  };
-  const choices = kept.map(({ id, title, from, bytes, fitted }) => {
-    const size = quantity(bytes, "byte");
-    const parts = [from ? t("own.from", { from, size }) : t("own.storedHint", { size })];
-    if (fitted) parts.push(t("own.fitted"));
-    return { value: id, label: title, hint: parts.join(" ") };
-  });
-  const bundled = { value: BUNDLED, label: t("own.bundled"), hint: t("own.bundledHint") };
-  const used = settings.model === "own" ? settings.own : BUNDLED;
-  fillRadioGroup(byId("own-choices", HTMLElement), [bundled, ...choices], used, use);
-  const removals = kept.map(({ id, title, from }) => {
-    const onclick = async () => {
-      if (id === used) await search.pause(); // it writes there
-      await removeOwnModel(id);
-      notice(say("own.removed", { title }));
-      if (id === used) use(BUNDLED);
-      else await showModels(search, onChange);
-    };
-    const label = kept.filter((other) => other.title === title).length > 1 && from ? from : title;
-    return h("button", { className: "quiet", type: "button", onclick }, t("own.remove", { title: label }));
-  });
-  byId("own-remove", HTMLElement).replaceChildren(...removals);
 }
 
 /**
@@ -215,10 +180,11 @@ export async function openAlignDialog(session) {
 function showModel(place, { model }) {
   place.replaceChildren();
   if (!model) return;
-  const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = model;
+  const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard, compensates } = model;
   place.append(
     h("p", { lang: "en" }, h("strong", {}, title)),
     h("p", {}, t("about.modelSize", { size: pixels({ width, height }) })),
+    ...(compensates ? [] : [h("p", {}, t("own.plain"))]),
     h("p", { lang: "en" }, provenance),
     h("p", {}, t("about.licence", { licence })),
   );

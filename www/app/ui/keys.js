@@ -5,6 +5,7 @@ import { settings } from "../settings.js";
 import { CompareView } from "./compare-view.js";
 import { openSaveDialog } from "./save-dialog.js";
 
+/** @import { Looks } from "../looks.js" */
 /** @import { Session } from "../session.js" */
 /** @import { PlainKey } from "../../shared/strings/types.d.ts" */
 
@@ -27,6 +28,7 @@ const HELP = [
   { keys: ["Control", "+", "Z"], does: "keys.undo" },
   { keys: ["Control", "+", "Shift", "+", "Z"], does: "keys.redo" },
   { keys: ["Control", "+", "S"], does: "keys.save" },
+  { keys: ["Control", "+", "C"], does: "keys.copyLook" },
   { keys: ["Control", "+", "V"], does: "keys.paste" },
 ];
 
@@ -62,17 +64,24 @@ function singleKeyWorks(target) {
   return settings.keys === "everywhere";
 }
 
+/** Whether the browser would copy something of its own. */
+function somethingSelected() {
+  return getSelection()?.isCollapsed === false;
+}
+
 /**
  * @param {Session} session
  * @param {ReturnType<typeof import("./viewer.js").startViewer>} viewer
+ * @param {Looks} looks
  */
-export function startKeys(session, viewer) {
+export function startKeys(session, viewer, looks) {
   /** @type {Record<string, () => void>} with Ctrl or Command */
   const commands = {
     z: () => session.undo(),
     Z: () => session.redo(),
     y: () => session.redo(),
     s: () => void openSaveDialog(session),
+    c: () => looks.copy(), // what comes by Ctrl and V tells the browser's own event
   };
   /** @type {Record<string, () => void>} */
   const keys = {
@@ -105,6 +114,7 @@ export function startKeys(session, viewer) {
     if (document.querySelector("dialog[open]") || !session.photo) return;
     const key = event.key.toLowerCase();
     const command = event.ctrlKey || event.metaKey;
+    if (command && key === "c" && (event.shiftKey || somethingSelected())) return;
     if (command ? !session.inverted : event.altKey || !singleKeyWorks(event.target)) return;
     const action = command ? commands[event.shiftKey && key === "z" ? "Z" : key] : keys[key];
     if (!action) return;

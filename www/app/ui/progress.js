@@ -10,6 +10,8 @@ import { announce, notice, report } from "./notices.js";
 /** @import { Session } from "../session.js" */
 
 const STAGES = /** @type {const} */ (["model", "align", "encode", "generate", "predict", "compensate", "reconstruct"]);
+/** Those that models without compensation have not. */
+const COMPENSATION = /** @type {readonly string[]} */ (["predict", "compensate", "reconstruct"]);
 
 const progress = byId("progress", HTMLElement);
 const stages = byId("stages", HTMLOListElement);
@@ -27,15 +29,15 @@ stages.append(...items.map(({ item }) => item));
 /**
  * Names the stage that runs; undefined hides the list.
  * @param {typeof STAGES[number] | undefined} stage
- * @param {{ waitsForModel: boolean, timingKey: string }} about
+ * @param {{ waitsForModel: boolean, compensates: boolean, timingKey: string }} about
  */
-function showStage(stage, { waitsForModel, timingKey }) {
+function showStage(stage, { waitsForModel, compensates, timingKey }) {
   progress.hidden = stage === undefined;
   if (stage === undefined) return;
   const at = STAGES.indexOf(stage);
   for (const [i, { item, name, stage }] of items.entries()) {
     const state = i < at ? "past" : i === at ? "present" : "future";
-    item.hidden = stage === "model" && !waitsForModel;
+    item.hidden = (stage === "model" && !waitsForModel) || (!compensates && COMPENSATION.includes(stage));
     write(name, t(`stage.${stage}`));
     if (item.className === state) continue;
     item.className = state;
@@ -55,7 +57,8 @@ export function announceSession(session) {
   /** @type {string | undefined} of the file that is being opened */
   let name;
   const showAll = () => {
-    showStage(stage, { waitsForModel, timingKey: engine.timingKey() });
+    const compensates = engine.model?.compensates !== false;
+    showStage(stage, { waitsForModel, compensates, timingKey: engine.timingKey() });
     opening.hidden = !name;
     write(opening, name ? t("open.working", { name: nameOf(name) }) : "");
   };
@@ -89,7 +92,10 @@ export function announceSession(session) {
   });
   engine.addEventListener("stage", (event) => show(/** @type {CustomEvent} */ (event).detail.stage));
   session.addEventListener("need-crop", () => show(undefined));
-  session.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
+  session.addEventListener("notice", (event) => {
+    const { action, ...told } = /** @type {CustomEvent} */ (event).detail;
+    notice(told, { action });
+  });
   session.addEventListener("failure", (event) => {
     const failure = /** @type {CustomEvent<Failure>} */ (event).detail;
     const retry = { label: say("retry"), run: () => void session.restartEngine() };

@@ -11,6 +11,8 @@ import { report } from "./notices.js";
 /** @import { Session } from "../session.js" */
 
 const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "discrepancy", "original"]);
+/** Those of a model that compensates. */
+const COMPENSATION = /** @type {readonly View[]} */ (["initial", "discrepancy"]);
 const MODES = /** @type {const} */ (["difference", "face"]);
 const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
 
@@ -44,11 +46,11 @@ export function startViewer(session) {
   };
 
   function fillChoices() {
-    const choices = VIEWS.map((value) => ({ value, label: t(`view.${value}`), hint: t(`caption.${value}`) }));
+    const choices = VIEWS.map((value) => ({ value, label: nameOf(value), hint: t(captionOf(value)) }));
     fillRadioGroup(views, choices, view, choose);
     fillSelect(
       withSelect,
-      BEFORE.map((value) => ({ value, label: t(`view.${value}`) })),
+      BEFORE.map((value) => ({ value, label: nameOf(value) })),
     );
     fillSelect(
       pasteMode,
@@ -82,21 +84,46 @@ export function startViewer(session) {
       wholeShown = false;
       const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
       const base = pictures[before] ?? pictures.original ?? photo?.bitmap;
-      compare.beforeLayer = base && { picture: base, label: t(`view.${pictures[before] ? before : "original"}`) };
-      compare.afterLayer = shown && { picture: shown, label: t(`view.${view}`) };
+      compare.beforeLayer = base && { picture: base, label: nameOf(pictures[before] ? before : "original") };
+      compare.afterLayer = shown && { picture: shown, label: nameOf(view) };
       caption.dataset.view = session.inverted ? view : "original";
-      const mode = view === "edited" && session.pasteMode === "difference" ? "caption.retouched" : undefined;
-      write(caption, t(session.inverted ? (mode ?? `caption.${view}`) : "caption.original"));
+      write(caption, t(session.inverted ? captionOf(view) : "caption.original"));
     }
     compare.classList.toggle("whole", whole);
     views.classList.toggle("off", whole);
-    for (const input of views.querySelectorAll("input"))
-      input.disabled = whole || !pictures[/** @type {View} */ (input.value)];
+    for (const input of views.querySelectorAll("input")) {
+      const value = /** @type {View} */ (input.value);
+      input.disabled = whole || !pictures[value];
+      if (input.parentElement) input.parentElement.hidden = !exists(value);
+    }
+    for (const option of withSelect.options) option.hidden = !exists(/** @type {View} */ (option.value));
     withSelect.disabled = whole;
     pasteLabel.hidden = !session.inverted;
     pasteMode.value = session.pasteMode;
     scope.hidden = !session.hasSurroundings || !session.inverted;
     toggle.disabled = hold.disabled = !session.inverted;
+  }
+
+  /**
+   * Whether the model makes such a picture: what is lost, and the picture before, only where it is put back.
+   * @param {View} value
+   */
+  const exists = (value) => session.engine.model?.compensates !== false || !COMPENSATION.includes(value);
+
+  /**
+   * What a picture is called: that of a model which compensates nothing is its plain one.
+   * @param {View} value
+   */
+  const nameOf = (value) => t(`view.${value === "reconstruction" && !exists("initial") ? "initial" : value}`);
+
+  /** @param {View} value */
+  function captionOf(value) {
+    if (value === "edited" && session.pasteMode === "difference") return "caption.retouched";
+    if (session.engine.model?.compensates === false) {
+      if (value === "edited") return "caption.plainEdited";
+      if (value === "reconstruction") return "caption.initial";
+    }
+    return /** @type {const} */ (`caption.${value}`);
   }
 
   /** Makes the whole photo; `refresh` asks again where it came too late. */
@@ -186,6 +213,12 @@ export function startViewer(session) {
     refresh();
   });
   session.addEventListener("picture", refresh);
+  session.engine.addEventListener("model", () => {
+    if (!exists(view)) choose("edited");
+    fillChoices();
+    if (!exists(/** @type {View} */ (withSelect.value))) withSelect.value = "original";
+    refresh();
+  });
   session.addEventListener("sliders", () => {
     if (session.inverted && view !== "edited") choose("edited");
     else if (extent === "photo") refresh();

@@ -1,0 +1,498 @@
+// Before and after in one picture, and as a clip.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  PATIENCE,
+  pixels,
+  root,
+  settled,
+  showWholePhoto,
+  slide,
+  visit,
+} from "./support.mjs";
+
+/** @import { Page } from "playwright-core" */
+/** @typedef {{ width: number, height: number, data: Uint8Array }} Pixels */
+
+/** A photo that is wide, with a face in it. */
+const WIDE = { width: 1000, height: 700 };
+const MARK = "compositeWithTrainedAlgorithmicMedia";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+
+before(async () => {
+  [browser, site] = await Promise.all([launch(), host(path.join(root, "weights"))]);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+/**
+ * A photo with a sample portrait in it, made in the page.
+ * @param {Page} page
+ * @param {{ width: number, height: number }} size
+ */
+async function photoOf(page, size) {
+  const text = await page.evaluate(async ({ width, height }) => {
+    const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
+    const face = await createImageBitmap(await (await fetch(source)).blob());
+    const canvas = new OffscreenCanvas(width, height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.fillStyle = "#9db4c8";
+    context.fillRect(0, 0, width, height);
+    const side = 0.9 * Math.min(width, height);
+    context.drawImage(face, (width - side) / 2, (height - side) / 2, side, side);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  }, size);
+  return { name: "holiday.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
+}
+
+/**
+ * Presses "Save" in the dialog, and returns the file.
+ * @param {Page} page
+ */
+async function saved(page) {
+  const coming = page.waitForEvent("download", { timeout: PATIENCE });
+  await page.click("#save-file");
+  const download = await coming;
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+/**
+ * The pixels of a picture file.
+ * @param {Page} page
+ * @param {Buffer} bytes
+ * @returns {Promise<Pixels>}
+ */
+async function decoded(page, bytes) {
+  const { text, ...size } = await page.evaluate(async (file) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))]));
+    const { width, height } = bitmap;
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
+    );
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    let binary = "";
+    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+    return { width, height, text: btoa(binary) };
+  }, bytes.toString("base64"));
+  return { ...size, data: new Uint8Array(Buffer.from(text, "base64")) };
+}
+
+/**
+ * @param {Pixels} picture
+ * @param {number} x
+ * @param {number} y
+ * @param {{ width: number, height: number }} size
+ * @returns {Pixels}
+ */
+function part(picture, x, y, { width, height }) {
+  const data = new Uint8Array(4 * width * height);
+  for (let row = 0; row < height; row++) {
+    const from = 4 * ((y + row) * picture.width + x);
+    data.set(picture.data.subarray(from, from + 4 * width), 4 * row * width);
+  }
+  return { width, height, data };
+}
+
+/**
+ * Frames of a video, at these seconds, and what a browser says of it.
+ * @param {Buffer} bytes
+ * @param {number[]} times
+ */
+async function film(bytes, times) {
+  const context = await browser.newContext(); // the page's own policy allows no videos
+  const page = await context.newPage();
+  const { frames, ...about } = await page.evaluate(
+    async ({ file, times }) => {
+      const video = document.createElement("video");
+      const blob = new Blob([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))], { type: "video/mp4" });
+      const event = (/** @type {string} */ name) =>
+        new Promise((resolve, reject) => {
+          video.addEventListener(name, resolve, { once: true });
+          video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
+        });
+      const loaded = event("loadeddata");
+      video.src = URL.createObjectURL(blob);
+      await loaded;
+      const frames = [];
+      for (const time of times) {
+        const seeked = event("seeked");
+        video.currentTime = time;
+        await seeked;
+        const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+        const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+        context.drawImage(video, 0, 0);
+        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+        let binary = "";
+        for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+        frames.push(btoa(binary));
+      }
+      return { frames, duration: video.duration, width: video.videoWidth, height: video.videoHeight };
+    },
+    { file: bytes.toString("base64"), times },
+  );
+  await context.close();
+  const { width, height } = about;
+  const pictures = frames.map((text) => ({ width, height, data: new Uint8Array(Buffer.from(text, "base64")) }));
+  return { ...about, pictures };
+}
+
+test("before and after: both pictures in one, beside or above each other, with words or without", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.setInputFiles("#file", await photoOf(page, WIDE));
+  await inverted(page);
+  await slide(page, "smile", 80);
+  const face = { before: await pixels(page, "before"), after: await pixels(page) };
+  await showWholePhoto(page, WIDE.width);
+  const whole = { before: await pixels(page, "before"), after: await pixels(page) };
+  assert.ok(difference(whole.before, whole.after) > 0.2, "the edit is seen");
+
+  // The whole photo is wide: one above the other.
+  await page.click("#save");
+  await page.locator("#save-both").check();
+  await page.locator("#save-words").uncheck();
+  await page.locator("#save-size", { hasText: /1000 × 1411/ }).waitFor();
+  await accessible(page, "before and after");
+  const above = await saved(page);
+  assert.equal(above.name, "holiday-sdic-before-after.png");
+  assert.ok(above.bytes.includes(MARK), "marked");
+  const pair = await decoded(page, above.bytes);
+  assert.deepEqual([pair.width, pair.height], [1000, 2 * 700 + 11]);
+  assert.equal(difference(part(pair, 0, 0, WIDE), whole.before), 0);
+  assert.equal(difference(part(pair, 0, 711, WIDE), whole.after), 0);
+
+  // The face is square: side by side, under words.
+  await page.click("#save");
+  assert.ok(!(await page.locator("#save-both").isChecked()), "asked anew each time");
+  await page.locator("#save-choices input[value=face]").check();
+  await page.locator("#save-both").check();
+  await page.locator("#save-words").check();
+  await page.locator("#save-size", { hasText: /\d\sMB/ }).waitFor();
+  const beside = await saved(page);
+  const labelled = await decoded(page, beside.bytes);
+  const side = face.before.width;
+  const band = labelled.height - side;
+  const gap = labelled.width - 2 * side;
+  assert.ok(band > 0.05 * side && band < 0.12 * side && gap > 0 && gap < 0.03 * side, `${band}, ${gap}`);
+  assert.equal(difference(part(labelled, 0, band, face.before), face.before), 0);
+  assert.equal(difference(part(labelled, side + gap, band, face.after), face.after), 0);
+  for (const x of [0, side + gap]) {
+    const strip = part(labelled, x, 0, { width: side, height: band });
+    const dark = strip.data.filter((value, i) => i % 4 === 0 && value < 100).length;
+    assert.ok(dark > 0.005 * side * band && dark < 0.1 * side * band, `${dark} dark points are a word`);
+  }
+
+  // All types.
+  for (const [type, ending] of [
+    ["image/jpeg", "jpg"],
+    ["image/webp", "webp"],
+  ]) {
+    await page.click("#save");
+    await page.locator("#save-both").check();
+    await page.locator(`#save-types input[value="${type}"]`).check();
+    const file = await saved(page);
+    assert.equal(file.name, `holiday-sdic-before-after.${ending}`);
+    assert.ok(file.bytes.includes(MARK), `${type} is marked`);
+    const { width, height } = await decoded(page, file.bytes);
+    assert.deepEqual([width, height > 2 * 700 + 11], [1000, true], type);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a file is made once for its size and for saving, and anew after an edit", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await page.evaluate(() => {
+    const { postMessage } = Worker.prototype;
+    const seen = Object.assign(globalThis, { writes: 0 });
+    Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+      if (message.method === "save") seen.writes++;
+      return postMessage.call(this, message, ...rest);
+    };
+  });
+  const writes = () => page.evaluate(() => /** @type {any} */ (globalThis).writes);
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await slide(page, "smile", 50);
+  await page.click("#save");
+  await page.locator("#save-size", { hasText: /\d/ }).waitFor();
+  assert.equal(await writes(), 1);
+  const first = await saved(page);
+  assert.equal(await writes(), 1, "the file whose size was told is the one that is saved");
+
+  await page.click("#save");
+  await page.locator("#save-types input[value='image/webp']").check();
+  await page.locator("#save-size", { hasText: /\d/ }).waitFor();
+  await page.keyboard.press("Escape");
+  const before = await writes();
+  await slide(page, "smile", -50);
+  await page.click("#save");
+  const second = await saved(page);
+  assert.equal(await writes(), before + 1, "an edit came in between");
+  assert.ok(!first.bytes.equals(second.bytes), "the file shows it");
+  await slide(page, "smile", 50);
+  await page.click("#save");
+  await page.locator("#save-types input[value='image/png']").check();
+  const third = await saved(page);
+  assert.ok(first.bytes.equals(third.bytes), "as it was at first");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a clip goes from the photo to the edit and back", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.setInputFiles("#file", await photoOf(page, { width: 520, height: 600 }));
+  await inverted(page);
+  await slide(page, "smile", 100);
+  await slide(page, "age", 60);
+  const [from, to] = [await pixels(page, "before"), await pixels(page)];
+  await page.click("#save");
+  await page.locator("#save-choices input[value=clip]").check();
+  await page.locator("#clip-seconds input[value='2']").check();
+  await page.locator("#save-size", { hasText: /pictures are computed/ }).waitFor();
+  await accessible(page, "the choice of a clip");
+  const { name, bytes } = await saved(page);
+  assert.equal(name, "holiday-sdic.mp4");
+  assert.ok(await page.locator("#save-dialog").isHidden());
+  for (const mark of [MARK, "Edited by an AI model"]) assert.ok(bytes.includes(mark), mark);
+
+  const { duration, width, height, pictures } = await film(bytes, [0, 1.01, 0.5, 1.98]);
+  assert.ok(Math.abs(duration - 2) < 0.01, `${duration} s`);
+  const even = from.width - (from.width % 2);
+  assert.deepEqual([width, height], [even, even]);
+  const size = { width: even, height: even };
+  const [start, middle, between, end] = pictures;
+  const distance = (/** @type {Pixels} */ a, /** @type {Pixels} */ b) => difference(part(a, 0, 0, size), b);
+  const whole = distance(from, part(to, 0, 0, size));
+  const table = { whole, start: distance(from, start), middle: distance(to, middle), end: distance(from, end) };
+  for (const at of /** @type {const} */ (["start", "middle", "end"])) {
+    assert.ok(table[at] < whole / 2, JSON.stringify(table));
+  }
+  // Only details are lost: colours are the same on the whole.
+  for (const channel of [0, 1, 2]) {
+    const mean = (/** @type {Pixels} */ { data }) => {
+      const values = data.filter((_, i) => i % 4 === channel);
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    };
+    for (const [a, b] of [
+      [from, start],
+      [to, middle],
+    ]) {
+      assert.ok(Math.abs(mean(part(a, 0, 0, size)) - mean(b)) < 1.5, `channel ${channel}: ${mean(a)}, ${mean(b)}`);
+    }
+  }
+  for (const end of [from, to]) assert.ok(distance(end, between) > 1.3 * table.start, "on its way");
+
+  // The sliders are as they were, and the picture, too.
+  await settled(page);
+  assert.equal(difference(await pixels(page), to), 0);
+  assert.equal(await page.locator('[id="slider-smile"]').inputValue(), "100");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a clip that is cancelled leaves nothing behind", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  /** @type {string[]} */
+  const downloads = [];
+  page.on("download", (download) => downloads.push(download.suggestedFilename()));
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await page.click("#save");
+  await page.locator("#save-choices input[value=clip]").check();
+  // Nothing is edited: one slider moves.
+  assert.ok(!(await page.locator("#clip-moves option[value=all]").count()), "there is no way to an edit");
+  await page.locator("#clip-moves").selectOption({ label: "Smile, from end to end" });
+  await page.locator("#clip-seconds input[value='6']").check();
+  await page.click("#save-file");
+  await page.locator("#clip-done", { hasText: /picture [1-9]/ }).waitFor({ timeout: PATIENCE });
+  assert.ok(await page.locator("#save-file").isDisabled());
+  assert.ok(await page.locator("#save-choices input[value=face]").isDisabled());
+  assert.ok(await page.locator("#save-cancel").evaluate((button) => button === document.activeElement));
+  await accessible(page, "a clip in the making");
+  await page.click("#save-cancel");
+  await page.locator(".notice", { hasText: "The video was cancelled. Nothing was saved." }).waitFor();
+  assert.ok(await page.locator("#save-dialog").isHidden());
+
+  const before = await pixels(page, "before");
+  await slide(page, "smile", 100);
+  assert.ok(difference(await pixels(page), before) > 0.3, "the sliders work");
+  await page.click("#save");
+  assert.ok(await page.locator("#clip-progress").isHidden());
+  assert.ok(await page.locator("#save-file").isEnabled());
+  const { name } = await saved(page);
+  assert.deepEqual(downloads, [name], "no clip came");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("an engine that stops takes the clip with it, and comes back", async () => {
+  const script = `(() => {
+    const { Worker } = globalThis;
+    globalThis.workers = [];
+    globalThis.Worker = class extends Worker {
+      constructor(url, options) {
+        super(url, options);
+        if (String(url).endsWith("engine.js")) globalThis.workers.push(this);
+      }
+    };
+  })()`;
+  const { page, problems, context } = await visit(browser, site.url, { script });
+  await modelReady(page);
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  await slide(page, "smile", 100);
+  const picture = await pixels(page);
+  await page.click("#save");
+  await page.locator("#save-choices input[value=clip]").check();
+  await page.click("#save-file");
+  await page.locator("#clip-done", { hasText: /picture [1-9]/ }).waitFor({ timeout: PATIENCE });
+  await page.evaluate(() => {
+    const [engine] = /** @type {any} */ (globalThis).workers;
+    engine.dispatchEvent(new ErrorEvent("error", { message: "unreachable", cancelable: true }));
+  });
+  await page.locator(".notice.failure", { hasText: "The video could not be made." }).waitFor();
+  assert.ok(await page.locator("#clip-progress").isHidden());
+  assert.ok(await page.locator("#save-choices input[value=clip]").isEnabled(), "it can be tried again");
+  await page.click("#save-cancel");
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).workers.length === 2);
+  // With the second engine the stages are on show again, until the face is inverted.
+  await page.locator("#progress").waitFor({ state: "hidden", timeout: PATIENCE });
+  await settled(page);
+  assert.ok(difference(await pixels(page), picture) < 0.01, "the edit is shown again");
+  await slide(page, "smile", 0);
+  assert.ok(difference(await pixels(page), picture) > 0.3, "the sliders work");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("without an encoder no clip is offered, and the dialog says why", async () => {
+  const none = "delete globalThis.VideoEncoder";
+  const unfit = "VideoEncoder.isConfigSupported = async (config) => ({ supported: false, config })";
+  for (const [script, locale, sentence] of /** @type {const} */ ([
+    [none, "en-GB", /this browser has no encoder/],
+    [unfit, "de-DE", /Dieser Browser hat keinen Encoder/],
+  ])) {
+    const { page, problems, context } = await visit(browser, site.url, { script, locale });
+    await modelReady(page);
+    await page.locator("#sample-list button").first().click();
+    await inverted(page);
+    await page.click("#save");
+    // An encoder that writes nothing that fits is found out when a clip is wanted.
+    const clip = page.locator("#save-choices input[value=clip]");
+    if (script === unfit) await clip.click();
+    await page.locator("#save-no-clip", { hasText: sentence }).waitFor();
+    assert.equal(await clip.count(), 0);
+    assert.ok(await page.locator("#save-choices input[value=photo]").isChecked());
+    assert.ok(await page.locator("#save-picture").isVisible());
+    await accessible(page, "no encoder");
+    assert.match((await saved(page)).name, /\.png$/);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+});
+
+test("AVIF is offered where the browser writes it, and not where PNG comes instead", async () => {
+  for (const writes of [true, false]) {
+    const script = `(() => {
+      const { convertToBlob } = OffscreenCanvas.prototype;
+      OffscreenCanvas.prototype.convertToBlob = function (options) {
+        const made = convertToBlob.call(this, options);
+        if (options?.type !== "image/avif" || !${writes}) return made;
+        return made.then((file) => new Blob([file], { type: "image/avif" }));
+      };
+    })()`;
+    const { page, problems, context } = await visit(browser, site.url, { script });
+    await modelReady(page);
+    await page.locator("#sample-list button").first().click();
+    await inverted(page);
+    await page.click("#save");
+    await page.locator("#save-dialog[open]").waitFor();
+    const avif = page.locator("#save-types input[value='image/avif']");
+    assert.equal(await avif.count(), writes ? 1 : 0);
+    if (writes) {
+      await avif.check();
+      assert.ok(await page.locator("#save-quality").isVisible());
+      await page.locator("#save-note", { hasText: /AVIF/ }).waitFor();
+      // Only the page was told that the browser can: the worker sees what has really come.
+      await page.click("#save-file");
+      await page.locator(".notice.failure", { hasText: "does not write this type" }).waitFor();
+    }
+    const marked = await page.evaluate(async () => {
+      const worker = new Worker(new URL("workers/photo.js", location.href), { type: "module" });
+      const avif = new Blob(["\0\0\0\x14ftypavif\0\0\0\0mif1", "\0\0\0\x09mdat!"], { type: "image/avif" });
+      const answer = new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
+      worker.postMessage({ id: 0, method: "mark", args: [avif] });
+      const { data } = /** @type {MessageEvent} */ (await answer);
+      worker.terminate();
+      return { type: data.value.type, text: await data.value.text() };
+    });
+    // The mark is one more box, as long as it says, behind those there were.
+    const end = Buffer.from(marked.text.slice(marked.text.indexOf("uuid") - 4));
+    assert.equal(marked.type, "image/avif");
+    assert.equal(marked.text.indexOf("uuid"), 20 + 9 + 4);
+    assert.ok(end.includes(MARK) && end.includes('<?xpacket end="r"?>'), "all of the packet");
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+});
+
+test("the save dialog fits small screens, in German and in the dark, too", async () => {
+  for (const [width, height, colorScheme] of /** @type {const} */ ([
+    [390, 844, "light"],
+    [320, 568, "dark"],
+  ])) {
+    const { page, problems, context } = await visit(browser, site.url, {
+      viewport: { width, height },
+      locale: "de-DE",
+      hasTouch: true,
+      isMobile: true,
+      colorScheme,
+    });
+    await modelReady(page);
+    await page.locator("#sample-list button").first().click();
+    await inverted(page);
+    await slide(page, "smile", 60);
+    await page.click("#save");
+    for (const [state, choose] of /** @type {const} */ ([
+      ["pair", "#save-both"],
+      ["clip", "#save-choices input[value=clip]"],
+    ])) {
+      await page.locator(choose).check();
+      const words = state === "pair" ? "Mit den Wörtern" : "Was sich bewegt";
+      await page.locator("#save-dialog", { hasText: words }).waitFor();
+      await accessible(page, `${state}, ${width} px`);
+      const { overflow, small } = await page.locator("#save-dialog").evaluate((dialog) => {
+        const targets = [...dialog.querySelectorAll("label:has(input), select, button")];
+        const low = targets.filter((each) => each.checkVisibility() && each.getBoundingClientRect().height < 44);
+        return { overflow: dialog.scrollWidth - dialog.clientWidth, small: low.map((each) => each.textContent) };
+      });
+      assert.deepEqual({ overflow, small }, { overflow: 0, small: [] }, `${state}, ${width} px`);
+    }
+    await page.locator("#save-choices input[value=face]").check();
+    const { name } = await saved(page);
+    assert.match(name, /-sdic-vorher-nachher\.png$/);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+});

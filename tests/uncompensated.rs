@@ -1,0 +1,228 @@
+//! Checkpoints of e4e and pSp: inversions without compensation, against PyTorch and through the command line. The
+//! files are made by `golden/make_uncompensated.py`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use burn::tensor::{Tensor, TensorData};
+use safetensors::SafeTensors;
+use sdic::{
+    editing::{Engine, EngineError, EngineLoader, InvertedFace, Stage},
+    import::import_checkpoint,
+    networks::{device, read},
+    pixels::{Picture, decode},
+    weights::{Dtype, WeightsDir},
+};
+
+const STRENGTH: f32 = 1.5;
+
+/// A directory of its own for one test, removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sdic-plain-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let program = Command::new(env!("CARGO_BIN_EXE_sdic"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output();
+        program.unwrap()
+    }
+
+    /// What a command that must succeed says.
+    fn output(&self, arguments: &[&str]) -> (String, String) {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.run(arguments);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        assert!(status.success(), "{arguments:?}: {stderr}");
+        (stdout, stderr)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn golden(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file)
+}
+
+/// Shapes and values of what PyTorch computed.
+fn trace() -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = fs::read(golden("uncompensated_trace.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = file.tensors().into_iter().map(|(name, view)| {
+        let values = view.data().as_chunks::<4>().0.iter();
+        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        (name, (view.shape().to_vec(), values))
+    });
+    tensors.collect()
+}
+
+fn imported(name: &str, scratch: &Scratch, dtype: Dtype) -> Engine {
+    let out = scratch.0.join("model");
+    let report = import_checkpoint(&golden(&format!("{name}.pt")), &out, dtype, |_, _| {});
+    assert!(
+        report
+            .unwrap()
+            .kept
+            .iter()
+            .all(|name| !name.starts_with("DIP.") && !name.starts_with("SAF."))
+    );
+    let dir = WeightsDir::open(out).unwrap();
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device::cpu()).unwrap();
+    for index in 0..dir.manifest().shards.len() {
+        loader = loader
+            .push_tensors(index, dir.read_shard(index).unwrap())
+            .unwrap();
+    }
+    loader.finish().unwrap()
+}
+
+/// The golden picture, whose values are exact 8-bit ones.
+fn face(trace: &HashMap<String, (Vec<usize>, Vec<f32>)>) -> Picture<'static> {
+    let (shape, values) = &trace["image"];
+    let side = shape[1];
+    let byte = |plane: usize, x: usize, y: usize| {
+        (127.5 * (values[side * (side * plane + y) + x] + 1.0)).round() as u8
+    };
+    let spots = (0..side * side).map(|spot| (spot % side, spot / side));
+    let rgba: Vec<u8> = spots
+        .flat_map(|(x, y)| [byte(0, x, y), byte(1, x, y), byte(2, x, y), 255])
+        .collect();
+    Picture::new(side, side, rgba).unwrap()
+}
+
+/// Norm of the difference over norm.
+fn relative(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+    let difference = square(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+    (difference / square(&mut expected.iter().copied())).sqrt()
+}
+
+fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    pollster::block_on(read(tensor.clone())).unwrap()
+}
+
+#[test]
+fn inversions_without_compensation_match_pytorch() {
+    let trace = trace();
+    for name in ["e4e", "psp"] {
+        let scratch = Scratch::new(name);
+        let engine = imported(name, &scratch, Dtype::F32);
+        assert!(!engine.config().compensates() && engine.config().mapping_layers == 8);
+        let mut stages = Vec::new();
+        let begun = async |stage: Stage| {
+            stages.push(stage.name());
+            Ok::<_, EngineError>(())
+        };
+        let inverted = pollster::block_on(engine.invert(&face(&trace), None, begun)).unwrap();
+        assert_eq!(stages, ["encode", "generate"]);
+        let InvertedFace {
+            inversion,
+            compensated_codes,
+            ..
+        } = &inverted;
+        assert!(inversion.discrepancy.is_none());
+        let check = |what: &str, found: &[f32]| {
+            let off = relative(found, &trace[&format!("{name}.{what}")].1);
+            assert!(off < 1e-5, "{name}.{what}: relative error {off:e}");
+        };
+        check("codes", &values(&inversion.codes));
+        check("codes", compensated_codes);
+        check("picture", &values(&inversion.initial));
+        check("picture", &values(&inversion.reconstruction));
+
+        // An edit adds nothing to what the generator makes of the edited codes.
+        let direction = &trace[&format!("{name}.direction")].1;
+        let shifts = direction.iter().cycle();
+        let edited: Vec<f32> = (compensated_codes.iter().zip(shifts))
+            .map(|(code, shift)| code + STRENGTH * shift)
+            .collect();
+        let config = engine.config();
+        let shape = [1, config.styles(), config.style_dim];
+        let codes = Tensor::from_data(TensorData::new(edited, shape), &device::cpu());
+        let injection = inversion.injected_residual.clone().into();
+        let pass = engine.sdic().pass(codes, injection, config.image_size);
+        check("edited", &values(&pass.finish()));
+
+        // All sliders at 0 are the reconstruction, to the last bit.
+        let still = engine.edit(&inverted, [("coarse-1", 0.0)], None).unwrap();
+        let still = pollster::block_on(still.finish(async || Ok::<_, EngineError>(()))).unwrap();
+        assert_eq!(values(&still.picture), values(&inversion.reconstruction));
+    }
+}
+
+#[test]
+fn the_command_line_says_that_nothing_is_compensated() {
+    let scratch = Scratch::new("cli");
+    let trace = trace();
+    let photo = sdic::pixels::encode_png(&face(&trace)).unwrap();
+    fs::write(scratch.0.join("face.png"), photo).unwrap();
+    let file = golden("e4e.pt");
+    let (said, _) = scratch.output(&["import", file.to_str().unwrap(), "--out", "model"]);
+    assert!(said.contains("nothing puts back what it loses"), "{said}");
+    let (said, _) = scratch.output(&["inspect", "model"]);
+    assert!(
+        said.contains("e4e model, imported, without compensation (e4e)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("injection   none: an inversion without compensation"),
+        "{said}"
+    );
+    let aligned = ["--weights", "model", "--aligned"];
+    let (_, stages) =
+        scratch.output(&[&["invert", "face.png", "--out", "a.png"], &aligned[..]].concat());
+    assert!(
+        stages.contains("1/2 encode") && stages.contains("2/2 generate"),
+        "{stages}"
+    );
+    let edit = ["edit", "face.png", "--edit", "coarse-1=6", "--out", "b.png"];
+    scratch.output(&[&edit, &aligned[..]].concat());
+    let picture = |name: &str| {
+        decode(&fs::read(scratch.0.join(name)).unwrap())
+            .unwrap()
+            .picture
+    };
+    assert_eq!(
+        (picture("a.png").width(), picture("b.png").width()),
+        (32, 32)
+    );
+    assert_ne!(picture("a.png").rgba(), picture("b.png").rgba());
+
+    let map = [
+        "invert",
+        "face.png",
+        "--out",
+        "c.png",
+        "--discrepancy",
+        "d.png",
+    ];
+    let refused = scratch.run(&[&map, &aligned[..]].concat());
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr
+            .contains("--discrepancy: model: this model has no network that predicts what is lost"),
+        "{stderr}"
+    );
+    assert!(!scratch.0.join("c.png").exists());
+}

@@ -1,0 +1,256 @@
+// A clip: the way from the photo to the edit and back, as a video.
+import { Failure } from "../shared/failure.js";
+import { check } from "../shared/rpc.js";
+import { say } from "../shared/say.js";
+import { mp4 } from "./mp4.js";
+import { COLOURS, frameOf } from "./video-frame.js";
+
+/** @import { Sample } from "./mp4.js" */
+/** @import { Session } from "./session.js" */
+/** @import { DirectionInfo, Strengths } from "../shared/types.js" */
+
+/**
+ * What moves: all sliders from rest to where they are, or one from end to end while the others stay.
+ * @typedef {{ slider: DirectionInfo | undefined, seconds: number }} Way
+ */
+
+/** Pictures in a second. */
+const RATE = 24;
+/** How long the way rests at either end, as a share of the way between them. */
+const REST = 0.16;
+/** Bits for each pixel of a picture; a small one gets more. */
+const [BITS_PER_PIXEL, LEAST_BITRATE] = [0.25, 1_500_000];
+/** Seconds between pictures that can be jumped to. */
+const JUMP = 2;
+/** Pictures that wait for the encoder, at most, and how often it is looked whether there are fewer, in milliseconds. */
+const [MOST_WAITING, PATIENCE] = [8, 10];
+/** Pictures that are needed again are kept as JPEG, with less loss than the video has. */
+const KEPT = { type: "image/jpeg", quality: 0.97 };
+/**
+ * In the order of how many programs play them. H.264 plays everywhere; some browsers on Linux lack its encoder, but
+ * have VP9's. Recording a canvas would do without encoders, but in the time that pictures take here, and without
+ * those for which a machine is too slow.
+ */
+const CODECS = ["avc1.640028", "avc1.420028", "vp09.00.40.08"];
+
+/**
+ * The codecs about which its encoder can be asked: those that the browser plays. What it does not play it hardly
+ * writes, and where parts of its machinery are missing, the question alone has ended pages of WebKitGTK.
+ */
+function playable() {
+  if (typeof VideoEncoder !== "function" || typeof VideoFrame !== "function") return [];
+  const video = document.createElement("video");
+  return CODECS.filter((codec) => video.canPlayType(`video/mp4; codecs="${codec}"`) !== "");
+}
+
+/** Whether this browser may be able to write a clip; its encoder has the last word. */
+export function canFilm() {
+  return playable().length > 0;
+}
+
+/**
+ * How this browser can write a video of faces; undefined if it cannot.
+ * @param {number} side in pixels
+ * @returns {Promise<VideoEncoderConfig | undefined>}
+ */
+export async function videoConfig(side) {
+  const even = side - (side % 2); // colours are kept for squares of two by two pixels
+  const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * even * even));
+  for (const codec of playable()) {
+    /** @type {VideoEncoderConfig} */
+    const config = { codec, width: even, height: even, bitrate, framerate: RATE, latencyMode: "quality" };
+    if (codec.startsWith("avc1")) config.avc = { format: "avc" };
+    const { supported } = await VideoEncoder.isConfigSupported(config).catch(() => ({ supported: false }));
+    if (supported) return config;
+  }
+  return undefined;
+}
+
+/**
+ * Where each picture of a clip is on the way: from 0 to 1 and back, slowly at both ends. Played again and again it has
+ * no jump.
+ * @param {number} seconds
+ * @returns {number[]}
+ */
+export function way(seconds) {
+  const count = seconds * RATE;
+  return Array.from({ length: count }, (_, i) => {
+    const there = (2 * Math.min(i, count - i)) / count;
+    const at = Math.min(1, Math.max(0, (there - REST) / (1 - 2 * REST)));
+    return at * at * (3 - 2 * at);
+  });
+}
+
+/**
+ * How many pictures the engine has to make.
+ * @param {number} seconds
+ */
+export function picturesOf(seconds) {
+  return new Set(way(seconds)).size;
+}
+
+/**
+ * The sliders at a point of the way.
+ * @param {Way} way
+ * @param {Strengths} strengths as they are set
+ * @param {number} at from 0 to 1
+ * @returns {Strengths}
+ */
+function strengthsAt({ slider }, strengths, at) {
+  if (!slider) return Object.fromEntries(Object.entries(strengths).map(([name, strength]) => [name, at * strength]));
+  const { name, range } = slider;
+  const [from, to] = range;
+  return { ...strengths, [name]: from + at * (to - from) };
+}
+
+/**
+ * @param {Session} session
+ * @param {Way} about
+ * @param {{
+ *   comment: string, signal: AbortSignal, onProgress: (done: number, total: number) => void
+ * }} options `onProgress` counts pictures of the engine
+ * @returns {Promise<Blob>} with the mark of what a model has edited
+ * @throws {Failure} "superseded" after `signal` was aborted
+ */
+export async function makeClip(session, about, { comment, signal, onProgress }) {
+  const strengths = { ...session.strengths };
+  const shares = way(about.seconds);
+  const total = picturesOf(about.seconds);
+  const filming = session.film(async (frame) => {
+    const pictures = new Pictures(
+      (at) => frame(strengthsAt(about, strengths, at)),
+      (done) => onProgress(done, total),
+    );
+    /** @type {Recorder | undefined} */
+    let recorder;
+    try {
+      const config = await videoConfig((await pictures.at(shares[0], true)).width);
+      if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
+      recorder = new Recorder(config);
+      for (const [i, at] of shares.entries()) {
+        recorder.add(await pictures.at(at, shares.slice(i + 1).includes(at)));
+        await recorder.room();
+        check(signal);
+      }
+      return await recorder.finish(comment);
+    } finally {
+      recorder?.close();
+      pictures.close();
+    }
+  }, signal);
+  return filming.catch((thrown) => {
+    if (signal.aborted) throw thrown;
+    const { message: detail } = Failure.from(thrown);
+    throw new Failure({ code: "not-saved", message: say("clip.failed"), hint: say("hint.clip"), detail });
+  });
+}
+
+/** Pictures of a way. One is there as pixels; those of the way back wait as small files. */
+class Pictures {
+  /** @type {Map<number, Blob>} */
+  #kept = new Map();
+  /** @type {{ at: number, bitmap: ImageBitmap } | undefined} */
+  #present;
+  #made = 0;
+
+  /**
+   * @param {(at: number) => Promise<ImageBitmap>} make
+   * @param {(done: number) => void} onMade
+   */
+  constructor(make, onMade) {
+    this.make = make;
+    this.onMade = onMade;
+  }
+
+  /**
+   * The picture at a point of the way, good until the next one is asked for.
+   * @param {number} at
+   * @param {boolean} needed again
+   */
+  async at(at, needed) {
+    if (this.#present?.at === at) return this.#present.bitmap;
+    this.close();
+    const kept = this.#kept.get(at);
+    const bitmap = kept ? await createImageBitmap(kept) : await this.make(at);
+    this.#present = { at, bitmap };
+    if (!kept) this.onMade(++this.#made);
+    if (!kept && needed) this.#kept.set(at, await fileOf(bitmap));
+    return bitmap;
+  }
+
+  close() {
+    this.#present?.bitmap.close();
+    this.#present = undefined;
+  }
+}
+
+/** @param {ImageBitmap} bitmap */
+async function fileOf(bitmap) {
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  const file = await canvas.convertToBlob(KEPT);
+  canvas.width = canvas.height = 0;
+  return file;
+}
+
+/** The browser's encoder, and what has come out of it. */
+class Recorder {
+  /** @type {Sample[]} */
+  #samples = [];
+  /** @type {VideoDecoderConfig | undefined} */
+  #decoder;
+  /** @type {Error | undefined} */
+  #failure;
+  #count = 0;
+  #encoder;
+
+  /** @param {VideoEncoderConfig} config */
+  constructor(config) {
+    this.config = config;
+    this.#encoder = new VideoEncoder({
+      output: (chunk, about) => {
+        const data = new Uint8Array(chunk.byteLength);
+        chunk.copyTo(data);
+        this.#samples.push({ data, key: chunk.type === "key", timestamp: chunk.timestamp });
+        this.#decoder ??= about?.decoderConfig;
+      },
+      error: (failure) => {
+        this.#failure = failure;
+      },
+    });
+    this.#encoder.configure(config);
+  }
+
+  /** @param {ImageBitmap} bitmap */
+  add(bitmap) {
+    if (this.#failure) throw this.#failure;
+    const { width, height } = this.config;
+    const [timestamp, duration] = [(this.#count * 1e6) / RATE, 1e6 / RATE].map(Math.round);
+    const frame = frameOf(bitmap, { width, height, timestamp, duration });
+    this.#encoder.encode(frame, { keyFrame: this.#count % (JUMP * RATE) === 0 });
+    frame.close();
+    this.#count++;
+  }
+
+  /** Resolves when there is room for another picture. */
+  async room() {
+    while (!this.#failure && this.#encoder.encodeQueueSize > MOST_WAITING) {
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    }
+  }
+
+  /** @param {string} comment */
+  async finish(comment) {
+    if (this.#failure) throw this.#failure;
+    await this.#encoder.flush();
+    if (this.#failure) throw this.#failure;
+    if (!this.#decoder) throw new Failure({ code: "unexpected", message: "the encoder does not say what it wrote" });
+    const { width, height } = this.config;
+    const config = { ...this.#decoder, colorSpace: COLOURS };
+    return mp4(this.#samples, { config, width, height, rate: RATE, comment });
+  }
+
+  close() {
+    if (this.#encoder.state !== "closed") this.#encoder.close();
+  }
+}
