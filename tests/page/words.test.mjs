@@ -346,8 +346,8 @@ async function allGerman(page, where) {
 const DIALOGS = /** @type {const} */ ([
   ["#about-button", "#about-dialog", "#about-storage:not(:empty)"],
   ["#engine-button", "#engine-dialog", "#own-choices input"],
-  ["#save-look", "#look-dialog", "#look-dialog input"],
-  ["#own-looks", "#own-looks-dialog", "#own-looks-dialog[open]"],
+  ["#save-look", "#look-dialog", "input"],
+  ["#own-looks", "#own-looks-dialog", "button"],
   ["#save", "#save-dialog", "#save-types input"],
   ["#adjust", "#align-dialog", "sdic-align polygon[points]"],
 ]);
