@@ -304,16 +304,9 @@ test("where edits are slow, pictures are made only while the looks are unfolded"
     [3, false],
     [0.01, true],
   ])) {
-    const { page, context } = await visit(browser, site.url);
-    await page.evaluate(
-      ([key, edit]) => {
-        const timings = { [key]: { inversion: 1, edit } };
-        const name = Object.keys(localStorage).find((each) => each.endsWith("settings")) ?? "sdic";
-        localStorage.setItem(name, JSON.stringify({ timings, looks: "folded" }));
-      },
-      /** @type {const} */ ([`${name} cpu`, edit]),
-    );
-    await page.reload();
+    const settings = { timings: { [`${name} cpu`]: { inversion: 1, edit } }, looks: "folded" };
+    const script = `localStorage.setItem("sdic", '${JSON.stringify(settings)}')`;
+    const { page, context } = await visit(browser, site.url, { script });
     await modelReady(page);
     assert.equal(await page.locator("#looks").getAttribute("open"), null, "folded, as it was left");
     await watch(page);

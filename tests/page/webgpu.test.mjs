@@ -130,8 +130,16 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
   });
 }
 
+/**
+ * A script that has the page begin with a choice of the visitor's. Later, the page would write over it.
+ * @param {"auto" | "cpu" | "webgpu"} backend
+ */
+function wishFor(backend) {
+  return `localStorage.getItem("sdic") ?? localStorage.setItem("sdic", '${JSON.stringify({ backend })}')`;
+}
+
 test("losing the device costs nothing: photo and sliders come back", { timeout: 4 * PATIENCE }, async () => {
-  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block" });
+  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
   // Lets the test get at the device that the engine asks for.
   await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
@@ -140,7 +148,6 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
       body: body.replace("return device;", "return (self.device = device);"),
     });
   });
-  await page.evaluate(() => localStorage.setItem("sdic", JSON.stringify({ backend: "webgpu" })));
   await page.reload();
   await modelReady(page);
   await page.locator("#sample-list button").click();
@@ -177,12 +184,12 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
  * @param {"auto" | "cpu" | "webgpu"} backend
  */
 async function spoiled(spoil, backend) {
-  const { context, page, problems } = await visit(browser, site.url, { serviceWorkers: "block" });
+  const script = wishFor(backend);
+  const { context, page, problems } = await visit(browser, site.url, { serviceWorkers: "block", script });
   await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
     await route.fulfill({ contentType: "text/javascript", body: `${spoil}\n${body}` });
   });
-  await page.evaluate((backend) => localStorage.setItem("sdic", JSON.stringify({ backend })), backend);
   await page.reload();
   await modelReady(page);
   const label = await page.locator("#engine-label").textContent();
