@@ -138,6 +138,39 @@ function wishFor(backend) {
   return `localStorage.getItem("sdic") ?? localStorage.setItem("sdic", '${JSON.stringify({ backend })}')`;
 }
 
+test("photos and edits do not pile up on the graphics card", { timeout: 4 * PATIENCE }, async () => {
+  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
+  await context.route("**/shared/adapter.js", async (route) => {
+    const body = await (await route.fetch()).text();
+    const counting = `
+      const make = device.createBuffer.bind(device);
+      self.made = 0;
+      device.createBuffer = (buffer) => {
+        self.made += buffer.size;
+        return make(buffer);
+      };
+      return device;`;
+    await route.fulfill({ contentType: "text/javascript", body: body.replace("return device;", counting) });
+  });
+  await page.reload();
+  await modelReady(page);
+  const made = () => {
+    const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
+    return /** @type {Promise<number>} */ (worker?.evaluate(() => /** @type {any} */ (self).made));
+  };
+  const counts = [];
+  for (let photo = 0; photo < 3; photo++) {
+    await page.setInputFiles("#file", path.join(root, "weights/samples/01.webp"));
+    await page.waitForSelector("#progress:not([hidden])");
+    await inverted(page);
+    for (const position of [50, -50]) await slide(page, "tilt", position);
+    counts.push(await made());
+  }
+  assert.ok(counts[0] > 1e6, `the first photo needs ${counts[0]} bytes`);
+  assert.equal(counts[2], counts[1], "the third photo finds the memory of those before it");
+  await context.close();
+});
+
 test("losing the device costs nothing: photo and sliders come back", { timeout: 4 * PATIENCE }, async () => {
   const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
   // Lets the test get at the device that the engine asks for.

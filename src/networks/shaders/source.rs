@@ -72,6 +72,9 @@ pub(super) struct Spec {
     pub activation: Activation,
 }
 
+/// Opens a loop over the channels of a group: what a channel is finished with is too long to be written four times.
+const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
+
 /// Words of the uniform that tells a kernel its sizes.
 pub(super) const INFO: usize = 12;
 
@@ -263,6 +266,9 @@ impl Spec {
         push(
             text,
             "
+            fn part_of(four: vec4<f32>, part: u32) -> f32 {
+                return select(select(four.x, four.y, part == 1u), select(four.z, four.w, part == 3u), part > 1u);
+            }
             fn finish(picture: u32, channel: u32, y: u32, x: u32, sum: f32) {
                 if (channel >= info.out_channels) { return; }
                 let plane = picture * info.out_channels + channel;
@@ -534,6 +540,7 @@ impl Spec {
         if slices > 1 {
             push(text, "if (local.z != 0u) { return; }");
         }
+        push(text, CHANNELS);
         for row in 0..rows {
             for column in 0..columns {
                 push(
@@ -545,23 +552,21 @@ impl Spec {
                     ),
                 );
                 for group in 0..groups {
-                    for (channel, part) in ["x", "y", "z", "w"].iter().enumerate() {
-                        push(
-                            text,
-                            &format!(
-                                "finish(picture, 4u * first + {}u, y0 + {}u, x0 + {}u, {}.{part});",
-                                4 * group + channel,
-                                row * side,
-                                column * side,
-                                sum(row, column, group)
-                            ),
-                        );
-                    }
+                    push(
+                        text,
+                        &format!(
+                            "finish(picture, 4u * first + {}u + part, y0 + {}u, x0 + {}u, part_of({}, part));",
+                            4 * group,
+                            row * side,
+                            column * side,
+                            sum(row, column, group)
+                        ),
+                    );
                 }
                 push(text, "}");
             }
         }
-        push(text, "}");
+        push(text, "} }");
     }
 
     /// The transposed convolution in four phases, a channel at a time into workgroup memory, and the filter from there.
@@ -649,60 +654,59 @@ impl Spec {
         }
         self.accumulate(text, &products);
         let pitch = 2 * wide;
-        for (channel, part) in ["x", "y", "z", "w"].iter().enumerate() {
-            for slice in 0..slices {
-                push(text, &format!("if (local.z == {slice}u) {{"));
-                let assignment = if slice == 0 { "=" } else { "+=" };
-                for row in 0..rows {
-                    for column in 0..columns {
-                        for phase in phases {
-                            push(text, &format!(
-                                "sharp[(2u * (local.y + {}u) + {}u) * {pitch}u + 2u * (local.x + {}u) + {}u]
-                                    {assignment} {}.{part};",
-                                row * side, phase[0], column * side, phase[1], sum(row, column, phase)
-                            ));
-                        }
+        push(text, CHANNELS);
+        for slice in 0..slices {
+            push(text, &format!("if (local.z == {slice}u) {{"));
+            let assignment = if slice == 0 { "=" } else { "+=" };
+            for row in 0..rows {
+                for column in 0..columns {
+                    for phase in phases {
+                        push(text, &format!(
+                            "sharp[(2u * (local.y + {}u) + {}u) * {pitch}u + 2u * (local.x + {}u) + {}u]
+                                {assignment} part_of({}, part);",
+                            row * side, phase[0], column * side, phase[1], sum(row, column, phase)
+                        ));
                     }
                 }
-                push(
-                    text,
-                    "}
-                    workgroupBarrier();",
-                );
             }
             push(
                 text,
-                &format!(
-                    "
-                for (var i = local.z * {threads}u + lane; i < {count}u; i += {all}u) {{
-                    let row = i / {finished_columns}u;
-                    let column = i % {finished_columns}u;
-                    let y = group.y * {finished_rows}u + row;
-                    let x = group.x * {finished_columns}u + column;
-                    if (y < info.height && x < info.width) {{
-                        let at = (2u * row + 1u) * {pitch}u + 2u * column + 1u;
-                        let a = mixed(at);
-                        let b = mixed(at + {pitch}u);
-                        let c = mixed(at + {pitch}u * 2u);
-                        let d = mixed(at + {pitch}u * 3u);
-                        let e = mixed(at + {pitch}u * 4u);
-                        let even = ((a + d) + 3.0 * (b + c)) / 16.0;
-                        let odd = ((b + e) + 3.0 * (c + d)) / 16.0;
-                        let channel = 4u * first + {channel}u;
-                        finish(picture, channel, 2u * y, 2u * x, even.x);
-                        finish(picture, channel, 2u * y, 2u * x + 1u, even.y);
-                        finish(picture, channel, 2u * y + 1u, 2u * x, odd.x);
-                        finish(picture, channel, 2u * y + 1u, 2u * x + 1u, odd.y);
-                    }}
-                }}
+                "}
                 workgroupBarrier();",
-                    threads = side * side,
-                    all = side * side * slices,
-                    count = finished_rows * finished_columns
-                ),
             );
         }
-        push(text, "}");
+        push(
+            text,
+            &format!(
+                "
+            for (var i = local.z * {threads}u + lane; i < {count}u; i += {all}u) {{
+                let row = i / {finished_columns}u;
+                let column = i % {finished_columns}u;
+                let y = group.y * {finished_rows}u + row;
+                let x = group.x * {finished_columns}u + column;
+                if (y < info.height && x < info.width) {{
+                    let at = (2u * row + 1u) * {pitch}u + 2u * column + 1u;
+                    let a = mixed(at);
+                    let b = mixed(at + {pitch}u);
+                    let c = mixed(at + {pitch}u * 2u);
+                    let d = mixed(at + {pitch}u * 3u);
+                    let e = mixed(at + {pitch}u * 4u);
+                    let even = ((a + d) + 3.0 * (b + c)) / 16.0;
+                    let odd = ((b + e) + 3.0 * (c + d)) / 16.0;
+                    let channel = 4u * first + part;
+                    finish(picture, channel, 2u * y, 2u * x, even.x);
+                    finish(picture, channel, 2u * y, 2u * x + 1u, even.y);
+                    finish(picture, channel, 2u * y + 1u, 2u * x, odd.x);
+                    finish(picture, channel, 2u * y + 1u, 2u * x + 1u, odd.y);
+                }}
+            }}
+            workgroupBarrier();",
+                threads = side * side,
+                all = side * side * slices,
+                count = finished_rows * finished_columns
+            ),
+        );
+        push(text, "} }");
     }
 }
 
