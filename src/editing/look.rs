@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// The version of the format that is written.
@@ -36,7 +37,7 @@ pub enum LookError {
     Json(#[from] serde_json::Error),
     /// Of a version to come.
     #[error("a look of version {0}, but this program knows version {VERSION}; update it")]
-    Version(u32),
+    Version(u64),
     /// A strength that no slider can have.
     #[error("the strength of \"{0}\" is not a number from -{MOST_STRENGTH} to {MOST_STRENGTH}")]
     Strength(String),
@@ -60,10 +61,13 @@ impl Look {
         if bytes.len() > MOST_BYTES {
             return Err(LookError::TooLarge(bytes.len()));
         }
-        let look: Self = serde_json::from_slice(bytes)?;
-        if look.version != VERSION {
-            return Err(LookError::Version(look.version));
+        let file: Map<String, Value> = serde_json::from_slice(bytes)?;
+        // A later version may have fields that this one does not know.
+        let version = file.get("sdicLook").and_then(Value::as_u64);
+        if let Some(other) = version.filter(|&version| version != VERSION.into()) {
+            return Err(LookError::Version(other));
         }
+        let look: Self = serde_json::from_value(file.into())?;
         let wrong = |strength: &f32| !strength.is_finite() || strength.abs() > MOST_STRENGTH;
         match look.strengths.iter().find(|(_, strength)| wrong(strength)) {
             Some((name, _)) => Err(LookError::Strength(name.clone())),
@@ -108,13 +112,18 @@ mod tests {
         for text in [
             "",
             "[]",
+            r#"[1, "x", {"smile": 2}]"#,
             "{}",
             r#"{"sdicLook": 1, "name": "x", "strengths": {"smile": "2"}}"#,
         ] {
             assert!(refusal(text).starts_with("not a look ("), "{text}");
         }
-        let later = refusal(r#"{"sdicLook": 2, "name": "x", "strengths": {}}"#);
-        assert!(later.contains("version 2"), "{later}");
+        for text in [
+            r#"{"sdicLook": 2, "name": "x", "strengths": {}}"#,
+            r#"{"sdicLook": 2, "name": "x", "strengths": {}, "masks": []}"#,
+        ] {
+            assert!(refusal(text).contains("version 2"), "{text}");
+        }
         for strength in ["1001", "-1e30"] {
             let text =
                 format!(r#"{{"sdicLook": 1, "name": "x", "strengths": {{"smile": {strength}}}}}"#);
