@@ -634,7 +634,7 @@ channel.postMessage({ from: self.location.pathname });
  */
 async function kindsOfWorkers(folder) {
   const kinds = new Set();
-  for (const part of ["app", "workers"]) {
+  for (const part of ["app", "shared", "workers"]) {
     for (const entry of await readdir(path.join(folder, part), { recursive: true })) {
       if (!entry.endsWith(".js")) continue;
       const text = await readFile(path.join(folder, part, entry), "utf8");
