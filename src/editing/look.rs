@@ -64,7 +64,7 @@ impl Look {
         let file: Map<String, Value> = serde_json::from_slice(bytes)?;
         // A later version may have fields that this one does not know.
         let version = file.get("sdicLook").and_then(Value::as_u64);
-        if let Some(other) = version.filter(|&version| version != VERSION.into()) {
+        if let Some(other) = version.filter(|&version| version != u64::from(VERSION)) {
             return Err(LookError::Version(other));
         }
         let look: Self = serde_json::from_value(file.into())?;
