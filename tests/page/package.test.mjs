@@ -1,8 +1,7 @@
 // The npm package, as `npm pack` makes it: installed into a plain page and into an application that Vite bundles.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { access, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -12,6 +11,7 @@ import { until } from "./drivers/driver.mjs";
 import { testIn } from "./drivers/each.mjs";
 import { exampleApps, pixelsOf } from "./package-apps.mjs";
 import { accessible, difference, launch, PATIENCE, root, visit } from "./support.mjs";
+import { discard, temporary } from "./temporary.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -32,7 +32,7 @@ const servers = [];
 let browser;
 
 before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "sdic-package-"));
+  folder = await temporary("package");
   tarball = await pack(path.join(folder, "made"));
   const [plain, built] = await exampleApps(folder, tarball);
   servers.push(await serve(plain, { isolated: false }), await serve(built));
@@ -43,7 +43,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   for (const server of servers) await server.close();
-  await rm(folder, { recursive: true });
+  await discard(folder);
 });
 
 /**
