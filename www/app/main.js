@@ -15,6 +15,7 @@ import { openAlignDialog, startAbout } from "./ui/dialogs.js";
 import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
+import { startMethod } from "./ui/method.js";
 import { announceSession } from "./ui/progress.js";
 import { showSamples } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
@@ -33,6 +34,7 @@ const search = new SliderSearch(engine);
 const viewer = startViewer(session);
 const looks = new Looks(session);
 
+startMethod(session, viewer);
 startTheme();
 startSettings();
 startAbout(engine);

@@ -303,6 +303,15 @@ export class Portrait {
     return this.#context.engine.thumbnail(inversion, strengths, size < imageSize ? size : undefined, look, signal);
   }
 
+  /**
+   * The face in the photo as large as the model's pictures, which the caller closes.
+   * @param {number} side
+   * @param {AbortSignal} signal
+   */
+  aligned(side, signal) {
+    return this.#kept(this.#context.photos.original(this.#crop, side, signal), signal);
+  }
+
   /** Forgets the inversion, whose engine is gone. */
   forgetInversion() {
     this.#inversion = undefined;

@@ -38,6 +38,8 @@ export function startViewer(session) {
   let pasting = false;
   /** Whether a whole photo is on show, if an older one: better than none while the next is made. */
   let wholeShown = false;
+  /** @type {Set<() => void>} whom to tell that another picture may be shown */
+  const followers = new Set();
 
   const choose = (/** @type {View} */ value) => {
     view = value;
@@ -102,6 +104,7 @@ export function startViewer(session) {
     pasteMode.value = session.pasteMode;
     scope.hidden = !session.hasSurroundings || !session.inverted;
     toggle.disabled = hold.disabled = !session.inverted;
+    for (const follower of followers) follower();
   }
 
   /**
@@ -243,7 +246,21 @@ export function startViewer(session) {
     get extent() {
       return session.hasSurroundings ? extent : "face";
     },
+    /** The view of the face that is shown; none while the whole photo is. */
+    get view() {
+      return extent === "photo" && session.hasSurroundings ? undefined : view;
+    },
     choose,
+    /** Shows a view of the face, instead of the whole photo. @param {View} value */
+    show(value) {
+      extent = "face";
+      fillScopes();
+      choose(value);
+    },
+    exists,
+    nameOf,
+    /** Calls when another picture may be shown. @param {() => void} follower */
+    follow: (follower) => void followers.add(follower),
     views: VIEWS,
     toggleCompare: () => session.inverted && compareTo(!compare.comparing),
     hold: (/** @type {boolean} */ on) => {

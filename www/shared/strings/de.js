@@ -183,6 +183,28 @@ export default translation({
   "caption.original": "Ihr Foto, ausgerichtet.",
   "caption.plainEdited":
     "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz der Mensch.",
+  "method.toggle": "So geht es",
+  "method.title": "So geht es, an diesem Gesicht",
+  "method.show": "{view}: groß anzeigen",
+  "method.original": "Ihr Gesicht, ausgeschnitten und aufrecht. An ihm werden alle anderen gemessen.",
+  "method.initial":
+    "Das Modell zeichnet das Gesicht nach ein paar Tausend Zahlen. Sie lassen sich bearbeiten, doch der Mensch geht verloren.",
+  "method.plainOnly":
+    "Das Modell zeichnet das Gesicht nach ein paar Tausend Zahlen. Was verloren geht, bleibt verloren.",
+  "method.discrepancy":
+    "Ein zweites Netz sagt voraus, was verloren ging. Grau heißt nichts; je weiter von Grau, desto mehr.",
+  "method.reconstruction":
+    "Das Verlorene kommt im Inneren des Modells wieder hinzu. Das ist der Mensch, und er lässt sich noch bearbeiten.",
+  "method.edited": "Die Regler ändern die Zahlen, und das Gesicht wird neu gezeichnet.",
+  "method.retouched": "Die Regler ändern die Zahlen. Was das verändert, kommt auf die eigenen Pixel des Fotos.",
+  "method.psnr": "PSNR {psnr} dB",
+  "method.psnrGain": "PSNR {psnr} dB, {gain} dB mehr",
+  "method.same": "PSNR: kein Unterschied",
+  "method.lost": "{steps} von 255 Stufen",
+  "method.changed": "{steps} von 255 Stufen verändert",
+  "method.unchanged": "Nichts verändert",
+  "method.note":
+    "Alle Zahlen gelten für das ganze Quadrat, bei {size} und Farben von 0 bis 255. PSNR sagt, wie nahe ein Bild Ihrem Gesicht kommt: 6 dB mehr sind der halbe Fehler. Stufen sind Mittel über alle Pixel und Farben.",
   "compare.toggle": "Vergleich",
   "compare.with": "Vergleichen mit",
   "compare.handle": "Teiler zwischen {before} und {after}",
