@@ -478,6 +478,9 @@ test("nothing is cut off or sticks out, in any language, on narrow and on wide s
     await check("the editor");
     await page.click("#compare-toggle");
     await check("comparing");
+    await page.click("#method-toggle");
+    await check("the method");
+    await page.click("#method-toggle");
     for (const [opener, dialog, content] of DIALOGS) {
       await page.click(opener);
       await page.locator(`${dialog}[open] ${content}`).first().waitFor({ state: "attached" });
@@ -510,7 +513,7 @@ function tooWide() {
     if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0 && overflowX !== "auto") {
       if (!["inline", "contents"].includes(getComputedStyle(element).display)) found.push(`${name} is cut off`);
     }
-    const scroller = element.closest(".viewer-tools");
+    const scroller = element.closest(".viewer-tools, .method-steps");
     const scrolls = scroller && getComputedStyle(scroller).overflowX === "auto";
     const { left, right } = element.getBoundingClientRect();
     if (!scrolls && (right > innerWidth + 0.5 || left < -0.5)) found.push(`${name} ends at ${right}`);
