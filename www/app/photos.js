@@ -4,7 +4,7 @@ import { newId } from "../shared/ids.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
@@ -224,6 +224,17 @@ export class Photos extends EventTarget {
    */
   retouch(crop, edit, look, signal) {
     return this.#call("retouch", [crop, edit, look], signal);
+  }
+
+  /**
+   * A part of the face in a crop with the photo's own pixels, edited or as it was, as a bitmap that the caller closes.
+   * @param {CropId} crop
+   * @param {EditId | undefined} edit
+   * @param {CloseUp} part
+   * @param {AbortSignal} signal
+   */
+  closeUp(crop, edit, part, signal) {
+    return this.#call("closeUp", [crop, edit, part], signal);
   }
 
   /**

@@ -1,7 +1,7 @@
 // One face of one photo: its crop, its inversion, its sliders, its pictures, and the edits of it.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
-import { faceSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad.js";
+import { faceSide, finestSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
@@ -10,7 +10,7 @@ import { History } from "./history.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Photo, Photos } from "./photos.js" */
-/** @import { Encoding, Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
 /** @import { EditId, FoundFace, InversionId, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View */
@@ -310,6 +310,25 @@ export class Portrait {
    */
   aligned(side, signal) {
     return this.#kept(this.#context.photos.original(this.#crop, side, signal), signal);
+  }
+
+  /** Side of the face with all pixels that there are of it, when it can be edited. */
+  get finestSide() {
+    const { model } = this.#context.engine;
+    return model && this.inverted ? finestSide(this.quad, this.#context.mode(), model.outputHeight) : undefined;
+  }
+
+  /**
+   * A part of the face with the photo's own pixels, which the caller closes; nothing where the edit is not yet there.
+   * @param {"original" | "edited"} view
+   * @param {CloseUp} part
+   * @param {AbortSignal} signal
+   */
+  async closeUp(view, part, signal) {
+    const made = this.#made;
+    if (view === "edited" && (!made || !this.settled)) return undefined;
+    const edit = view === "edited" && made && !atRest(made.strengths) ? made.edit : undefined;
+    return this.#kept(this.#context.photos.closeUp(this.#crop, edit, part, signal), signal);
   }
 
   /** Forgets the inversion, whose engine is gone. */

@@ -15,7 +15,7 @@ import { remember } from "./settings.js";
 /** @import { Engine } from "./engine.js" */
 /** @import { OwnFile } from "./own-directions.js" */
 /** @import { Photo } from "./photos.js" */
-/** @import { Encoding, SaveKind } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, SaveKind } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
@@ -476,6 +476,21 @@ export class Session extends EventTarget {
   async choosePasteMode(mode) {
     this.#chosenMode = mode;
     await this.#portrait?.showMode();
+  }
+
+  /** Side of the face in use with all pixels that there are of it. */
+  get finestSide() {
+    return this.#portrait?.finestSide;
+  }
+
+  /**
+   * A part of the face in use with the photo's own pixels, which the caller closes; nothing where it is not yet there.
+   * @param {"original" | "edited"} view
+   * @param {CloseUp} part
+   * @param {AbortSignal} signal
+   */
+  async closeUp(view, part, signal) {
+    return this.#portrait?.closeUp(view, part, signal);
   }
 
   /** Makes the whole photo with the edited face in it, as `pasted`; not if a newer edit comes in between. */

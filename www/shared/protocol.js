@@ -14,6 +14,10 @@
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
+ * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top), in
+ * sides of the face, and is `share` of a side wide and high. Not `smooth`, the photo's pixels are squares.
+ * @typedef {{ left: number, top: number, share: number, width: number, height: number, smooth: boolean }} CloseUp
+ *
  * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType
  * @typedef {{ type: FileType, quality: number, words?: [string, string] }} Encoding `quality` from 0 to 1, where the
  *   type has losses; `words` stand over before and after
@@ -65,6 +69,7 @@
  *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
+ *   closeUp(crop: CropId, edit: EditId | undefined, part: CloseUp): Promise<ImageBitmap>,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
  *   mark(file: Blob): Promise<Blob>,

@@ -10,9 +10,19 @@ export const PREVIEW_SIDE = 512;
  * @param {PasteMode} mode
  * @param {number} outputHeight of the model
  */
-export function faceSide([[x, y], , , [right, top]], mode, outputHeight) {
+export function faceSide(quad, mode, outputHeight) {
+  return Math.min(mode === "face" ? outputHeight : FACE_SIDE, finestSide(quad, mode, outputHeight));
+}
+
+/**
+ * Side of the face with all that there is of it: of what a model rebuilds its own, else the photo's.
+ * @param {Quad} quad
+ * @param {PasteMode} mode
+ * @param {number} outputHeight of the model
+ */
+export function finestSide([[x, y], , , [right, top]], mode, outputHeight) {
   if (mode === "face") return outputHeight;
-  return Math.min(FACE_SIDE, Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y))));
+  return Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y)));
 }
 
 /**

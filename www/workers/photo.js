@@ -11,7 +11,7 @@ import { faceNetworks, once } from "./face-networks.js";
 import { marked } from "./mark.js";
 import { pair } from "./pair.js";
 
-/** @import { Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { CloseUp, Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
 
 /**
@@ -31,6 +31,12 @@ const KEPT_CUTS = 3;
 const photos = new Map();
 /** @type {Map<CropId, Crop & { of: PhotoId }>} */
 const crops = new Map();
+
+/**
+ * The face that was looked at closely last, edited, in the photo's own pixels; it begins at (left, top) of the photo.
+ * @type {{ crop: CropId, edit: EditId, canvas: OffscreenCanvas, left: number, top: number } | undefined}
+ */
+let closest;
 
 const ready = once(init);
 
@@ -156,13 +162,77 @@ function pasted(photo, layers, mode) {
   const context = context2d(new OffscreenCanvas(photo.width, photo.height), space);
   context.drawImage(photo, 0, 0);
   for (const { crop, edited } of made) {
-    const { left, top, pixels, quad } = surroundings(context.canvas, crop.quad, space);
-    const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
-    const rgba = new Uint8Array(pixels.data.buffer);
-    const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space);
-    context.putImageData(imageData(region, space), left, top);
+    const { left, top, region } = replaced(context.canvas, crop, edited, mode);
+    context.putImageData(region, left, top);
   }
   return context.canvas;
+}
+
+/**
+ * The part of a photo around a face, with the edited one in its place.
+ * @param {OffscreenCanvas} photo
+ * @param {Crop} crop
+ * @param {Edited} edited
+ * @param {Look["mode"]} mode
+ */
+function replaced(photo, crop, edited, mode) {
+  const space = spaceOf(context2d(photo));
+  const { left, top, pixels, quad } = surroundings(photo, crop.quad, space);
+  const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
+  const rgba = new Uint8Array(pixels.data.buffer);
+  const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space);
+  return { left, top, region: imageData(region, space) };
+}
+
+/**
+ * The edited face in the photo's own pixels, kept until another one is wanted: who looks closely looks around.
+ * @param {CropId} id
+ * @param {EditId} edit
+ */
+function closely(id, edit) {
+  const { crop, edited } = madeOf(id, edit);
+  if (closest?.edit === edit) return closest;
+  leaveClosely();
+  const { left, top, region } = replaced(crop.photo, crop, edited, "difference");
+  const context = context2d(new OffscreenCanvas(region.width, region.height), region.colorSpace);
+  context.putImageData(region, 0, 0);
+  closest = { crop: id, edit, canvas: context.canvas, left, top };
+  return closest;
+}
+
+function leaveClosely() {
+  if (closest) free(closest.canvas);
+  closest = undefined;
+}
+
+/**
+ * A part of the face in a quad, upright, in front of white. Beyond the photo there is nothing.
+ * @param {{ canvas: OffscreenCanvas, left: number, top: number }} photo or the part of it that begins at (left, top)
+ * @param {Quad} quad
+ * @param {CloseUp} part
+ */
+function closeUp({ canvas, left, top }, [[x, y], [lowerX, lowerY], , [rightX, rightY]], part) {
+  const context = context2d(new OffscreenCanvas(part.width, part.height), spaceOf(context2d(canvas)));
+  // From the photo along the sides of the quad, from there to the part.
+  const [across, down] = [
+    [rightX - x, rightY - y],
+    [lowerX - x, lowerY - y],
+  ];
+  const along = (/** @type {number[]} */ [dx, dy], /** @type {number} */ pixels) => {
+    const scale = pixels / part.share / (dx * dx + dy * dy);
+    return [dx * scale, dy * scale];
+  };
+  const [[a, c], [b, d]] = [along(across, part.width), along(down, part.height)];
+  const e = -a * x - c * y - (part.left / part.share) * part.width;
+  const f = -b * x - d * y - (part.top / part.share) * part.height;
+  context.setTransform(a, b, c, d, e, f);
+  context.translate(left, top);
+  context.imageSmoothingEnabled = part.smooth;
+  context.imageSmoothingQuality = "high";
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(canvas, 0, 0);
+  return context.canvas.transferToImageBitmap();
 }
 
 /**
@@ -309,6 +379,13 @@ const methods = {
     return bitmapOf(retouched(crop, edited, look));
   },
 
+  async closeUp(id, edit, part) {
+    await ready();
+    const { photo, quad } = cropOf(id);
+    this.check();
+    return closeUp(edit ? closely(id, edit) : { canvas: photo, left: 0, top: 0 }, quad, part);
+  },
+
   async paste(layers, mode) {
     await ready();
     return pasted(cropOf(layers[0].crop).photo, layers, mode).transferToImageBitmap();
@@ -348,6 +425,7 @@ const methods = {
   /** Forgets a photo with its crops, or a crop; one that is not there is none the worse. */
   release(id) {
     for (const [crop, { of }] of crops) if (crop === id || of === id) crops.delete(crop);
+    if (closest && !crops.has(closest.crop)) leaveClosely();
     const photo = photos.get(/** @type {PhotoId} */ (id));
     if (!photo) return;
     photos.delete(/** @type {PhotoId} */ (id));
@@ -365,6 +443,7 @@ const forEngine = {
 
   take(id, edit, edited) {
     cropOf(id).made = { edit, edited };
+    if (closest?.crop === id) leaveClosely();
   },
 
   /** A picture of an edit that is not kept. */

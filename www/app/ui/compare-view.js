@@ -4,7 +4,14 @@ import { draw, h } from "../dom.js";
 import { PIXELS_SHOW, Zoom } from "./zoom.js";
 
 /** @import { Picture } from "../../shared/types.js" */
-/** @typedef {{ picture: Picture | ImageBitmap, label: string }} Layer */
+/** @import { CloseUp } from "../../shared/protocol.js" */
+/**
+ * `finest`: pixels a side that there are of the picture, if more than it has.
+ * @typedef {{ picture: Picture | ImageBitmap, label: string, finest?: number }} Layer
+ *
+ * The part that is seen, in all its pixels, of the pictures that have more than they show.
+ * @typedef {{ part: CloseUp, before?: ImageBitmap, after?: ImageBitmap }} Close
+ */
 
 const STEP = 2;
 const LARGE_STEP = 10;
@@ -12,19 +19,24 @@ const LARGE_STEP = 10;
 const SLACK = 4;
 /** How much the wheel enlarges, as an exponent of e: for a pixel, a line and a page, as `deltaMode` counts. */
 const WHEEL = [0.002, 0.05, 0.5];
+/** How long the picture must rest, in milliseconds, before what is seen of it is shown in all its pixels. */
+const REST = 120;
 /** How much a trackpad's pinch enlarges, which comes as a wheel with small steps. */
 const PINCHED = 5;
 
 /**
  * Two pictures in one place: the one after, and the one before to the left of a divider, or everywhere while held.
  * Without `comparing` only the one after shows; pressing the picture then shows the one before. Both are enlarged
- * alike, by wheel, pinch or double tap, and moved by dragging. Fires `zoom`.
+ * alike, by wheel, pinch or double tap, and moved by dragging. Fires `zoom`, and `rest` when an enlarged picture has
+ * come to rest: `closeUp` then takes the part that is seen in more pixels than the picture has.
  *
  * A picture is drawn once, when it is first seen: what is drawn costs time that the engine's threads need.
  */
 export class CompareView extends HTMLElement {
   #after = h("canvas", { className: "after", role: "img", hidden: true });
   #before = h("canvas", { className: "before", role: "img", hidden: true });
+  #closeAfter = h("canvas", { className: "close close-after", hidden: true, "aria-hidden": "true" });
+  #closeBefore = h("canvas", { className: "close close-before", hidden: true, "aria-hidden": "true" });
   #handle = h("div", {
     className: "handle",
     role: "slider",
@@ -46,10 +58,14 @@ export class CompareView extends HTMLElement {
   /** What pressing the picture does now. @type {"nothing" | "waits" | "pans" | "divides"} */
   #press = "nothing";
   #keysWork = false;
+  /** What the close canvases show. @type {{ part: CloseUp, before: boolean, after: boolean } | undefined} */
+  #close;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resting;
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.append(this.#after, this.#before, this.#handle);
+    this.append(this.#after, this.#closeAfter, this.#before, this.#closeBefore, this.#handle);
     this.#handle.append(h("span", { className: "grip" }));
     for (const canvas of [this.#after, this.#before]) {
       canvas.addEventListener("contextrestored", () => {
@@ -77,11 +93,11 @@ export class CompareView extends HTMLElement {
   /** @param {Layer | undefined} layer */
   set beforeLayer(layer) {
     const { width, height } = layer?.picture ?? {};
-    const old = this.#layers.before?.picture;
+    const { picture: old, finest } = this.#layers.before ?? {};
     this.#put("before", layer);
-    if (!width || !height || layer?.picture === old) return;
+    if (!width || !height || (layer?.picture === old && layer?.finest === finest)) return;
     this.style.setProperty("--ratio", String(width / height));
-    if (width === old?.width && height === old?.height) return;
+    if (width === old?.width && height === old?.height && layer?.finest === finest) return;
     this.#zoom.fit();
     this.#measure();
   }
@@ -92,9 +108,11 @@ export class CompareView extends HTMLElement {
    */
   #put(side, layer) {
     const old = this.#layers[side];
-    if (layer?.picture === old?.picture && layer?.label === old?.label) return;
+    if (layer?.picture === old?.picture && layer?.label === old?.label && layer?.finest === old?.finest) return;
     this.#layers[side] = layer;
+    if (this.#close && layer?.picture !== old?.picture) this.#close[side] = false;
     this.#update();
+    this.#rest();
   }
 
   /**
@@ -136,6 +154,7 @@ export class CompareView extends HTMLElement {
     this.style.setProperty("--split", `${shown}%`);
     this.style.setProperty("--cut", `${100 * (shown === 100 ? 1 : this.#zoom.column(shown / 100))}%`);
     this.style.setProperty("--zoom", fits ? "none" : `translate(${100 * x}%, ${100 * y}%) scale(${scale})`);
+    this.#placeClose(shown);
     this.classList.toggle("zoomed", !fits);
     this.classList.toggle("pixels", density >= PIXELS_SHOW);
     if (this.#keysWork || !fits) this.tabIndex = 0;
@@ -199,12 +218,63 @@ export class CompareView extends HTMLElement {
   #zoomed(change) {
     change(this.#zoom);
     this.#update();
+    this.#rest();
     this.dispatchEvent(new Event("zoom"));
   }
 
   #measure() {
-    const picture = this.#layers.before?.picture;
-    this.#zoomed((zoom) => zoom.measure(this.clientWidth * devicePixelRatio, picture?.width ?? 0));
+    const { picture, finest } = this.#layers.before ?? {};
+    this.#zoomed((zoom) => zoom.measure(this.clientWidth * devicePixelRatio, finest ?? picture?.width ?? 0));
+  }
+
+  // ---- Looking closely
+
+  /** Tells when nothing has moved for a moment. */
+  #rest() {
+    clearTimeout(this.#resting);
+    if (this.zoomed) this.#resting = setTimeout(() => this.dispatchEvent(new Event("rest")), REST);
+  }
+
+  /**
+   * The part of the picture that is seen, in the screen's pixels; undefined if that is all of it.
+   * @returns {CloseUp | undefined}
+   */
+  get seen() {
+    const { scale, x, y, fits, density } = this.#zoom;
+    const [width, height] = [this.clientWidth, this.clientHeight].map((side) => Math.round(side * devicePixelRatio));
+    if (fits || width === 0 || height === 0) return undefined;
+    return { left: -x / scale, top: -y / scale, share: 1 / scale, width, height, smooth: density < PIXELS_SHOW };
+  }
+
+  /** Shows a part in all its pixels, until the picture is another one or is shown whole. @param {Close} close */
+  set closeUp({ part, before, after }) {
+    if (before) draw(this.#closeBefore, before);
+    if (after) draw(this.#closeAfter, after);
+    this.#close = { part, before: before !== undefined, after: after !== undefined };
+    this.#update();
+  }
+
+  /**
+   * Has the close canvases lie over the part that they show, as the picture is now moved and enlarged.
+   * @param {number} shown how much of the picture before is seen, in percent
+   */
+  #placeClose(shown) {
+    const { scale, x, y, fits } = this.#zoom;
+    if (fits && this.#close) {
+      for (const canvas of [this.#closeBefore, this.#closeAfter]) [canvas.width, canvas.height] = [0, 0];
+      this.#close = undefined;
+    }
+    const { part, before = false, after = false } = this.#close ?? {};
+    this.#closeBefore.hidden = !before || shown === 0;
+    this.#closeAfter.hidden = !after;
+    if (!part) return;
+    const grown = scale * part.share;
+    const [dx, dy] = [x + scale * part.left, y + scale * part.top];
+    const still = Math.abs(grown - 1) < 1e-6 && Math.hypot(dx, dy) < 1e-6;
+    const place = still ? "none" : `translate(${100 * dx}%, ${100 * dy}%) scale(${grown})`;
+    this.style.setProperty("--close", place);
+    const cut = shown === 100 ? 1 : (shown / 100 - dx) / grown;
+    this.style.setProperty("--close-cut", `${100 * Math.min(1, Math.max(0, cut))}%`);
   }
 
   /**

@@ -1,4 +1,5 @@
 // The picture and everything that decides what it shows: view, comparison, extent.
+import { Failure } from "../../shared/failure.js";
 import { quantity } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { byId, draw, h, write } from "../dom.js";
@@ -15,6 +16,18 @@ const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "dis
 const COMPENSATION = /** @type {readonly View[]} */ (["initial", "discrepancy"]);
 const MODES = /** @type {const} */ (["difference", "face"]);
 const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
+
+/**
+ * Whether a view shows the photo's own pixels where edits go onto them.
+ * @param {View} view
+ * @returns {view is "original" | "edited"}
+ */
+const isPhoto = (view) => view === "original" || view === "edited";
+/** @param {unknown} thrown */
+const isPast = (thrown) => {
+  const { ended, stale } = Failure.from(thrown);
+  return ended || stale;
+};
 
 const compare = byId("compare", CompareView);
 const views = byId("views", HTMLElement);
@@ -38,6 +51,8 @@ export function startViewer(session) {
   let pasting = false;
   /** Whether a whole photo is on show, if an older one: better than none while the next is made. */
   let wholeShown = false;
+  /** Ends the making of a close look that is no longer wanted. */
+  let closing = new AbortController();
   /** @type {Set<() => void>} whom to tell that another picture may be shown */
   const followers = new Set();
 
@@ -84,10 +99,15 @@ export function startViewer(session) {
       write(caption, "");
     } else {
       wholeShown = false;
+      const finest = (/** @type {View} */ value) => (isPhoto(value) ? session.finestSide : undefined);
       const shown = pictures[view] ?? pictures.original ?? photo?.bitmap;
       const base = pictures[before] ?? pictures.original ?? photo?.bitmap;
-      compare.beforeLayer = base && { picture: base, label: nameOf(pictures[before] ? before : "original") };
-      compare.afterLayer = shown && { picture: shown, label: nameOf(view) };
+      compare.beforeLayer = base && {
+        picture: base,
+        label: nameOf(pictures[before] ? before : "original"),
+        finest: finest(before),
+      };
+      compare.afterLayer = shown && { picture: shown, label: nameOf(view), finest: finest(view) };
       caption.dataset.view = session.inverted ? view : "original";
       write(caption, t(session.inverted ? captionOf(view) : "caption.original"));
     }
@@ -127,6 +147,26 @@ export function startViewer(session) {
       if (value === "reconstruction") return "caption.initial";
     }
     return /** @type {const} */ (`caption.${value}`);
+  }
+
+  /** Shows what is seen of an enlarged face in the photo's own pixels, where the picture has fewer. */
+  async function lookClosely() {
+    closing.abort();
+    closing = new AbortController();
+    const { signal } = closing;
+    const part = compare.seen;
+    if (!part || (extent === "photo" && session.hasSurroundings)) return;
+    const close = async (/** @type {View} */ value) => {
+      const width = session.pictures[value]?.width ?? Number.POSITIVE_INFINITY;
+      const more = width < (session.finestSide ?? 0) && width * part.share < part.width;
+      return more && isPhoto(value) ? session.closeUp(value, part, signal) : undefined;
+    };
+    const before = /** @type {(typeof BEFORE)[number]} */ (withSelect.value);
+    const made = await Promise.allSettled([close(before), close(view)]);
+    const [first, second] = made.map((each) => (each.status === "fulfilled" ? each.value : undefined));
+    if (!signal.aborted) compare.closeUp = { part, before: first, after: second };
+    for (const bitmap of [first, second]) bitmap?.close();
+    for (const each of made) if (each.status === "rejected" && !isPast(each.reason)) report(each.reason);
   }
 
   /** Makes the whole photo; `refresh` asks again where it came too late. */
@@ -187,6 +227,7 @@ export function startViewer(session) {
     );
   };
   compare.addEventListener("zoom", tellZoom);
+  compare.addEventListener("rest", () => void lookClosely());
   zoom.addEventListener("click", () => compare.toggleZoom());
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
