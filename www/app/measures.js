@@ -1,6 +1,20 @@
 // How far pictures are apart. All are RGBA bytes of one size; alpha does not count.
 
 /**
+ * The colours of a picture, brought to `side` pixels a side.
+ * @param {ImageBitmap} picture
+ * @param {number} side
+ */
+export function read(picture, side) {
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true })
+  );
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, side, side);
+  return context.getImageData(0, 0, side, side).data;
+}
+
+/**
  * The sum of what a function makes of each colour value, divided by their number.
  * @param {Uint8ClampedArray} pixels
  * @param {(value: number, index: number) => number} of

@@ -5,8 +5,10 @@ import { faceSide, finestSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
+import { covering, isMeasured } from "./coverings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
+import { read } from "./measures.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Photo, Photos } from "./photos.js" */
@@ -60,6 +62,8 @@ export class Portrait {
   #shown;
   /** @type {{ key: string, file: Promise<Blob> } | undefined} what was saved last, of exactly what `key` names */
   #file;
+  /** Whether the visitor has heard where edits of this face will not work. */
+  #warned = false;
   #underWay = 0;
   #history = new History({});
 
@@ -255,10 +259,27 @@ export class Portrait {
       scheduler.request({}, false); // takes no time, and is there should the sliders' edit fail
       await scheduler.idle();
     }
+    await this.#warn(model, signal);
     if (!this.settled) scheduler.request(this.strengths, false);
     await scheduler.idle();
     check(signal);
     this.#tell("step", { stage: undefined, seconds });
+  }
+
+  /**
+   * Says, once, where edits will not work.
+   * @param {ModelInfo} model
+   * @param {AbortSignal} signal
+   */
+  async #warn(model, signal) {
+    const { initial, reconstruction } = this.pictures;
+    if (this.#warned || !initial || !reconstruction || !isMeasured(model)) return;
+    const side = model.outputHeight;
+    const face = await this.aligned(side, signal);
+    const covered = covering(read(face, side), read(initial, side), read(reconstruction, side));
+    face.close();
+    this.#warned = true;
+    if (covered) this.#tell("notice", { said: say(`face.warning.${covered}`) });
   }
 
   /**

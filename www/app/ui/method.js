@@ -3,7 +3,7 @@ import { Failure } from "../../shared/failure.js";
 import { pixels, say } from "../../shared/say.js";
 import { spell, spoken, t } from "../../shared/strings.js";
 import { byId, draw, h, write } from "../dom.js";
-import { meanDeviation, meanDifference, psnr } from "../measures.js";
+import { meanDeviation, meanDifference, psnr, read } from "../measures.js";
 import { report } from "./notices.js";
 
 /** @import { Saying } from "../../shared/say.js" */
@@ -16,20 +16,6 @@ const toggle = byId("method-toggle", HTMLButtonElement);
 const section = byId("method", HTMLElement);
 const list = byId("method-steps", HTMLOListElement);
 const note = byId("method-note", HTMLElement);
-
-/**
- * The colours of a picture, brought to `side` pixels a side.
- * @param {ImageBitmap} picture
- * @param {number} side
- */
-function read(picture, side) {
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true })
-  );
-  context.imageSmoothingQuality = "high";
-  context.drawImage(picture, 0, 0, side, side);
-  return context.getImageData(0, 0, side, side).data;
-}
 
 /** @param {number} value */
 const rounded = (value) => Math.round(10 * value) / 10;

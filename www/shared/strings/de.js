@@ -148,6 +148,12 @@ export default translation({
   "face.warning.dark": "Das Gesicht ist sehr dunkel; ein Bild mit mehr Licht eignet sich besser.",
   "face.warning.uncertain": "Vielleicht ist das kein Gesicht, oder etwas verdeckt es: Prüfen Sie den Ausschnitt.",
   "face.warning.outside": "Das Gesicht reicht über den Rand des Fotos hinaus; was fehlt, wird ergänzt.",
+  "face.warning.eyes":
+    "Über den Augen scheint etwas Dunkles zu liegen, etwa eine Sonnenbrille. Änderungen werden dort falsch aussehen.",
+  "face.warning.mouth":
+    "Etwas scheint den Mund zu verdecken, etwa eine Maske. Änderungen werden dort falsch aussehen.",
+  "face.warning.unlike":
+    "Das gleicht nicht den Gesichtern, die das Modell kennt, wie Zeichnungen oder farbiges Licht. Änderungen können falsch aussehen.",
   "face.adjust": "Ausschnitt anpassen",
   "align.title": "Gesicht einpassen",
   "align.help":

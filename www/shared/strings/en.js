@@ -143,6 +143,10 @@ export default /** @type {const} */ ({
   "face.warning.dark": "The face is very dark; a picture with more light works better.",
   "face.warning.uncertain": "This may not be a face, or something covers it: check the crop.",
   "face.warning.outside": "The face reaches beyond the edge of the photo; what is missing is made up.",
+  "face.warning.eyes": "Something dark seems to lie over the eyes, such as sunglasses. Edits will look wrong there.",
+  "face.warning.mouth": "Something seems to cover the mouth, such as a mask. Edits will look wrong there.",
+  "face.warning.unlike":
+    "This is unlike the faces that the model knows, as drawings and coloured light are. Edits may look wrong.",
   "face.adjust": "Adjust the crop",
   "align.title": "Place the face",
   "align.help":
