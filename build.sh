@@ -135,23 +135,41 @@ sources() {
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
 on_wasm() {
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128" CARGO_TARGET_DIR="$target" \
-    cargo "$1" --locked --release --lib --target "$triple" --no-default-features "${@:2}"
+    cargo "$1" --config src/web/profile.toml --locked --release --lib --target "$triple" --no-default-features "${@:2}"
 }
 
 # package NAME [CARGO FLAGS]: the crate as wasm in www/pkg/NAME, unless it is there already: cargo would compile it anew
 # whenever the features change. wasm-opt is left out: measured on the CPU engine, it made the file 8 % smaller raw but
 # 10 % larger gzipped, no faster, and cost a minute.
 package() {
-  local name="$1" out="www/pkg/$1" tool stamp
+  local name="$1" out="www/pkg/$1" stamp
   shift
   stamp="$(sources)"
   [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
   say "compiling the $name engine"
-  on_wasm build "$@"
-  tool="$(wasm_bindgen)"
   rm -rf "$out"
-  "$tool" --target web --remove-name-section --out-dir "$out" "$target/$triple/release/sdic.wasm"
+  bind "$out" build "$@"
+  [ "$name" != cpu ] || fuse "$out"
   echo "$stamp" > "$out/.stamp"
+}
+
+# bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings.
+bind() {
+  local tool
+  on_wasm "${@:2}"
+  tool="$(wasm_bindgen)"
+  "$tool" --target web --remove-name-section --out-dir "$1" "$target/$triple/release/sdic.wasm"
+}
+
+# The CPU engine once more, with the vector instructions that www/shared/fused.js asks for: in this crate only, so that
+# dependencies are compiled once. Both builds are started by the same bindings.
+fuse() {
+  local folder
+  folder="$(mktemp -d)"
+  bind "$folder" rustc -- -C target-feature=+relaxed-simd
+  cmp -s <(grep -v '^ *//' "$1/sdic.js") <(grep -v '^ *//' "$folder/sdic.js") || die "the fused engine's bindings differ"
+  mv "$folder/sdic_bg.wasm" "$1/sdic_fused_bg.wasm"
+  rm -r "$folder"
 }
 
 # The notices that the licences of everything compiled in ask for, in www/pkg/notices, unless they are there already.

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { BUILDS, PROBE } from "../shared/fused.js";
 import { LANGUAGES } from "../shared/strings.js";
 import { HOSTING } from "./hosting.mjs";
 import { ISOLATION, PRIVACY } from "./policy.mjs";
@@ -179,7 +180,8 @@ export async function seal(out, index) {
     Object.fromEntries(
       [...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]),
     );
-  const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, files: list(false), onUse: list(true) };
+  const fused = { probe: PROBE, builds: BUILDS };
+  const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, fused, files: list(false), onUse: list(true) };
   await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
 }
 
