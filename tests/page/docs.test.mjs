@@ -5,11 +5,12 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { build, buildDocs, faultsOfFile, faultsOfSite, faultsOfSources } from "../../www/tools/book.mjs";
 import { serve } from "../../www/tools/serve.mjs";
-import { launch, root, visit } from "./support.mjs";
+import { accessible, launch, root, visit, WCAG } from "./support.mjs";
 import { temporary } from "./temporary.mjs";
 
 const MDBOOK = process.env.MDBOOK ?? "mdbook";
-const TOML = '[book]\ntitle = "x"\n[build]\ncreate-missing = false\n[output.html]\ninput-404 = ""\n';
+const TOML =
+  '[book]\ntitle = "x"\n[build]\ncreate-missing = false\n[output.html]\ninput-404 = ""\n[output.html.print]\nenable = false\n';
 
 /** @type {string} */
 let site;
@@ -102,15 +103,15 @@ test("a link of README that leads nowhere is named", async () => {
 test("a broken link between chapters fails the build", async () => {
   const files = {
     "book.toml": TOML,
-    "src/SUMMARY.md": "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n",
-    "src/one.md": "# One\n\n[there](two.md#the-place)\n",
+    "src/SUMMARY.md": "# Summary\n\n- [One](index.md)\n- [Two](two.md)\n",
+    "src/index.md": "# One\n\n[there](two.md#the-place)\n",
     "src/two.md": "# Two\n\n## The place\n",
   };
   const out = await temporary("site");
   assert.deepEqual(await build(MDBOOK, out, await folder(files)), []);
   const broken = await folder({ ...files, "src/two.md": "# Two\n\n## Another place\n" });
   assert.deepEqual(await build(MDBOOK, out, broken), [
-    "one.html: two.html#the-place: there is no such place in that page",
+    "index.html: two.html#the-place: there is no such place in that page",
   ]);
 });
 
@@ -146,6 +147,8 @@ test("every chapter fits a phone and a screen, in light and dark, and loads noth
         assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${viewport.width}`);
         assert.deepEqual(blank, [], `pictures of ${name}`);
         assert.match(theme, colorScheme === "dark" ? /\bayu\b/ : /\blight\b/);
+        // What surrounds the chapter is mdBook's own.
+        if (viewport.width < 500) await accessible(page, `${name}, ${colorScheme}`, { part: "main", tags: WCAG });
       }
       assert.deepEqual(problems, []);
       await context.close();
@@ -155,8 +158,8 @@ test("every chapter fits a phone and a screen, in light and dark, and loads noth
 
 test("a word is found by the search, and leads to its chapter", async () => {
   const { context, page, problems } = await visit(browser, server.url);
-  await page.keyboard.press("s");
-  await page.getByRole("searchbox").fill("thin-plate");
+  await page.getByRole("button", { name: "Toggle Searchbar" }).click();
+  await page.getByRole("searchbox").pressSequentially("spline");
   await page.locator("#mdbook-searchresults a").first().click();
   await page.waitForURL(/method\.html/);
   assert.deepEqual(problems, []);
