@@ -139,13 +139,15 @@ test("every chapter fits a phone and a screen, in light and dark, and loads noth
       const { context, page, problems } = await visit(browser, server.url, { viewport, colorScheme });
       for (const name of await chapters()) {
         await page.goto(new URL(name, server.url).href);
-        const { wide, blank, theme } = await page.evaluate(() => ({
+        const { wide, blank, plain, theme } = await page.evaluate(() => ({
           wide: document.documentElement.scrollWidth - innerWidth,
           blank: [...document.images].filter((image) => !image.naturalWidth || !image.alt).map((image) => image.src),
+          plain: document.querySelectorAll("main pre > code:not(.hljs)").length,
           theme: document.documentElement.className,
         }));
         assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${viewport.width}`);
         assert.deepEqual(blank, [], `pictures of ${name}`);
+        assert.equal(plain, 0, `code of ${name} that mdBook's script has not coloured`);
         assert.match(theme, colorScheme === "dark" ? /\bayu\b/ : /\blight\b/);
         // What surrounds the chapter is mdBook's own.
         if (viewport.width < 500) await accessible(page, `${name}, ${colorScheme}`, { part: "main", tags: WCAG });
