@@ -8,7 +8,7 @@ import { serve } from "../../www/tools/serve.mjs";
 import { accessible, launch, root, visit, WCAG } from "./support.mjs";
 import { temporary } from "./temporary.mjs";
 
-const MDBOOK = process.env.MDBOOK ?? "mdbook";
+const MDBOOK = process.env.MDBOOK ?? "";
 const TOML =
   '[book]\ntitle = "x"\n[build]\ncreate-missing = false\n[output.html]\ninput-404 = ""\n[output.html.print]\nenable = false\n';
 
@@ -20,6 +20,7 @@ let server;
 let browser;
 
 before(async () => {
+  assert.ok(MDBOOK, "MDBOOK must name mdBook: run this by ./build.sh test page docs");
   site = await temporary("site");
   assert.deepEqual(await buildDocs(MDBOOK, site), []);
   server = await serve(site, { bare: true });
