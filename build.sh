@@ -5,7 +5,10 @@
 #                                         WebGPU engine is compiled while the page runs on the processor already
 #   ./build.sh build                      build the page into dist/: static files that any host can serve
 #   ./build.sh package                    build the npm package into dist-npm/, with a tarball
-#   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
+#   ./build.sh docs                       build the documentation into dist-docs/, as a site
+#   ./build.sh check [rust|page|docs|training]
+#                                         formatting, lints, types, what the documentation names; without a name also
+#                                         licences of dependencies
 #   ./build.sh check miri                 the kernels' unsafe code under Miri; takes minutes, and a nightly toolchain
 #   ./build.sh fuzz NAME [SECONDS]        the fuzz target of that name, of tests/fuzz; also needs a nightly toolchain
 #   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
@@ -127,6 +130,12 @@ wasm_bindgen() {
   tool wasm-bindgen wasm-bindgen-cli "$version"
 }
 
+# Builds books; without what serves and watches them.
+need_mdbook() {
+  MDBOOK="$(tool mdbook mdbook 0.5.4 --no-default-features --features search)"
+  export MDBOOK
+}
+
 # Tells builds of the same sources by the same compiler apart from others.
 sources() {
   { find src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; sha256sum Cargo.toml Cargo.lock build.sh; rustc --version; } | sha256sum
@@ -228,6 +237,15 @@ npm_package() {
   node www/tools/pack.mjs dist-npm
 }
 
+# docs [FOLDER]: the documentation as a site; fails if anything that it names is not there.
+docs() {
+  need_node
+  need_rust
+  need_mdbook
+  say "building the documentation"
+  node www/tools/book.mjs "${1:-dist-docs}"
+}
+
 # The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled.
 serve() {
   local server
@@ -315,9 +333,14 @@ fuzz() {
   "$tool" run --fuzz-dir . "$name" -- -max_total_time="$seconds" -timeout=30 -rss_limit_mb=4096 -malloc_limit_mb=1024
 }
 
+check_docs() {
+  docs "$target/book"
+}
+
 check() {
   check_rust
   check_page
+  check_docs
   check_training
   dependencies
 }
@@ -350,6 +373,7 @@ test_native() {
 
 test_page() {
   build
+  [ "${1:-docs}" != docs ] || need_mdbook
   need_chromium
   want_firefox
   want_webkit
@@ -379,14 +403,16 @@ case "${1:-serve} ${2:-}" in
   "serve ")         serve ;;
   "build ")         build ;;
   "package ")       npm_package ;;
+  "docs ")          docs ;;
   "check ")         check ;;
   "check rust")     check_rust ;;
   "check page")     check_page ;;
+  "check docs")     check_docs ;;
   "check miri")     check_miri ;;
   "check training") check_training ;;
   "fuzz "?*)        fuzz "${@:2}" ;;
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;
-  *)                sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *)                sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -60,6 +60,16 @@ export async function claim(out, program = "assemble.mjs", marker = MARKER) {
   if (found.length > 0 && !found.includes(marker)) {
     throw new Error(`${out} holds files that were not put there by ${program}: name a new folder, or empty this one`);
   }
+  await sign(out, program, marker);
+}
+
+/**
+ * Says in a folder that it was made here.
+ * @param {string} out
+ * @param {string} program
+ * @param {string} marker
+ */
+export async function sign(out, program, marker) {
   const text = `Made by www/tools/${program}, which removes from here what it did not write.\n`;
   await writeFile(path.join(out, marker), text);
 }
