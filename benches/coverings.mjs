@@ -27,7 +27,7 @@ async function ready() {
   const module = await import(address("pkg/cpu/sdic.js"));
   /** @type {typeof import("../www/app/coverings.js")} */
   const { covering } = await import(address("app/coverings.js"));
-  await module.default();
+  await (await import(address("workers/cpu.js"))).startCpu();
   const engine = await module.WebEngine.create("cpu");
   const manifest = await bytes("weights/manifest.json");
   engine.begin(manifest);

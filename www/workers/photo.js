@@ -1,11 +1,12 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
+import { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
+import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { marked } from "./mark.js";
@@ -38,7 +39,7 @@ const crops = new Map();
  */
 let closest;
 
-const ready = once(init);
+const ready = once(startCpu);
 
 /** The face networks. */
 const faceFinder = once(async () => {
@@ -193,10 +194,18 @@ function closely(id, edit) {
   const { crop, edited } = madeOf(id, edit);
   if (closest?.edit === edit) return closest;
   leaveClosely();
-  const { left, top, region } = replaced(crop.photo, crop, edited, "difference");
-  const context = context2d(new OffscreenCanvas(region.width, region.height), region.colorSpace);
-  context.putImageData(region, 0, 0);
-  closest = { crop: id, edit, canvas: context.canvas, left, top };
+  const around = replaced(crop.photo, crop, edited, "difference");
+  // Of the surroundings nothing is shown.
+  const [xs, ys] = [crop.quad.map(([x]) => x), crop.quad.map(([, y]) => y)];
+  const [left, top] = [
+    Math.max(around.left, Math.floor(Math.min(...xs))),
+    Math.max(around.top, Math.floor(Math.min(...ys))),
+  ];
+  const right = Math.min(around.left + around.region.width, Math.ceil(Math.max(...xs)));
+  const bottom = Math.min(around.top + around.region.height, Math.ceil(Math.max(...ys)));
+  const canvas = new OffscreenCanvas(Math.max(1, right - left), Math.max(1, bottom - top));
+  context2d(canvas, around.region.colorSpace).putImageData(around.region, around.left - left, around.top - top);
+  closest = { crop: id, edit, canvas, left, top };
   return closest;
 }
 
