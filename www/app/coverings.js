@@ -59,8 +59,8 @@ export function isMeasured({ name }) {
 export function covering(face, plain, compensated) {
   const lost = (/** @type {Part} */ part) => over(face, part, (i) => face[i] - plain[i]);
   const light = (/** @type {Part} */ part) => over(face, part, (i) => face[i]);
-  // The plain reconstruction has eyes and a mouth in any case. So dark glasses make the eyes darker than it than the
-  // rest of the face is; a light mask makes all below them lighter, a dark one darker.
+  // The plain reconstruction has eyes and a mouth in any case. Dark glasses make the eyes darker than there, while the
+  // rest of the face hardly differs. A light mask makes the rest lighter than there, a dark one darker.
   const eyes = lost(EYES) - lost(FACE);
   if (eyes > COVERED) return "mouth";
   if (eyes < -COVERED) return light(MOUTH) - light(FOREHEAD) > LIGHT ? "mouth" : "eyes";

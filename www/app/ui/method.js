@@ -153,7 +153,6 @@ export function startMethod(session, viewer) {
 
   toggle.addEventListener("click", () => show(!isOpen()));
   viewer.follow(refresh);
-  session.addEventListener("edited", refresh);
   spoken(spellOut);
   refresh();
 }

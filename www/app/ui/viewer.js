@@ -156,16 +156,19 @@ export function startViewer(session) {
     const { signal } = closing;
     const part = compare.seen;
     if (!part || (extent === "photo" && session.hasSurroundings)) return;
+    const pair = () => [session.pictures[/** @type {View} */ (withSelect.value)], session.pictures[view]];
+    const asked = pair();
     const close = async (/** @type {View} */ value) => {
       const width = session.pictures[value]?.width ?? Number.POSITIVE_INFINITY;
       const more = width < (session.finestSide ?? 0) && width * part.share < part.width;
       return more && isPhoto(value) ? session.closeUp(value, part, signal) : undefined;
     };
-    const before = /** @type {(typeof BEFORE)[number]} */ (withSelect.value);
-    const made = await Promise.allSettled([close(before), close(view)]);
-    const [first, second] = made.map((each) => (each.status === "fulfilled" ? each.value : undefined));
-    if (!signal.aborted) compare.closeUp = { part, before: first, after: second };
-    for (const bitmap of [first, second]) bitmap?.close();
+    const made = await Promise.allSettled([close(/** @type {View} */ (withSelect.value)), close(view)]);
+    const [before, after] = made.map((each) => (each.status === "fulfilled" ? each.value : undefined));
+    // Where another picture is shown by now, there will be a close look at that one.
+    const current = !signal.aborted && pair().every((picture, i) => picture === asked[i]);
+    if (current) compare.closeUp = { part, before, after };
+    for (const bitmap of [before, after]) bitmap?.close();
     for (const each of made) if (each.status === "rejected" && !isPast(each.reason)) report(each.reason);
   }
 
