@@ -254,12 +254,12 @@ export class Portrait {
       this.#show("reconstruction", await this.#kept(engine.view(inversion, "reconstruction", signal), signal));
       if (!model.compensates) for (const kind of compensation) this.#hide(kind);
     }
+    await this.#warn(model, signal);
     const scheduler = this.#schedule(this.#inversion, model, signal);
     if (!this.inverted) {
       scheduler.request({}, false); // takes no time, and is there should the sliders' edit fail
       await scheduler.idle();
     }
-    await this.#warn(model, signal);
     if (!this.settled) scheduler.request(this.strengths, false);
     await scheduler.idle();
     check(signal);
