@@ -8,19 +8,32 @@ PyTorch makes of them: OUT/face.bin [3,H,W] in -1..1, of pixels of 8 bits, OUT/o
 OUT/inverted.bin and OUT/edited.bin. A .bin is f32, little-endian, without a header.
 """
 
+import json
 import pathlib
 import sys
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from benches.peer import load  # noqa: E402
-from training.networks import generator, layers  # noqa: E402
-from training.networks.model import Inversion  # noqa: E402
+from training.networks import ModelConfig, Sdic, generator, layers
+from training.networks.model import Inversion
 
 # Fields of an inversion that an edit needs.
 STATE = ("compensated_codes", "compensated_feature", "lower_feature", "lower_skip")
+
+
+def load(weights):
+    """The model in a weights directory."""
+    manifest = json.loads((weights / "manifest.json").read_text())
+    model = Sdic(ModelConfig.from_json(manifest["config"]))
+    tensors = {}
+    for shard in manifest["shards"]:
+        tensors.update(load_file(weights / shard["file"]))
+    used = {name: tensors[name].float() for name in model.state_dict() if name in tensors}
+    model.load_state_dict(used, strict=False)
+    return model.eval()
 
 
 def scale_channels(x, factors):
@@ -44,13 +57,12 @@ class Edit(torch.nn.Module):
         self.model = model
 
     def forward(self, offset, *state):
-        given = dict.fromkeys(Inversion.__dataclass_fields__) | dict(zip(STATE, state))
+        given = dict.fromkeys(Inversion.__dataclass_fields__) | dict(zip(STATE, state, strict=True))
         return self.model.edit(Inversion(**given), offset)[0]
 
 
 def main(weights, out):
     out.mkdir(parents=True, exist_ok=True)
-    layers.scale_channels = generator.scale_channels = scale_channels
     model = load(weights)
     side = model.config.encoder.input_size
     rows, columns = torch.meshgrid(torch.linspace(-1, 1, side), torch.linspace(-1, 1, side), indexing="ij")
@@ -58,15 +70,28 @@ def main(weights, out):
     face = ((face + 1) * 127.5).round() / 127.5 - 1
     offset = torch.linspace(-0.1, 0.1, model.latent_avg.numel()).view(1, *model.latent_avg.shape)
     options = {"opset_version": 17, "dynamo": False}
+    kept = layers.scale_channels
+    layers.scale_channels = generator.scale_channels = scale_channels
     with torch.inference_mode():
         inverted, *state = Invert(model)(face)
         edited = Edit(model)(offset, *state)
         torch.onnx.export(
-            Invert(model), (face,), out / "invert.onnx", input_names=["face"], output_names=["picture", *STATE], **options
+            Invert(model),
+            (face,),
+            out / "invert.onnx",
+            input_names=["face"],
+            output_names=["picture", *STATE],
+            **options,
         )
         torch.onnx.export(
-            Edit(model), (offset, *state), out / "edit.onnx", input_names=["offset", *STATE], output_names=["picture"], **options
+            Edit(model),
+            (offset, *state),
+            out / "edit.onnx",
+            input_names=["offset", *STATE],
+            output_names=["picture"],
+            **options,
         )
+    layers.scale_channels = generator.scale_channels = kept
     np.save(out / "offset.npy", offset[0].numpy())
     for name, tensor in (("face", face), ("inverted", inverted), ("edited", edited)):
         (out / f"{name}.bin").write_bytes(tensor.contiguous().numpy().astype("<f4").tobytes())
