@@ -1,8 +1,7 @@
-// Puts the page together.
-import { byId, icon } from "./dom.js";
+// Puts the page together, once `first.js` has shown what needs little.
+import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
 import { startInput } from "./input.js";
-import { startLanguage } from "./language.js";
 import { LookPictures } from "./look-pictures.js";
 import { Looks } from "./looks.js";
 import { keepForOffline } from "./offline.js";
@@ -16,16 +15,11 @@ import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
 import { announceSession } from "./ui/progress.js";
-import { showSamples } from "./ui/samples.js";
+import { onSample } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
 import { startViewer } from "./ui/viewer.js";
-
-startLanguage();
-for (const element of document.querySelectorAll("[data-icon]")) {
-  element.prepend(icon(element.getAttribute("data-icon") ?? ""));
-}
 
 const engine = new Engine();
 const session = new Session(engine);
@@ -53,5 +47,5 @@ byId("align-turn", HTMLButtonElement).addEventListener("click", () => {
   void session.turnPhoto();
 });
 
-void showSamples((blob, { label, aligned }) => open(blob, { name: label, aligned }));
+onSample((blob, { label, aligned }) => open(blob, { name: label, aligned }));
 void keepForOffline(engine.start());

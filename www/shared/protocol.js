@@ -26,7 +26,8 @@
  * The worker that holds the networks.
  * @typedef {{
  *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
- *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
+ *   load(model: { folder: string } | { own: string }, held?: boolean): Promise<ModelInfo>,
+ *   holdDownload(held: boolean): void,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
  *   pauseSearch(): void,

@@ -21,6 +21,9 @@ export default translation({
     "Diese Menschen sind künstlich: von einem Bildgenerator gezeichnet, veröffentlicht als openpeople.",
   "start.samplesLicence": "MIT-Lizenz",
   "start.sample": "Beispielporträt „{label}“ öffnen",
+  "preview.title": "Was ein Regler bewirkt, an allen zugleich",
+  "preview.which": "Regler",
+  "preview.value": "{label}, {share}",
   "start.consent": "Bearbeiten Sie nur Bilder von Menschen, die damit einverstanden sind.",
   "open.working": "{name} wird geöffnet\u00a0…",
   "drop.here": "Foto loslassen, um es zu öffnen",
@@ -118,6 +121,12 @@ export default translation({
   "hint.noOwnModel": "Laden Sie sie unter „Rechenwerk“ erneut, oder wählen Sie dort das Modell dieser Seite.",
   "model.progress": "Modell wird geladen: {loaded} von {total}",
   "model.progressLeft": "Modell wird geladen: {loaded} von {total}, noch etwa {left}",
+  "model.held": "Das Modell wird gerade nicht geladen: {loaded} von {total} sind da.",
+  "model.heldWaits": "Ihr Foto wartet auf das Modell. Es wird gerade nicht geladen: {loaded} von {total} sind da.",
+  "model.why":
+    "„{title}“ bearbeitet das Foto auf diesem Gerät, damit keines es verlassen muss. Es wird einmal geladen und bleibt in diesem Browser.",
+  "model.hold": "Anhalten",
+  "model.goOn": "Weiter laden",
   "model.cached": "Modell wird aus dem Speicher dieses Browsers geladen: {loaded} von {total}",
   "model.ready": "Das Modell ist bereit.",
 
