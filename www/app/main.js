@@ -19,6 +19,7 @@ import { onSample } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
+import { startThumb } from "./ui/thumb.js";
 import { startViewer } from "./ui/viewer.js";
 
 const engine = new Engine();
@@ -32,6 +33,7 @@ startSettings();
 startAbout(engine);
 announceSession(session);
 startControls(session);
+startThumb();
 startLooks(session, looks, new LookPictures(session, looks));
 startEngineStatus(session, search);
 startSearchPanel(engine, search);
