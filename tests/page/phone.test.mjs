@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { png } from "./pictures.mjs";
 import { accessible, host, inverted, launch, modelReady, root, settled, visit, weightsLike } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
@@ -193,4 +194,31 @@ test("nothing lies under a notch or the corners of the screen", async () => {
   }
   assert.deepEqual(problems, []);
   await context.close();
+});
+
+test("where there is little memory, a smaller copy of a large photo is worked on, which is said", async () => {
+  const rows = new Uint8Array((5000 / 8) * 4000);
+  const file = Buffer.from(png({ width: 5000, height: 4000, depth: 1, colour: 0, rows }));
+  for (const { memory, agent, lean } of [
+    { memory: 8, agent: "Android", lean: false },
+    { memory: 4, agent: "Desktop", lean: true },
+    { memory: undefined, agent: "Android", lean: true },
+    { memory: undefined, agent: "Desktop", lean: false },
+  ]) {
+    const script = `
+      Object.defineProperty(Navigator.prototype, "deviceMemory", { get: () => ${memory} });
+      Object.defineProperty(Navigator.prototype, "userAgent", { get: () => "Mozilla/5.0 (${agent})" });
+    `;
+    const { page, context, problems } = await visit(browser, site.url, { ...PHONE, script });
+    await page.setInputFiles("#file", { name: "large.png", mimeType: "image/png", buffer: file });
+    if (lean) await page.getByText("20 megapixels. This device has little memory, so 12 of them").waitFor();
+    await page.locator("#align-dialog[open]").waitFor({ timeout: 60_000 });
+    const size = await page.evaluate(() => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
+      return [canvas.width, canvas.height];
+    });
+    assert.deepEqual(size, lean ? [3872, 3098] : [5000, 4000], `${memory} GB, ${agent}`);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
 });

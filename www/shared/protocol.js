@@ -57,7 +57,7 @@
 /**
  * The worker that holds the photo, as the page sees it.
  * @typedef {{
- *   open(photo: PhotoId, file: Blob): Promise<DecodedPhoto>,
+ *   open(photo: PhotoId, file: Blob, mostPixels?: number): Promise<DecodedPhoto>,
  *   adopt(photo: PhotoId, bitmap: ImageBitmap, space: PredefinedColorSpace): void,
  *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
  *   faces(photo: PhotoId): Promise<FoundFace[]>,

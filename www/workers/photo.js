@@ -217,10 +217,10 @@ function layOverWhite(canvas) {
 
 /** @type {PhotoMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
-  async open(id, file) {
+  async open(id, file, mostPixels) {
     await assertReadable(file);
     await ready();
-    const { canvas, notes } = await decode(file);
+    const { canvas, notes } = await decode(file, mostPixels);
     try {
       this.check();
       const bitmap = await createImageBitmap(canvas);

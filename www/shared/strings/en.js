@@ -534,6 +534,8 @@ export default /** @type {const} */ ({
   "failure.unexpected": "Something unexpected went wrong.",
 
   "note.reduced": "The photo has {from} megapixels; it was reduced to {to}.",
+  "note.reducedHere":
+    "The photo has {from} megapixels. This device has little memory, so {to} of them are worked on and saved.",
   "note.firstFrame": "Of a moving picture the first frame is used.",
   "note.profileConverted": "The photo’s colours were converted from its profile, “{name}”.",
   "note.profileUnreadable": "The photo’s colour profile cannot be read; its colours were taken for sRGB.",
