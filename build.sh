@@ -5,7 +5,10 @@
 #                                         WebGPU engine is compiled while the page runs on the processor already
 #   ./build.sh build                      build the page into dist/: static files that any host can serve
 #   ./build.sh package                    build the npm package into dist-npm/, with a tarball
-#   ./build.sh check [rust|page|training] formatting, lints, types; without a name also licences of dependencies
+#   ./build.sh docs                       build the documentation into dist-docs/, as a site
+#   ./build.sh check [rust|page|docs|training]
+#                                         formatting, lints, types, what the documentation names; without a name also
+#                                         licences of dependencies
 #   ./build.sh check miri                 the kernels' unsafe code under Miri; takes minutes, and a nightly toolchain
 #   ./build.sh fuzz NAME [SECONDS]        the fuzz target of that name, of tests/fuzz; also needs a nightly toolchain
 #   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
@@ -127,6 +130,12 @@ wasm_bindgen() {
   tool wasm-bindgen wasm-bindgen-cli "$version"
 }
 
+# Builds books; without what serves and watches them.
+need_mdbook() {
+  MDBOOK="$(tool mdbook mdbook 0.5.4 --no-default-features --features search)"
+  export MDBOOK
+}
+
 # Tells builds of the same sources by the same compiler apart from others.
 sources() {
   { find src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; sha256sum Cargo.toml Cargo.lock build.sh; rustc --version; } | sha256sum
@@ -135,23 +144,41 @@ sources() {
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
 on_wasm() {
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128" CARGO_TARGET_DIR="$target" \
-    cargo "$1" --locked --release --lib --target "$triple" --no-default-features "${@:2}"
+    cargo "$1" --config src/web/profile.toml --locked --release --lib --target "$triple" --no-default-features "${@:2}"
 }
 
 # package NAME [CARGO FLAGS]: the crate as wasm in www/pkg/NAME, unless it is there already: cargo would compile it anew
 # whenever the features change. wasm-opt is left out: measured on the CPU engine, it made the file 8 % smaller raw but
 # 10 % larger gzipped, no faster, and cost a minute.
 package() {
-  local name="$1" out="www/pkg/$1" tool stamp
+  local name="$1" out="www/pkg/$1" stamp
   shift
   stamp="$(sources)"
   [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
   say "compiling the $name engine"
-  on_wasm build "$@"
-  tool="$(wasm_bindgen)"
   rm -rf "$out"
-  "$tool" --target web --remove-name-section --out-dir "$out" "$target/$triple/release/sdic.wasm"
+  bind "$out" build "$@"
+  [ "$name" != cpu ] || fuse "$out"
   echo "$stamp" > "$out/.stamp"
+}
+
+# bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings.
+bind() {
+  local tool
+  on_wasm "${@:2}"
+  tool="$(wasm_bindgen)"
+  "$tool" --target web --remove-name-section --out-dir "$1" "$target/$triple/release/sdic.wasm"
+}
+
+# The CPU engine once more, with the vector instructions that www/shared/fused.js asks for: in this crate only, so that
+# dependencies are compiled once. Both builds are started by the same bindings.
+fuse() {
+  local folder
+  folder="$(mktemp -d)"
+  bind "$folder" rustc -- -C target-feature=+relaxed-simd
+  cmp -s <(grep -v '^ *//' "$1/sdic.js") <(grep -v '^ *//' "$folder/sdic.js") || die "the fused engine's bindings differ"
+  mv "$folder/sdic_bg.wasm" "$1/sdic_fused_bg.wasm"
+  rm -r "$folder"
 }
 
 # The notices that the licences of everything compiled in ask for, in www/pkg/notices, unless they are there already.
@@ -208,6 +235,15 @@ build() {
 npm_package() {
   engines
   node www/tools/pack.mjs dist-npm
+}
+
+# docs [FOLDER]: the documentation as a site; fails if anything that it names is not there.
+docs() {
+  need_node
+  need_rust
+  need_mdbook
+  say "building the documentation"
+  node www/tools/book.mjs "${1:-dist-docs}"
 }
 
 # The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled.
@@ -297,9 +333,14 @@ fuzz() {
   "$tool" run --fuzz-dir . "$name" -- -max_total_time="$seconds" -timeout=30 -rss_limit_mb=4096 -malloc_limit_mb=1024
 }
 
+check_docs() {
+  docs "$target/book"
+}
+
 check() {
   check_rust
   check_page
+  check_docs
   check_training
   dependencies
 }
@@ -332,6 +373,7 @@ test_native() {
 
 test_page() {
   build
+  [ "${1:-docs}" != docs ] || need_mdbook
   need_chromium
   want_firefox
   want_webkit
@@ -361,14 +403,16 @@ case "${1:-serve} ${2:-}" in
   "serve ")         serve ;;
   "build ")         build ;;
   "package ")       npm_package ;;
+  "docs ")          docs ;;
   "check ")         check ;;
   "check rust")     check_rust ;;
   "check page")     check_page ;;
+  "check docs")     check_docs ;;
   "check miri")     check_miri ;;
   "check training") check_training ;;
   "fuzz "?*)        fuzz "${@:2}" ;;
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;
-  *)                sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *)                sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

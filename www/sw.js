@@ -17,8 +17,9 @@ importScripts("./shell.js");
 /** @typedef {{ version: string, page: string, at: number }} Origin what a client runs, the page it belongs to, since when */
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
-/** @type {{ version: string, headers: Record<string, string> } & Listed} */
-const { version, headers, ...listed } = /** @type {any} */ (self).SHELL;
+/** @typedef {{ probe: number[], builds: { plain: string, fused: string } }} Fused see shared/fused.js */
+/** @type {{ version: string, headers: Record<string, string>, fused: Fused } & Listed} */
+const { version, headers, fused, ...listed } = /** @type {any} */ (self).SHELL;
 const scope = new URL("./", worker.location.href);
 
 // Names hold the path, so that copies of the page on one origin keep apart; see shared/cache.js.
@@ -31,6 +32,12 @@ const NEWEST = new URL("newest", scope).href;
 const OLD_SHELLS = "sdic-shell-";
 /** For so long after a client was noted it may not be known to the browser yet. */
 const GRACE_MS = 60_000;
+
+// Of the two builds of the engine this browser uses one, and need not load the other.
+const { plain, fused: better } = fused.builds;
+const unused = WebAssembly.validate(Uint8Array.from(fused.probe)) ? plain : better;
+listed.onUse[unused] = listed.files[unused];
+delete listed.files[unused];
 
 /** @param {string} file */
 const address = (file) => new URL(file, scope).href;

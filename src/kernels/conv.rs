@@ -52,7 +52,7 @@ impl ConvLayer {
         let [_, depth, height, width] = plan.outputs;
         let all = &plan.share.blocks;
         let shares = all.len().div_ceil(plan.blocks);
-        let steps = self.axes.map(|axis| axis.steps);
+        let steps = plan.axes.map(|axis| axis.steps);
         let depths = depth.div_ceil(steps[0]);
         let bands = height.div_ceil(steps[1]).div_ceil(plan.band);
         let mut pieces = Vec::with_capacity(shares * depths * bands);

@@ -26,6 +26,8 @@ pub struct ConvLayer {
     pub(super) block: usize,
     pub(super) kind: Kind,
     pub(super) axes: [Axis; 3],
+    /// Whether Winograd's filtering is used for inputs that are large enough.
+    pub(super) minimal: bool,
     /// The parts of the output, `steps` along each axis.
     pub(super) phases: Vec<Phase>,
 }
@@ -102,15 +104,18 @@ impl ConvLayer {
             }
             Phase { taps, weights }
         });
-        Self {
+        let mut layer = Self {
             isa,
             input,
             output,
             block,
             kind,
             axes,
+            minimal: false,
             phases: phases.collect(),
-        }
+        };
+        layer.minimal = layer.should_be_minimal();
+        layer
     }
 
     /// Output dimensions `[out, depth, height, width]` for an input `[in, depth, height, width]`.
@@ -129,12 +134,13 @@ impl ConvLayer {
 
     /// Positions along an axis for an input of `dims`.
     pub(super) fn positions(&self, axis: usize, dims: [usize; 4]) -> usize {
-        self.output_dims(dims)[axis + 1].div_ceil(self.axes[axis].steps)
+        self.output_dims(dims)[axis + 1].div_ceil(self.axes(dims)[axis].steps)
     }
 
     /// The rows of an output for an input of `dims` that belong to a share.
     pub(super) fn output_rows(&self, share: &Share, dims: [usize; 4]) -> Range<usize> {
-        let row = |position: usize| (position * self.axes[1].steps).min(self.output_dims(dims)[2]);
+        let row =
+            |position: usize| (position * self.axes(dims)[1].steps).min(self.output_dims(dims)[2]);
         row(share.positions.start)..row(share.positions.end)
     }
 

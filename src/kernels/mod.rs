@@ -20,6 +20,7 @@ mod task;
 mod tests;
 mod thread_pool;
 mod tile;
+mod winograd;
 
 pub use depthwise::DepthwiseLayer;
 pub use epilogue::{Activation, Epilogue};

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{
-    geometry::Phase,
+    geometry::{Axis, Phase},
     layer::{ConvLayer, Share, Source},
+    winograd::Transformed,
 };
 
 /// Bytes of padded input and sums that a tile may take: most of a second-level cache.
@@ -22,6 +23,11 @@ const LINE: usize = 16;
 
 /// Sizes that depend on the input's.
 pub(super) struct Plan {
+    pub axes: [Axis; 3],
+    /// Parts of the output.
+    pub phases: usize,
+    /// What Winograd's filtering needs, if it is used.
+    pub minimal: Option<Transformed>,
     pub inputs: [usize; 4],
     /// Rows of the input that are there.
     pub window: Range<usize>,
@@ -59,7 +65,10 @@ impl ConvLayer {
     pub(super) fn plan(&self, share: &Share, source: &Source) -> Plan {
         let inputs = source.dims;
         let outputs = self.share_dims(share, inputs);
-        let [deep, high, wide] = self.axes;
+        let axes = self.axes(inputs);
+        let [deep, high, wide] = axes;
+        let minimal = self.transformed(share, inputs);
+        let phases = axes.iter().map(|axis| axis.steps).product::<usize>();
         let positions = |axis: usize| self.positions(axis, inputs);
         let columns = positions(2) + 2 * wide.halo;
         let pitch = columns + wide.reach - 1;
@@ -74,10 +83,15 @@ impl ConvLayer {
         };
         let bytes = size_of::<f32>();
         let blocks = share.blocks.len();
-        let block_sums = |sums: usize| self.phases.len() * self.block * sums * bytes;
+        let block_sums = |sums: usize| phases * self.block * sums * bytes;
         let fits = |rows: &usize| {
             let (_, stride, sums) = sizes(*rows);
-            self.input * stride * bytes + block_sums(sums) <= TILE_BYTES
+            match minimal {
+                Some(_) => {
+                    self.input * stride * bytes + blocks * block_sums(sums) <= TILE_BYTES / 2
+                }
+                None => self.input * stride * bytes + block_sums(sums) <= TILE_BYTES,
+            }
         };
         let total = share.positions.len();
         let most = (1..=total).rev().find(fits).unwrap_or(1);
@@ -98,11 +112,13 @@ impl ConvLayer {
         let touched = parts * high.reach * SWEEP_BYTES;
         let depth = (INNER_BYTES / touched).clamp(1, self.input);
         let offsets = |phase: &Phase| {
-            let taps = phase.offsets(&self.axes, pitch, part);
+            let taps = phase.offsets(&axes, pitch, part);
             let channel = |channel: usize| taps.iter().map(move |tap| channel * stride + tap);
             (0..depth).flat_map(channel).collect()
         };
         Plan {
+            axes,
+            phases,
             inputs,
             window: source.window.clone(),
             share: share.clone(),
@@ -114,11 +130,18 @@ impl ConvLayer {
             parts,
             part,
             stride,
-            offsets: self.phases.iter().map(offsets).collect(),
+            offsets: match minimal {
+                Some(_) => Vec::new(),
+                None => self.phases.iter().map(offsets).collect(),
+            },
             sums,
             blocks: piece_blocks,
-            group: (SUMS_BYTES / block_sums(sums)).clamp(1, piece_blocks),
+            group: match minimal {
+                Some(_) => piece_blocks,
+                None => (SUMS_BYTES / block_sums(sums)).clamp(1, piece_blocks),
+            },
             depth,
+            minimal,
         }
     }
 }

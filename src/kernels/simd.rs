@@ -91,22 +91,54 @@ impl Isa {
         (1..=self.most()).contains(&block)
     }
 
+    /// Values in a vector.
+    pub(super) fn lanes(self) -> usize {
+        self.registers(1).lanes
+    }
+
+    /// Most vectors of positions that are taken at once with blocks of `block` output channels.
+    pub(super) fn most_vectors(self, block: usize) -> usize {
+        self.registers(block).vectors
+    }
+
     /// Most output channels that the registers hold.
     fn most(self) -> usize {
+        self.registers(1).block
+    }
+
+    /// What the registers hold, with blocks of `block` output channels.
+    fn registers(self, block: usize) -> Registers {
+        fn of<S: Tiled>(_: S, block: usize) -> Registers {
+            Registers {
+                block: S::BLOCK,
+                lanes: S::F32_LANES,
+                vectors: S::vectors(block, usize::MAX),
+            }
+        }
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Token::Avx512(_) => pulp::x86::V4::BLOCK,
+            Token::Avx512(simd) => of(simd, block),
             #[cfg(target_arch = "x86_64")]
-            Token::Avx2(_) => pulp::x86::V3::BLOCK,
+            Token::Avx2(simd) => of(simd, block),
             #[cfg(target_arch = "x86_64")]
-            Token::Sse4(_) => pulp::x86::V2::BLOCK,
+            Token::Sse4(simd) => of(simd, block),
             #[cfg(target_arch = "aarch64")]
-            Token::Neon(_) => pulp::aarch64::Neon::BLOCK,
+            Token::Neon(simd) => of(simd, block),
             #[cfg(target_arch = "wasm32")]
-            Token::Simd128(_) => pulp::wasm::Simd128::BLOCK,
-            Token::Scalar(_) => pulp::Scalar::BLOCK,
+            Token::Simd128(simd) => of(simd, block),
+            Token::Scalar(simd) => of(simd, block),
         }
     }
+}
+
+/// What the registers of an instruction set hold.
+struct Registers {
+    /// Most output channels.
+    block: usize,
+    /// Values in a vector.
+    lanes: usize,
+    /// Most vectors of positions.
+    vectors: usize,
 }
 
 /// Work that is compiled once per instruction set.
@@ -166,17 +198,13 @@ pub(super) trait Tiled: Simd {
 }
 
 macro_rules! tiled {
-    ($simd:ty, $fused:literal, $most:literal, $($block:literal => $($vectors:literal)+),+) => {
+    ($simd:ty, $multiply_add:path, $most:literal, $($block:literal => $($vectors:literal)+),+) => {
         impl Tiled for $simd {
             const BLOCK: usize = $most;
 
             #[inline(always)]
             fn multiply_add(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
-                if $fused {
-                    self.mul_add_e_f32s(a, b, c)
-                } else {
-                    self.add_f32s(self.mul_f32s(a, b), c)
-                }
+                $multiply_add(self, a, b, c)
             }
 
             #[inline(always)]
@@ -213,31 +241,62 @@ macro_rules! tiled {
 // 32 registers of 16 lanes.
 #[cfg(target_arch = "x86_64")]
 tiled!(
-    pulp::x86::V4, true, 8,
+    pulp::x86::V4, fused, 8,
     8 => 3 2 1, 7 => 3 2 1, 6 => 4 2 1, 5 => 4 2 1, 4 => 6 3 1, 3 => 7 3 1, 2 => 8 3 1, 1 => 8 3 1
 );
 // 16 registers of 8 lanes.
 #[cfg(target_arch = "x86_64")]
 tiled!(
-    pulp::x86::V3, true, 6,
+    pulp::x86::V3, fused, 6,
     6 => 2 1, 5 => 2 1, 4 => 2 1, 3 => 3 2 1, 2 => 4 2 1, 1 => 8 3 1
 );
 // 16 registers of 4 lanes, one of them for products.
 #[cfg(target_arch = "x86_64")]
-tiled!(pulp::x86::V2, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
+tiled!(pulp::x86::V2, separate, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
 // 32 registers of 4 lanes.
 #[cfg(target_arch = "aarch64")]
 tiled!(
-    pulp::aarch64::Neon, true, 8,
+    pulp::aarch64::Neon, fused, 8,
     8 => 3 2 1, 7 => 3 2 1, 6 => 4 2 1, 5 => 4 2 1, 4 => 6 3 1, 3 => 7 3 1, 2 => 8 3 1, 1 => 8 3 1
 );
-// Browsers map these to 16 registers, one of them for products.
-#[cfg(target_arch = "wasm32")]
-tiled!(pulp::wasm::Simd128, false, 4, 4 => 3 2 1, 3 => 4 2 1, 2 => 5 2 1, 1 => 8 3 1);
-tiled!(pulp::Scalar, false, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
+// Browsers map these to 16 registers, and keep some of them for themselves.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+tiled!(pulp::wasm::Simd128, separate, 4, 4 => 2 1, 3 => 3 2 1, 2 => 5 2 1, 1 => 8 3 1);
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+tiled!(pulp::wasm::Simd128, relaxed, 4, 4 => 2 1, 3 => 3 2 1, 2 => 5 2 1, 1 => 8 3 1);
+tiled!(pulp::Scalar, separate, 4, 4 => 2 1, 3 => 3 1, 2 => 4 2 1, 1 => 6 2 1);
+
+/// `a * b + c` in one instruction.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+fn fused<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(a, b, c)
+}
+
+/// `a * b + c` where there is no such instruction.
+#[inline(always)]
+fn separate<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+    simd.add_f32s(simd.mul_f32s(a, b), c)
+}
+
+/// `a * b + c` in one instruction where the processor has it, and else in two.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+#[inline(always)]
+fn relaxed(_: pulp::wasm::Simd128, a: pulp::f32x4, b: pulp::f32x4, c: pulp::f32x4) -> pulp::f32x4 {
+    use std::{
+        arch::wasm32::{f32x4_relaxed_madd, v128},
+        mem::transmute,
+    };
+    // SAFETY: these are four plain values each, of which all bits are allowed.
+    let [a, b, c] = [a, b, c].map(|vector| unsafe { transmute::<pulp::f32x4, v128>(vector) });
+    unsafe { transmute::<v128, pulp::f32x4>(f32x4_relaxed_madd(a, b, c)) }
+}
 
 /// The inner loop: `BLOCK` output channels by `VECTORS` vectors of positions stay in registers.
-#[inline(always)]
+///
+/// Browsers manage that in small functions only; elsewhere only what is inlined gets the vector instructions.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn accumulate<S: Tiled, const BLOCK: usize, const VECTORS: usize>(
     simd: S,
     work: Sweep,

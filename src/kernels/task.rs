@@ -26,6 +26,8 @@ pub(super) struct Order {
     /// Input and output channels.
     pub channels: [usize; 2],
     pub block: usize,
+    /// Whether it may be filtered by patches (see `winograd`).
+    pub minimal: bool,
     pub dims: [usize; 4],
     pub positions: Range<usize>,
     pub window: Range<usize>,
@@ -79,7 +81,7 @@ impl Order {
         let Range { start, end } = self.positions;
         start < end
             && end <= layer.positions(1, self.dims)
-            && self.window == layer.axes[1].window(&self.positions, self.dims[2])
+            && self.window == layer.axes(self.dims)[1].window(&self.positions, self.dims[2])
     }
 }
 
@@ -101,9 +103,10 @@ pub fn perform(order: &str, values: &[f32], room: usize) -> Option<Vec<f32>> {
         block: order.block,
         kind: order.kind,
         axes,
+        minimal: order.minimal,
         phases: Vec::new(),
     };
-    if !order.is_share_of(&layer) {
+    if order.minimal && !layer.can_be_minimal() || !order.is_share_of(&layer) {
         return None;
     }
     let mut rest = values;

@@ -249,6 +249,8 @@ struct Case {
     bias: Option<Vec<f32>>,
     slopes: Vec<f32>,
     activation: usize,
+    /// Whether Winograd's filtering is used where it can be, or where it pays.
+    minimal: bool,
 }
 
 impl Case {
@@ -279,7 +281,14 @@ impl Case {
             input: random.values(dims.iter().product()),
             slopes: random.values(channels),
             activation: random.within(0, 3),
+            minimal: random.flip(),
         }
+    }
+
+    fn layer(&self, isa: Isa) -> ConvLayer {
+        let mut layer = ConvLayer::with_isa(&self.weight, self.shape, self.kind, isa);
+        layer.minimal = self.minimal && layer.can_be_minimal();
+        layer
     }
 
     fn source(&self) -> Source<'_> {
@@ -315,9 +324,42 @@ impl Case {
     }
 }
 
-/// One random convolution on every instruction set.
+/// One random convolution.
 pub fn check_convolution(seed: u64) -> Result<(), String> {
-    let case = Case::new(seed);
+    check(seed, &Case::new(seed))
+}
+
+/// One random convolution that Winograd's filtering is made for.
+pub fn check_filtered(seed: u64) -> Result<(), String> {
+    check(seed, &filtered(seed))
+}
+
+fn filtered(seed: u64) -> Case {
+    let mut random = Random(seed + 1);
+    let [output, input] = [0; 2].map(|_| random.within(1, if cfg!(miri) { 3 } else { 40 }));
+    let padding = [
+        [0; 2],
+        [0; 2].map(|_| random.within(0, 2)),
+        [0; 2].map(|_| random.within(0, 2)),
+    ];
+    let kind = Kind::Forward {
+        stride: [1; 3],
+        padding,
+    };
+    let dims = [
+        input,
+        random.within(1, 2),
+        random.within(16, 37),
+        random.within(16, 37),
+    ];
+    Case {
+        minimal: true,
+        ..Case::of(random, kind, [output, input, 1, 3, 3], dims)
+    }
+}
+
+/// A convolution on every instruction set.
+fn check(seed: u64, case: &Case) -> Result<(), String> {
     let (kind, shape, dims) = (case.kind, case.shape, case.dims);
     let (weight, input) = (&case.weight, &case.input);
     let (prologue, epilogue) = (case.prologue(), case.epilogue());
@@ -355,7 +397,7 @@ pub fn check_convolution(seed: u64) -> Result<(), String> {
         })
         .collect();
     for isa in Isa::available() {
-        let layer = ConvLayer::with_isa(weight, shape, kind, isa);
+        let layer = case.layer(isa);
         let what = format!(
             "seed {seed}, {kind:?}, weights {shape:?}, input {dims:?}, {}",
             isa.name()
@@ -511,6 +553,11 @@ fn convolutions_match_the_definition() -> Result<(), String> {
 }
 
 #[test]
+fn filtered_convolutions_match_the_definition() -> Result<(), String> {
+    (0..cases(100)).try_for_each(check_filtered)
+}
+
+#[test]
 fn depthwise_convolutions_match_the_definition() -> Result<(), String> {
     (0..cases(300)).try_for_each(check_depthwise)
 }
@@ -599,7 +646,7 @@ impl ThreadPool for FakePool {
 
 /// Runs a layer in these shares and compares with running it alone, bit by bit.
 fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
-    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let layer = case.layer(Isa::best());
     let (prologue, epilogue) = (case.prologue(), case.epilogue());
     let (expected, dims) = layer.run(&case.input, case.dims, &prologue, &epilogue);
     let source = case.source();
@@ -641,8 +688,11 @@ fn cuts(random: &mut Random, all: usize, count: usize) -> Vec<usize> {
 fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
     let mut tried = [0; 2];
     for seed in 0..cases(300) {
-        let case = Case::new(seed);
-        let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+        let case = match seed % 3 {
+            0 => filtered(seed),
+            _ => Case::new(seed),
+        };
+        let layer = case.layer(Isa::best());
         let whole = layer.whole(case.dims);
         let mut random = Random(seed + 1);
         let count = random.within(2, 5);
@@ -684,14 +734,17 @@ fn large(input: usize, output: usize, side: usize) -> Case {
         padding: [[0; 2], [1; 2], [1; 2]],
     };
     let shape = [output, input, 1, 3, 3];
-    Case::of(Random(7), kind, shape, [input, 1, side, side])
+    Case {
+        minimal: false,
+        ..Case::of(Random(7), kind, shape, [input, 1, side, side])
+    }
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "large on purpose")]
 fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
     let shares = |case: &Case, most| {
-        let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+        let layer = case.layer(Isa::best());
         let shares = shares(&layer, case.dims, most);
         (shares, layer.whole(case.dims))
     };
@@ -715,7 +768,7 @@ fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
 #[cfg_attr(miri, ignore = "large on purpose")]
 fn a_thread_with_a_pool_uses_it_until_it_fails() {
     let case = large(16, 16, 256);
-    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let layer = case.layer(Isa::best());
     let run = || layer.run(&case.input, case.dims, &case.prologue(), &case.epilogue());
     let alone = run();
     for conduct in [Conduct::Reliable, Conduct::Slow, Conduct::Silent] {
@@ -736,7 +789,7 @@ fn damaged_tasks_are_refused() {
     assert_eq!(perform("", &[], 0), None);
     assert_eq!(perform("{}", &[1.0], 1), None);
     let case = Case::new(3);
-    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let layer = case.layer(Isa::best());
     let source = case.source();
     let work = Work {
         layer: &layer,
@@ -763,7 +816,7 @@ fn orders_that_make_no_sense_are_refused() {
         padding: [[0; 2], [1; 2], [1; 2]],
     };
     let case = Case::of(Random(5), kind, [2, 3, 1, 3, 3], [3, 1, 4, 5]);
-    let layer = ConvLayer::new(&case.weight, case.shape, case.kind);
+    let layer = case.layer(Isa::best());
     let source = case.source();
     let work = Work {
         layer: &layer,

@@ -187,7 +187,7 @@ impl<'a> Work<'a> {
     pub fn task(&self, share: &Share) -> Task<'a> {
         let Self { layer, source, .. } = self;
         let [_, _, height, width] = source.dims;
-        let window = layer.axes[1].window(&share.positions, height);
+        let window = layer.axes(source.dims)[1].window(&share.positions, height);
         let channels = layer.output_channels(share);
         let epilogue = self.epilogue_of(share, channels.clone());
         let prologue = self.prologue;
@@ -211,6 +211,7 @@ impl<'a> Work<'a> {
             kernel: layer.axes.map(|axis| axis.kernel),
             channels: [layer.input, channels.len()],
             block: layer.block,
+            minimal: layer.minimal,
             dims: source.dims,
             positions: share.positions.clone(),
             window,

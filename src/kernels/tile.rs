@@ -9,6 +9,7 @@ use super::{
     plan::Plan,
     resample::blur_rows,
     simd::{Job, Sweep, Tiled},
+    winograd::Positions,
 };
 
 /// Some rows of some output channels at one depth.
@@ -51,8 +52,8 @@ impl Job for Tile<'_> {
     #[inline(always)]
     fn run<S: Tiled>(mut self, simd: S) {
         let (layer, plan) = (self.layer, self.plan);
-        let [_, high, _] = layer.axes;
-        let (blocks, phases) = (self.piece.blocks.clone(), layer.phases.len());
+        let [_, high, _] = plan.axes;
+        let (blocks, phases) = (self.piece.blocks.clone(), plan.phases);
         // Vectors may reach beyond the last channel's last position.
         let padded = layer.input * plan.stride + S::F32_LANES;
         let phase_sums = plan.group * layer.block * plan.sums;
@@ -62,6 +63,7 @@ impl Job for Tile<'_> {
             phases * phase_sums,
             blocks.len() * layer.block * phases * overlap,
             plan.outputs[3] + 2 * plan.pitch,
+            (plan.minimal.as_ref()).map_or(0, |minimal| minimal.scratch(layer)),
         ];
         let mut scratch = SCRATCH.take();
         let wanted = sizes.iter().sum();
@@ -69,7 +71,7 @@ impl Job for Tile<'_> {
             scratch.resize(wanted, 0.0);
         }
         let mut rest = &mut scratch[..];
-        let [input, sums, kept, lines] = sizes.map(|size| {
+        let [input, sums, kept, lines, values] = sizes.map(|size| {
             let (first, others) = std::mem::take(&mut rest).split_at_mut(size);
             rest = others;
             first
@@ -98,8 +100,26 @@ impl Job for Tile<'_> {
                             .copy_from_slice(&kept[index * overlap..][..overlap]);
                     }
                 }
-                for (phase, sums) in sums.chunks_mut(phase_sums).enumerate() {
-                    self.convolve(simd, phase, rows, group.clone(), input, sums);
+                match &plan.minimal {
+                    Some(minimal) => {
+                        let first = plan.share.blocks.start;
+                        let positions = Positions {
+                            input,
+                            stride: plan.stride,
+                            part: plan.part,
+                            pitch: plan.pitch,
+                            count: (rows.count - 1) * plan.pitch + plan.columns,
+                            phase: phase_sums,
+                            channel: plan.sums,
+                        };
+                        let blocks = group.start - first..group.end - first;
+                        minimal.filter(simd, layer, &positions, blocks, values, sums);
+                    }
+                    None => {
+                        for (phase, sums) in sums.chunks_mut(phase_sums).enumerate() {
+                            self.convolve(simd, phase, rows, group.clone(), input, sums);
+                        }
+                    }
                 }
                 for index in 0..channels.len() * phases {
                     let start = index % phases * phase_sums + index / phases * plan.sums;
@@ -125,11 +145,12 @@ impl Rows {
 
 impl Tile<'_> {
     /// Copies the tile's input between zeros, each interleaved part on its own.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))] // see `simd::accumulate`
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn pack(&self, rows: Rows, padded: &mut [f32]) {
         let plan = self.plan;
         let [channels, depth, height, width] = plan.inputs;
-        let [deep, high, wide] = self.layer.axes;
+        let [deep, high, wide] = plan.axes;
         let first = plan.share.positions.start;
         for channel in 0..channels {
             let scale = self.prologue.scale.map_or(1.0, |scale| scale[channel]);
@@ -167,7 +188,8 @@ impl Tile<'_> {
     }
 
     /// Sums of one phase for the output blocks `group`: `[group][block]` rows of `plan.sums` values.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))] // see `simd::accumulate`
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn convolve<S: Tiled>(
         &self,
         simd: S,
@@ -180,7 +202,7 @@ impl Tile<'_> {
         let (layer, plan) = (self.layer, self.plan);
         let (weights, offsets) = (&layer.phases[phase].weights, &plan.offsets[phase]);
         let taps = layer.phases[phase].taps.len();
-        let lines = rows.count + 2 * layer.axes[1].halo;
+        let lines = rows.count + 2 * plan.axes[1].halo;
         let begin = rows.carried * plan.pitch;
         let end = (lines - 1) * plan.pitch + plan.columns;
         let vectors = (end - begin).div_ceil(S::F32_LANES);
@@ -225,7 +247,7 @@ impl Tile<'_> {
     ) {
         let (layer, plan) = (self.layer, self.plan);
         let [_, depth, _, width] = plan.outputs;
-        let [deep, high, wide] = layer.axes;
+        let [deep, high, wide] = plan.axes;
         let base = self.piece.blocks.start * layer.block;
         let depths = deep.steps.min(depth - self.piece.depth * deep.steps);
         let (line, lines) = lines.split_at_mut(width);
@@ -264,7 +286,8 @@ impl Tile<'_> {
 }
 
 /// Fills a row of a part of the padded input: value `q` is source `q * split + part - lead`, or zero.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))] // see `simd::accumulate`
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(super) fn copy_row(
     target: &mut [f32],
     source: &[f32],
@@ -309,7 +332,8 @@ pub(super) fn copy_row(
 }
 
 /// `target[i * steps + phase] = source[i]`.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))] // see `simd::accumulate`
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn interleave(target: &mut [f32], source: &[f32], steps: usize, phase: usize) {
     let (whole, last) = match steps {
         2 => target.as_chunks_mut::<2>(),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
@@ -88,6 +88,23 @@ test("every example configuration sends every header", async () => {
       assert.ok(text.includes(header) && text.includes(value), `${header} in ${name}`);
     }
   }
+});
+
+test("the container file copies what is there, and serves at the port of its configuration", async () => {
+  const text = await readFile(path.join(folder, "hosting/Containerfile"), "utf8");
+  const lines = text.split("\n").filter((line) => line && !line.startsWith("#"));
+  const steps = lines.map((line) => line.split(/\s+/));
+  assert.equal(steps[0][0], "FROM");
+  const copied = steps.filter(([verb]) => verb === "COPY");
+  assert.deepEqual(
+    copied.map(([, , to]) => to),
+    ["/etc/nginx/conf.d/default.conf", "/srv/sdic"],
+  );
+  for (const [, from] of copied) await stat(path.join(folder, from));
+  const conf = await readFile(path.join(folder, copied[0][1]), "utf8");
+  const port = steps.find(([verb]) => verb === "EXPOSE")?.[1];
+  assert.match(conf, new RegExp(`listen ${port};`));
+  assert.match(conf, /root \/srv\/sdic;/);
 });
 
 test("the notices name every crate that is compiled in, and the weights", async () => {

@@ -253,25 +253,30 @@ export async function still(page) {
   });
 }
 
+export const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
 /**
  * Fails when axe finds anything against WCAG 2.2 AA in what the page shows now.
  * @param {import("playwright-core").Page} page
  * @param {string} state for the message
+ * @param {{ part?: string, tags?: string[] }} [options] selector of the part that is looked at, and by which rules
  */
-export async function accessible(page, state) {
+export async function accessible(page, state, { part = ":root", tags = [...WCAG, "best-practice"] } = {}) {
   // Colours are judged when they have arrived: transitions and notices fading in would be caught half way.
   await still(page);
   // The page's policy forbids scripts from outside, so the scanner comes through the debugger.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
-  const violations = await page.evaluate(async () => {
-    const options = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
-    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, options);
-    return violations.map(
-      (/** @type {any} */ { id, nodes }) =>
-        `${id}: ${nodes.map((/** @type {any} */ n) => `${n.html} ${n.failureSummary}`).join(" | ")}`,
-    );
-  });
+  const violations = await page.evaluate(
+    async ([part, tags]) => {
+      const { violations } = await /** @type {any} */ (globalThis).axe.run(part, { runOnly: tags });
+      return violations.map(
+        (/** @type {any} */ { id, nodes }) =>
+          `${id}: ${nodes.map((/** @type {any} */ n) => `${n.html} ${n.failureSummary}`).join(" | ")}`,
+      );
+    },
+    /** @type {const} */ ([part, tags]),
+  );
   await session.detach();
   assert.deepEqual(violations, [], `axe on ${state}`);
 }

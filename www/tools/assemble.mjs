@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { BUILDS, PROBE } from "../shared/fused.js";
 import { LANGUAGES } from "../shared/strings.js";
 import { HOSTING } from "./hosting.mjs";
 import { ISOLATION, PRIVACY } from "./policy.mjs";
@@ -63,6 +64,16 @@ export async function claim(out, program = "assemble.mjs", marker = MARKER) {
   if (found.length > 0 && !found.includes(marker)) {
     throw new Error(`${out} holds files that were not put there by ${program}: name a new folder, or empty this one`);
   }
+  await sign(out, program, marker);
+}
+
+/**
+ * Says in a folder that it was made here.
+ * @param {string} out
+ * @param {string} program
+ * @param {string} marker
+ */
+export async function sign(out, program, marker) {
   const text = `Made by www/tools/${program}, which removes from here what it did not write.\n`;
   await writeFile(path.join(out, marker), text);
 }
@@ -217,7 +228,8 @@ export async function seal(out, index) {
     Object.fromEntries(
       [...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]),
     );
-  const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, files: list(false), onUse: list(true) };
+  const fused = { probe: PROBE, builds: BUILDS };
+  const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, fused, files: list(false), onUse: list(true) };
   await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
 }
 

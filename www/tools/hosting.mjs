@@ -10,6 +10,7 @@ function each(line) {
 
 const README = `# Hosting this page
 
+<!-- ANCHOR: body -->
 Any host of static files will do: upload this folder as it is, over https. Nothing runs on the server.
 
 The page asks for a few headers. They forbid it, and every worker of it, to reach any other place than its host, and
@@ -24,6 +25,7 @@ itself.
 | nginx | take the lines of \`hosting/nginx.conf\` into the server's configuration |
 | Apache | copy \`hosting/apache.htaccess\` to \`.htaccess\` beside \`index.html\`; needs \`mod_headers\` |
 | Caddy | start from \`hosting/Caddyfile\` |
+| a container | in this folder: \`podman build -t sdic -f hosting/Containerfile .\`, or the same with \`docker\` |
 | GitHub Pages | it sends no headers of yours; the service worker adds them. Keep \`.nojekyll\`: files are served as they are |
 
 Compression by the host is welcome. What changes files is not: HTML "minifiers", injected scripts and the like. The
@@ -33,6 +35,7 @@ offline.
 Files keep their names from version to version. Upload them in any order: a version that is only half there is never
 kept, and visitors go on with the one they have. The page may live at the root or in any folder, and several copies on
 one origin keep apart.
+<!-- ANCHOR_END: body -->
 `;
 
 /**
@@ -90,6 +93,15 @@ AddType application/octet-stream .safetensors
 <IfModule mod_headers.c>
 ${each((header, value) => `  Header always set ${header} "${value}"`)}
 </IfModule>
+`,
+
+  "hosting/Containerfile": `# In the page's folder: podman build -t sdic -f hosting/Containerfile .
+#                       podman run --read-only --tmpfs /tmp -p 8080:8080 sdic
+# Speaks plain http at port 8080, as a user without rights; put what speaks https in front of it.
+FROM docker.io/nginxinc/nginx-unprivileged:stable-alpine
+COPY hosting/nginx.conf /etc/nginx/conf.d/default.conf
+COPY . /srv/sdic
+EXPOSE 8080
 `,
 
   "hosting/Caddyfile": `:8080 {

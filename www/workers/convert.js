@@ -1,7 +1,8 @@
 // The worker that converts the authors' checkpoint to a weights directory, by slices of the file.
-import init, { CheckpointConversion } from "../pkg/cpu/sdic.js";
+import { CheckpointConversion } from "../pkg/cpu/sdic.js";
 import { FROM, keepOwnModel } from "../shared/own-model.js";
 import { answerCalls, notify } from "./answers.js";
+import { startCpu } from "./cpu.js";
 import { storageFailure, writeFile } from "./files.js";
 
 answerCalls({
@@ -12,7 +13,7 @@ answerCalls({
    * @returns {Promise<string>} what the model is called by where it is kept
    */
   async convert(file) {
-    await init();
+    await startCpu();
     const conversion = new CheckpointConversion(file, "f16");
     try {
       return await keepOwnModel(async (folder) => {

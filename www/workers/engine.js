@@ -6,6 +6,7 @@ import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
+import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { findSliders } from "./sliders.js";
 import { ThreadPool } from "./thread-pool.js";
@@ -106,7 +107,7 @@ const methods = {
     }
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
-    await module.default();
+    await (backend === "webgpu" ? module.default() : startCpu());
     const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
     const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1), threads) : undefined;
     const proof = within(started.selfTest(), SELF_TEST_SECONDS);

@@ -1,11 +1,12 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import init, { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
+import { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
 import { isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
+import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { marked } from "./mark.js";
@@ -32,7 +33,7 @@ const photos = new Map();
 /** @type {Map<CropId, Crop & { of: PhotoId }>} */
 const crops = new Map();
 
-const ready = once(init);
+const ready = once(startCpu);
 
 /** The face networks. */
 const faceFinder = once(async () => {

@@ -1,6 +1,7 @@
 // A worker that computes parts of convolutions for the engine's worker, which does not read messages while it waits:
 // results and failures are told through shared memory.
-import init, { performTask } from "../pkg/cpu/sdic.js";
+import { performTask } from "../pkg/cpu/sdic.js";
+import { startCpu } from "./cpu.js";
 import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.js";
 
 /**
@@ -24,5 +25,5 @@ self.addEventListener("message", (event) => {
   Atomics.notify(control, STATE);
 });
 
-await init();
+await startCpu();
 self.postMessage("ready");
