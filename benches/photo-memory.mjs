@@ -4,8 +4,8 @@
 //
 // Opens a photo of 48 megapixels, one of 24 and one of 12, edits a face, shows the whole photo and saves it. Prints the
 // most that the browser's processes for page and drawing held together meanwhile (`/proc`: shared pages by halves). Each
-// is worked on with 24 megapixels at most, as everywhere, and as if the device held only as many as are told: 16, 12 and 8
-// unless others are. `www/shared/room.js` goes by it. Needs `./build.sh build`.
+// is worked on with 24 megapixels at most, as everywhere, and as where there is little memory, with 16, 12 and 8, or those
+// that are told. `www/shared/room.js` goes by it. Needs `./build.sh build`.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -63,7 +63,8 @@ async function meter(browser) {
 async function once(url, photo, cap) {
   const browser = await launch();
   const { page, context } = await visit(browser, "about:blank", { serviceWorkers: "block" });
-  const body = `export const leanPixels = () => ${cap * 1e6};`;
+  const limits = cap < 24 ? { pixels: cap * 1e6, searchSide: 2048 } : {};
+  const body = `export const room = () => (${JSON.stringify(limits)});`;
   await context.route("**/shared/room.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   page.setDefaultTimeout(PATIENCE);
   await page.goto(url);

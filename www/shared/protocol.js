@@ -60,7 +60,7 @@
  *   open(photo: PhotoId, file: Blob, mostPixels?: number): Promise<DecodedPhoto>,
  *   adopt(photo: PhotoId, bitmap: ImageBitmap, space: PredefinedColorSpace): void,
  *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
- *   faces(photo: PhotoId): Promise<FoundFace[]>,
+ *   faces(photo: PhotoId, searchSide?: number): Promise<FoundFace[]>,
  *   quadFromPoints(points: QuadPoints): Promise<Quad>,
  *   preview(photo: PhotoId, quad: Quad, size: number): Promise<Picture>,
  *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,
