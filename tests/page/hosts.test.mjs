@@ -156,6 +156,43 @@ test("a host that sends /index.html on to / serves a page that works offline", a
   await site.remove();
 });
 
+test("of the engine's two builds a browser loads and keeps the one that it runs", async () => {
+  for (const fused of [true, false]) {
+    const site = await host(weights.first);
+    const { page, context } = await visit(browser, `${site.url}icons/icon.svg`);
+    if (!fused) {
+      // A browser without relaxed vectors refuses the probe; so does any with an instruction that nobody knows.
+      const change = async (
+        /** @type {string} */ file,
+        /** @type {string | RegExp} */ known,
+        /** @type {string} */ other,
+      ) => {
+        const name = path.join(site.folder, file);
+        await writeFile(name, (await readFile(name, "utf8")).replace(known, other));
+      };
+      await change("shared/fused.js", "0x85, 0x02", "0xff, 0x7f");
+      await seal(site.folder);
+      await change("shell.js", /133,\s*2/, "255, 127");
+    }
+    /** @type {Set<string>} */
+    const loaded = new Set();
+    context.on("request", (request) => loaded.add(request.url()));
+    await page.goto(site.url);
+    await modelReady(page);
+    await offlineReady(page);
+    const kept = await page.evaluate(async () => {
+      const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+      return (await Promise.all(caches_.map((cache) => cache.keys()))).flat().map(({ url }) => url);
+    });
+    for (const urls of [[...loaded], kept]) {
+      const builds = urls.filter((url) => /\/cpu\/.*\.wasm$/.test(url)).map((url) => path.basename(url));
+      assert.deepEqual([...new Set(builds)], [fused ? "sdic_fused_bg.wasm" : "sdic_bg.wasm"]);
+    }
+    await context.close();
+    await site.remove();
+  }
+});
+
 test("of a host that is half deployed nothing is kept, and the version before goes on whole", async () => {
   const site = await host(weights.first);
   await deploy(site, "one");
