@@ -7,4 +7,5 @@ startLanguage();
 for (const element of document.querySelectorAll("[data-icon]")) {
   element.prepend(icon(element.getAttribute("data-icon") ?? ""));
 }
-void showSamples();
+/** Settles when the samples are there, or will not be. */
+export const shown = showSamples().catch(() => {});

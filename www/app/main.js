@@ -1,6 +1,7 @@
 // Puts the page together, once `first.js` has shown what needs little.
 import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
+import { shown } from "./first.js";
 import { startInput } from "./input.js";
 import { LookPictures } from "./look-pictures.js";
 import { Looks } from "./looks.js";
@@ -21,6 +22,9 @@ import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
 import { startThumb } from "./ui/thumb.js";
 import { startViewer } from "./ui/viewer.js";
+
+/** How long the engine gives way to the samples. */
+const LONGEST_WAIT_MS = 1500;
 
 const engine = new Engine();
 const session = new Session(engine);
@@ -50,4 +54,6 @@ byId("align-turn", HTMLButtonElement).addEventListener("click", () => {
 });
 
 onSample((blob, { label, aligned }) => open(blob, { name: label, aligned }));
-void keepForOffline(engine.start());
+// What is seen first shares no slow line with the engine.
+const late = new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS));
+void keepForOffline(Promise.race([shown, late]).then(() => engine.ready));

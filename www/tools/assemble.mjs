@@ -152,7 +152,7 @@ async function loadedFirst(out) {
   if (previews) {
     const pictures = [
       'rel="preload" as="fetch" crossorigin href="weights/manifest.json"',
-      `rel="preload" as="image" href="weights/${previews.file}"`,
+      `rel="preload" as="image" fetchpriority="high" href="weights/${previews.file}"`,
     ];
     links.splice(first, 0, ...pictures);
   }

@@ -38,7 +38,9 @@ export function showBar(text, value, max) {
 }
 
 export function hideBar() {
+  const focused = bar.contains(document.activeElement);
   bar.hidden = true;
+  if (focused) button.focus(); // it says what the bar has said
 }
 
 /**

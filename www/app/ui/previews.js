@@ -27,7 +27,7 @@ async function sheet(src) {
 }
 
 /**
- * Draws the heads, and has a slider change them. Resolves when they are drawn.
+ * Draws the heads, and has a slider change them. Resolves when it can.
  * @param {Previews} previews
  * @param {string} folder
  * @param {HTMLCanvasElement[]} heads one for each sample
@@ -88,5 +88,5 @@ export async function showPreviews({ side, across, file, sliders }, folder, head
   });
   slider.addEventListener("input", draw);
   group.hidden = false;
-  void choose(chosen);
+  await choose(chosen);
 }

@@ -31,6 +31,7 @@ let early;
 /** @type {(picture: Promise<Blob>, sample: SampleInfo) => void} */
 let choose = (...chosen) => {
   early = chosen;
+  chosen[0].catch(() => {}); // whoever opens it will report that
 };
 
 /**

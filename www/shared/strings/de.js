@@ -121,12 +121,12 @@ export default translation({
   "hint.noOwnModel": "Laden Sie sie unter „Rechenwerk“ erneut, oder wählen Sie dort das Modell dieser Seite.",
   "model.progress": "Modell wird geladen: {loaded} von {total}",
   "model.progressLeft": "Modell wird geladen: {loaded} von {total}, noch etwa {left}",
-  "model.held": "Das Modell wird gerade nicht geladen: {loaded} von {total} sind da.",
-  "model.heldWaits": "Ihr Foto wartet auf das Modell. Es wird gerade nicht geladen: {loaded} von {total} sind da.",
+  "model.held": "Der Download des Modells ist angehalten: {loaded} von {total} sind da.",
+  "model.heldWaits": "Ihr Foto wartet auf das Modell, dessen Download angehalten ist: {loaded} von {total} sind da.",
   "model.why":
-    "„{title}“ bearbeitet das Foto auf diesem Gerät, damit keines es verlassen muss. Es wird einmal geladen und bleibt in diesem Browser.",
+    "Das Modell „{title}“ bearbeitet Fotos auf diesem Gerät, damit keines es verlassen muss. Es wird einmal geladen und bleibt in diesem Browser.",
   "model.hold": "Anhalten",
-  "model.goOn": "Weiter laden",
+  "model.goOn": "Fortsetzen",
   "model.cached": "Modell wird aus dem Speicher dieses Browsers geladen: {loaded} von {total}",
   "model.ready": "Das Modell ist bereit.",
 
