@@ -550,7 +550,7 @@ export default translation({
 
   "note.reduced": "Das Foto hat {from}\u00a0Megapixel; es wurde auf {to} verkleinert.",
   "note.reducedHere":
-    "Das Foto hat {from} Megapixel. Dieses Gerät hat wenig Speicher: Bearbeitet und gespeichert werden {to} davon.",
+    "Das Foto hat {from}\u00a0Megapixel. Dieses Gerät hat wenig Speicher: Bearbeitet und gespeichert werden {to} davon.",
   "note.firstFrame": "Von einem bewegten Bild wird das erste Einzelbild verwendet.",
   "note.profileConverted": "Die Farben des Fotos wurden aus seinem Profil „{name}“ umgerechnet.",
   "note.profileUnreadable":
