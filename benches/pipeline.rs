@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS] [--gpu]` prints seconds. With `--serve` instead of ROUNDS it
 //! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took,
-//! so that `benches/peer.py` can alternate with PyTorch. `--gpu` computes through wgpu.
+//! so that `benches/peers/native.py` can alternate with PyTorch. `--gpu` computes through wgpu.
 
 use std::{
     io::{BufRead, Write, stdin, stdout},

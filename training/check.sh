@@ -20,6 +20,6 @@ if missing:
              f"install training/requirements.txt and set PYTHON")
 PY
 
-"$python" -m ruff format --check --config training/pyproject.toml training &&
-  "$python" -m ruff check --config training/pyproject.toml training &&
+"$python" -m ruff format --check --config training/pyproject.toml training benches &&
+  "$python" -m ruff check --config training/pyproject.toml training benches &&
   "$python" -m unittest discover --top-level-directory . --start-directory training/tests || exit 1

@@ -567,7 +567,7 @@ fn face_files() -> Vec<Vec<u8>> {
 fn tasks() -> Vec<Vec<u8>> {
     let order = |kind: Value, kernel: [usize; 3], dims: [usize; 4], window: usize, all: bool| {
         json!({
-            "kind": kind, "kernel": kernel, "channels": [dims[0], 2], "block": 2, "dims": dims,
+            "kind": kind, "kernel": kernel, "channels": [dims[0], 2], "block": 2, "minimal": false, "dims": dims,
             "positions": {"start": 0, "end": 3}, "window": {"start": 0, "end": window}, "input_scale": all,
             "input_shift": all, "scale": all, "noise": all, "bias": all,
             "leaky": if all { Value::Null } else { json!([0.2, 1.5]) },
@@ -578,6 +578,8 @@ fn tasks() -> Vec<Vec<u8>> {
     let strided = json!({"Forward": {"stride": [1, 2, 2], "padding": padding}});
     let transposed = json!({"Transposed": {"stride": [1, 2, 2], "padding": [0, 1, 1]}});
     let deep = json!({"Forward": {"stride": [1, 1, 1], "padding": [[1, 1], [1, 1], [1, 1]]}});
+    let mut patches = order(forward.clone(), [1, 3, 3], [2, 1, 16, 16], 7, false);
+    patches["minimal"] = json!(true);
     // Picture, weights, and what all the options take: two factors for each of the three input channels, two for each
     // of the two output channels and their slopes, and noise for each value of a plane.
     let cases = [
@@ -617,6 +619,7 @@ fn tasks() -> Vec<Vec<u8>> {
             9,
             0,
         ),
+        (patches, 2 * 7 * 16, 9, 0),
     ];
     let seeds = cases.map(|(order, picture, taps, options)| {
         let input = order["channels"][0].as_u64().unwrap_or_default() as usize;

@@ -1,0 +1,152 @@
+// Runs the engine and onnxruntime-web in turns; see page.mjs, which puts this file and its companions into a folder of
+// the built page.
+import { setThreadPool, WebEngine } from "../pkg/cpu/sdic.js";
+import { startCpu } from "../workers/cpu.js";
+import { ThreadPool } from "../workers/thread-pool.js";
+import * as ort from "./ort.js";
+
+/** @param {string} name */
+const file = async (name) => (await fetch(new URL(name, import.meta.url))).arrayBuffer();
+/** @param {string} name */
+const bytes = async (name) => new Uint8Array(await file(name));
+/** @param {string} name */
+const floats = async (name) => new Float32Array(await file(name));
+/** A value in -1..1 as one of 0..255. @param {number} x */
+const shade = (x) => 127.5 * (Math.min(Math.max(x, -1), 1) + 1);
+
+/**
+ * The engine, with the model.
+ * @param {number} threads
+ */
+async function start(threads) {
+  await startCpu();
+  const engine = await WebEngine.create("cpu");
+  const { shards } = engine.begin(await bytes("../weights/manifest.json"));
+  for (const [index, shard] of shards.entries()) engine.pushShard(index, await bytes(`../weights/${shard.file}`));
+  engine.finish();
+  if (threads > 1) {
+    const pool = await ThreadPool.start(() => {}, threads);
+    if (pool?.threads !== threads - 1) throw new Error(`this browser has no ${threads} threads`);
+    setThreadPool(pool);
+  }
+  return engine;
+}
+
+/**
+ * What each is to do: both give a picture as a function of plane and pixel, in 0..255.
+ * @param {number} threads
+ */
+async function contestants(threads) {
+  const engine = await start(threads);
+  const face = await floats("face.bin");
+  const area = face.length / 3;
+  const side = Math.sqrt(area);
+  const rgba = new Uint8Array(4 * area).fill(255);
+  for (const [index, x] of face.entries()) rgba[4 * (index % area) + Math.floor(index / area)] = Math.round(shade(x));
+  const npy = await file("offset.npy");
+  const [{ name }] = engine.addDirections("offset.npy", new Blob([npy]));
+  /** @param {{ data: Uint8ClampedArray }} picture */
+  const ours =
+    ({ data }) =>
+    (/** @type {number} */ plane, /** @type {number} */ pixel) =>
+      data[4 * pixel + plane];
+
+  const wasmPaths = {
+    mjs: new URL("ort-wasm.js", import.meta.url).href,
+    wasm: new URL("ort.wasm", import.meta.url).href,
+  };
+  Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths });
+  const options = { executionProviders: ["wasm"] };
+  const graph = async (/** @type {string} */ name) =>
+    ort.InferenceSession.create(await bytes(`${name}.onnx`), options);
+  const [invert, edit] = [await graph("invert"), await graph("edit")];
+  const { codes, values } = await offsetOf(npy);
+  /** @type {Record<string, unknown>} */
+  let state = {};
+  /** @param {{ data: Float32Array }} picture */
+  const theirs =
+    ({ data }) =>
+    (/** @type {number} */ plane, /** @type {number} */ pixel) =>
+      shade(data[plane * (data.length / 3) + pixel]);
+  return {
+    inversion: {
+      expected: await floats("inverted.bin"),
+      async ours() {
+        await engine.invert(
+          "face",
+          rgba,
+          side,
+          side,
+          [
+            [0, 0],
+            [0, side],
+            [side, side],
+            [side, 0],
+          ],
+          undefined,
+          () => {},
+        );
+        return ours(await engine.view("face", "reconstruction"));
+      },
+      async theirs() {
+        const { picture, ...rest } = await invert.run({ face: new ort.Tensor("float32", face, [1, 3, side, side]) });
+        state = rest;
+        return theirs(picture);
+      },
+    },
+    edit: {
+      expected: await floats("edited.bin"),
+      ours: async () => ours((await engine.edit("face", { [name]: 1 }, undefined, () => {})).edited),
+      async theirs() {
+        const given = { offset: new ort.Tensor("float32", values, [1, ...codes]), ...state };
+        return theirs((await edit.run(given)).picture);
+      },
+    },
+  };
+}
+
+/**
+ * The values of a NumPy file, and their dimensions.
+ * @param {ArrayBuffer} npy
+ */
+async function offsetOf(npy) {
+  const begin = 10 + new DataView(npy).getUint16(8, true);
+  const header = new TextDecoder().decode(npy.slice(10, begin));
+  const codes =
+    /\((.*)\)/
+      .exec(header)?.[1]
+      .split(",")
+      .filter((text) => text.trim())
+      .map(Number) ?? [];
+  return { codes, values: new Float32Array(npy.slice(begin)) };
+}
+
+/** @param {{ threads: number, rounds: number }} wanted */
+async function compare({ threads, rounds }) {
+  /** @type {Record<string, { seconds: Record<string, number[]>, off: Record<string, number> }>} */
+  const results = {};
+  for (const [what, { expected, ...two }] of Object.entries(await contestants(threads))) {
+    const area = expected.length / 3;
+    const result = { seconds: { ours: [], theirs: [] }, off: {} };
+    for (let round = 0; round <= rounds; round++) {
+      for (const who of round % 2 ? ["theirs", "ours"] : ["ours", "theirs"]) {
+        const begun = performance.now();
+        const shown = await two[who]();
+        result.seconds[who].push((performance.now() - begun) / 1000);
+        result.off[who] = expected.reduce(
+          (most, x, index) => Math.max(most, Math.abs(shown(Math.floor(index / area), index % area) - shade(x))),
+          0,
+        );
+      }
+    }
+    results[what] = result;
+  }
+  return results;
+}
+
+self.addEventListener("message", ({ data }) =>
+  compare(data).then(
+    (results) => self.postMessage({ results }),
+    (thrown) => self.postMessage({ failure: thrown.message ?? String(thrown) }),
+  ),
+);
