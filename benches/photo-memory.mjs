@@ -3,9 +3,9 @@
 //   node benches/photo-memory.mjs [MEGAPIXELS...]
 //
 // Opens a photo of 48 megapixels, one of 24 and one of 12, edits a face, shows the whole photo and saves it. Prints the
-// most that the browser's processes for page and drawing held together meanwhile (`/proc`: shared pages by halves). Each
-// is worked on with 24 megapixels at most, as everywhere, and as where there is little memory, with 16, 12 and 8, or those
-// that are told. `www/shared/room.js` goes by it. Needs `./build.sh build`.
+// most that the browser's processes for page and drawing held together meanwhile (`/proc`: shared pages by halves).
+// Each is worked on with 24 megapixels at most, as everywhere, and as where there is little memory, with 16, 12 and 8,
+// or those that are told. `www/shared/room.js` goes by it. Needs `./build.sh build`.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";

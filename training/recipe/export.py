@@ -45,7 +45,8 @@ def samples(out: pathlib.Path):
     """What the manifest says of the sample portraits; puts copies of them into `out` where that is another folder."""
     if (out / "samples").resolve() != SAMPLES:
         shutil.copytree(SAMPLES, out / "samples", ignore=shutil.ignore_patterns("*.py"), dirs_exist_ok=True)
-    return {name: json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8")) for name in ("samples", "previews")}
+    files = {name: SAMPLES / f"{name}.json" for name in ("samples", "previews")}
+    return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
 
 
 def main():

@@ -153,7 +153,8 @@ function sameBytes(a, b) {
 
 /**
  * What has come of a shard.
- * @typedef {{ bytes: Uint8Array<ArrayBuffer>, filled: number, pieces: boolean }} Part `pieces`: it did not come in one go
+ * @typedef {{ bytes: Uint8Array<ArrayBuffer>, filled: number, pieces: boolean }} Part `pieces`: it did not come in one
+ *   go
  */
 
 /** Loads the shards of one model, one ahead of the engine that takes them. */

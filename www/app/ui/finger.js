@@ -1,4 +1,5 @@
-// Sliders under a finger: they rest at 0, where a telephone gives a tick, and a swipe that scrolls the page leaves them.
+// Sliders under a finger: they rest at 0, where a telephone gives a tick, and a swipe that scrolls the page leaves them
+// alone.
 
 /** How near 0 a slider comes to rest there, in its own steps. */
 const NEAR = 5;

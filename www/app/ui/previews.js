@@ -6,8 +6,8 @@ import { byId } from "../dom.js";
 import { fillRadioGroup } from "./choices.js";
 
 /**
- * Sheets with a head of each sample, `across` in a row, as `www/tools/previews.mjs` makes them: unchanged, and as each of
- * some sliders changes it step by step.
+ * Sheets with a head of each sample, `across` in a row, as `www/tools/previews.mjs` makes them: unchanged, and as each
+ * of some sliders changes it step by step.
  * @typedef {{ side: number, across: number, file: string, sliders: { label: string, files: string[] }[] }} Previews
  */
 
