@@ -336,25 +336,19 @@ pub fn check_filtered(seed: u64) -> Result<(), String> {
 
 fn filtered(seed: u64) -> Case {
     let mut random = Random(seed + 1);
-    let [output, input] = [0; 2].map(|_| random.within(1, if cfg!(miri) { 3 } else { 40 }));
-    let padding = [
-        [0; 2],
-        [0; 2].map(|_| random.within(0, 2)),
-        [0; 2].map(|_| random.within(0, 2)),
-    ];
+    let (most_channels, deepest, longest) = if cfg!(miri) { (2, 1, 16) } else { (40, 2, 37) };
+    let [output, input] = [0; 2].map(|_| random.within(1, most_channels));
+    let [high, wide] = [0; 2].map(|_| [0; 2].map(|_| random.within(0, 2)));
     let kind = Kind::Forward {
         stride: [1; 3],
-        padding,
+        padding: [[0; 2], high, wide],
     };
-    let dims = [
-        input,
-        random.within(1, 2),
-        random.within(16, 37),
-        random.within(16, 37),
-    ];
+    let depth = random.within(1, deepest);
+    let [height, width] = [0; 2].map(|_| random.within(16, longest));
+    let shape = [output, input, 1, 3, 3];
     Case {
         minimal: true,
-        ..Case::of(random, kind, [output, input, 1, 3, 3], dims)
+        ..Case::of(random, kind, shape, [input, depth, height, width])
     }
 }
 
