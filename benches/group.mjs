@@ -1,13 +1,13 @@
-// A group photo of 24 megapixels, as a telephone takes them.
+// A group photo as a telephone takes them.
 
-const [WIDTH, HEIGHT] = [6000, 4000];
 const ACROSS = 4;
 
 /**
  * The page's sample portraits in rows on a plain ground, the first one largest, as a JPEG file.
  * @param {import("playwright-core").Page} page
+ * @param {readonly [number, number]} [size] 24 megapixels unless told
  */
-export async function groupPhoto(page) {
+export async function groupPhoto(page, size = [6000, 4000]) {
   const text = await page.evaluate(
     async ([width, height, across]) => {
       const { samples } = await (await fetch("weights/manifest.json")).json();
@@ -24,7 +24,7 @@ export async function groupPhoto(page) {
       const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
       return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
     },
-    /** @type {const} */ ([WIDTH, HEIGHT, ACROSS]),
+    /** @type {const} */ ([...size, ACROSS]),
   );
   return { name: "group.jpg", mimeType: "image/jpeg", buffer: Buffer.from(text, "base64") };
 }

@@ -42,7 +42,9 @@ async function open(browser, url, { backend, controls }) {
   const { context, page } = await visit(browser, `${url}icons/icon.svg`, controls ? {} : { serviceWorkers: "block" });
   await page.evaluate((choice) => localStorage.setItem("sdic", JSON.stringify({ backend: choice })), backend);
   if (!controls)
-    await context.route("**/app/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+    await context.route(/\/app\/(first|main)\.js$/, (route) =>
+      route.fulfill({ contentType: "text/javascript", body: "" }),
+    );
   return { context, page };
 }
 

@@ -48,9 +48,9 @@ async function couple(page) {
       const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
       context.fillStyle = "#8fa3b5";
       context.fillRect(0, 0, photo.width, photo.height);
-      const samples = [...document.querySelectorAll("#sample-list img")];
+      const samples = [...document.querySelectorAll("#sample-list button")];
       for (const [i, { x, y, side }] of places.entries()) {
-        const { src } = /** @type {HTMLImageElement} */ (samples[i]);
+        const src = samples[i].getAttribute("data-src") ?? "";
         context.drawImage(await createImageBitmap(await (await fetch(src)).blob()), x, y, side, side);
       }
       const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());

@@ -54,7 +54,7 @@ after(async () => {
  */
 async function photoOf(page) {
   const text = await page.evaluate(async ({ width, height, x, y, side }) => {
-    const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
+    const source = document.querySelector("#sample-list button")?.getAttribute("data-src") ?? "";
     const face = await createImageBitmap(await (await fetch(source)).blob());
     const canvas = new OffscreenCanvas(width, height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));

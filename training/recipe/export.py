@@ -42,10 +42,11 @@ class Directions:
 
 
 def samples(out: pathlib.Path):
-    """The manifest's list of the sample portraits; puts copies of them into `out` where that is another folder."""
+    """What the manifest says of the sample portraits; puts copies of them into `out` where that is another folder."""
     if (out / "samples").resolve() != SAMPLES:
         shutil.copytree(SAMPLES, out / "samples", ignore=shutil.ignore_patterns("*.py"), dirs_exist_ok=True)
-    return json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+    files = {name: SAMPLES / f"{name}.json" for name in ("samples", "previews")}
+    return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
 
 
 def main():
@@ -75,7 +76,7 @@ def main():
         tensor = spec.get("sign", 1) * fitted["components"][spec["component"]]
         directions.add(spec["name"], spec["label"], COMPONENTS["group"], spec["range"], tensor, COMPONENTS["folded"])
 
-    about |= {"face_shape": "face.shape", "samples": samples(args.out)}
+    about |= {"face_shape": "face.shape"} | samples(args.out)
     tensors = weights.model_tensors(model) | {"face.shape": edits.shape} | directions.tensors
     weights.write(args.out, model.config, tensors, args.dtype, about, directions.entries)
     total = sum(f.stat().st_size for f in args.out.glob("shard-*.safetensors"))

@@ -95,7 +95,8 @@ export class Engine extends EventTarget {
     this.#tell({ state: "loading", info });
     const own = settings.model === "own" ? await ownModel(settings.own) : undefined;
     remember(own ? { own: own.id } : { model: "bundled" });
-    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }]);
+    const held = settings.download === "paused";
+    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }, held]);
     this.#tell({ ...this.status, state: "ready", progress: undefined });
     return model;
   }
@@ -156,6 +157,15 @@ export class Engine extends EventTarget {
   /** @param {MessagePort | undefined} port a way to the photo's worker */
   link(port) {
     this.#worker?.link(port);
+  }
+
+  /**
+   * Pauses the download of the model, in later visits too, or lets it go on where it was.
+   * @param {boolean} held
+   */
+  holdDownload(held) {
+    remember({ download: held ? "paused" : "running" });
+    this.#worker?.call("holdDownload", [held]).catch(() => {}); // another engine goes by the settings
   }
 
   /** The worker that has been started. */

@@ -1,8 +1,8 @@
-// Puts the page together.
-import { byId, icon } from "./dom.js";
+// Puts the page together, once `first.js` has shown what needs little.
+import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
+import { shown } from "./first.js";
 import { startInput } from "./input.js";
-import { startLanguage } from "./language.js";
 import { LookPictures } from "./look-pictures.js";
 import { Looks } from "./looks.js";
 import { keepForOffline } from "./offline.js";
@@ -17,16 +17,15 @@ import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
 import { startMethod } from "./ui/method.js";
 import { announceSession } from "./ui/progress.js";
-import { showSamples } from "./ui/samples.js";
+import { onSample } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
+import { startThumb } from "./ui/thumb.js";
 import { startViewer } from "./ui/viewer.js";
 
-startLanguage();
-for (const element of document.querySelectorAll("[data-icon]")) {
-  element.prepend(icon(element.getAttribute("data-icon") ?? ""));
-}
+/** How long the engine gives way to the samples. */
+const LONGEST_WAIT_MS = 1500;
 
 const engine = new Engine();
 const session = new Session(engine);
@@ -40,6 +39,7 @@ startSettings();
 startAbout(engine);
 announceSession(session);
 startControls(session);
+startThumb();
 startLooks(session, looks, new LookPictures(session, looks));
 startEngineStatus(session, search);
 startSearchPanel(engine, search);
@@ -55,5 +55,7 @@ byId("align-turn", HTMLButtonElement).addEventListener("click", () => {
   void session.turnPhoto();
 });
 
-void showSamples((blob, { label, aligned }) => open(blob, { name: label, aligned }));
-void keepForOffline(engine.start());
+onSample((blob, { label, aligned }) => open(blob, { name: label, aligned }));
+// What is seen first shares no slow line with the engine.
+const late = new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS));
+void keepForOffline(Promise.race([shown, late]).then(() => engine.ready));

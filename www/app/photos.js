@@ -1,6 +1,7 @@
 // Photos as the page sees them: kept and worked on by a worker that is replaced when it crashes.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
+import { room } from "../shared/room.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
@@ -120,7 +121,7 @@ export class Photos extends EventTarget {
   open(file, name, signal) {
     const photo = new Photo(name);
     return this.#opening(photo, async () => {
-      const opened = await this.#call("open", [photo.id, file], signal);
+      const opened = await this.#call("open", [photo.id, file, room().pixels], signal);
       photo.show(opened);
       return { photo, notes: opened.notes };
     });
@@ -176,7 +177,7 @@ export class Photos extends EventTarget {
    * @param {AbortSignal} signal
    */
   faces(photo, signal) {
-    return this.#call("faces", [photo.id], signal);
+    return this.#call("faces", [photo.id, room().searchSide], signal);
   }
 
   /** @param {QuadPoints} points */

@@ -12,9 +12,10 @@ import { ownName } from "../shared/cache.js";
  *   encoding: import("../shared/protocol.js").Encoding,
  *   timings: Record<string, { inversion?: number, edit?: number }>,
  *   searches: Record<string, "paused" | "refused">,
- *   looks: "open" | "folded"
+ *   looks: "open" | "folded",
+ *   download: "running" | "paused"
  * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were saved last; `searches` for sliders, by the
- *   fingerprint of the model, that are not to begin by themselves
+ *   fingerprint of the model, that are not to begin by themselves; `download` of the model
  */
 
 const KEY = ownName("settings");
@@ -33,6 +34,7 @@ const DEFAULTS = {
   timings: {},
   searches: {},
   looks: "open",
+  download: "running",
 };
 
 /** @returns {Settings} */

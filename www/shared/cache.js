@@ -34,6 +34,12 @@ export function shardKey({ sha256 }) {
   return `/sdic-weights/${sha256}`;
 }
 
+/**
+ * Key of the first bytes of a shard whose download was interrupted.
+ * @param {Hashed} shard
+ */
+const partKey = (shard) => `${shardKey(shard)}/part`;
+
 /** Whether storage was waited for in vain: it is not asked again. */
 let silent = false;
 
@@ -87,22 +93,49 @@ export async function keptShard(shard) {
  * @param {Uint8Array} bytes
  */
 export async function keepShard(shard, bytes) {
-  const headers = { "Content-Type": "application/octet-stream", "Content-Length": String(bytes.length) };
-  const body = new Response(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), { headers });
-  await withCache(WEIGHTS_CACHE, (cache) => cache.put(shardKey(shard), body), {
-    create: true,
-    seconds: KEEP_SECONDS,
-  });
+  await put(shardKey(shard), bytes);
+  await withCache(WEIGHTS_CACHE, (cache) => cache.delete(partKey(shard)));
   await withCache(OLD_WEIGHTS_CACHE, async (cache) => {
     await cache.delete(shardKey(shard));
     if ((await cache.keys()).length === 0) await caches.delete(OLD_WEIGHTS_CACHE);
   });
 }
 
+/**
+ * @param {string} key
+ * @param {Uint8Array} bytes
+ */
+async function put(key, bytes) {
+  const headers = { "Content-Type": "application/octet-stream", "Content-Length": String(bytes.length) };
+  const body = new Response(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), { headers });
+  await withCache(WEIGHTS_CACHE, (cache) => cache.put(key, body), { create: true, seconds: KEEP_SECONDS });
+}
+
+/**
+ * Keeps the first bytes of a shard, which nobody has verified.
+ * @param {Hashed} shard
+ * @param {Uint8Array} bytes
+ */
+export async function keepPart(shard, bytes) {
+  await put(partKey(shard), bytes);
+}
+
+/**
+ * The first bytes of a shard, if an interrupted download has left any.
+ * @param {Hashed} shard
+ * @returns {Promise<Uint8Array | undefined>}
+ */
+export async function keptPart(shard) {
+  return withCache(WEIGHTS_CACHE, async (cache) => {
+    const response = await cache.match(partKey(shard));
+    return response && new Uint8Array(await response.arrayBuffer());
+  });
+}
+
 /** @param {Hashed} shard */
 export async function dropShard(shard) {
   for (const name of [WEIGHTS_CACHE, OLD_WEIGHTS_CACHE])
-    await withCache(name, (cache) => cache.delete(shardKey(shard)));
+    for (const key of [shardKey(shard), partKey(shard)]) await withCache(name, (cache) => cache.delete(key));
 }
 
 /**
@@ -111,7 +144,9 @@ export async function dropShard(shard) {
  */
 export async function dropOtherShards(shards) {
   const wanted = new Set(
-    [...shards, ...(await shardsOfKeptVersions())].map((shard) => new URL(shardKey(shard), origin).href),
+    [...shards, ...(await shardsOfKeptVersions())].flatMap((shard) =>
+      [shardKey(shard), partKey(shard)].map((key) => new URL(key, origin).href),
+    ),
   );
   await withCache(WEIGHTS_CACHE, async (cache) => {
     for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);

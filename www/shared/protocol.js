@@ -30,7 +30,8 @@
  * The worker that holds the networks.
  * @typedef {{
  *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
- *   load(model: { folder: string } | { own: string }): Promise<ModelInfo>,
+ *   load(model: { folder: string } | { own: string }, held?: boolean): Promise<ModelInfo>,
+ *   holdDownload(held: boolean): void,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
  *   pauseSearch(): void,
@@ -60,10 +61,10 @@
 /**
  * The worker that holds the photo, as the page sees it.
  * @typedef {{
- *   open(photo: PhotoId, file: Blob): Promise<DecodedPhoto>,
+ *   open(photo: PhotoId, file: Blob, mostPixels?: number): Promise<DecodedPhoto>,
  *   adopt(photo: PhotoId, bitmap: ImageBitmap, space: PredefinedColorSpace): void,
  *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
- *   faces(photo: PhotoId): Promise<FoundFace[]>,
+ *   faces(photo: PhotoId, searchSide?: number): Promise<FoundFace[]>,
  *   quadFromPoints(points: QuadPoints): Promise<Quad>,
  *   preview(photo: PhotoId, quad: Quad, size: number): Promise<Picture>,
  *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,

@@ -19,7 +19,9 @@
  * @typedef {"cpu" | "webgpu"} Backend
  * @typedef {{ kind: "real" | "software" | "none", name: string }} Adapter
  * @typedef {{ backend: Backend, adapter: string, selfTestError: number, threads: number }} EngineInfo
- * @typedef {{ loaded: number, total: number, cached: number, secondsLeft: number | undefined }} LoadProgress
+ * @typedef {{
+ *   loaded: number, total: number, cached: number, secondsLeft: number | undefined, held: boolean
+ * }} LoadProgress `held`: the download is paused
  * @typedef {FitProgress & { secondsLeft: number | undefined }} SearchProgress
  * @typedef {Record<string, number>} Strengths
  * @typedef {Face & { thumbnail: Picture }} FoundFace a face of a photo with a small aligned picture of it

@@ -31,6 +31,10 @@ const ON_USE = /^pkg\/webgpu\//;
 const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
 /** Where index.html says what it needs. */
 const NOSCRIPT = "<noscript></noscript>";
+/** Where index.html names the page's script. */
+const PRELOAD = /^ *<link rel="modulepreload".*\n/m;
+/** What a module needs before it runs. */
+const IMPORT = /^(?:import|export)\b[^;]*?["'](\.[^"']+)["'];/gm;
 /** Where index.html says which version it is. */
 const VERSION = /(<meta name="version" content=")[^"]*/;
 
@@ -118,7 +122,41 @@ export async function assemble(out, { weights }) {
   for (const [name, text] of [...manifests, ...Object.entries(HOSTING)]) await write(path.join(out, name), text);
   const index = await readFile(path.join(WWW, "index.html"), "utf8");
   if (!index.includes(NOSCRIPT)) throw new Error(`index.html has no ${NOSCRIPT}`);
-  await seal(out, index.replace(NOSCRIPT, NOSCRIPT.replace("><", `>${withoutScript()}<`)));
+  if (!PRELOAD.test(index)) throw new Error("index.html has no place for what is loaded first");
+  const preloads = await loadedFirst(out);
+  const whole = index
+    .replace(NOSCRIPT, NOSCRIPT.replace("><", `>${withoutScript()}<`))
+    .replace(PRELOAD, () => preloads);
+  await seal(out, whole);
+}
+
+/**
+ * Lines that have a browser ask for everything at once that the first view of the page needs. Otherwise it hears of a
+ * module only from the one that imports it, a way to the host later each time.
+ * @param {string} out
+ */
+async function loadedFirst(out) {
+  const modules = new Set(["app/first.js"]);
+  const follow = async () => {
+    for (const name of modules) {
+      const text = await readFile(path.join(out, name), "utf8");
+      for (const [, address] of text.matchAll(IMPORT)) modules.add(path.posix.join(path.posix.dirname(name), address));
+    }
+  };
+  await follow();
+  const first = modules.size;
+  modules.add("app/main.js");
+  await follow();
+  const { previews } = JSON.parse(await readFile(path.join(out, "weights/manifest.json"), "utf8"));
+  const links = [...modules].map((name) => `rel="modulepreload" href="${name}"`);
+  if (previews) {
+    const pictures = [
+      'rel="preload" as="fetch" crossorigin href="weights/manifest.json"',
+      `rel="preload" as="image" fetchpriority="high" href="weights/${previews.file}"`,
+    ];
+    links.splice(first, 0, ...pictures);
+  }
+  return links.map((link) => `    <link ${link} />\n`).join("");
 }
 
 /** What says, in every language, that the page needs scripts: which one to speak, only a script can choose. */

@@ -6,6 +6,7 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { createGzip } from "node:zlib";
 import { CACHING, ISOLATION, PRIVACY } from "./policy.mjs";
 
 const TYPES = {
@@ -22,6 +23,23 @@ const TYPES = {
   ".md": "text/markdown; charset=utf-8",
   ".txt": "text/plain; charset=utf-8",
 };
+
+/** Files that hosts pack on the way. */
+const PACKED = /\.(html|js|css|json|webmanifest|wasm|svg|md|txt)$/;
+
+/**
+ * What a request gets of a file with `size` bytes: all of it, or what follows a byte.
+ * @param {string | undefined} range header
+ * @param {number} size
+ */
+function portion(range, size) {
+  const [, from] = /^bytes=(\d+)-$/.exec(range ?? "") ?? [];
+  const start = Number(from ?? 0);
+  if (from === undefined) return { status: 200, start, headers: { "Content-Length": size } };
+  if (start >= size) return { status: 416, start, headers: { "Content-Range": `bytes */${size}` } };
+  const headers = { "Content-Length": size - start, "Content-Range": `bytes ${start}-${size - 1}/${size}` };
+  return { status: 206, start, headers };
+}
 
 /**
  * The file that a request path names, or undefined when it leads outside `root` or cannot be a path at all.
@@ -43,12 +61,12 @@ function locate(root, url) {
 /**
  * Starts serving `folder` on the loopback address.
  * @param {string} folder
- * @param {{ port?: number, isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] port 0 takes any free one;
+ * @param {{ port?: number, isolated?: boolean, bare?: boolean, tidy?: boolean, gzip?: boolean }} [options] port 0 takes any free one;
  *   not `isolated` leaves out the headers that allow shared memory, as many hosts do; `bare` leaves out all, as others
  *   do; `tidy` sends `/index.html` on to `/`, as yet others do
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export async function serve(folder, { port = 0, isolated = true, bare = false, tidy = false } = {}) {
+export async function serve(folder, { port = 0, isolated = true, bare = false, tidy = false, gzip = false } = {}) {
   const root = path.resolve(folder);
   const always = bare ? {} : { ...PRIVACY, ...(isolated ? ISOLATION : {}) };
   const server = createServer(async (request, response) => {
@@ -66,11 +84,13 @@ export async function serve(folder, { port = 0, isolated = true, bare = false, t
     const headers = { ...always, ...CACHING, ETag: etag };
     if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();
     const type = TYPES[/** @type {keyof typeof TYPES} */ (path.extname(file))] ?? "application/octet-stream";
-    response.writeHead(200, { ...headers, "Content-Type": type, "Content-Length": info.size });
-    if (request.method === "HEAD") return response.end();
-    createReadStream(file)
-      .on("error", () => response.destroy())
-      .pipe(response);
+    const { status, start, headers: about } = portion(request.headers.range, info.size);
+    const packed = gzip && status === 200 && PACKED.test(file);
+    const encoding = packed ? { "Content-Encoding": "gzip" } : about;
+    response.writeHead(status, { ...headers, "Content-Type": type, "Accept-Ranges": "bytes", ...encoding });
+    if (request.method === "HEAD" || status === 416) return response.end();
+    const bytes = createReadStream(file, { start }).on("error", () => response.destroy());
+    (packed ? bytes.pipe(createGzip()) : bytes).pipe(response);
   });
   await new Promise((resolve, reject) => {
     server.once("error", reject);

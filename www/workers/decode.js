@@ -30,10 +30,11 @@ const TURNS = [
  * Decodes a picture upright, with its transparency, in sRGB or Display P3: the canvas's own space. The engine must be
  * ready.
  * @param {Blob} file
+ * @param {number} [most] pixels, if the device holds fewer than others
  * @returns {Promise<{ canvas: OffscreenCanvas, notes: Saying[] }>} the pixels, and what the visitor is told
  * @throws {Failure} `not-a-picture`, `unsupported`, `too-large`, `too-small`, `damaged` or `no-pixels`
  */
-export async function decode(file) {
+export async function decode(file, most = Infinity) {
   if (file.size > MAX_BYTES) throw tooLarge(quantity(file.size, "byte"));
   const header = inspectPhoto(file);
   if (header.problem !== null) throw refusal(header);
@@ -41,7 +42,7 @@ export async function decode(file) {
   if (truth === "hidden") {
     throw new Failure({ code: "no-pixels", message: say("error.noPixels"), hint: say("hint.noPixels") });
   }
-  const bitmap = await open(file, header);
+  const bitmap = await open(file, header, most);
   try {
     const sideways = header.orientation > 4;
     const [width, height] = sideways ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
@@ -49,7 +50,7 @@ export async function decode(file) {
       const message = say("error.tooSmall", { size: pixels({ width, height }) });
       throw new Failure({ code: "too-small", message, hint: say("hint.tooSmall", { side: MIN_SIDE }) });
     }
-    const [wide, high] = workingSize(width, height);
+    const [wide, high] = within(workingSize(width, height), most);
     const context = roomFor(wide, high, header.space);
     const { width: across, height: down } = context.canvas;
     const [a, b, c, d, e, f] = TURNS[header.orientation - 1];
@@ -57,7 +58,11 @@ export async function decode(file) {
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, sideways ? down : across, sideways ? across : down);
     context.resetTransform();
-    const notes = notesOn(header, [wide, high], [across, down]).map(sentence);
+    const planned =
+      header.size && !header.unread ? workingSize(...header.size) : workingSize(bitmap.width, bitmap.height);
+    if (sideways) planned.reverse();
+    const lean = planned[0] * planned[1] > most;
+    const notes = notesOn(header, planned, [across, down]).map((note) => sentence(note, lean));
     if (header.hdr) notes.push(say("note.hdr"));
     if (spaceOf(context) !== header.space) notes.push(say("note.narrowed"));
     if (truth === "noisy") notes.push(say("note.noisy"));
@@ -68,14 +73,26 @@ export async function decode(file) {
 }
 
 /**
+ * A size of the same shape with at most so many pixels.
+ * @param {ArrayLike<number>} size
+ * @param {number} most
+ * @returns {[number, number]}
+ */
+function within({ 0: width, 1: height }, most) {
+  const scale = Math.min(1, Math.sqrt(most / (width * height)));
+  return [Math.max(1, Math.floor(width * scale)), Math.max(1, Math.floor(height * scale))];
+}
+
+/**
  * @param {Blob} file
  * @param {Opened} header
+ * @param {number} most pixels
  */
-async function open(file, header) {
+async function open(file, header, most) {
   /** @type {ImageBitmapOptions} */
   const options = { premultiplyAlpha: "none" };
   if (header.size && !header.unread) {
-    const [width, height] = workingSize(...header.size);
+    const [width, height] = within(workingSize(...header.size), most);
     if (width < header.size[0])
       Object.assign(options, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
   }
@@ -115,7 +132,7 @@ function prepared(file, { patches, tail }) {
 /**
  * What there is to say, with the size that the photo has come to.
  * @param {Opened} header
- * @param {[number, number]} planned
+ * @param {ArrayLike<number>} planned
  * @param {[number, number]} size
  * @returns {PhotoNote[]}
  */
@@ -123,7 +140,7 @@ function notesOn({ notes }, planned, size) {
   if (size[0] === planned[0] && size[1] === planned[1]) return notes;
   const reduced = notes.find((note) => note.code === "reduced");
   const others = notes.filter((note) => note !== reduced);
-  return [{ code: "reduced", from: reduced?.from ?? planned, to: size }, ...others];
+  return [{ code: "reduced", from: reduced?.from ?? [planned[0], planned[1]], to: size }, ...others];
 }
 
 /** @param {Refused} header */
@@ -150,12 +167,15 @@ function damaged() {
   return new Failure({ code: "damaged", message: say("error.damaged"), hint: say("hint.damaged") });
 }
 
-/** @param {PhotoNote} note */
-function sentence(note) {
+/**
+ * @param {PhotoNote} note
+ * @param {boolean} lean whether it is this device that holds fewer pixels
+ */
+function sentence(note, lean) {
   const megapixels = (/** @type {[number, number]} */ [width, height]) => Math.round((width * height) / 1e6);
   switch (note.code) {
     case "reduced":
-      return say("note.reduced", { from: megapixels(note.from), to: megapixels(note.to) });
+      return say(lean ? "note.reducedHere" : "note.reduced", { from: megapixels(note.from), to: megapixels(note.to) });
     case "profileConverted":
       return say("note.profileConverted", { name: note.name });
     case "depthReduced":

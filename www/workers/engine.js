@@ -10,7 +10,7 @@ import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { findSliders } from "./sliders.js";
 import { ThreadPool } from "./thread-pool.js";
-import { loadHosted, loadOwn } from "./weights.js";
+import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
@@ -30,6 +30,8 @@ const inverted = new Map();
 let photos;
 /** @type {import("./answers.js").CallContext | undefined} the search for sliders that is under way */
 let searching;
+/** What lets the host's model in. */
+const gate = new Gate();
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
 let own;
 
@@ -116,18 +118,26 @@ const methods = {
   },
 
   /**
-   * Loads a model from a folder of the host, or one of the visitor's own; `progress` events tell how far it is.
+   * Loads a model from a folder of the host, or one of the visitor's own; `progress` events tell how far it is. `held`:
+   * nothing is downloaded until `holdDownload` allows it.
    */
-  async load(wanted) {
+  async load(wanted, held = false) {
+    methods.holdDownload(held);
     const onProgress = (/** @type {LoadProgress} */ progress) => tell("progress", progress);
     own = undefined;
     const model = await ("own" in wanted
       ? loadOwn(wanted.own, taker, onProgress)
-      : loadHosted(new URL(wanted.folder), taker, onProgress));
+      : loadHosted(new URL(wanted.folder), taker, onProgress, gate));
     running().finish();
     own = "own" in wanted ? wanted.own : undefined;
     if (own !== undefined) await useFaces().catch(() => {}); // edits then move nothing that the model does not tell
     return model;
+  },
+
+  /** Pauses the download of a model, or lets it go on where it was. */
+  holdDownload(held) {
+    if (held) gate.close();
+    else gate.open();
   },
 
   /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
@@ -206,7 +216,7 @@ const methods = {
 };
 
 answerCalls(methods, {
-  background: ["findSliders", "pauseSearch", "thumbnail"],
+  background: ["findSliders", "holdDownload", "pauseSearch", "thumbnail"],
   onLink(port) {
     photos?.end(disconnected());
     photos = port && new Remote(port);

@@ -296,10 +296,10 @@ function layOverWhite(canvas) {
 
 /** @type {PhotoMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
-  async open(id, file) {
+  async open(id, file, mostPixels) {
     await assertReadable(file);
     await ready();
-    const { canvas, notes } = await decode(file);
+    const { canvas, notes } = await decode(file, mostPixels);
     try {
       this.check();
       const bitmap = await createImageBitmap(canvas);
@@ -334,11 +334,11 @@ const methods = {
   },
 
   /** Every face of a photo, largest first. */
-  async faces(id) {
+  async faces(id, searchSide = SEARCH_SIDE) {
     const finder = await faceFinder();
     const photo = photoOf(id);
     const { width, height } = photo;
-    const scale = Math.min(1, SEARCH_SIDE / Math.max(width, height));
+    const scale = Math.min(1, searchSide / Math.max(width, height));
     const small = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
     const context = context2d(small);
     context.imageSmoothingQuality = "high";

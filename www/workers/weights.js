@@ -1,7 +1,7 @@
 // Models for the engine: one that lies on the host, whose verified shards are kept here, or the visitor's own.
 
 import { within } from "../shared/adapter.js";
-import { dropOtherShards, dropShard, keepShard, keptShard } from "../shared/cache.js";
+import { dropOtherShards, dropShard, keepPart, keepShard, keptPart, keptShard } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
 import { readOwnModel } from "../shared/own-model.js";
 import { say } from "../shared/say.js";
@@ -21,6 +21,43 @@ const SILENCE_SECONDS = 40;
 /** How often the host may change the model while it is loaded. */
 const MOST_CHANGES = 3;
 
+/** Whether the host's shards may come now: the visitor can hold them back. */
+export class Gate {
+  #closing = new AbortController();
+  /** @type {Set<() => void>} */
+  #waiting = new Set();
+  /** Called whenever it was closed or opened. */
+  onChange = () => {};
+
+  get closed() {
+    return this.signal.aborted;
+  }
+
+  /** Aborted when the gate closes; after that there is another one. */
+  get signal() {
+    return this.#closing.signal;
+  }
+
+  close() {
+    if (this.closed) return;
+    this.#closing.abort();
+    this.onChange();
+  }
+
+  open() {
+    if (!this.closed) return;
+    this.#closing = new AbortController();
+    this.onChange();
+    for (const go of this.#waiting) go();
+    this.#waiting.clear();
+  }
+
+  /** Resolves when the gate is open. */
+  async opened() {
+    while (this.closed) await new Promise((resolve) => this.#waiting.add(() => resolve(undefined)));
+  }
+}
+
 /**
  * Loads a model that lies on the host.
  *
@@ -30,9 +67,10 @@ const MOST_CHANGES = 3;
  * @param {URL} folder
  * @param {Taker} engine
  * @param {(progress: LoadProgress) => void} onProgress
+ * @param {Gate} [gate]
  * @returns {Promise<ModelInfo>}
  */
-export async function loadHosted(folder, engine, onProgress) {
+export async function loadHosted(folder, engine, onProgress, gate) {
   const url = new URL("manifest.json", folder);
   /** @type {Set<string>} shards whose kept bytes were wrong */
   const spoiled = new Set();
@@ -41,7 +79,7 @@ export async function loadHosted(folder, engine, onProgress) {
   for (let changes = 0; ; ) {
     try {
       const manifest = engine.begin(bytes);
-      const loader = new ShardLoader(manifest.shards, folder, onProgress, spoiled);
+      const loader = new ShardLoader(manifest.shards, folder, onProgress, spoiled, gate);
       await loader.deliver((index, shard) => engine.pushShard(index, shard));
       return manifest;
     } catch (thrown) {
@@ -71,7 +109,7 @@ export function loadOwn(id, engine, onProgress) {
       const bytes = await contents(file);
       engine.pushShard(index, bytes);
       loaded += bytes.length;
-      onProgress({ loaded, total, cached: loaded, secondsLeft: undefined });
+      onProgress({ loaded, total, cached: loaded, secondsLeft: undefined, held: false });
     }
     return model;
   });
@@ -113,131 +151,216 @@ function sameBytes(a, b) {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
+/**
+ * What has come of a shard.
+ * @typedef {{ bytes: Uint8Array<ArrayBuffer>, filled: number, pieces: boolean }} Part `pieces`: it did not come in one
+ *   go
+ */
+
 /** Loads the shards of one model, one ahead of the engine that takes them. */
 export class ShardLoader {
   #loaded = 0;
   #cached = 0;
   #downloaded = 0;
   #downloadStart = 0;
+  /** Whether something is to come from the host, or is held back. */
+  #wanting = false;
 
   /**
    * @param {Shard[]} shards
    * @param {URL} folder where the shards lie
    * @param {(progress: LoadProgress) => void} onProgress
    * @param {Set<string>} spoiled hashes of shards whose kept bytes are not to be used; grows
+   * @param {Gate} [gate]
    */
-  constructor(shards, folder, onProgress, spoiled) {
+  constructor(shards, folder, onProgress, spoiled, gate = new Gate()) {
     this.shards = shards;
     this.folder = folder;
     this.onProgress = onProgress;
     this.spoiled = spoiled;
+    this.gate = gate;
     this.total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    gate.onChange = () => {
+      [this.#downloaded, this.#downloadStart] = [0, 0]; // how fast it comes says nothing of a pause
+      if (this.#wanting) this.#tell();
+    };
   }
 
   /**
    * Hands every shard to `accept`, which throws when the bytes are not what the manifest promises. Accepted bytes are
    * kept in the cache, so that an interrupted visit goes on where it stopped.
    * @param {(index: number, bytes: Uint8Array) => void} accept
-   * @throws {Failure} `stale` when it was the cache that held wrong bytes: they are gone now, so load again
+   * @throws {Failure} `stale` when bytes that were kept, or came in pieces, are wrong: they are gone now, so load again
    */
   async deliver(accept) {
     let next = this.#get(0);
     for (let index = 0; index < this.shards.length; index++) {
       const shard = this.shards[index];
-      const { bytes, fresh, old } = await next;
+      const { bytes, whole, keep } = await next;
       if (index + 1 < this.shards.length) next = this.#get(index + 1);
       next.catch(() => {}); // reported when its turn comes
       try {
         accept(index, bytes);
       } catch (thrown) {
-        if (fresh) throw thrown;
+        if (whole) throw thrown;
         this.spoiled.add(shard.sha256);
         await dropShard(shard);
         throw new Failure({ code: "stale", message: Failure.from(thrown).message });
       }
-      if (fresh || old) await keepShard(shard, bytes);
+      if (keep) await keepShard(shard, bytes);
     }
     await dropOtherShards(this.shards);
   }
 
-  /** @param {number} index */
+  /**
+   * A shard; `whole`: just as the host has it, `keep`: it is not kept yet.
+   * @param {number} index
+   */
   async #get(index) {
     const shard = this.shards[index];
     const kept = this.spoiled.has(shard.sha256) ? undefined : await keptShard(shard);
     const bytes = kept && new Uint8Array(await kept.response.arrayBuffer().catch(() => new ArrayBuffer(0)));
-    if (!kept || !bytes) return { bytes: await this.#download(shard), fresh: true, old: false };
+    if (!kept || !bytes) {
+      const part = await this.#download(shard);
+      return { bytes: part.bytes, whole: !part.pieces, keep: true };
+    }
     this.#cached += bytes.length;
-    this.#advance(bytes.length);
-    return { bytes, fresh: false, old: kept.old };
+    this.#loaded += bytes.length;
+    this.#tell();
+    return { bytes, whole: false, keep: kept.old };
   }
 
   /** @param {Shard} shard */
   async #download(shard) {
+    this.#wanting = true;
+    const part = await this.#begun(shard);
     for (let attempt = 0; ; attempt++) {
-      const before = this.#loaded;
+      await this.gate.opened();
+      const { signal } = this.gate;
       try {
-        return await this.#stream(shard);
+        await this.#stream(shard, part, signal);
+        this.#wanting = false;
+        return part;
       } catch (thrown) {
         const failure = Failure.from(thrown);
-        if (attempt === RETRY_AFTER_MS.length || failure.code !== "network") throw failure;
-        this.#loaded = before;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS[attempt]));
+        const over = !signal.aborted && (attempt === RETRY_AFTER_MS.length || failure.code !== "network");
+        if ((over || signal.aborted) && part.filled > 0 && this.#resumable(shard))
+          await keepPart(shard, part.bytes.subarray(0, part.filled));
+        if (over) throw failure;
+        if (signal.aborted) attempt = -1;
+        else await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS[attempt]));
       }
     }
   }
 
-  /** @param {Shard} shard */
-  async #stream({ file, bytes: size }) {
+  /**
+   * Whether a download can go on where it stopped; another origin may not say which part it sends, and a shard whose
+   * pieces did not fit must come in one go.
+   * @param {Shard} shard
+   */
+  #resumable({ sha256 }) {
+    return this.folder.origin === location.origin && !this.spoiled.has(sha256);
+  }
+
+  /**
+   * What an earlier download left of a shard, or nothing of it.
+   * @param {Shard} shard
+   * @returns {Promise<Part>}
+   */
+  async #begun(shard) {
+    const part = { bytes: new Uint8Array(shard.bytes), filled: 0, pieces: false };
+    const kept = this.#resumable(shard) ? await keptPart(shard) : undefined;
+    if (kept && kept.length < shard.bytes) {
+      part.bytes.set(kept);
+      [part.filled, part.pieces] = [kept.length, true];
+      this.#loaded += kept.length;
+      this.#cached += kept.length;
+    }
+    if (kept || this.gate.closed) this.#tell();
+    return part;
+  }
+
+  /**
+   * Begins again.
+   * @param {Part} part
+   */
+  #empty(part) {
+    this.#loaded -= part.filled;
+    [part.filled, part.pieces] = [0, false];
+  }
+
+  /**
+   * Downloads what a shard still lacks.
+   * @param {Shard} shard
+   * @param {Part} part
+   * @param {AbortSignal} signal
+   */
+  async #stream(shard, part, signal) {
+    const { file, bytes: size } = shard;
     const offline = () =>
       new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
+    if (part.filled > 0 && !this.#resumable(shard)) this.#empty(part);
     this.#downloadStart ||= performance.now();
     const ending = new AbortController();
-    const request = fetch(new URL(file, this.folder), { cache: "no-store", signal: ending.signal });
-    const heard = (/** @type {Promise<any>} */ coming) =>
-      within(coming, SILENCE_SECONDS, () => ending.abort()).catch(() => {
-        throw offline();
-      });
-    /** @type {Response} */
-    const response = await heard(request);
-    if (!response.ok || !response.body) {
-      const message = say("error.shardStatus", { file, status: response.status });
-      throw new Failure({ code: response.status >= 500 ? "network" : "missing", message, hint: say("hint.host") });
-    }
-    const bytes = new Uint8Array(size);
-    let filled = 0;
-    const reader = response.body.getReader();
-    for (;;) {
-      const { done, value } = await heard(reader.read());
-      if (done) break;
-      if (filled + value.length > size) {
-        await reader.cancel();
+    const end = () => ending.abort();
+    signal.addEventListener("abort", end);
+    try {
+      const headers = part.filled > 0 ? { Range: `bytes=${part.filled}-` } : undefined;
+      const request = fetch(new URL(file, this.folder), { cache: "no-store", signal: ending.signal, headers });
+      const heard = (/** @type {Promise<any>} */ coming) =>
+        within(coming, SILENCE_SECONDS, end).catch(() => {
+          throw offline();
+        });
+      /** @type {Response} */
+      const response = await heard(request);
+      const goesOn = response.headers.get("Content-Range")?.startsWith(`bytes ${part.filled}-`);
+      if (part.filled > 0 && response.status === 206 && goesOn) part.pieces = true;
+      else if (part.filled > 0) {
+        this.#empty(part);
+        // A host that has no such part is asked for all of it.
+        if (response.status !== 200) throw offline();
+      }
+      if (!response.ok || !response.body) {
+        const message = say("error.shardStatus", { file, status: response.status });
+        throw new Failure({ code: response.status >= 500 ? "network" : "missing", message, hint: say("hint.host") });
+      }
+      const reader = response.body.getReader();
+      for (;;) {
+        const { done, value } = await heard(reader.read());
+        if (done) break;
+        if (part.filled + value.length > size) {
+          await reader.cancel();
+          throw new Failure({
+            code: "weights",
+            message: say("error.shardLong", { file, want: size }),
+            hint: say("hint.host"),
+          });
+        }
+        part.bytes.set(value, part.filled);
+        part.filled += value.length;
+        this.#downloaded += value.length;
+        this.#loaded += value.length;
+        this.#tell();
+      }
+      if (part.filled < size) {
+        const got = part.filled;
+        this.#empty(part); // the host says that this is all
         throw new Failure({
-          code: "weights",
-          message: say("error.shardLong", { file, want: size }),
-          hint: say("hint.host"),
+          code: "network",
+          message: say("error.shardSize", { file, got, want: size }),
+          hint: say("hint.retry"),
         });
       }
-      bytes.set(value, filled);
-      filled += value.length;
-      this.#downloaded += value.length;
-      this.#advance(value.length);
+    } finally {
+      signal.removeEventListener("abort", end);
     }
-    if (filled < size) {
-      throw new Failure({
-        code: "network",
-        message: say("error.shardSize", { file, got: filled, want: size }),
-        hint: say("hint.retry"),
-      });
-    }
-    return bytes;
   }
 
-  /** @param {number} count bytes that just arrived */
-  #advance(count) {
-    this.#loaded += count;
+  #tell() {
     const seconds = (performance.now() - this.#downloadStart) / 1000;
     const rate = this.#downloaded / seconds;
     const secondsLeft = this.#downloaded > 0 && seconds > 0.5 ? (this.total - this.#loaded) / rate : undefined;
-    this.onProgress({ loaded: this.#loaded, total: this.total, cached: this.#cached, secondsLeft });
+    const held = this.#wanting && this.gate.closed;
+    this.onProgress({ loaded: this.#loaded, total: this.total, cached: this.#cached, secondsLeft, held });
   }
 }

@@ -1,7 +1,7 @@
 // How the engine is: the button at the top, the bar at the bottom, and what it has to say.
 import { quantity, say } from "../../shared/say.js";
 import { spell, spoken, t } from "../../shared/strings.js";
-import { byId } from "../dom.js";
+import { byId, write } from "../dom.js";
 import { openEngineDialog } from "./dialogs.js";
 import { announce, notice, report } from "./notices.js";
 
@@ -13,6 +13,8 @@ import { announce, notice, report } from "./notices.js";
 const bar = byId("model-bar", HTMLElement);
 const progressBar = byId("model-progress", HTMLProgressElement);
 const button = byId("engine-button", HTMLButtonElement);
+const hold = byId("model-hold", HTMLButtonElement);
+const why = byId("model-why", HTMLElement);
 
 /** @type {Said} */
 let barText = "";
@@ -29,21 +31,38 @@ function showText() {
  */
 export function showBar(text, value, max) {
   bar.hidden = false;
+  hold.hidden = why.hidden = true;
   barText = text;
   showText();
   [progressBar.max, progressBar.value] = [max, value];
 }
 
 export function hideBar() {
+  const focused = bar.contains(document.activeElement);
   bar.hidden = true;
+  if (focused) button.focus(); // it says what the bar has said
 }
 
-/** @param {LoadProgress} progress */
-function showLoading({ loaded, total, cached, secondsLeft }) {
+/**
+ * Says how far the model is; while it comes from the host also what it is, and the visitor may pause it.
+ * @param {LoadProgress} progress
+ * @param {string | undefined} title of the model
+ * @param {boolean} waits whether a photo waits for it
+ */
+function showLoading({ loaded, total, cached, secondsLeft, held }, title, waits) {
   const amounts = { loaded: quantity(loaded, "byte"), total: quantity(total, "byte") };
-  if (secondsLeft !== undefined)
-    showBar(say("model.progressLeft", { ...amounts, left: quantity(secondsLeft, "second") }), loaded, total);
+  if (held) showBar(say(waits ? "model.heldWaits" : "model.held", amounts), loaded, total);
+  else if (secondsLeft !== undefined)
+    showBar(
+      say("model.progressLeft", { ...amounts, left: quantity(Math.ceil(secondsLeft), "second") }),
+      loaded,
+      total,
+    );
   else showBar(say(cached === loaded ? "model.cached" : "model.progress", amounts), loaded, total);
+  const coming = held || cached < loaded;
+  hold.hidden = why.hidden = !coming;
+  write(hold, t(held ? "model.goOn" : "model.hold"));
+  write(why, title ? t("model.why", { title: { name: title } }) : "");
 }
 
 /**
@@ -70,11 +89,25 @@ export function startEngineStatus(session, search) {
     button.setAttribute("aria-label", t("engine.button", { state: label }));
   }
 
-  spoken(showState);
+  /** Brings the bar in line with what is loaded; others use it while nothing is. */
+  function showProgress() {
+    const { state, progress } = engine.status;
+    if (state === "loading" && progress) showLoading(progress, engine.model?.title, session.photo !== undefined);
+  }
+
+  spoken(() => {
+    showState();
+    showProgress();
+  });
+  session.addEventListener("photo", showProgress);
+  hold.addEventListener("click", () => {
+    const held = engine.status.progress?.held === true;
+    engine.holdDownload(!held);
+  });
   engine.addEventListener("status", () => {
     const { state, progress, failure } = engine.status;
     showState();
-    if (state === "loading" && progress) showLoading(progress);
+    if (state === "loading" && progress) showProgress();
     else hideBar();
     if (state === "ready") announce(say("model.ready"));
     if (failure) report(failure, { label: say("retry"), run: () => void session.restartEngine() });

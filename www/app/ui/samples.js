@@ -2,8 +2,10 @@ import { Failure } from "../../shared/failure.js";
 import { say } from "../../shared/say.js";
 import { nameOf, spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
+import { showPreviews } from "./previews.js";
 
 /** @import { SampleInfo } from "../../shared/types.js" */
+/** @import { Previews } from "./previews.js" */
 
 const FOLDER = "weights/";
 
@@ -24,24 +26,46 @@ async function load(file) {
     : new Failure({ code: "no-image", message: say("error.offline", { file }) });
 }
 
+/** @type {[Promise<Blob>, SampleInfo] | undefined} chosen before the rest of the page was there */
+let early;
+/** @type {(picture: Promise<Blob>, sample: SampleInfo) => void} */
+let choose = (...chosen) => {
+  early = chosen;
+  chosen[0].catch(() => {}); // whoever opens it will report that
+};
+
 /**
- * Shows the portraits that come with the bundled model, whichever model runs.
- * @param {(picture: Promise<Blob>, sample: SampleInfo) => void} onChoose
+ * Has somebody hear of the samples that are chosen.
+ * @param {typeof choose} listener
  */
-export async function showSamples(onChoose) {
+export function onSample(listener) {
+  choose = listener;
+  if (early) listener(...early);
+}
+
+/** Shows the portraits that come with the bundled model, whichever model runs. */
+export async function showSamples() {
   // The engine reports when it is missing.
   const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined);
   if (!response?.ok) return;
-  /** @type {{ samples?: SampleInfo[] }} */
-  const { samples = [] } = await response.json();
-  const items = samples.map((sample) => {
+  /** @type {{ samples?: SampleInfo[], previews?: Previews }} */
+  const { samples = [], previews } = await response.json();
+  const buttons = samples.map((sample) => {
     const src = FOLDER + sample.file;
-    const choose = () => onChoose(load(src), sample);
-    const picture = h("img", { src, alt: "", width: 256, height: 256, loading: "lazy" });
-    const button = h("button", { type: "button", onclick: choose }, picture);
+    const button = h("button", { type: "button", "data-src": src, onclick: () => choose(load(src), sample) });
     spoken(() => button.setAttribute("aria-label", t("start.sample", { label: nameOf(sample.label) })));
-    return h("li", {}, button);
+    return button;
   });
-  byId("sample-list", HTMLElement).replaceChildren(...items);
+  byId("sample-list", HTMLElement).replaceChildren(...buttons.map((button) => h("li", {}, button)));
   byId("samples", HTMLElement).hidden = samples.length === 0;
+  const whole = () => {
+    for (const button of buttons) {
+      const src = button.dataset.src ?? "";
+      button.replaceChildren(h("img", { src, alt: "", width: 256, height: 256, loading: "lazy" }));
+    }
+  };
+  if (!previews) return whole();
+  const heads = buttons.map(() => h("canvas"));
+  for (const [i, button] of buttons.entries()) button.append(heads[i]);
+  await showPreviews(previews, FOLDER, heads).catch(whole);
 }

@@ -1,6 +1,7 @@
 import { quantity } from "../../shared/say.js";
 import { nameOf, t } from "../../shared/strings.js";
 import { h, icon } from "../dom.js";
+import { mindFingers } from "./finger.js";
 
 /** @import { OwnFile } from "../own-directions.js" */
 /** @import { DirectionInfo, Strengths } from "../../shared/types.js" */
@@ -136,6 +137,7 @@ export class SliderPanel extends HTMLElement {
       input.value = "0";
       tell(false);
     };
+    mindFingers(input);
     input.addEventListener("input", () => tell(true));
     input.addEventListener("change", () => tell(false));
     input.addEventListener("dblclick", neutral);

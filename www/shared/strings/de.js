@@ -21,6 +21,9 @@ export default translation({
     "Diese Menschen sind künstlich: von einem Bildgenerator gezeichnet, veröffentlicht als openpeople.",
   "start.samplesLicence": "MIT-Lizenz",
   "start.sample": "Beispielporträt „{label}“ öffnen",
+  "preview.title": "Was ein Regler bewirkt, an allen zugleich",
+  "preview.which": "Regler",
+  "preview.value": "{label}, {share}",
   "start.consent": "Bearbeiten Sie nur Bilder von Menschen, die damit einverstanden sind.",
   "open.working": "{name} wird geöffnet\u00a0…",
   "drop.here": "Foto loslassen, um es zu öffnen",
@@ -118,6 +121,12 @@ export default translation({
   "hint.noOwnModel": "Laden Sie sie unter „Rechenwerk“ erneut, oder wählen Sie dort das Modell dieser Seite.",
   "model.progress": "Modell wird geladen: {loaded} von {total}",
   "model.progressLeft": "Modell wird geladen: {loaded} von {total}, noch etwa {left}",
+  "model.held": "Der Download des Modells ist angehalten: {loaded} von {total} sind da.",
+  "model.heldWaits": "Ihr Foto wartet auf das Modell, dessen Download angehalten ist: {loaded} von {total} sind da.",
+  "model.why":
+    "Das Modell „{title}“ bearbeitet Fotos auf diesem Gerät, damit keines es verlassen muss. Es wird einmal geladen und bleibt in diesem Browser.",
+  "model.hold": "Anhalten",
+  "model.goOn": "Fortsetzen",
   "model.cached": "Modell wird aus dem Speicher dieses Browsers geladen: {loaded} von {total}",
   "model.ready": "Das Modell ist bereit.",
 
@@ -568,6 +577,8 @@ export default translation({
   "failure.unexpected": "Etwas Unerwartetes ging schief.",
 
   "note.reduced": "Das Foto hat {from}\u00a0Megapixel; es wurde auf {to} verkleinert.",
+  "note.reducedHere":
+    "Das Foto hat {from}\u00a0Megapixel. Dieses Gerät hat wenig Speicher: Bearbeitet und gespeichert werden {to} davon.",
   "note.firstFrame": "Von einem bewegten Bild wird das erste Einzelbild verwendet.",
   "note.profileConverted": "Die Farben des Fotos wurden aus seinem Profil „{name}“ umgerechnet.",
   "note.profileUnreadable":

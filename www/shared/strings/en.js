@@ -19,6 +19,9 @@ export default /** @type {const} */ ({
   "start.samplesFrom": "These people are synthetic: drawn by an image generator, published as openpeople.",
   "start.samplesLicence": "MIT licence",
   "start.sample": "Open the sample portrait “{label}”",
+  "preview.title": "What a slider does, on all of them at once",
+  "preview.which": "Slider",
+  "preview.value": "{label}, {share}",
   "start.consent": "Edit only pictures of people who agree to it.",
   "open.working": "Opening {name}…",
   "drop.here": "Drop the photo to open it",
@@ -113,6 +116,12 @@ export default /** @type {const} */ ({
   "hint.noOwnModel": "Load them again under “Engine”, or choose the bundled model there.",
   "model.progress": "Loading the model: {loaded} of {total}",
   "model.progressLeft": "Loading the model: {loaded} of {total}, about {left} left",
+  "model.held": "The download of the model is paused: {loaded} of {total} are here.",
+  "model.heldWaits": "Your photo waits for the model. Its download is paused: {loaded} of {total} are here.",
+  "model.why":
+    "“{title}” does the editing on this device, so that no photo has to leave it. It is downloaded once and kept in this browser.",
+  "model.hold": "Pause",
+  "model.goOn": "Go on",
   "model.cached": "Loading the model from this browser’s storage: {loaded} of {total}",
   "model.ready": "The model is ready.",
 
@@ -549,6 +558,8 @@ export default /** @type {const} */ ({
   "failure.unexpected": "Something unexpected went wrong.",
 
   "note.reduced": "The photo has {from} megapixels; it was reduced to {to}.",
+  "note.reducedHere":
+    "The photo has {from} megapixels. This device has little memory, so {to} of them are worked on and saved.",
   "note.firstFrame": "Of a moving picture the first frame is used.",
   "note.profileConverted": "The photo’s colours were converted from its profile, “{name}”.",
   "note.profileUnreadable": "The photo’s colour profile cannot be read; its colours were taken for sRGB.",

@@ -1,0 +1,224 @@
+// Telephones: fingers on sliders, the page either way up, screens with notches, photos that are too large for them.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { png } from "./pictures.mjs";
+import { accessible, host, inverted, launch, modelReady, root, settled, visit, weightsLike } from "./support.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof host>>} */
+let site;
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+/** Screens of telephones, upright and lying. */
+const SCREENS = [
+  [390, 844],
+  [844, 390],
+  [320, 640],
+  [568, 320],
+];
+
+before(async () => {
+  const file = "samples/05.webp";
+  const weights = await weightsLike("tests/golden/tiny", {
+    change: (manifest) => {
+      manifest.samples = [{ file, label: "Somebody" }];
+    },
+    files: { [file]: await readFile(path.join(root, "weights", file)) },
+  });
+  [browser, site] = await Promise.all([launch(), host(weights)]);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+/**
+ * A phone with a sample portrait that is being edited, and its screen.
+ * @param {import("playwright-core").BrowserContextOptions & { script?: string }} [options]
+ */
+async function phone(options) {
+  const visitor = await visit(browser, site.url, { ...PHONE, ...options });
+  const { page } = visitor;
+  await modelReady(page);
+  await page.locator("#sample-list button").first().tap();
+  await inverted(page);
+  return { ...visitor, screen: await page.context().newCDPSession(page) };
+}
+
+/**
+ * Draws a finger over the screen.
+ * @param {import("playwright-core").CDPSession} screen
+ * @param {[number, number][]} way
+ */
+async function drag(screen, [from, ...way]) {
+  const at = ([x, y] = from) => ({ touchPoints: [{ x, y }] });
+  await screen.send("Input.dispatchTouchEvent", { type: "touchStart", ...at(from) });
+  let [x, y] = from;
+  for (const [toX, toY] of way) {
+    for (let step = 1; step <= 20; step++) {
+      const point = /** @type {[number, number]} */ ([x + ((toX - x) * step) / 20, y + ((toY - y) * step) / 20]);
+      await screen.send("Input.dispatchTouchEvent", { type: "touchMove", ...at(point) });
+    }
+    [x, y] = [toX, toY];
+  }
+  await screen.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+}
+
+/**
+ * The first slider, in the middle of the screen, and where its positions are on it.
+ * @param {import("playwright-core").Page} page
+ */
+async function firstSlider(page) {
+  const slider = page.locator("#sliders input[type=range]").first();
+  await slider.evaluate((input) => input.scrollIntoView({ block: "center" }));
+  const { x, y, width, height } = /** @type {{ x: number, y: number, width: number, height: number }} */ (
+    await slider.boundingBox()
+  );
+  const thumb = await slider.evaluate((input) => Number.parseFloat(getComputedStyle(input).fontSize) * 1.6);
+  /** @param {number} position */
+  const at = (position) =>
+    /** @type {[number, number]} */ ([x + thumb / 2 + ((position + 100) / 200) * (width - thumb), y + height / 2]);
+  return { slider, at };
+}
+
+test("a finger moves a slider, which comes to rest at 0 with a tick", async () => {
+  const script = "globalThis.ticks = []; navigator.vibrate = (time) => Boolean(globalThis.ticks.push(time));";
+  const { page, screen, problems, context } = await phone({ script });
+  const { slider, at } = await firstSlider(page);
+  const ticks = () => page.evaluate(() => /** @type {any} */ (globalThis).ticks.length);
+  await drag(screen, [at(0), at(60)]);
+  await settled(page);
+  const moved = Number(await slider.inputValue());
+  assert.ok(Math.abs(moved - 60) < 8, `the slider is at ${moved}`);
+  assert.equal(await ticks(), 0);
+  await drag(screen, [at(moved), at(3)]);
+  assert.equal(await slider.inputValue(), "0", "near 0 it comes to rest");
+  assert.equal(await ticks(), 1, "which is felt");
+  await drag(screen, [at(0), at(-40), at(40)]);
+  assert.ok(Number(await slider.inputValue()) > 30, "it does not stick");
+  assert.equal(await ticks(), 2, "on its way it passes 0");
+  await slider.dblclick();
+  await slider.press("ArrowLeft");
+  await slider.press("ArrowLeft");
+  assert.equal(await slider.inputValue(), "-2", "keys reach every position");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("a swipe along the page that begins on a slider scrolls, and leaves the slider", async () => {
+  const { page, screen, problems, context } = await phone();
+  const { slider, at } = await firstSlider(page);
+  const before = await page.evaluate(() => scrollY);
+  const [x, y] = at(60);
+  await drag(screen, [
+    [x, y],
+    [x + 4, y + 160],
+  ]);
+  await page.waitForFunction((before) => scrollY < before - 50, before);
+  assert.equal(await slider.inputValue(), "0");
+  await settled(page);
+  assert.ok(await page.locator("#undo").isDisabled(), "nothing was edited");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("with one hand: picture, sliders, undo and saving are on the screen together, either way up", async () => {
+  const { page, problems, context } = await phone();
+  for (const [width, height] of SCREENS) {
+    await page.setViewportSize({ width, height });
+    const screen = `${width} × ${height}`;
+    await firstSlider(page);
+    const box = async (/** @type {string} */ selector) => {
+      const found = await page.locator(selector).first().boundingBox();
+      assert.ok(found, `${selector} is on the screen of ${screen}`);
+      return found;
+    };
+    const [picture, slider, save, undo] = await Promise.all(
+      ["#compare", "#sliders input[type=range]", "#save", "#undo"].map(box),
+    );
+    for (const [what, { x, y, width: wide, height: high }] of Object.entries({ picture, slider, save, undo })) {
+      assert.ok(x >= 0 && x + wide <= width, `${what} is not cut off at the side of ${screen}`);
+      assert.ok(y > -1 && y + high < height + 1, `${what} is in sight on ${screen}: ${y} to ${y + high}`);
+    }
+    for (const { y } of [save, undo]) assert.ok(y > 0.7 * height, `the thumb reaches it on ${screen}`);
+    const beside = slider.x >= picture.x + picture.width;
+    const below = slider.y >= picture.y + picture.height;
+    assert.equal(beside, width > height, `the slider is beside the picture on ${screen}, if that lies`);
+    assert.equal(below, width < height, `the slider is below the picture on ${screen}, if that stands`);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${screen} fits`);
+    await accessible(page, `the editor on ${screen}`);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("nothing lies under a notch or the corners of the screen", async () => {
+  const { page, screen, problems, context } = await phone();
+  const insets = { top: 47, bottom: 34, left: 44, right: 44 };
+  await screen.send("Emulation.setSafeAreaInsetsOverride", { insets });
+  /** What can be pressed or read and lies outside of the safe area, at this place of the page. */
+  const outside = () =>
+    page.evaluate(({ top, bottom, left, right }) => {
+      const found = [];
+      for (const element of document.querySelectorAll("button, a, input, select, summary, h1, h2, p, label")) {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        const [middle, centre] = [y + height / 2, x + width / 2];
+        if (width < 2 || !element.checkVisibility({ visibilityProperty: true })) continue;
+        if (centre < 0 || centre > innerWidth || middle < 0 || middle > innerHeight) continue;
+        const seen = document.elementFromPoint(centre, middle);
+        if (!seen || !(element.contains(seen) || seen.contains(element))) continue; // scrolled below something
+        const aside = x < left - 1 || x + width > innerWidth - right + 1;
+        const tall = element.closest(".top, .save, .model-bar, dialog");
+        const cut = tall && (y < top - 1 || y + height > innerHeight - bottom + 1);
+        if (aside && !element.closest(".viewer-tools, .place, .look-list, .hidden")) found.push(element.outerHTML);
+        if (cut) found.push(element.outerHTML);
+      }
+      return found;
+    }, insets);
+  for (const [width, height] of SCREENS.slice(0, 2)) {
+    await page.setViewportSize({ width, height });
+    for (const place of [0, 1e6]) {
+      await page.evaluate((place) => scrollTo(0, place), place);
+      assert.deepEqual(await outside(), [], `the editor on ${width} × ${height}, at ${place}`);
+    }
+    await page.evaluate(() => scrollTo(0, 300));
+    const picture = await page.locator("#compare").boundingBox();
+    assert.ok(picture && picture.y >= insets.top - 1, `the picture stays below the notch: ${picture?.y}`);
+    await page.evaluate(() => document.getElementById("about-button")?.click());
+    assert.deepEqual(await outside(), [], `a dialog on ${width} × ${height}`);
+    await page.keyboard.press("Escape");
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("where there is little memory, a smaller copy of a large photo is worked on, which is said", async () => {
+  const rows = new Uint8Array((5000 / 8) * 4000);
+  const file = Buffer.from(png({ width: 5000, height: 4000, depth: 1, colour: 0, rows }));
+  for (const { memory, agent, lean } of [
+    { memory: 8, agent: "Android", lean: false },
+    { memory: 4, agent: "Desktop", lean: true },
+    { memory: undefined, agent: "Android", lean: true },
+    { memory: undefined, agent: "Desktop", lean: false },
+  ]) {
+    const script = `
+      Object.defineProperty(Navigator.prototype, "deviceMemory", { get: () => ${memory} });
+      Object.defineProperty(Navigator.prototype, "userAgent", { get: () => "Mozilla/5.0 (${agent})" });
+    `;
+    const { page, context, problems } = await visit(browser, site.url, { ...PHONE, script });
+    await page.setInputFiles("#file", { name: "large.png", mimeType: "image/png", buffer: file });
+    if (lean) await page.getByText("20 megapixels. This device has little memory, so 12 of them").waitFor();
+    await page.locator("#align-dialog[open]").waitFor({ timeout: 60_000 });
+    const size = await page.evaluate(() => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("sdic-align .field canvas"));
+      return [canvas.width, canvas.height];
+    });
+    assert.deepEqual(size, lean ? [3872, 3098] : [5000, 4000], `${memory} GB, ${agent}`);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+});
