@@ -116,7 +116,7 @@ impl ConvLayer {
                     let element = |row, column| source[(row * 3 + column) * block + lane];
                     let rows: [_; 3] =
                         from_fn(|row| kernel(from_fn(|column| element(row, column))));
-                    let column = |column: usize| kernel(rows.map(|row| row[column]));
+                    let column = |column: usize| kernel(from_fn(|row| rows[row][column]));
                     for (column, values) in (0..SIDE).map(column).enumerate() {
                         for (row, value) in values.into_iter().enumerate() {
                             let index = row * SIDE + column;
@@ -250,7 +250,7 @@ fn transform_input<S: Tiled>(
             vector::<S>(source, part + row / PATCH * pitch + column / PATCH + at)
         };
         let rows: [_; SIDE] = from_fn(|row| input(simd, from_fn(|column| load(row, column))));
-        let column = |column: usize| input(simd, rows.map(|row| row[column]));
+        let column = |column: usize| input(simd, from_fn(|row| rows[row][column]));
         for (column, values) in (0..SIDE).map(column).enumerate() {
             for (row, value) in values.into_iter().enumerate() {
                 store::<S>(target, (row * SIDE + column) * stride + at, value);
@@ -273,7 +273,7 @@ fn transform_output<S: Tiled>(
     for at in (0..vectors).map(|vector| vector * S::F32_LANES) {
         let load = |row, column| vector::<S>(products, (row * SIDE + column) * stride + at);
         let rows: [_; SIDE] = from_fn(|row| output(simd, from_fn(|column| load(row, column))));
-        let column = |column: usize| output(simd, rows.map(|row| row[column]));
+        let column = |column: usize| output(simd, from_fn(|row| rows[row][column]));
         for (column, outputs) in (0..PATCH).map(column).enumerate() {
             for (row, value) in outputs.into_iter().enumerate() {
                 store::<S>(sums, (row * PATCH + column) * phase + at, value);
