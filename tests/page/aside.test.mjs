@@ -133,7 +133,7 @@ const draws = () =>
     for (const [canvas, pictures] of draws)
       if (canvas.closest("#compare")) counts.compare.push(...pictures.values());
       else if (canvas.closest("#look-list")) counts.looks.push(...pictures.values());
-      else counts.elsewhere += pictures.size;
+      else if (!canvas.closest("#samples")) counts.elsewhere += pictures.size;
     return counts;
   });
 

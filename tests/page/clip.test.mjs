@@ -47,8 +47,8 @@ after(async () => {
  */
 async function photoOf(page, size) {
   const text = await page.evaluate(async ({ width, height }) => {
-    const source = /** @type {HTMLImageElement} */ (document.querySelector("#sample-list img")).src;
-    const face = await createImageBitmap(await (await fetch(source)).blob());
+    const { src } = /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).dataset;
+    const face = await createImageBitmap(await (await fetch(/** @type {string} */ (src))).blob());
     const canvas = new OffscreenCanvas(width, height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.fillStyle = "#9db4c8";

@@ -346,9 +346,10 @@ const methods = {
     const [dx, dy] = [width / small.width, height / small.height];
     const { data } = context.getImageData(0, 0, small.width, small.height);
     const found = finder.detect(new Uint8Array(data.buffer), small.width, small.height);
+    const thumbnails = found.map(({ quad }) => cutOut(small, quad, THUMBNAIL));
     free(small);
     const inPhoto = (/** @type {Point} */ [x, y]) => /** @type {Point} */ ([x * dx, y * dy]);
-    return found.map((face) => {
+    return found.map((face, i) => {
       const { leftEye, rightEye, leftMouth, rightMouth } = face.quadPoints;
       const quad = /** @type {Quad} */ (face.quad.map(inPhoto));
       const quadPoints = {
@@ -357,7 +358,7 @@ const methods = {
         leftMouth: inPhoto(leftMouth),
         rightMouth: inPhoto(rightMouth),
       };
-      return { ...face, quad, quadPoints, mesh: face.mesh.map(inPhoto), thumbnail: cutOut(photo, quad, THUMBNAIL) };
+      return { ...face, quad, quadPoints, mesh: face.mesh.map(inPhoto), thumbnail: thumbnails[i] };
     });
   },
 
