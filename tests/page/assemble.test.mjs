@@ -66,6 +66,7 @@ test("every file of the shell has its hash in the list, and the manifest is amon
   assert.ok("weights/manifest.json" in files && "weights/face/face.safetensors" in files);
   const index = await readFile(path.join(folder, "index.html"), "utf8");
   assert.match(index, new RegExp(`<meta name="version" content="${version}" />`));
+  assert.doesNotMatch(index, /modulepreload/, "modules that Chromium may abort, and then never asks for again");
 });
 
 test("a changed file makes another version", async () => {
