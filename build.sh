@@ -156,17 +156,17 @@ package() {
   stamp="$(sources)"
   [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
   say "compiling the $name engine"
-  rm -rf "$out"
   bind "$out" build "$@"
   [ "$name" != cpu ] || fuse "$out"
   echo "$stamp" > "$out/.stamp"
 }
 
-# bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings.
+# bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings. What the folder held stays until it is compiled.
 bind() {
   local tool
   on_wasm "${@:2}"
   tool="$(wasm_bindgen)"
+  rm -rf "$1"
   "$tool" --target web --remove-name-section --out-dir "$1" "$target/$triple/release/sdic.wasm"
 }
 

@@ -3,7 +3,7 @@
 //   node www/tools/previews.mjs
 //
 // Every file is a sheet with the head of each sample portrait, cut out of the portrait as the page's own engine edits
-// it. Puts what is on them into `weights/manifest.json` and `weights/samples/shown.json`, too. Needs what
+// it. Puts what is on them into `weights/manifest.json` and `weights/samples/previews.json`, too. Needs what
 // `./build.sh build` built, and CHROMIUM where the browser is not /usr/bin/chromium. Look at the sheets.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -62,9 +62,8 @@ const made = await page.evaluate(
       const crop = `crop-${i}`;
       await photos.crop(photo, crop, quad, mesh);
       await engine.invert(`inversion-${i}`, crop, signal);
-      const [[x0, y0], , [x1, y1]] = quad;
-      const [[ax, ay], [bx, by]] = [quad[0], quad[1]];
-      const square = Math.min(room * Math.hypot(bx - ax, by - ay), photo.width, photo.height);
+      const [[x0, y0], [lowerX, lowerY], [x1, y1]] = quad;
+      const square = Math.min(room * Math.hypot(lowerX - x0, lowerY - y0), photo.width, photo.height);
       const left = Math.min(Math.max((x0 + x1 - square) / 2, 0), photo.width - square);
       const top = Math.min(Math.max((y0 + y1 - square) / 2, 0), photo.height - square);
       for (const [s, { strengths }] of sheets.entries()) {
