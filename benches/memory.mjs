@@ -8,7 +8,6 @@
 // for the page holds in all (`/proc`: pixels and WebAssembly included). Fails when either has grown by more than 50 MB
 // after the first rounds of one of these. Needs `./build.sh build`.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { inverted, launch, modelReady, root, settled, visit } from "../tests/page/support.mjs";
@@ -79,9 +78,6 @@ async function meter(browser, page) {
 /** @param {number} bytes */
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v google-chrome"], {
-  encoding: "utf8",
-}).trim();
 const browser = await launch();
 const { url, close } = await serve(path.join(root, "dist"));
 try {

@@ -7,11 +7,10 @@
 // takes to be opened and searched for faces; and how much longer an inversion takes in the page, which shows pictures
 // and progress meanwhile, than by the engine alone. Needs `./build.sh build`; `--no-isolation` leaves out the headers
 // without which a browser gives a page no threads.
-import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { inverted, launch, modelReady, root, visit } from "../tests/page/support.mjs";
+import { inverted, launch, modelReady, root, startNothing, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 import { groupPhoto } from "./group.mjs";
 
@@ -41,10 +40,7 @@ const row = (name, value) => console.log(`${name.padEnd(28)}${value}`);
 async function open(browser, url, { backend, controls }) {
   const { context, page } = await visit(browser, `${url}icons/icon.svg`, controls ? {} : { serviceWorkers: "block" });
   await page.evaluate((choice) => localStorage.setItem("sdic", JSON.stringify({ backend: choice })), backend);
-  if (!controls)
-    await context.route(/\/app\/(first|main)\.js$/, (route) =>
-      route.fulfill({ contentType: "text/javascript", body: "" }),
-    );
+  if (!controls) await startNothing(context);
   return { context, page };
 }
 
@@ -273,11 +269,6 @@ async function adapter(browser, url) {
   return found;
 }
 
-process.env.CHROMIUM ??= execFileSync(
-  "sh",
-  ["-c", "command -v chromium || command -v chromium-browser || command -v google-chrome"],
-  { encoding: "utf8" },
-).trim();
 const browser = await launch(["--enable-unsafe-webgpu", "--enable-features=Vulkan"]);
 const { url, close } = await serve(DIST, { isolated });
 try {

@@ -6,7 +6,6 @@
 // most that the browser's processes for page and drawing held together meanwhile (`/proc`: shared pages by halves).
 // Each is worked on with 24 megapixels at most, as everywhere, and as where there is little memory, with 16, 12 and 8,
 // or those that are told. `www/shared/room.js` goes by it. Needs `./build.sh build`.
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { inverted, launch, modelReady, PATIENCE, root, settled, slide, visit } from "../tests/page/support.mjs";
@@ -93,9 +92,6 @@ async function once(url, photo, cap) {
   return held;
 }
 
-process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v google-chrome"], {
-  encoding: "utf8",
-}).trim();
 const { url, close } = await serve(path.join(root, "dist"));
 try {
   console.log("photo, worked on: ready, opened, shown whole, saved");

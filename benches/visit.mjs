@@ -7,7 +7,6 @@
 // it), and the first edit. The line is `benches/link.mjs`, by the figures that browsers' tools use; the server packs
 // files as hosts do. The processor is slowed four times by the debugger, which is only the page's own thread: workers
 // run at this machine's speed. Needs `./build.sh build`.
-import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { inverted, launch, PATIENCE, root, settled, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
@@ -77,9 +76,6 @@ function note(sights) {
 /** @param {number[]} values */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v google-chrome"], {
-  encoding: "utf8",
-}).trim();
 const browser = await launch();
 const site = await serve(path.join(root, "dist"), { gzip: true });
 try {

@@ -32,9 +32,6 @@ const ms = (seconds) => `${(1000 * seconds).toFixed(seconds < 0.1 ? 1 : 0)} ms`;
 const shown = ([first, ...warm]) =>
   `${ms(quantile(warm, 0.5))} (${ms(quantile(warm, 0.25))} to ${ms(quantile(warm, 0.75))}; first ${ms(first)})`;
 
-process.env.CHROMIUM ??= execFileSync("sh", ["-c", "command -v chromium || command -v google-chrome"], {
-  encoding: "utf8",
-}).trim();
 const weights = path.resolve(option("--weights", path.join(root, "weights")));
 const [threads, rounds] = [Number(option("--threads", "1")), Number(option("--rounds", "15"))];
 const folder = await temporary("peer");

@@ -2,18 +2,17 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   accessible,
   difference,
-  host,
   inverted,
-  launch,
   modelReady,
   PATIENCE,
   pixels,
   root,
   settled,
+  shared,
   showWholePhoto,
   slide,
   visit,
@@ -26,19 +25,7 @@ import {
 const WIDE = { width: 1000, height: 700 };
 const MARK = "compositeWithTrainedAlgorithmicMedia";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let site;
-
-before(async () => {
-  [browser, site] = await Promise.all([launch(), host(path.join(root, "weights"))]);
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.remove();
-});
+const here = shared(async () => path.join(root, "weights"));
 
 /**
  * A photo with a sample portrait in it, made in the page.
@@ -116,7 +103,7 @@ function part(picture, x, y, { width, height }) {
  * @param {number[]} times
  */
 async function film(bytes, times) {
-  const context = await browser.newContext(); // the page's own policy allows no videos
+  const context = await here.browser.newContext(); // the page's own policy allows no videos
   const page = await context.newPage();
   const { frames, ...about } = await page.evaluate(
     async ({ file, times }) => {
@@ -154,7 +141,7 @@ async function film(bytes, times) {
 }
 
 test("before and after: both pictures in one, beside or above each other, with words or without", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
   await page.setInputFiles("#file", await photoOf(page, WIDE));
   await inverted(page);
@@ -218,7 +205,7 @@ test("before and after: both pictures in one, beside or above each other, with w
 });
 
 test("a file is made once for its size and for saving, and anew after an edit", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await page.evaluate(() => {
     const { postMessage } = Worker.prototype;
     const seen = Object.assign(globalThis, { writes: 0 });
@@ -258,7 +245,7 @@ test("a file is made once for its size and for saving, and anew after an edit", 
 });
 
 test("a clip goes from the photo to the edit and back", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
   await page.setInputFiles("#file", await photoOf(page, { width: 520, height: 600 }));
   await inverted(page);
@@ -311,7 +298,7 @@ test("a clip goes from the photo to the edit and back", async () => {
 });
 
 test("a clip that is cancelled leaves nothing behind", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   /** @type {string[]} */
   const downloads = [];
   page.on("download", (download) => downloads.push(download.suggestedFilename()));
@@ -357,7 +344,7 @@ test("an engine that stops takes the clip with it, and comes back", async () => 
       }
     };
   })()`;
-  const { page, problems, context } = await visit(browser, site.url, { script });
+  const { page, problems, context } = await visit(here.browser, here.site.url, { script });
   await modelReady(page);
   await page.locator("#sample-list button").first().click();
   await inverted(page);
@@ -393,7 +380,7 @@ test("without an encoder no clip is offered, and the dialog says why", async () 
     [none, "en-GB", /this browser has no encoder/],
     [unfit, "de-DE", /Dieser Browser hat keinen Encoder/],
   ])) {
-    const { page, problems, context } = await visit(browser, site.url, { script, locale });
+    const { page, problems, context } = await visit(here.browser, here.site.url, { script, locale });
     await modelReady(page);
     await page.locator("#sample-list button").first().click();
     await inverted(page);
@@ -422,7 +409,7 @@ test("AVIF is offered where the browser writes it, and not where PNG comes inste
         return made.then((file) => new Blob([file], { type: "image/avif" }));
       };
     })()`;
-    const { page, problems, context } = await visit(browser, site.url, { script });
+    const { page, problems, context } = await visit(here.browser, here.site.url, { script });
     await modelReady(page);
     await page.locator("#sample-list button").first().click();
     await inverted(page);
@@ -462,7 +449,7 @@ test("the save dialog fits small screens, in German and in the dark, too", async
     [390, 844, "light"],
     [320, 568, "dark"],
   ])) {
-    const { page, problems, context } = await visit(browser, site.url, {
+    const { page, problems, context } = await visit(here.browser, here.site.url, {
       viewport: { width, height },
       locale: "de-DE",
       hasTouch: true,

@@ -2,36 +2,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import {
-  host,
-  inverted,
-  launch,
-  modelReady,
-  root,
-  settled,
-  showWholePhoto,
-  slide,
-  visit,
-  weightsLike,
-} from "./support.mjs";
+import { test } from "node:test";
+import { inverted, modelReady, root, settled, shared, showWholePhoto, slide, visit, weightsLike } from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let server;
-
-before(async () => {
-  browser = await launch();
-  server = await host(await weightsLike("tests/golden/tiny"));
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+const here = shared(() => weightsLike("tests/golden/tiny"));
 
 /** A photo of 12 megapixels, the face in it larger than any picture of a face that the page shows. */
 const [WIDTH, HEIGHT, SIDE] = [4000, 3000, 2600];
@@ -49,7 +25,7 @@ const watch = () => {
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
 async function ready(options) {
-  const visitor = await visit(browser, server.url, { ...options, script: `(${watch})()` });
+  const visitor = await visit(here.browser, here.site.url, { ...options, script: `(${watch})()` });
   const { page } = visitor;
   await modelReady(page);
   const portrait = (await readFile(path.join(root, "weights/samples/01.webp"))).toString("base64");

@@ -2,24 +2,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { host, inverted, launch, modelReady, root, visit, weightsLike } from "./support.mjs";
+import { test } from "node:test";
+import { host, inverted, modelReady, root, shared, visit, weightsLike } from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let site;
-
-before(async () => {
-  [browser, site] = await Promise.all([launch(), host(path.join(root, "weights"))]);
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.remove();
-});
+const here = shared(async () => path.join(root, "weights"));
 
 const samples = path.join(root, "weights/samples");
 const SAID = /over the eyes|cover the mouth|unlike the faces/;
@@ -74,7 +62,7 @@ async function painted(page, what) {
  * @param {(page: Page) => Promise<Parameters<Page["setInputFiles"]>[1]>} file
  */
 async function said(url, file) {
-  const { page, problems, context } = await visit(browser, url);
+  const { page, problems, context } = await visit(here.browser, url);
   await modelReady(page);
   await page.setInputFiles("#file", await file(page));
   await inverted(page);
@@ -91,7 +79,7 @@ for (const [what, wanted] of /** @type {const} */ ([
   ["poster", /unlike the faces that the model knows/],
 ])) {
   test(`${what}: told before anything is edited`, async () => {
-    const texts = await said(site.url, (page) => painted(page, what));
+    const texts = await said(here.site.url, (page) => painted(page, what));
     assert.equal(texts.length, 1);
     assert.match(texts[0], wanted);
   });
@@ -99,7 +87,7 @@ for (const [what, wanted] of /** @type {const} */ ([
 
 test("of portraits as they are nothing is said", async () => {
   for (const name of ["01.webp", "03.webp", "06.webp", "09.webp"]) {
-    assert.deepEqual(await said(site.url, async () => path.join(samples, name)), [], name);
+    assert.deepEqual(await said(here.site.url, async () => path.join(samples, name)), [], name);
   }
 });
 

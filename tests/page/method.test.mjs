@@ -1,36 +1,22 @@
 // The method, step by step, on the visitor's own face: its pictures, its numbers, and what follows the sliders.
 import assert from "node:assert/strict";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   accessible,
   difference,
-  host,
   inverted,
-  launch,
   modelReady,
   pixels,
   root,
   settled,
+  shared,
   slide,
   visit,
   weightsLike,
 } from "./support.mjs";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let server;
-
-before(async () => {
-  browser = await launch();
-  server = await host(await weightsLike("tests/golden/tiny"));
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+const here = shared(() => weightsLike("tests/golden/tiny"));
 
 const STEPS = ["original", "initial", "discrepancy", "reconstruction", "edited"];
 
@@ -39,7 +25,7 @@ const sample = (number) => path.join(root, `weights/samples/0${number}.webp`);
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
 async function ready(options) {
-  const visitor = await visit(browser, server.url, options);
+  const visitor = await visit(here.browser, here.site.url, options);
   await modelReady(visitor.page);
   assert.equal(await visitor.page.locator("#method-toggle").isHidden(), true, "nothing to explain yet");
   await visitor.page.setInputFiles("#file", sample(1));

@@ -1,24 +1,12 @@
 // First the state, then the words: what the page says or offers is so at that moment.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { host, launch, modelReady, npy, visit, weightsLike } from "./support.mjs";
+import { test } from "node:test";
+import { modelReady, npy, shared, visit, weightsLike } from "./support.mjs";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let site;
-
-before(async () => {
-  [browser, site] = await Promise.all([launch(), host(await weightsLike("tests/golden/tiny"))]);
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.remove();
-});
+const here = shared(() => weightsLike("tests/golden/tiny"));
 
 test("a file with directions is said to be removed when it is gone from this browser, too", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
   const lean = { name: "lean.npy", mimeType: "", buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))) };
   await page.setInputFiles("#direction-files", lean);
@@ -53,7 +41,7 @@ test("a file with directions is said to be removed when it is gone from this bro
 });
 
 test("a model that was removed since is not offered when the dialog is opened again", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
   const id = await page.evaluate(async () => {
     const { keepOwnModel } = await import(new URL("shared/own-model.js", location.href).href);

@@ -2,35 +2,22 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   accessible,
   decoded,
   difference,
-  host,
   inverted,
-  launch,
   modelReady,
   pixels,
   root,
   settled,
+  shared,
   slide,
   visit,
 } from "./support.mjs";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let site;
-
-before(async () => {
-  [browser, site] = await Promise.all([launch(), host(path.join(root, "weights"))]);
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.remove();
-});
+const here = shared(async () => path.join(root, "weights"));
 
 const MARK = "compositeWithTrainedAlgorithmicMedia";
 
@@ -56,7 +43,7 @@ async function told(page) {
 }
 
 test("pictures are saved as PNG, JPEG or WebP, as large as was told, and marked; the choice is remembered", async () => {
-  const { page, problems, context } = await visit(browser, site.url);
+  const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
   await page.locator("#sample-list button").first().click();
   await inverted(page);
@@ -118,7 +105,7 @@ test("pictures are saved as PNG, JPEG or WebP, as large as was told, and marked;
 
 test("what is copied is the picture shown, and what the sliders say", async () => {
   const permissions = ["clipboard-read", "clipboard-write"];
-  const { page, problems, context } = await visit(browser, site.url, { permissions });
+  const { page, problems, context } = await visit(here.browser, here.site.url, { permissions });
   await modelReady(page);
   await page.locator("#sample-list button").first().click();
   await inverted(page);

@@ -1,27 +1,15 @@
 // Workers know photos, crops, inversions and edits by their ids alone: what they do not hold they refuse by name, and
 // nothing in them is "the present one".
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import * as pictures from "./pictures.mjs";
-import { host, launch, visit, weightsLike } from "./support.mjs";
+import { shared, visit, weightsLike } from "./support.mjs";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let site;
-
-before(async () => {
-  [browser, site] = await Promise.all([launch(), host(await weightsLike("tests/golden/tiny"))]);
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.remove();
-});
+const here = shared(() => weightsLike("tests/golden/tiny"));
 
 test("workers refuse what they do not hold, and answer for what they hold, whatever came after it", async () => {
   // No page of ours is open: the test alone has the workers.
-  const { page, context } = await visit(browser, `${site.url}notices.txt`);
+  const { page, context } = await visit(here.browser, `${here.site.url}notices.txt`);
   const [wide, high] = [pictures.gradient(90, 60), pictures.gradient(40, 80)].map((bytes) => [...bytes]);
   const found = await page.evaluate(
     async ({ wide, high }) => {

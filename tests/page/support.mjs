@@ -1,8 +1,10 @@
 // What the page tests share: a folder as the build makes it, a server, a browser, and a page that is watched.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
@@ -61,13 +63,45 @@ export async function host(weights, options) {
   };
 }
 
+/** Where Chromium is often found, by those who do not come from build.sh. */
+const FIND_CHROMIUM = "command -v chromium || command -v chromium-browser || command -v google-chrome || true";
+
 /**
- * Starts the browser that `CHROMIUM` names.
+ * Starts the browser that `CHROMIUM` names, or that is found.
  * @param {string[]} [flags]
  */
 export function launch(flags = []) {
-  assert.ok(process.env.CHROMIUM, "CHROMIUM must name the browser: run the tests by ./build.sh test");
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", ...flags] });
+  const executablePath =
+    process.env.CHROMIUM ?? execFileSync("sh", ["-c", FIND_CHROMIUM], { encoding: "utf8" }).trim();
+  assert.ok(executablePath, "CHROMIUM must name the browser: run the tests by ./build.sh test");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", ...flags] });
+}
+
+/**
+ * A browser, and the page with these weights, for all tests of a file; both are there once its tests begin.
+ * @param {() => Promise<string>} weights
+ */
+export function shared(weights) {
+  const both =
+    /** @type {{ browser: import("playwright-core").Browser, site: Awaited<ReturnType<typeof host>> }} */ ({});
+  before(async () => {
+    [both.browser, both.site] = await Promise.all([launch(), weights().then((folder) => host(folder))]);
+  });
+  after(async () => {
+    await both.browser?.close();
+    await both.site?.remove();
+  });
+  return both;
+}
+
+/**
+ * Keeps the pages of a context from starting anything by themselves.
+ * @param {import("playwright-core").BrowserContext} context
+ */
+export function startNothing(context) {
+  return context.route(/\/app\/(first|main)\.js$/, (route) =>
+    route.fulfill({ contentType: "text/javascript", body: "" }),
+  );
 }
 
 /**

@@ -1,29 +1,16 @@
 // Looking closely: wheel, double click, pinch, dragging and keys; both pictures in step.
 import assert from "node:assert/strict";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { accessible, host, inverted, launch, modelReady, root, visit, weightsLike } from "./support.mjs";
+import { test } from "node:test";
+import { accessible, inverted, modelReady, root, shared, visit, weightsLike } from "./support.mjs";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof host>>} */
-let server;
-
-before(async () => {
-  browser = await launch();
-  server = await host(await weightsLike("tests/golden/tiny"));
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+const here = shared(() => weightsLike("tests/golden/tiny"));
 
 const sample = path.join(root, "weights/samples/01.webp");
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
 async function ready(options) {
-  const { page, problems, context } = await visit(browser, server.url, options);
+  const { page, problems, context } = await visit(here.browser, here.site.url, options);
   await modelReady(page);
   await page.setInputFiles("#file", sample);
   await inverted(page);

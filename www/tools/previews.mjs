@@ -4,10 +4,10 @@
 //
 // Every file is a sheet with the head of each sample portrait, cut out of the portrait as the page's own engine edits
 // it. Puts what is on them into `weights/manifest.json` and `weights/samples/previews.json`, too. Needs what
-// `./build.sh build` built, and CHROMIUM where the browser is not /usr/bin/chromium. Look at the sheets.
+// `./build.sh build` built, and CHROMIUM where the browser is not found without. Look at the sheets.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { launch, root, visit } from "../../tests/page/support.mjs";
+import { launch, root, startNothing, visit } from "../../tests/page/support.mjs";
 import { serve } from "./serve.mjs";
 
 /** Pixels a side of one head, heads in a row, and quality of the files: all of them together stay below 200 kB. */
@@ -17,16 +17,13 @@ const ROOM = 1.04;
 /** Sliders on show, and the positions there are pictures of. */
 const SLIDERS = { smile: [0.5, 1], yaw: [0.5, 1], age: [1] };
 
-process.env.CHROMIUM ??= "/usr/bin/chromium";
 const weights = path.join(root, "weights");
 const manifestFile = path.join(weights, "manifest.json");
 const manifest = JSON.parse(await readFile(manifestFile, "utf8"));
 const site = await serve(path.join(root, "dist"));
 const browser = await launch();
 const { page } = await visit(browser, `${site.url}icons/icon.svg`, { serviceWorkers: "block" });
-await page
-  .context()
-  .route(/\/app\/(first|main)\.js$/, (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+await startNothing(page.context());
 await page.goto(site.url);
 
 const sliders = Object.entries(SLIDERS).map(([name, shares]) => {

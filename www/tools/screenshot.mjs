@@ -4,7 +4,7 @@
 //   node www/tools/screenshot.mjs [NUMBER [POSITION]]
 //
 // NUMBER: which sample, from 1; 5 unless told. POSITION: of the smile's slider, up to 100. Needs what `./build.sh build`
-// built, and CHROMIUM where the browser is not /usr/bin/chromium.
+// built, and CHROMIUM where the browser is not found without.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { inverted, launch, modelReady, root, slide, still, visit } from "../../tests/page/support.mjs";
@@ -21,7 +21,6 @@ const SCREENS = {
   },
 };
 
-process.env.CHROMIUM ??= "/usr/bin/chromium";
 const site = await serve(path.join(root, "dist"));
 const browser = await launch();
 for (const [file, screen] of Object.entries(SCREENS)) {
