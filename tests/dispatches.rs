@@ -1,0 +1,287 @@
+//! What the GPU is given to do by an inversion and by an edit: counted, for a count is the same on every adapter.
+//!
+//! `cargo test --release --test dispatches -- --nocapture` prints the counts, and `KERNELS=1` before it which kernels
+//! they are. Burn's own operations count as much as this crate's kernels do.
+#![cfg(feature = "wgpu")]
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use burn::tensor::Device;
+use burn_cubecl::cubecl::logging::{LaunchObservation, LaunchObserver};
+use sdic::{
+    config::{DicnSizes, DipnSizes, EncoderSizes, Heads, ModelConfig},
+    editing::{Engine, EngineError, EngineLoader, InvertedFace},
+    networks::{device, tensor_shapes},
+    pixels::{Picture, decode},
+    weights::{Dtype, FORMAT, Manifest, ShardPacker, Tensor, WeightsDir},
+};
+
+/// What wgpu was asked for since the program began.
+static SUBMITS: AtomicUsize = AtomicUsize::new(0);
+static UPLOADS: AtomicUsize = AtomicUsize::new(0);
+static READS: AtomicUsize = AtomicUsize::new(0);
+
+/// wgpu tells of these calls in its log, and nowhere else.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, about: &log::Metadata) -> bool {
+        about.target().starts_with("wgpu_core")
+    }
+
+    fn log(&self, record: &log::Record) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let said = record.args().to_string();
+        let counter = match said.as_str() {
+            "Queue::submit" => &SUBMITS,
+            "Queue::write_buffer" | "Queue::create_staging_buffer" => &UPLOADS,
+            said if said.starts_with("Buffer::map_async") => &READS,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn flush(&self) {}
+}
+
+/// How often each kernel was launched.
+#[derive(Default)]
+struct Launches(Mutex<BTreeMap<&'static str, usize>>);
+
+impl LaunchObserver for Launches {
+    fn launched(&self, kernel: &'static str) {
+        *self.0.lock().unwrap().entry(kernel).or_default() += 1;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    dispatches: usize,
+    submits: usize,
+    uploads: usize,
+    reads: usize,
+}
+
+impl Counts {
+    /// Fails if there is more of anything than in `most`, which is what has been reached: it only ever falls.
+    fn at_most(self, most: Self) {
+        for (what, found, most) in [
+            ("dispatches", self.dispatches, most.dispatches),
+            ("submits", self.submits, most.submits),
+            ("uploads", self.uploads, most.uploads),
+            ("reads", self.reads, most.reads),
+        ] {
+            assert!(found <= most, "{found} {what}, were {most}");
+        }
+    }
+}
+
+static GPU: LazyLock<Device> = LazyLock::new(|| {
+    log::set_logger(&Log).expect("no other logger");
+    log::set_max_level(log::LevelFilter::Trace);
+    let gpu = pollster::block_on(device::gpu::open());
+    gpu.expect("a Vulkan driver, such as Mesa's lavapipe")
+        .device
+});
+
+/// Tests wait for each other here: the counters are the whole program's.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What `work` has the GPU do; it has to end with a value read back.
+fn counted<T>(name: &str, work: impl FnOnce() -> T) -> (T, Counts) {
+    let before = [&SUBMITS, &UPLOADS, &READS].map(|counter| counter.load(Ordering::Relaxed));
+    let launches = Arc::new(Launches::default());
+    let watching = LaunchObservation::new(launches.clone());
+    let made = work();
+    drop(watching);
+    let after = [&SUBMITS, &UPLOADS, &READS].map(|counter| counter.load(Ordering::Relaxed));
+    let [submits, uploads, reads] = [0, 1, 2].map(|i| after[i] - before[i]);
+    let kernels = launches.0.lock().unwrap();
+    let counts = Counts {
+        dispatches: kernels.values().sum(),
+        submits,
+        uploads,
+        reads,
+    };
+    println!("{name}: {counts:?}");
+    if std::env::var_os("KERNELS").is_some() {
+        for (kernel, count) in kernels.iter() {
+            println!("{count:6} {kernel}");
+        }
+    }
+    (made, counts)
+}
+
+fn invert(engine: &Engine, face: &Picture) -> InvertedFace {
+    let begin = async |_| Ok::<_, EngineError>(());
+    pollster::block_on(engine.invert(face, None, begin)).unwrap()
+}
+
+fn edit(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) {
+    let run = engine.edit(face, strengths.iter().copied(), None).unwrap();
+    pollster::block_on(async {
+        let finished = run.finish(async || Ok::<_, EngineError>(()));
+        engine.render_edited(finished.await?).await
+    })
+    .unwrap();
+}
+
+/// An inversion and an edit, each counted the second time: the first compiles, and uploads what is then kept.
+fn warm(name: &str, engine: &Engine, face: &Picture, slider: &str) -> [Counts; 2] {
+    invert(engine, face);
+    let (inverted, inversion) = counted(&format!("{name}, inversion"), || invert(engine, face));
+    edit(engine, &inverted, &[(slider, 1.0)]);
+    let (_, edited) = counted(&format!("{name}, edit"), || {
+        edit(engine, &inverted, &[(slider, 2.0)]);
+    });
+    [inversion, edited]
+}
+
+/// The layers of the authors' model of 1024 px with few channels: how many dispatches there are depends on layers and
+/// on sides.
+fn thin_face() -> ModelConfig {
+    let face = ModelConfig::face();
+    ModelConfig {
+        style_dim: 64,
+        channels: vec![8; face.channels.len()],
+        encoder: EncoderSizes {
+            widths: [4, 8, 12, 16],
+            head_width: 8,
+            heads: Heads::Offsets,
+            ..face.encoder
+        },
+        dipn: Some(DipnSizes {
+            features: [4, 6, 8, 10, 12],
+            descriptor: 4,
+            volume: 2,
+        }),
+        dicn: Some(DicnSizes {
+            stem: 4,
+            middle: 8,
+            latent_map: 32,
+            condition: None,
+        }),
+        ..face
+    }
+}
+
+/// Small values that differ between tensors; variances are positive.
+fn sample(name: &str, shape: &[usize]) -> Tensor {
+    let mut state =
+        (name.bytes()).fold(7u32, |hash, b| hash.wrapping_mul(31).wrapping_add(b.into()));
+    let value = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let value = (state >> 8) as f32 / (1 << 25) as f32;
+        if name.ends_with(".running_var") {
+            1.0 + value
+        } else {
+            value - 0.25
+        }
+    };
+    Tensor {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+        values: (0..shape.iter().product()).map(value).collect(),
+    }
+}
+
+/// A model of these sizes with one slider, "lean", which changes codes alone.
+fn model(config: ModelConfig) -> Engine {
+    let mut packer = ShardPacker::new();
+    let mut files = Vec::new();
+    let mut shapes = tensor_shapes(&config);
+    shapes.push(("directions.lean".to_owned(), vec![1, config.style_dim]));
+    for (name, shape) in shapes {
+        files.extend(packer.push(&sample(&name, &shape), Dtype::F32).unwrap());
+    }
+    let packed = packer.finish().unwrap();
+    files.extend(packed.last_shard);
+    let lean = serde_json::json!([{
+        "name": "lean", "label": "Lean", "group": "Face", "kind": "linear", "tensor": "directions.lean",
+        "range": [-3, 3], "styles": [0, config.styles()],
+    }]);
+    let manifest = Manifest {
+        format: FORMAT,
+        name: "thin".to_owned(),
+        title: "Thin model".to_owned(),
+        config,
+        tensors: packed.tensors,
+        shards: packed.shards,
+        directions: serde_json::from_value(lean).unwrap(),
+        face_shape: None,
+        provenance: "test values".to_owned(),
+        licence: "none needed".to_owned(),
+        model_card: None,
+        samples: Vec::new(),
+        extra: serde_json::Map::new(),
+    };
+    let mut loader = EngineLoader::with_manifest(manifest, &GPU).unwrap();
+    for (index, file) in files.iter().enumerate() {
+        loader = loader.push_shard(index, &file.bytes).unwrap();
+    }
+    loader.finish().unwrap()
+}
+
+#[test]
+fn the_model_of_1024_px_is_computed_in_few_dispatches() {
+    let _turn = alone();
+    let engine = model(thin_face());
+    let rgba: Vec<u8> = (0..256 * 256)
+        .flat_map(|i| [i as u8, (i / 256) as u8, 90, 255])
+        .collect();
+    let face = Picture::new(256, 256, &rgba).unwrap();
+    let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
+    inversion.at_most(Counts {
+        dispatches: 947,
+        submits: 39,
+        uploads: 1,
+        reads: 6,
+    });
+    edit.at_most(Counts {
+        dispatches: 70,
+        submits: 5,
+        uploads: 1,
+        reads: 2,
+    });
+}
+
+#[test]
+fn the_bundled_model_is_computed_in_few_dispatches() {
+    let _turn = alone();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
+    let dir = WeightsDir::open(&root).unwrap();
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &GPU).unwrap();
+    for index in 0..dir.manifest().shards.len() {
+        loader = loader
+            .push_tensors(index, dir.read_shard(index).unwrap())
+            .unwrap();
+    }
+    let engine = loader.finish().unwrap();
+    let face = std::fs::read(root.join("samples/01.webp")).unwrap();
+    let face = decode(&face).unwrap().picture;
+    let [inversion, edit] = warm("bundled", &engine, &face, "smile");
+    inversion.at_most(Counts {
+        dispatches: 651,
+        submits: 28,
+        uploads: 1,
+        reads: 6,
+    });
+    edit.at_most(Counts {
+        dispatches: 98,
+        submits: 9,
+        uploads: 5,
+        reads: 2,
+    });
+}
