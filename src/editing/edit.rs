@@ -5,7 +5,10 @@
 //! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
 //! for M(F).
 
-use std::ops::ControlFlow;
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     face::Landmarks,
-    networks::{GeneratorPass, Injection, ReadError, Sdic, Synthesis, read, warp},
+    networks::{GROUP, GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
     pixels::{Difference, Field, Picture},
 };
 
@@ -32,7 +35,12 @@ pub struct InvertedFace {
     /// The face's landmarks, in sides of the aligned picture. Without them it moves as an average one would, and
     /// strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]).
     pub landmarks: Option<Landmarks>,
+    /// The reconstruction as a person sees it, once it was read back. Copies of the face share it.
+    pub shown: Shown,
 }
+
+/// A picture that several edits have in common, once it was read back.
+pub type Shown = Arc<OnceLock<Picture<'static>>>;
 
 impl InvertedFace {
     /// Reads the codes back.
@@ -47,6 +55,7 @@ impl InvertedFace {
             compensated_codes: read(inversion.compensated_codes.clone()).await?,
             inversion,
             landmarks,
+            shown: Shown::default(),
         })
     }
 
@@ -124,6 +133,7 @@ impl InvertedFace {
         let follows = moved.as_ref().filter(|_| config.compensates());
         let mut injection = self.injection(follows);
         let unedited = self.unedited(sdic, moved.as_ref(), size);
+        let shown = unedited.is_break().then(|| Arc::clone(&self.shown));
         if let (Some(change), Some(place)) = (change, &place) {
             let [channels, height, width] = config.change_shape();
             let shape = [1, channels, height, width];
@@ -139,8 +149,10 @@ impl InvertedFace {
         Ok(EditRun {
             edited: sdic.pass(codes, injection, size),
             unedited,
+            shown,
             motion,
             held: held.shares,
+            multiplications: 0,
         })
     }
 
@@ -192,6 +204,8 @@ pub struct Edited<P> {
     pub picture: P,
     /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
     pub unedited: P,
+    /// Where the unedited picture is kept as a person sees it, if other edits have the same one.
+    pub shown: Option<Shown>,
     /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
     pub motion: Option<Field>,
 }
@@ -213,8 +227,11 @@ pub struct EditedPictures {
 pub struct EditRun<'a> {
     edited: GeneratorPass<'a>,
     unedited: ControlFlow<Tensor<4>, GeneratorPass<'a>>,
+    shown: Option<Shown>,
     motion: Option<Field>,
     held: Vec<(String, f32)>,
+    /// Those of the unedited picture so far.
+    multiplications: u64,
 }
 
 impl EditRun<'_> {
@@ -225,15 +242,20 @@ impl EditRun<'_> {
 
     /// Goes on by one convolution; breaks with both pictures, not clamped.
     pub fn advance(self) -> ControlFlow<Edited<Tensor<4>>, Self> {
-        let (motion, held) = (self.motion, self.held);
+        let (shown, motion, held) = (self.shown, self.motion, self.held);
+        let mut multiplications = self.multiplications;
         let (edited, unedited) = match self.unedited {
-            ControlFlow::Continue(unedited) => (self.edited, unedited.advance()),
+            ControlFlow::Continue(unedited) => {
+                multiplications = unedited.multiplications();
+                (self.edited, unedited.advance())
+            }
             ControlFlow::Break(unedited) => match self.edited.advance() {
                 ControlFlow::Continue(edited) => (edited, ControlFlow::Break(unedited)),
                 ControlFlow::Break(picture) => {
                     return ControlFlow::Break(Edited {
                         picture,
                         unedited,
+                        shown,
                         motion,
                     });
                 }
@@ -242,12 +264,26 @@ impl EditRun<'_> {
         ControlFlow::Continue(Self {
             edited,
             unedited,
+            shown,
             motion,
             held,
+            multiplications,
         })
     }
 
-    /// Both pictures. `pause` is waited for before every convolution; its error stops the edit.
+    /// Multiplications so far, and the pass that did the latest of them.
+    fn queued(&self) -> (u64, &GeneratorPass<'_>) {
+        match &self.unedited {
+            ControlFlow::Continue(unedited) => (unedited.multiplications(), unedited),
+            ControlFlow::Break(_) => (
+                self.multiplications + self.edited.multiplications(),
+                &self.edited,
+            ),
+        }
+    }
+
+    /// Both pictures. `pause` is waited for before every convolution; its error stops the edit. A GPU never has more
+    /// than two groups of convolutions to do then.
     ///
     /// # Errors
     /// Those of `pause`.
@@ -256,10 +292,15 @@ impl EditRun<'_> {
         mut pause: impl AsyncFnMut() -> Result<(), E>,
     ) -> Result<Edited<Tensor<4>>, E> {
         let mut run = self;
+        let mut groups = Groups::new(GROUP);
         loop {
             pause().await?;
             match run.advance() {
-                ControlFlow::Continue(further) => run = further,
+                ControlFlow::Continue(further) => {
+                    let (multiplications, latest) = further.queued();
+                    groups.queued(multiplications, || latest.mark()).await;
+                    run = further;
+                }
                 ControlFlow::Break(edited) => return Ok(edited),
             }
         }

@@ -19,7 +19,7 @@ use crate::{
     config::ModelConfig,
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
-    networks::{LoadError, Loader, ReadError, Sdic, difference, from_data, to_tensor},
+    networks::{LoadError, Loader, ReadError, Sdic, Window, shown, shown_edit, to_tensor},
     pixels::{Picture, PictureError, resize_square},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
@@ -326,14 +326,36 @@ impl Engine {
         &self,
         edited: Edited<Tensor<4>>,
     ) -> Result<EditedPictures, EngineError> {
-        let picture = self.read_picture(edited.picture).await?;
-        let unedited = self.read_picture(edited.unedited).await?;
+        let window = self.window(&edited.picture);
+        let shared = edited.shown.unwrap_or_default();
+        let wanted = shared.get().is_none();
+        let (picture, unedited, difference) =
+            shown_edit(edited.picture, edited.unedited, wanted, window).await?;
+        if let Some(unedited) = unedited {
+            let _ = shared.set(unedited); // another edit may have been faster, with the same
+        }
+        let unedited = shared.get().expect("a picture that was just set").clone();
         Ok(EditedPictures {
-            picture: from_data(&picture)?,
-            unedited: from_data(&unedited)?,
-            difference: Some(difference(&picture, &unedited)?),
+            picture,
+            unedited,
+            difference: Some(difference),
             motion: edited.motion,
         })
+    }
+
+    /// The compensated picture of a face. Once it is known, the device is not asked again.
+    ///
+    /// # Errors
+    /// [`EngineError::Read`].
+    pub async fn reconstruction(
+        &self,
+        face: &InvertedFace,
+    ) -> Result<Picture<'static>, EngineError> {
+        if let Some(known) = face.shown.get() {
+            return Ok(known.clone());
+        }
+        let picture = self.render(face.inversion.reconstruction.clone()).await?;
+        Ok(face.shown.get_or_init(|| picture).clone())
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.
@@ -341,13 +363,14 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Read`].
     pub async fn render(&self, image: Tensor<4>) -> Result<Picture<'static>, EngineError> {
-        Ok(from_data(&self.read_picture(image).await?)?)
+        let window = self.window(&image);
+        Ok(shown(image, window).await?)
     }
 
-    /// The values of a generator output that are seen.
-    async fn read_picture(&self, image: Tensor<4>) -> Result<TensorData, EngineError> {
-        let data = self.sdic.crop(image).into_data_async().await;
-        Ok(data.map_err(ReadError::from)?)
+    /// What is seen of a generator output.
+    fn window(&self, image: &Tensor<4>) -> Window {
+        let [_, _, side, _] = image.dims();
+        self.sdic.window(side)
     }
 }
 
@@ -419,6 +442,7 @@ mod tests {
                 let edited = Edited {
                     picture: image(&values),
                     unedited: good,
+                    shown: None,
                     motion: None,
                 };
                 let shown = pollster::block_on(engine.render_edited(edited));

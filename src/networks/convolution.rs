@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
     around::Around,
+    device::is_cpu,
     tensors::{cpu_values, volume_dims},
 };
 #[cfg(feature = "wgpu")]
@@ -130,11 +131,6 @@ fn pixels(x: Tensor<2>) -> Tensor<4> {
 fn flat(x: Tensor<4>) -> Tensor<2> {
     let [batch, channels, _, _] = x.dims();
     x.reshape([batch, channels])
-}
-
-/// Whether the CPU's kernels can compute there.
-fn is_cpu(device: &Device) -> bool {
-    *device == crate::networks::device::cpu()
 }
 
 /// Runs a CPU kernel on each picture of a batch.

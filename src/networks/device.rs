@@ -7,6 +7,11 @@ pub fn cpu() -> Device {
     Device::flex()
 }
 
+/// Whether the CPU's kernels can compute there.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    *device == cpu()
+}
+
 /// GPU set-up, in builds with the `wgpu` feature.
 #[cfg(feature = "wgpu")]
 pub mod gpu {

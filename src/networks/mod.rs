@@ -14,6 +14,7 @@ mod generator;
 mod layers;
 mod model;
 mod pictures;
+mod queue;
 mod sdic;
 #[cfg(feature = "wgpu")]
 mod shaders;
@@ -24,7 +25,8 @@ pub(crate) use layers::warp;
 #[cfg(test)]
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
-pub use pictures::{ReadError, difference, from_data, read, to_tensor};
+pub use pictures::{ReadError, Window, difference, from_data, read, shown, shown_edit, to_tensor};
+pub(crate) use queue::{GROUP, Groups};
 pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Sdic};
 #[cfg(test)]
 pub(crate) use tensors::cpu_values;

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 use thiserror::Error;
 
+#[cfg(feature = "wgpu")]
+use super::{device::is_cpu, shaders};
 use crate::pixels::{Difference, Picture, Space};
 
 /// Why values could not be read back from a device.
@@ -108,6 +110,111 @@ pub fn difference(edited: &TensorData, unedited: &TensorData) -> Result<Differen
     })
 }
 
+/// The part of a picture that is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Rows above it, and columns left of it.
+    pub start: [usize; 2],
+    /// Its rows and columns.
+    pub size: [usize; 2],
+}
+
+impl Window {
+    /// Its values.
+    async fn read(self, image: Tensor<4>) -> Result<TensorData, ReadError> {
+        let Self { start, size } = self;
+        let image = image
+            .narrow(2, start[0], size[0])
+            .narrow(3, start[1], size[1]);
+        Ok(image.into_data_async().await?)
+    }
+}
+
+/// A picture as a person sees it: [`from_data`] of what `window` shows of `image`, `[1, 3, height, width]`. A GPU hands
+/// over bytes.
+///
+/// # Errors
+/// As there, or a failing device.
+pub async fn shown(image: Tensor<4>, window: Window) -> Result<Picture<'static>, ReadError> {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(&image.device()) {
+        return Words::read(shaders::bytes(image, None, window))
+            .await?
+            .picture(window);
+    }
+    from_data(&window.read(image).await?)
+}
+
+/// An edit's picture as [`shown`], what it is compared with, if that is `wanted`, and the [`difference`], all in one
+/// read.
+///
+/// # Errors
+/// As there.
+pub async fn shown_edit(
+    edited: Tensor<4>,
+    unedited: Tensor<4>,
+    wanted: bool,
+    window: Window,
+) -> Result<(Picture<'static>, Option<Picture<'static>>, Difference), ReadError> {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(&edited.device()) {
+        let words = shaders::bytes(edited, Some((unedited, wanted)), window);
+        let mut words = Words::read(words).await?;
+        let picture = words.picture(window)?;
+        let difference = words.difference(window)?;
+        let unedited = wanted.then(|| words.picture(window)).transpose()?;
+        return Ok((picture, unedited, difference));
+    }
+    let (edited, unedited) = (window.read(edited).await?, window.read(unedited).await?);
+    let shown = wanted.then(|| from_data(&unedited)).transpose()?;
+    Ok((from_data(&edited)?, shown, difference(&edited, &unedited)?))
+}
+
+/// What a GPU has made of pictures, see [`shaders::bytes`].
+#[cfg(feature = "wgpu")]
+struct Words(std::vec::IntoIter<u32>);
+
+#[cfg(feature = "wgpu")]
+impl Words {
+    async fn read(words: Tensor<1, burn::tensor::Int>) -> Result<Self, ReadError> {
+        let data = words.into_data_async().await?;
+        let found = data.shape().iter().copied().collect();
+        let expected = "words";
+        let words = data.try_into_vec::<u32>();
+        let words = words.map_err(|_| ReadError::Shape { expected, found })?;
+        Ok(Self(words.into_iter()))
+    }
+
+    /// The pixels that come next.
+    fn picture(&mut self, window: Window) -> Result<Picture<'static>, ReadError> {
+        let [height, width] = window.size;
+        let words = self.0.by_ref().take(height * width);
+        let rgba: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let alpha = rgba.iter().skip(3).step_by(4);
+        match alpha.map(|&alpha| usize::from(255 - alpha)).sum() {
+            0 => {}
+            count => return Err(ReadError::NotFinite { count }),
+        }
+        Picture::new(width, height, rgba).map_err(|_| ReadError::Shape {
+            expected: "a picture",
+            found: vec![height, width],
+        })
+    }
+
+    /// The differences that come next.
+    fn difference(&mut self, window: Window) -> Result<Difference, ReadError> {
+        let [height, width] = window.size;
+        let count = 3 * height * width;
+        let words = self.0.by_ref().take(3 * (height * width).div_ceil(2));
+        let values = words.flat_map(|word| [word as i16, (word >> 16) as i16]);
+        let values = values.take(count).collect();
+        Difference::new(width, height, values).ok_or_else(|| ReadError::Shape {
+            expected: "three differences per pixel",
+            found: vec![height, width],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +248,51 @@ mod tests {
             assert!(from_data(&data).is_err_and(refused), "{bad}");
             assert!(difference(&data, &good).is_err_and(refused), "{bad}");
             assert!(difference(&good, &data).is_err_and(refused), "{bad}");
+        }
+    }
+
+    /// Values on and between the steps of bytes, far beyond them, and what is no number, in odd windows.
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn a_gpu_makes_the_bytes_that_the_cpu_makes() {
+        let gpu = &crate::testing::gpu().device;
+        let cpu = &crate::networks::device::cpu();
+        let mut state = 1_u32;
+        let mut value = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            match state >> 30 {
+                // Halves of steps, which are rounded away from zero.
+                0 => (state >> 8 & 0x3ff) as f32 / 255.0 - 1.5,
+                1 => ((state >> 8) as f32 / (1 << 24) as f32 - 0.5) * 20.0,
+                _ => ((state >> 8) as f32 / (1 << 24) as f32 - 0.5) * 2.5,
+            }
+        };
+        for (start, size) in [
+            ([0, 0], [33, 40]),
+            ([3, 5], [7, 9]),
+            ([1, 0], [1, 1]),
+            ([0, 39], [33, 1]),
+        ] {
+            let window = Window { start, size };
+            let [one, other] = [(); 2].map(|()| {
+                let values: Vec<f32> = (0..3 * 33 * 40).map(|_| value()).collect();
+                TensorData::new(values, [1, 3, 33, 40])
+            });
+            let tensors = |device: &Device| {
+                [&one, &other].map(|data| Tensor::<4>::from_data(data.clone(), device))
+            };
+            let edit = |device: &Device, wanted| {
+                let [edited, unedited] = tensors(device);
+                pollster::block_on(shown_edit(edited, unedited, wanted, window)).unwrap()
+            };
+            for wanted in [false, true] {
+                assert_eq!(edit(gpu, wanted), edit(cpu, wanted), "{window:?}");
+            }
+            let picture = |device: &Device| {
+                let [image, _] = tensors(device);
+                pollster::block_on(shown(image, window)).unwrap()
+            };
+            assert_eq!(picture(gpu), picture(cpu), "{window:?}");
         }
     }
 

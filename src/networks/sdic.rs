@@ -10,6 +10,8 @@ use super::{
     generator::{Generator, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
+    pictures::Window,
+    queue::{Mark, mark},
 };
 use crate::{config::ModelConfig, pixels::Field};
 
@@ -150,6 +152,7 @@ impl Sdic {
             codes,
             injection: Some(injection),
             size,
+            multiplications: 0,
         }
     }
 
@@ -161,6 +164,7 @@ impl Sdic {
             codes,
             injection: None,
             size,
+            multiplications: 0,
         }
     }
 
@@ -176,19 +180,14 @@ impl Sdic {
         }
     }
 
-    /// Keeps the rows and columns of a generator output that are picture.
-    ///
-    /// # Shapes
-    /// `[1, 3, size, size]`, `size` at most `image_size`, to `[1, 3, rows, columns]` in proportion.
-    pub fn crop(&self, image: Tensor<4>) -> Tensor<4> {
-        let [_, _, size, _] = image.dims();
-        let [rows, columns] = self
-            .config
-            .output_size()
-            .map(|side| side * size / self.config.image_size);
-        image
-            .narrow(2, (size - rows) / 2, rows)
-            .narrow(3, (size - columns) / 2, columns)
+    /// The rows and columns of a square picture of this side that are seen: as many in proportion as of a generator
+    /// output.
+    pub fn window(&self, side: usize) -> Window {
+        let size = (self.config.output_size()).map(|seen| seen * side / self.config.image_size);
+        Window {
+            start: size.map(|seen| (side - seen) / 2),
+            size,
+        }
     }
 }
 
@@ -227,9 +226,20 @@ pub struct GeneratorPass<'a> {
     injection: Option<Injection>,
     size: usize,
     synthesis: Synthesis,
+    multiplications: u64,
 }
 
 impl GeneratorPass<'_> {
+    /// Those of the convolutions so far.
+    pub(crate) fn multiplications(&self) -> u64 {
+        self.multiplications
+    }
+
+    /// A [`mark`] behind what has been queued of the pass.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        mark(&self.synthesis.feature)
+    }
+
     /// Goes on by one convolution; breaks with the picture, `[1, 3, size, size]`, not clamped.
     pub fn advance(mut self) -> ControlFlow<Tensor<4>, Self> {
         if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
@@ -240,7 +250,11 @@ impl GeneratorPass<'_> {
         {
             self.synthesis = injection.added_to(self.synthesis);
         }
+        let [_, input, height, width] = self.synthesis.feature.dims();
         self.synthesis = self.generator.advance(self.synthesis, &self.codes);
+        let [_, output, _, _] = self.synthesis.feature.dims();
+        // All convolutions have kernels of 3x3, and so many products per place of their input.
+        self.multiplications += (9 * input * output * height * width) as u64;
         ControlFlow::Continue(self)
     }
 

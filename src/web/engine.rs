@@ -227,7 +227,9 @@ impl WebEngine {
         let inversion = &held.face.inversion;
         let image = match kind.as_string().as_deref() {
             Some("initial") => inversion.initial.clone(),
-            Some("reconstruction") => inversion.reconstruction.clone(),
+            Some("reconstruction") => {
+                return picture_to_js(&engine.reconstruction(&held.face).await?);
+            }
             Some("discrepancy") => {
                 let map = inversion.discrepancy.clone();
                 map.ok_or_else(|| thrown("view", "this model predicts no discrepancy"))?

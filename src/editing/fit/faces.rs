@@ -8,7 +8,7 @@ use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
 use crate::{
     editing::Engine,
     face::{AlignedMesh, FaceFinder},
-    networks::{ReadError, from_data, read},
+    networks::{Window, read, shown},
     pixels::Picture,
 };
 
@@ -126,9 +126,12 @@ pub(super) async fn look<E: From<FitError>>(
             ControlFlow::Break(image) => break image,
         }
     };
-    let data = image.into_data_async().await;
-    let data = data.map_err(|error| FitError::from(ReadError::from(error)))?;
-    let picture = from_data(&data).map_err(FitError::from)?;
+    let [_, _, side, _] = image.dims();
+    let whole = Window {
+        start: [0; 2],
+        size: [side; 2],
+    };
+    let picture = shown(image, whole).await.map_err(FitError::from)?;
     let mesh = finder.mesh_of_aligned(&picture).map_err(FitError::from)?;
     Ok((picture, mesh))
 }

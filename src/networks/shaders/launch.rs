@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fmt::Debug, hash::Hash};
 
 use burn::{
     backend::Wgpu,
@@ -19,8 +20,6 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
-use super::source::Spec;
-
 /// Dispatches since the program began.
 #[cfg(test)]
 static DISPATCHES: AtomicU64 = AtomicU64::new(0);
@@ -37,23 +36,33 @@ pub(super) fn buffer<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
     into_contiguous(tensor.expect("a tensor on the GPU"))
 }
 
-/// Runs a kernel on `inputs`, the first of which is `x`, for a result of `shape`.
+/// A kernel by its text.
+pub(super) trait Text: Clone + Debug + Eq + Hash + Send + Sync + 'static {
+    /// Threads of a workgroup along each axis.
+    fn workgroup(&self) -> [usize; 3];
+
+    /// In WGSL, with an entry point `main`. It comes from nothing but `self`.
+    fn text(&self) -> String;
+}
+
+/// Runs a kernel on `inputs`, of which there is at least one, for a result of `shape` and `element`s of 4 bytes.
 ///
-/// `info` is what the kernel's text calls so.
-pub(super) fn launch(
-    spec: Spec,
+/// `info` is what the kernel's text calls so: an even number of words.
+pub(super) fn launch<const D: usize>(
+    kernel: impl Text,
     inputs: Vec<CubeTensor>,
     info: &[u32],
     workgroups: [usize; 3],
-    shape: [usize; 4],
-) -> Tensor<4> {
+    shape: [usize; D],
+    element: DType,
+) -> CubeTensor {
     let x = &inputs[0];
     let client = x.client.clone();
     let output = empty_device_contiguous_dtype(
         client.clone(),
         x.device.clone(),
         Shape::from(shape),
-        DType::F32,
+        element,
     );
     let words = info.as_chunks::<2>().0.iter();
     let words = words.map(|&[low, high]| u64::from(low) | u64::from(high) << 32);
@@ -65,26 +74,29 @@ pub(super) fn launch(
         .with_buffer_io(output.handle.clone().binding(), BufferIOAttr::WriteOnly)
         .with_info(MetadataBindingInfo::custom(words.collect()));
     let [x, y, z] = workgroups.map(|count| count as u32);
-    client.launch(Box::new(spec), CubeCount::Static(x, y, z), arguments);
+    let kernel = Box::new(Kernel(kernel));
+    client.launch(kernel, CubeCount::Static(x, y, z), arguments);
     #[cfg(test)]
     DISPATCHES.fetch_add(1, Ordering::Relaxed);
-    Tensor::from_primitive::<Wgpu>(output)
+    output
 }
 
-impl Spec {
+/// What Burn's queue takes for a kernel.
+struct Kernel<T>(T);
+
+impl<T: Text> Kernel<T> {
     fn dim(&self) -> Dim3 {
-        let [x, y, z] = self.workgroup().map(|side| side as u32);
+        let [x, y, z] = self.0.workgroup().map(|side| side as u32);
         Dim3 { x, y, z }
     }
 }
 
-impl KernelMetadata for Spec {
+impl<T: Text> KernelMetadata for Kernel<T> {
     fn id(&self) -> KernelId {
-        // The text comes from nothing but the specification.
         KernelId::new::<Self>()
             .cube_dim(self.dim())
             .mode(ExecutionMode::Unchecked)
-            .info(self.clone())
+            .info(self.0.clone())
     }
 
     fn address_type(&self) -> ElemType {
@@ -92,7 +104,7 @@ impl KernelMetadata for Spec {
     }
 }
 
-impl CubeKernel for Spec {
+impl<T: Text> CubeKernel for Kernel<T> {
     fn define(&self) -> KernelDefinition {
         let settings = KernelSettings::new(self.dim(), ExecutionMode::Unchecked, AddressType::U32);
         KernelDefinition {
@@ -104,7 +116,7 @@ impl CubeKernel for Spec {
 
     fn source(&self) -> Option<PrecompiledSource> {
         Some(PrecompiledSource {
-            source: self.text(),
+            source: self.0.text(),
             entrypoint_name: "main".to_owned(),
             lang: "wgsl",
         })

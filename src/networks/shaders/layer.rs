@@ -1,6 +1,9 @@
 //! A convolution with its weights laid out for the GPU.
 
-use burn::tensor::Tensor;
+use burn::{
+    backend::Wgpu,
+    tensor::{DType, Tensor},
+};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::{
@@ -240,13 +243,8 @@ impl ShaderLayer {
             batch * blocks,
         ];
         let shape = [batch, self.output, out_height, out_width];
-        launch(
-            spec,
-            inputs,
-            &info.map(|size| size as u32),
-            workgroups,
-            shape,
-        )
+        let info = info.map(|size| size as u32);
+        Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, DType::F32))
     }
 }
 

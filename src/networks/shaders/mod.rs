@@ -8,10 +8,12 @@
 //!
 //! The limits are those that every WebGPU adapter has: 8 storage buffers, 256 invocations, 16 KiB of workgroup memory.
 
+mod bytes;
 mod launch;
 mod layer;
 mod source;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::bytes;
 pub use layer::ShaderLayer;

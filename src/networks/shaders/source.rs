@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use super::launch::Text;
+
 /// What a convolution reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
@@ -72,6 +74,24 @@ pub(super) struct Spec {
     pub activation: Activation,
 }
 
+impl Text for Spec {
+    fn workgroup(&self) -> [usize; 3] {
+        [self.tiling.side, self.tiling.side, self.tiling.slices]
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        self.declare(&mut text);
+        self.read(&mut text);
+        self.finish(&mut text);
+        match self.shape {
+            Shape::Plain { kernel, stride } => self.plain(&mut text, kernel, stride),
+            Shape::Upsample => self.upsample(&mut text),
+        }
+        text
+    }
+}
+
 /// Opens a loop over the channels of a group: what a channel is finished with is too long to be written four times.
 const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
 
@@ -93,11 +113,6 @@ impl Spec {
             skip: false,
             activation: Activation::Identity,
         }
-    }
-
-    /// Threads of a workgroup along each axis.
-    pub fn workgroup(&self) -> [usize; 3] {
-        [self.tiling.side, self.tiling.side, self.tiling.slices]
     }
 
     /// Places `[rows, columns]` that a workgroup computes sums for.
@@ -165,19 +180,6 @@ impl Spec {
         .into_iter()
         .filter_map(|(name, element, there)| there.then_some((name, element)))
         .collect()
-    }
-
-    /// The kernel in WGSL.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        self.declare(&mut text);
-        self.read(&mut text);
-        self.finish(&mut text);
-        match self.shape {
-            Shape::Plain { kernel, stride } => self.plain(&mut text, kernel, stride),
-            Shape::Upsample => self.upsample(&mut text),
-        }
-        text
     }
 
     /// Buffers and sizes. Burn's tensors share buffers, which none may then bind for reading only.

@@ -1,7 +1,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
-    launch::dispatches,
+    bytes::Bytes,
+    launch::{Text, dispatches},
     layer::{ShaderLayer, TILINGS},
     source::{Activation, Shape, Spec, Tiling},
 };
@@ -429,23 +430,34 @@ fn specs() -> impl Iterator<Item = Spec> {
     })
 }
 
+/// Fails if a kernel asks for more than every adapter has, or uses a word that WGSL reserves.
+fn check_text(kernel: &impl Text, buffers: usize) {
+    let threads: usize = kernel.workgroup().iter().product();
+    assert!(threads <= 256, "{kernel:?}: {threads} threads");
+    assert!(buffers <= 8, "{kernel:?}: {buffers} buffers");
+    let text = kernel.text();
+    assert_eq!(text.matches("var<storage").count(), buffers, "{kernel:?}");
+    assert!(
+        !text.contains("enable "),
+        "{kernel:?} asks for an extension"
+    );
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let reserved = words.find(|word| {
+        RESERVED
+            .split_whitespace()
+            .any(|reserved| reserved == *word)
+    });
+    assert_eq!(reserved, None, "{kernel:?} uses a word that WGSL reserves");
+}
+
 #[test]
 fn every_kernel_keeps_to_what_every_adapter_has() {
     for spec in specs() {
-        let threads: usize = spec.workgroup().iter().product();
-        assert!(threads <= 256, "{spec:?}: {threads} threads");
         let memory = spec.memory();
         assert!(memory <= 16 << 10, "{spec:?}: {memory} bytes");
-        let buffers = spec.buffers().len();
-        assert!(buffers <= 8, "{spec:?}: {buffers} buffers");
-        let text = spec.text();
-        assert!(!text.contains("enable "), "{spec:?} asks for an extension");
-        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let reserved = words.find(|word| {
-            RESERVED
-                .split_whitespace()
-                .any(|reserved| reserved == *word)
-        });
-        assert_eq!(reserved, None, "{spec:?} uses a word that WGSL reserves");
+        check_text(&spec, spec.buffers().len());
+    }
+    for (difference, second, buffers) in [(false, false, 2), (true, false, 3), (true, true, 3)] {
+        check_text(&Bytes { difference, second }, buffers);
     }
 }
