@@ -244,16 +244,16 @@ fn the_model_of_1024_px_is_computed_in_few_dispatches() {
     let face = Picture::new(256, 256, &rgba).unwrap();
     let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
     inversion.at_most(Counts {
-        dispatches: 947,
-        submits: 39,
+        dispatches: 728,
+        submits: 31,
         uploads: 1,
         reads: 6,
     });
     edit.at_most(Counts {
-        dispatches: 70,
-        submits: 5,
+        dispatches: 30,
+        submits: 2,
         uploads: 1,
-        reads: 2,
+        reads: 1,
     });
 }
 
@@ -273,15 +273,15 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     let face = decode(&face).unwrap().picture;
     let [inversion, edit] = warm("bundled", &engine, &face, "smile");
     inversion.at_most(Counts {
-        dispatches: 651,
-        submits: 28,
+        dispatches: 503,
+        submits: 24,
         uploads: 1,
         reads: 6,
     });
     edit.at_most(Counts {
-        dispatches: 98,
-        submits: 9,
+        dispatches: 57,
+        submits: 6,
         uploads: 5,
-        reads: 2,
+        reads: 1,
     });
 }

@@ -36,11 +36,11 @@ pub struct InvertedFace {
     /// strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]).
     pub landmarks: Option<Landmarks>,
     /// The reconstruction as a person sees it, once it was read back. Copies of the face share it.
-    pub shown: Shown,
+    pub shown: SharedPicture,
 }
 
 /// A picture that several edits have in common, once it was read back.
-pub type Shown = Arc<OnceLock<Picture<'static>>>;
+pub type SharedPicture = Arc<OnceLock<Picture<'static>>>;
 
 impl InvertedFace {
     /// Reads the codes back.
@@ -55,7 +55,7 @@ impl InvertedFace {
             compensated_codes: read(inversion.compensated_codes.clone()).await?,
             inversion,
             landmarks,
-            shown: Shown::default(),
+            shown: SharedPicture::default(),
         })
     }
 
@@ -205,7 +205,7 @@ pub struct Edited<P> {
     /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
     pub unedited: P,
     /// Where the unedited picture is kept as a person sees it, if other edits have the same one.
-    pub shown: Option<Shown>,
+    pub shown: Option<SharedPicture>,
     /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
     pub motion: Option<Field>,
 }
@@ -227,7 +227,7 @@ pub struct EditedPictures {
 pub struct EditRun<'a> {
     edited: GeneratorPass<'a>,
     unedited: ControlFlow<Tensor<4>, GeneratorPass<'a>>,
-    shown: Option<Shown>,
+    shown: Option<SharedPicture>,
     motion: Option<Field>,
     held: Vec<(String, f32)>,
     /// Those of the unedited picture so far.

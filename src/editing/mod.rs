@@ -15,7 +15,7 @@ mod motion;
 mod self_test;
 
 pub use directions::{Directions, check_manifest, ganspace_offset, paste_mode};
-pub use edit::{EditRun, Edited, EditedPictures, InvertedFace};
+pub use edit::{EditRun, Edited, EditedPictures, InvertedFace, SharedPicture};
 pub use engine::{Engine, EngineError, EngineLoader};
 pub use error::EditError;
 pub use inversion::{Inversion, InversionRun, Stage, invert};

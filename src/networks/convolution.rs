@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
-    around::Around,
+    around::{Around, LayerActivation},
     device::is_cpu,
     tensors::{cpu_values, volume_dims},
 };
@@ -105,16 +105,43 @@ impl Matrix {
             }
         }
     }
+}
 
-    /// `1 / sqrt(W x^2 + epsilon)`.
-    ///
-    /// # Shapes
-    /// As [`Self::product`].
+/// Convolutions of one shape that a GPU computes side by side, in one dispatch. On the CPU they gain nothing by it.
+#[derive(Clone, Debug)]
+pub enum Convolutions {
+    /// For the GPU.
+    #[cfg(feature = "wgpu")]
+    Gpu(Box<ShaderLayer>),
+}
+
+impl Convolutions {
+    /// Lays out `weights`, `[out, in, kernel, kernel]` each; `None` on the CPU.
     #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
-    pub fn inverse_root(&self, x: Tensor<2>, epsilon: f64) -> Tensor<2> {
+    pub fn new(weights: Vec<Tensor<4>>, kind: Kind) -> Option<Self> {
+        #[cfg(feature = "wgpu")]
+        if !is_cpu(&weights[0].device()) {
+            let layer = ShaderLayer::side_by_side(weights, kind);
+            return Some(Self::Gpu(Box::new(layer)));
+        }
+        None
+    }
+
+    /// # Shapes
+    /// `[count, in, height, width]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`. `bias` is
+    /// `[count * out]`.
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
+    pub fn run(&self, x: Tensor<4>, bias: Tensor<1>, activation: LayerActivation) -> Tensor<4> {
         match *self {
             #[cfg(feature = "wgpu")]
-            Self::Gpu(ref layer) => flat(layer.inverse_root(pixels(x), epsilon as f32)),
+            Self::Gpu(ref layer) => {
+                let around = Around {
+                    bias: Some(bias),
+                    activation,
+                    ..Around::default()
+                };
+                layer.run(x, around)
+            }
         }
     }
 }

@@ -3,13 +3,16 @@
 //! Tov et al., "Designing an Encoder for StyleGAN Image Manipulation" (SIGGRAPH 2021), on the IR-SE-50
 //! trunk with the feature pyramid and map-to-style heads of pSp (Richardson et al., CVPR 2021).
 
+use std::sync::Arc;
+
 use burn::{
     module::Module,
     tensor::{Device, Tensor, activation},
 };
 
 use super::layers::{
-    BatchNorm, Conv, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d, resize_bilinear,
+    BatchNorm, Conv, ConvGroup, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d,
+    resize_bilinear,
 };
 use crate::config::{Heads, ModelConfig};
 
@@ -167,12 +170,45 @@ impl StyleHead {
     }
 }
 
+/// Heads that read one feature, side by side on the GPU.
+#[derive(Clone, Debug)]
+struct HeadGroup {
+    convs: Vec<ConvGroup>,
+    linear: ConvGroup,
+}
+
+impl HeadGroup {
+    /// Of heads as loaded; `None` on the CPU.
+    fn new(heads: &[StyleHead]) -> Option<Self> {
+        let convs = (0..heads[0].convs.len()).map(|layer| {
+            let convs: Vec<_> = heads.iter().map(|head| &head.convs[layer]).collect();
+            ConvGroup::new(&convs)
+        });
+        let linear: Vec<_> = heads.iter().map(|head| &head.linear).collect();
+        Some(Self {
+            convs: convs.collect::<Option<_>>()?,
+            linear: ConvGroup::linear(&linear)?,
+        })
+    }
+
+    /// `[1, in, side, side]` to `[heads, style_dim]`.
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x =
+            (self.convs.iter()).fold(x, |x, convs| convs.forward(x, LayerActivation::LeakyRelu));
+        let codes = self.linear.forward(x, LayerActivation::Identity);
+        codes.flatten::<2>(1, 3)
+    }
+}
+
 /// The encoder of e4e or of pSp (`encoder.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Encoder {
     input_layer: (Conv<4>, Option<BatchNorm>, PRelu),
     body: Vec<Bottleneck>,
     styles: Vec<StyleHead>,
+    /// Takes the place of `styles` on the GPU: the heads of each feature, from the coarsest.
+    #[module(skip)]
+    groups: Option<Arc<Vec<HeadGroup>>>,
     latlayer1: Conv<4>,
     latlayer2: Conv<4>,
     taps: [usize; 3],
@@ -212,6 +248,7 @@ impl Encoder {
             ),
             body,
             styles: styles.collect(),
+            groups: None,
             latlayer1: conv2d([third, pyramid], 1, 1, true, device),
             latlayer2: conv2d([second, pyramid], 1, 1, true, device),
             taps: [ends[1], ends[2], ends[3]],
@@ -236,6 +273,18 @@ impl Encoder {
         let [c1, c2, c3]: [Tensor<4>; 3] = taps.try_into().expect("one feature per tap");
         let p2 = upsample_add(c3.clone(), self.latlayer1.forward(c2));
         let p1 = upsample_add(p2.clone(), self.latlayer2.forward(c1));
+        if let Some(groups) = &self.groups {
+            let features = [c3, p2, p1];
+            let [batch, ..] = features[0].dims();
+            let codes = (0..batch).map(|picture| {
+                let codes = groups
+                    .iter()
+                    .zip(&features)
+                    .map(|(group, feature)| group.forward(feature.clone().narrow(0, picture, 1)));
+                Tensor::cat(codes.collect(), 0).unsqueeze::<3>()
+            });
+            return self.codes(Tensor::cat(codes.collect(), 0));
+        }
         let heads = self.styles.iter().enumerate().map(|(index, head)| {
             head.forward(match index {
                 _ if index < COARSE_HEADS => c3.clone(),
@@ -243,29 +292,38 @@ impl Encoder {
                 _ => p1.clone(),
             })
         });
-        let heads: Vec<Tensor<2>> = heads.collect();
+        self.codes(Tensor::stack(heads.collect(), 1))
+    }
+
+    /// What the heads say as offsets from the average latent code, `[batch, styles, style_dim]` both.
+    fn codes(&self, heads: Tensor<3>) -> Tensor<3> {
         if !self.first_is_base {
-            return Tensor::stack(heads, 1);
+            return heads;
         }
         // The first head gives the base code, the others what each style adds to it.
-        let base = heads[0].clone();
-        let codes = heads.into_iter().enumerate().map(|(index, delta)| {
-            if index == 0 {
-                delta
-            } else {
-                base.clone() + delta
-            }
-        });
-        Tensor::stack(codes.collect(), 1)
+        let [_, styles, _] = heads.dims();
+        let base = heads.clone().narrow(1, 0, 1);
+        let others = heads.narrow(1, 1, styles - 1) + base.clone();
+        Tensor::cat(vec![base, others], 1)
     }
 
     /// Folds every normalisation that follows a convolution into it.
     pub fn fuse(self) -> Self {
         let (conv, norm, prelu) = self.input_layer;
+        let (coarse, finer) = self.styles.split_at(COARSE_HEADS.min(self.styles.len()));
+        let (middle, fine) = finer.split_at((MIDDLE_HEADS - COARSE_HEADS).min(finer.len()));
+        let levels = [coarse, middle, fine].into_iter();
+        let groups = levels.filter(|heads| !heads.is_empty()).map(HeadGroup::new);
+        let groups = groups.collect::<Option<Vec<_>>>().map(Arc::new);
+        let styles = match groups {
+            Some(_) => Vec::new(),
+            None => self.styles.into_iter().map(StyleHead::fuse).collect(),
+        };
         Self {
             input_layer: (conv.fuse(norm), None, prelu),
             body: self.body.into_iter().map(Bottleneck::fuse).collect(),
-            styles: self.styles.into_iter().map(StyleHead::fuse).collect(),
+            styles,
+            groups,
             latlayer1: self.latlayer1.fuse(None),
             latlayer2: self.latlayer2.fuse(None),
             taps: self.taps,

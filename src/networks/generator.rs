@@ -19,9 +19,14 @@ use burn::{
 
 use super::{
     around::{Around, LayerActivation, style_activation},
-    convolution::{Convolution, Matrix},
+    convolution::Convolution,
     layers::EqualLinear,
     tensors::parameter,
+};
+#[cfg(feature = "wgpu")]
+use super::{
+    device::is_cpu,
+    shaders::{Product, Products},
 };
 use crate::{config::ModelConfig, kernels::Kind};
 
@@ -55,9 +60,6 @@ struct ModulatedConv {
     /// Squared weights summed over the kernel, `[in, out]`, kept between calls.
     #[module(skip)]
     energy: Option<Tensor<2>>,
-    /// Takes the place of `energy` on the GPU.
-    #[module(skip)]
-    norm: Option<Arc<Matrix>>,
     /// Takes the place of `weight` where this crate has a kernel for it.
     #[module(skip)]
     kernel: Option<Arc<Convolution>>,
@@ -72,7 +74,6 @@ impl ModulatedConv {
             modulation: EqualLinear::new([style_dim, input], device),
             gain: 1.0 / ((input * kernel * kernel) as f64).sqrt(),
             energy: None,
-            norm: None,
             kernel: None,
         }
     }
@@ -109,9 +110,6 @@ impl ModulatedConv {
 
     /// Output scales that undo the input scales on average: `[batch, in]` to `[batch, out]`.
     fn demodulate(&self, scales: Tensor<2>) -> Tensor<2> {
-        if let Some(norm) = &self.norm {
-            return norm.inverse_root(scales, DEMODULATION_EPSILON);
-        }
         let energy = self.energy.clone().unwrap_or_else(|| self.energy());
         let norm = scales.powi_scalar(2).matmul(energy) + DEMODULATION_EPSILON;
         norm.sqrt().recip()
@@ -122,10 +120,12 @@ impl ModulatedConv {
         // The factor of the equalised learning rate goes with the weights.
         self.weight = (self.weight).map(|weight| weight.map(|weight| weight * self.gain));
         self.gain = 1.0;
-        self.modulation = self.modulation.fuse();
-        let energy = self.energy();
-        self.norm = Matrix::new(energy.clone().transpose()).map(Arc::new);
-        self.energy = self.norm.is_none().then_some(energy);
+        if is_cpu(&self.weight().device()) {
+            self.energy = Some(self.energy());
+        } else {
+            // What it would be needed for is the stylist's.
+            self.modulation = self.modulation.emptied();
+        }
         let exists = |weight: &mut Param<Tensor<5>>| {
             Convolution::exists(&weight.device(), &weight.dims()[1..], kind)
         };
@@ -134,6 +134,25 @@ impl ModulatedConv {
             self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
         }
         self
+    }
+}
+
+/// What a style makes of a modulated convolution.
+#[derive(Clone, Debug)]
+enum LayerStyle {
+    /// The style itself, `[batch, style_dim]`.
+    Vector(Tensor<2>),
+    /// Input scales and, where there are any, output scales, `[batch, in]` and `[batch, out]`.
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        expect(dead_code, reason = "only a GPU makes them")
+    )]
+    Scales(Tensor<2>, Option<Tensor<2>>),
+}
+
+impl From<Tensor<2>> for LayerStyle {
+    fn from(vector: Tensor<2>) -> Self {
+        Self::Vector(vector)
     }
 }
 
@@ -207,9 +226,12 @@ impl StyledConv {
     }
 
     /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
-    fn forward(&self, x: Tensor<4>, style: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
-        let scales = self.conv.modulate(style);
-        let demodulation = self.conv.demodulate(scales.clone());
+    fn forward(&self, x: Tensor<4>, style: LayerStyle, noise: Tensor<4>) -> Tensor<4> {
+        let (scales, demodulation) = match style {
+            LayerStyle::Scales(scales, demodulation) => (scales, demodulation),
+            LayerStyle::Vector(style) => (self.conv.modulate(style), None),
+        };
+        let demodulation = demodulation.unwrap_or_else(|| self.conv.demodulate(scales.clone()));
         let noise = self.noise.strengthen(noise);
         let bias = self.activate.bias.val();
         if let Some(kernel) = &self.conv.kernel {
@@ -284,10 +306,13 @@ impl ToRgb {
     fn forward(
         &self,
         x: Tensor<4>,
-        style: Tensor<2>,
+        style: LayerStyle,
         skip: Option<Tensor<4>>,
     ) -> (Tensor<4>, Tensor<4>) {
-        let scales = self.conv.modulate(style);
+        let scales = match style {
+            LayerStyle::Scales(scales, _) => scales,
+            LayerStyle::Vector(style) => self.conv.modulate(style),
+        };
         if let Some(kernel) = &self.conv.kernel {
             let around = Around {
                 input_scale: Some(scales),
@@ -352,6 +377,88 @@ pub struct Synthesis {
     done: usize,
 }
 
+/// What the layers of a pass need of its codes.
+#[derive(Clone, Debug)]
+pub struct Styles {
+    /// Of the convolutions that have a noise picture.
+    convs: Vec<LayerStyle>,
+    /// Of those to RGB.
+    to_rgbs: Vec<LayerStyle>,
+}
+
+impl Styles {
+    fn batch(&self) -> usize {
+        match &self.convs[0] {
+            LayerStyle::Vector(values) | LayerStyle::Scales(values, _) => values.dims()[0],
+        }
+    }
+}
+
+/// Computes the scales of all layers of a pass in two dispatches.
+#[cfg(feature = "wgpu")]
+#[derive(Clone, Debug)]
+struct Stylist {
+    /// Input scales: of the convolutions, then of those to RGB.
+    modulations: Products,
+    /// Output scales of the convolutions, from the input scales.
+    demodulations: Products,
+}
+
+/// Only a GPU has one.
+#[cfg(not(feature = "wgpu"))]
+#[derive(Clone, Debug)]
+enum Stylist {}
+
+#[cfg(not(feature = "wgpu"))]
+impl Stylist {
+    fn styles(&self, _codes: &Tensor<3>) -> Styles {
+        match *self {}
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl Stylist {
+    /// Of layers as loaded.
+    fn new(convs: &[&ModulatedConv], to_rgbs: &[&ModulatedConv]) -> Self {
+        // A block's RGB layer has the style of the next block's first convolution.
+        let styles = (0..convs.len()).chain((0..to_rgbs.len()).map(|block| 2 * block + 1));
+        let layers = convs.iter().chain(to_rgbs);
+        let modulations = layers.zip(styles).map(|(layer, style)| {
+            let (matrix, bias) = layer.modulation.scaled().expect("a layer as loaded");
+            let start = style * matrix.dims()[1];
+            (Product { matrix, start }, bias)
+        });
+        let modulations = Products::with_bias(modulations.collect());
+        let starts = modulations.results().iter();
+        let energies = convs
+            .iter()
+            .zip(starts)
+            .map(|(layer, &[start, _])| Product {
+                matrix: layer.energy().transpose() * layer.gain.powi(2),
+                start,
+            });
+        Self {
+            demodulations: Products::inverse_roots(energies.collect(), DEMODULATION_EPSILON),
+            modulations,
+        }
+    }
+
+    fn styles(&self, codes: &Tensor<3>) -> Styles {
+        let codes = codes.clone().flatten::<2>(1, 2);
+        let (scales, parts) = self.modulations.run(codes);
+        let (_, demodulations) = self.demodulations.run(scales);
+        let mut parts = parts.into_iter();
+        let convs = demodulations.into_iter().zip(parts.by_ref());
+        let convs = convs.map(|(out, scales)| LayerStyle::Scales(scales, Some(out)));
+        Styles {
+            convs: convs.collect(),
+            to_rgbs: parts
+                .map(|scales| LayerStyle::Scales(scales, None))
+                .collect(),
+        }
+    }
+}
+
 /// The StyleGAN2 synthesis network (`decoder.` in checkpoints), in two halves around the injection layer.
 #[derive(Module, Debug)]
 pub struct Generator {
@@ -363,6 +470,9 @@ pub struct Generator {
     to_rgbs: Vec<ToRgb>,
     noises: Vec<Param<Tensor<4>>>,
     inject_block: usize,
+    /// Computes what all layers need of the styles, on the GPU.
+    #[module(skip)]
+    stylist: Option<Arc<Stylist>>,
 }
 
 impl Generator {
@@ -394,11 +504,13 @@ impl Generator {
             to_rgbs,
             noises,
             inject_block: config.inject_block(),
+            stylist: None,
         }
     }
 
     /// Computes once what no style changes.
     pub fn fuse(self) -> Self {
+        let stylist = self.stylist();
         let convs = std::iter::once(self.conv1).chain(self.convs);
         let fused = (convs.zip(self.noises)).map(|(conv, noise)| conv.fuse(noise.into_value()));
         let (mut convs, noises): (Vec<_>, Vec<_>) = fused.unzip();
@@ -409,14 +521,51 @@ impl Generator {
             to_rgbs: self.to_rgbs.into_iter().map(ToRgb::fuse).collect(),
             noises: noises.into_iter().map(Param::from_tensor).collect(),
             style: self.style.into_iter().map(EqualLinear::fuse).collect(),
+            stylist,
             ..self
         }
     }
 
-    /// Convolution `index` of `convs`, whose style is `index + 1`.
-    fn conv(&self, index: usize, x: Tensor<4>, codes: &Tensor<3>) -> Tensor<4> {
+    /// On the GPU, of a generator as loaded.
+    #[cfg(feature = "wgpu")]
+    fn stylist(&self) -> Option<Arc<Stylist>> {
+        if is_cpu(&self.input.input.val().device()) {
+            return None;
+        }
+        let convs = std::iter::once(&self.conv1).chain(&self.convs);
+        let convs: Vec<_> = convs.map(|layer| &layer.conv).collect();
+        let to_rgbs = std::iter::once(&self.to_rgb1).chain(&self.to_rgbs);
+        let to_rgbs: Vec<_> = to_rgbs.map(|layer| &layer.conv).collect();
+        Some(Arc::new(Stylist::new(&convs, &to_rgbs)))
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    fn stylist(&self) -> Option<Arc<Stylist>> {
+        None
+    }
+
+    /// What a pass on these codes needs of them.
+    ///
+    /// # Shapes
+    /// `[batch, styles, style_dim]`.
+    pub fn styles(&self, codes: &Tensor<3>) -> Styles {
+        let [_, styles, _] = codes.dims();
+        if let Some(stylist) = &self.stylist {
+            return stylist.styles(codes);
+        }
+        let vectors: Vec<LayerStyle> = (0..styles).map(|i| style(codes, i).into()).collect();
+        // A block's RGB layer has the style of the next block's first convolution.
+        let to_rgbs = vectors.iter().skip(1).step_by(2).cloned().collect();
+        Styles {
+            convs: vectors,
+            to_rgbs,
+        }
+    }
+
+    /// Convolution `index` of `convs`.
+    fn conv(&self, index: usize, x: Tensor<4>, styles: &Styles) -> Tensor<4> {
         let noise = self.noises[index + 1].val();
-        self.convs[index].forward(x, style(codes, index + 1), noise)
+        self.convs[index].forward(x, styles.convs[index + 1].clone(), noise)
     }
 
     /// The mapping network: random vectors from a normal distribution to style vectors w. `None` if the
@@ -434,14 +583,10 @@ impl Generator {
     }
 
     /// The constant input and what has its resolution.
-    ///
-    /// # Shapes
-    /// Codes `[batch, styles, style_dim]`.
-    pub fn begin(&self, codes: &Tensor<3>) -> Synthesis {
-        let [batch, _, _] = codes.dims();
-        let x = self.input.input.val().repeat_dim(0, batch);
-        let x = self.conv1.forward(x, style(codes, 0), self.noises[0].val());
-        let (skip, feature) = self.to_rgb1.forward(x, style(codes, 1), None);
+    pub fn begin(&self, styles: &Styles) -> Synthesis {
+        let x = (self.input.input.val()).repeat_dim(0, styles.batch());
+        let x = (self.conv1).forward(x, styles.convs[0].clone(), self.noises[0].val());
+        let (skip, feature) = self.to_rgb1.forward(x, styles.to_rgbs[0].clone(), None);
         Synthesis {
             feature,
             skip,
@@ -451,16 +596,19 @@ impl Generator {
 
     /// The next convolution, and after the second one of a block its RGB layer. Not to be called on a finished
     /// synthesis.
-    pub fn advance(&self, synthesis: Synthesis, codes: &Tensor<3>) -> Synthesis {
+    pub fn advance(&self, synthesis: Synthesis, styles: &Styles) -> Synthesis {
         let Synthesis {
             feature,
             skip,
             done,
         } = synthesis;
-        let x = self.conv(done, feature, codes);
+        let x = self.conv(done, feature, styles);
         let (skip, feature) = match done % 2 {
             0 => (skip, x),
-            _ => self.to_rgbs[done / 2].forward(x, style(codes, done + 2), Some(skip)),
+            _ => {
+                let style = styles.to_rgbs[done / 2 + 1].clone();
+                self.to_rgbs[done / 2].forward(x, style, Some(skip))
+            }
         };
         Synthesis {
             feature,
@@ -482,13 +630,10 @@ impl Generator {
     }
 
     /// From the constant input up to the injection layer.
-    ///
-    /// # Shapes
-    /// Codes `[batch, styles, style_dim]`.
-    pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
-        let mut synthesis = self.begin(codes);
+    pub fn lower(&self, styles: &Styles) -> Synthesis {
+        let mut synthesis = self.begin(styles);
         while !self.at_injection(&synthesis) {
-            synthesis = self.advance(synthesis, codes);
+            synthesis = self.advance(synthesis, styles);
         }
         synthesis
     }
@@ -509,9 +654,10 @@ mod tests {
         let case = Case::open("styled_up");
         let layer = StyledConv::new([6, 5], true, 10, case.device());
         let layer = case.load(layer, &[]);
-        case.check(layer.forward(case.input(0), case.input(1), case.input(2)));
+        let style = || case.input::<2>(1).into();
+        case.check(layer.forward(case.input(0), style(), case.input(2)));
         let (layer, noise) = layer.fuse(case.input(2));
-        case.check(layer.forward(case.input(0), case.input(1), noise));
+        case.check(layer.forward(case.input(0), style(), noise));
     }
 
     #[test]
@@ -538,7 +684,8 @@ mod tests {
         let layer = case.load(ToRgb::new(6, 10, case.device()), &[]);
         let forward = |layer: &ToRgb| {
             let x: Tensor<4> = case.input(0);
-            let (picture, kept) = layer.forward(x.clone(), case.input(1), Some(case.input(2)));
+            let style = case.input::<2>(1).into();
+            let (picture, kept) = layer.forward(x.clone(), style, Some(case.input(2)));
             case.check(picture);
             assert_eq!(cpu_values(kept), cpu_values(x));
         };

@@ -27,7 +27,7 @@ use burn::{
 
 use super::{
     around::Around,
-    convolution::{Convolution, Matrix},
+    convolution::{Convolution, Convolutions, Matrix},
     tensors::raise,
 };
 pub use super::{
@@ -296,6 +296,20 @@ impl<const D: usize> Conv<D> {
         }
     }
 
+    fn kind(&self) -> Kind {
+        let mut stride = [self.geometry.stride; 3];
+        stride[..5 - D].fill(1);
+        let padding = self.geometry.padding;
+        if self.geometry.transposed {
+            Kind::Transposed { stride, padding }
+        } else {
+            Kind::Forward {
+                stride,
+                padding: padding.map(|zeros| [zeros; 2]),
+            }
+        }
+    }
+
     /// Folds `norm`, which follows, into the weights, and hands them to a kernel if there is one for them.
     pub fn fuse(mut self, norm: Option<BatchNorm>) -> Self {
         if let Some(norm) = norm {
@@ -312,17 +326,7 @@ impl<const D: usize> Conv<D> {
             };
             self.bias = Some(Param::from_tensor(shift));
         }
-        let mut stride = [self.geometry.stride; 3];
-        stride[..5 - D].fill(1);
-        let padding = self.geometry.padding;
-        let kind = if self.geometry.transposed {
-            Kind::Transposed { stride, padding }
-        } else {
-            Kind::Forward {
-                stride,
-                padding: padding.map(|zeros| [zeros; 2]),
-            }
-        };
+        let kind = self.kind();
         let exists = |weight: &mut Param<Tensor<D>>| {
             Convolution::exists(&weight.device(), &weight.dims(), kind)
         };
@@ -331,6 +335,55 @@ impl<const D: usize> Conv<D> {
             self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
         }
         self
+    }
+}
+
+/// Convolutions of one shape, with biases, that a GPU computes in one dispatch.
+#[derive(Clone, Debug)]
+pub struct ConvGroup {
+    kernels: Convolutions,
+    biases: Tensor<1>,
+}
+
+impl ConvGroup {
+    /// Of convolutions as loaded; `None` on the CPU.
+    pub fn new(convs: &[&Conv<4>]) -> Option<Self> {
+        let weights = convs.iter().filter_map(|conv| {
+            let weight = conv.weight.as_ref()?.val();
+            Some(weight * conv.geometry.gain)
+        });
+        let biases = convs
+            .iter()
+            .filter_map(|conv| Some(conv.bias.as_ref()?.val()));
+        Some(Self {
+            kernels: Convolutions::new(weights.collect(), convs[0].kind())?,
+            biases: Tensor::cat(biases.collect(), 0),
+        })
+    }
+
+    /// Of linear layers as loaded, which see pictures of one pixel; `None` on the CPU.
+    pub fn linear(layers: &[&EqualLinear]) -> Option<Self> {
+        let point = Kind::Forward {
+            stride: [1; 3],
+            padding: [[0; 2]; 3],
+        };
+        let (weights, biases): (Vec<_>, Vec<_>) = (layers.iter())
+            .filter_map(|layer| layer.scaled())
+            .map(|(weight, bias)| {
+                let [output, input] = weight.dims();
+                (weight.reshape([output, input, 1, 1]), bias)
+            })
+            .unzip();
+        Some(Self {
+            kernels: Convolutions::new(weights, point)?,
+            biases: Tensor::cat(biases, 0),
+        })
+    }
+
+    /// # Shapes
+    /// `[count, in, height, width]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`.
+    pub fn forward(&self, x: Tensor<4>, activation: LayerActivation) -> Tensor<4> {
+        self.kernels.run(x, self.biases.clone(), activation)
     }
 }
 
@@ -525,15 +578,26 @@ impl EqualLinear {
         self.multiplier / (weight.dims()[1] as f64).sqrt()
     }
 
+    /// The weights and the bias, if it has them still, with the factors on them.
+    pub fn scaled(&self) -> Option<(Tensor<2>, Tensor<1>)> {
+        let weight = self.weight.as_ref()?.val();
+        let scale = self.scale(&weight);
+        Some((weight * scale, self.bias.val() * self.multiplier))
+    }
+
+    /// Without weights, for they are elsewhere.
+    pub fn emptied(self) -> Self {
+        Self {
+            weight: None,
+            ..self
+        }
+    }
+
     /// On the GPU, hands the weights to a kernel.
     pub fn fuse(mut self) -> Self {
-        let weight = self.weight.as_ref().map(Param::val);
-        let kernel = weight.and_then(|weight| {
-            let scale = self.scale(&weight);
-            Matrix::new(weight * scale)
-        });
-        if let Some(kernel) = kernel {
-            let bias = self.bias.val() * self.multiplier;
+        let scaled = self.scaled();
+        let kernel = scaled.and_then(|(weight, bias)| Some((Matrix::new(weight)?, bias)));
+        if let Some((kernel, bias)) = kernel {
             self.bias = Param::from_tensor(bias);
             self.weight = None;
             self.kernel = Some(Arc::new(kernel));

@@ -205,8 +205,12 @@ impl Words {
     fn difference(&mut self, window: Window) -> Result<Difference, ReadError> {
         let [height, width] = window.size;
         let count = 3 * height * width;
+        // All of them: of the last ones, not every half is a value.
         let words = self.0.by_ref().take(3 * (height * width).div_ceil(2));
-        let values = words.flat_map(|word| [word as i16, (word >> 16) as i16]);
+        let words: Vec<u32> = words.collect();
+        let values = words
+            .iter()
+            .flat_map(|&word| [word as i16, (word >> 16) as i16]);
         let values = values.take(count).collect();
         Difference::new(width, height, values).ok_or_else(|| ReadError::Shape {
             expected: "three differences per pixel",

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::{
     dicn::Dicn,
     dipn::Dipn,
-    generator::{Generator, Synthesis},
+    generator::{Generator, Styles, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
     pictures::Window,
@@ -116,8 +116,9 @@ impl Sdic {
 
     /// Generator without compensation.
     pub fn generate(&self, codes: &Tensor<3>) -> Initial {
-        let lower = self.lower(codes);
-        let pass = self.resume(codes.clone(), lower.clone(), self.config.image_size);
+        let styles = self.networks.generator.styles(codes);
+        let lower = self.networks.generator.lower(&styles);
+        let pass = self.resume_with(styles, lower.clone(), self.config.image_size);
         Initial {
             image: pass.finish(),
             lower,
@@ -139,17 +140,19 @@ impl Sdic {
 
     /// The generator on `codes` up to the injection layer.
     pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
-        self.networks.generator.lower(codes)
+        let generator = &self.networks.generator;
+        generator.lower(&generator.styles(codes))
     }
 
     /// A generator pass on `codes` with `injection` added at the injection layer; `size` below `image_size` stops at
     /// that resolution for a preview.
     pub fn pass(&self, codes: Tensor<3>, injection: Injection, size: usize) -> GeneratorPass<'_> {
         let generator = &self.networks.generator;
+        let styles = generator.styles(&codes);
         GeneratorPass {
-            synthesis: generator.begin(&codes),
+            synthesis: generator.begin(&styles),
             generator,
-            codes,
+            styles,
             injection: Some(injection),
             size,
             multiplications: 0,
@@ -158,10 +161,15 @@ impl Sdic {
 
     /// The rest of a pass from the injection layer on; `synthesis` is compensated already.
     pub fn resume(&self, codes: Tensor<3>, synthesis: Synthesis, size: usize) -> GeneratorPass<'_> {
+        let styles = self.networks.generator.styles(&codes);
+        self.resume_with(styles, synthesis, size)
+    }
+
+    fn resume_with(&self, styles: Styles, synthesis: Synthesis, size: usize) -> GeneratorPass<'_> {
         GeneratorPass {
             synthesis,
             generator: &self.networks.generator,
-            codes,
+            styles,
             injection: None,
             size,
             multiplications: 0,
@@ -222,7 +230,7 @@ impl Compensator<'_> {
 /// A generator pass under way, for a caller that has other things to do in between, or may lose interest.
 pub struct GeneratorPass<'a> {
     generator: &'a Generator,
-    codes: Tensor<3>,
+    styles: Styles,
     injection: Option<Injection>,
     size: usize,
     synthesis: Synthesis,
@@ -251,7 +259,7 @@ impl GeneratorPass<'_> {
             self.synthesis = injection.added_to(self.synthesis);
         }
         let [_, input, height, width] = self.synthesis.feature.dims();
-        self.synthesis = self.generator.advance(self.synthesis, &self.codes);
+        self.synthesis = self.generator.advance(self.synthesis, &self.styles);
         let [_, output, _, _] = self.synthesis.feature.dims();
         // All convolutions have kernels of 3x3, and so many products per place of their input.
         self.multiplications += (9 * input * output * height * width) as u64;

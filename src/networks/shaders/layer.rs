@@ -70,6 +70,8 @@ pub struct ShaderLayer {
     padding: usize,
     input: usize,
     output: usize,
+    /// How many convolutions of one shape these are: each makes a picture of its own.
+    count: usize,
 }
 
 impl ShaderLayer {
@@ -104,22 +106,34 @@ impl ShaderLayer {
     /// # Panics
     /// If there is no kernel for it.
     pub fn new(weight: Tensor<4>, kind: Kind) -> Self {
-        let [output, input, height, width] = weight.dims();
+        Self::side_by_side(vec![weight], kind)
+    }
+
+    /// Several convolutions of one shape in one dispatch.
+    ///
+    /// # Panics
+    /// As [`Self::new`], and if their shapes differ.
+    pub fn side_by_side(weights: Vec<Tensor<4>>, kind: Kind) -> Self {
+        let count = weights.len();
+        let [output, input, height, width] = weights[0].dims();
         let (shape, padding) =
             Self::shape([output, input, 1, height, width], kind).expect("a kernel for this kind");
-        let weight = pad(weight.reshape([output, input, height * width]), 0);
-        let weight = pad(weight, 1);
-        let [outputs, inputs, area] = weight.dims();
-        let weights = weight
-            .reshape([outputs / 4, 4, inputs / 4, 4, area])
-            .permute([0, 2, 4, 3, 1])
-            .reshape([outputs * inputs * area]);
+        let laid_out = weights.into_iter().map(|weight| {
+            let weight = pad(weight.reshape([output, input, height * width]), 0);
+            let weight = pad(weight, 1);
+            let [outputs, inputs, area] = weight.dims();
+            weight
+                .reshape([outputs / 4, 4, inputs / 4, 4, area])
+                .permute([0, 2, 4, 3, 1])
+                .reshape([outputs * inputs * area])
+        });
         Self {
-            weights,
+            weights: Tensor::cat(laid_out.collect(), 0),
             shape,
             padding,
             input,
             output,
+            count,
         }
     }
 
@@ -147,30 +161,12 @@ impl ShaderLayer {
     /// The convolution and what surrounds it in one dispatch.
     ///
     /// # Shapes
-    /// `[batch, in, height, width]` to `[batch, out, ...]`.
+    /// `[batch, in, height, width]` to `[batch, out, ...]`. Where there are several convolutions, `[count, in, ...]`, or
+    /// `[1, in, ...]` for all of them, to `[count, out, ...]`; then the bias is `[count * out]`.
     pub fn run(&self, x: Tensor<4>, around: Around) -> Tensor<4> {
-        let tiling = self.usual_tiling(&x);
-        self.run_tiled(x, around, tiling)
-    }
-
-    /// `1 / sqrt(convolution of x^2 + epsilon)`.
-    ///
-    /// # Shapes
-    /// As [`Self::run`].
-    pub fn inverse_root(&self, x: Tensor<4>, epsilon: f32) -> Tensor<4> {
-        let spec = Spec {
-            squared: true,
-            activation: Activation::InverseRoot {
-                epsilon: epsilon.to_bits(),
-            },
-            ..Spec::bare(self.shape, self.usual_tiling(&x))
-        };
-        self.dispatch(spec, x, 0, Vec::new())
-    }
-
-    fn usual_tiling(&self, x: &Tensor<4>) -> Tiling {
         let [_, _, height, width] = x.dims();
-        self.tiling(self.output_side(height), self.output_side(width))
+        let tiling = self.tiling(self.output_side(height), self.output_side(width));
+        self.run_tiled(x, around, tiling)
     }
 
     /// [`Self::run`] with the work shared out in a certain way.
@@ -210,8 +206,11 @@ impl ShaderLayer {
         scale_pitch: usize,
         others: Vec<CubeTensor>,
     ) -> Tensor<4> {
-        let [batch, channels, height, width] = x.dims();
+        let [pictures, channels, height, width] = x.dims();
         assert_eq!(channels, self.input, "input channels");
+        let several = self.count > 1;
+        let batch = if several { self.count } else { pictures };
+        assert!(pictures == batch || pictures == 1, "{pictures} pictures");
         let [out_height, out_width] = [height, width].map(|side| self.output_side(side));
         let out_chunks = self.output.div_ceil(4);
         let blocks = out_chunks.div_ceil(spec.tiling.groups);
@@ -227,7 +226,13 @@ impl ShaderLayer {
             blocks,
             self.padding,
             scale_pitch,
-            0,
+            if pictures == 1 { 0 } else { channels },
+            if several {
+                out_chunks * channels.div_ceil(4)
+            } else {
+                0
+            },
+            if several { self.output } else { 0 },
         ];
         let mut inputs = vec![buffer(x), buffer(self.weights.clone())];
         inputs.extend(others);

@@ -11,9 +11,11 @@
 mod bytes;
 mod launch;
 mod layer;
+mod products;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use bytes::bytes;
 pub use layer::ShaderLayer;
+pub use products::{Product, Products};

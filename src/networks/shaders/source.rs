@@ -49,11 +49,6 @@ pub(super) enum Activation {
     },
     /// A slope below zero per channel, in a buffer.
     PRelu,
-    /// `1 / sqrt(x + epsilon)`, of bits of an `f32`.
-    InverseRoot {
-        /// Keeps the root from zero.
-        epsilon: u32,
-    },
 }
 
 /// All that a kernel's text depends on.
@@ -61,8 +56,6 @@ pub(super) enum Activation {
 pub(super) struct Spec {
     pub shape: Shape,
     pub tiling: Tiling,
-    /// Whether the squares of inputs are convolved.
-    pub squared: bool,
     /// Buffers besides the input, the weights and the output.
     pub input_scale: bool,
     pub input_shift: bool,
@@ -96,7 +89,7 @@ impl Text for Spec {
 const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
 
 /// Words of the uniform that tells a kernel its sizes.
-pub(super) const INFO: usize = 12;
+pub(super) const INFO: usize = 14;
 
 impl Spec {
     /// A convolution with nothing around it.
@@ -104,7 +97,6 @@ impl Spec {
         Self {
             shape,
             tiling,
-            squared: false,
             input_scale: false,
             input_shift: false,
             output_scale: false,
@@ -199,7 +191,8 @@ impl Spec {
                 "struct Info {{
                 channels: u32, height: u32, width: u32, chunks: u32,
                 out_channels: u32, out_height: u32, out_width: u32, out_chunks: u32,
-                blocks: u32, padding: u32, scale_pitch: u32, unused: u32,
+                blocks: u32, padding: u32, scale_pitch: u32, input_pitch: u32,
+                weights_pitch: u32, bias_pitch: u32,
             }}
             @group(0) @binding({}) var<uniform> info: Info;",
                 buffers.len()
@@ -217,7 +210,7 @@ impl Spec {
             }
             fn read(picture: u32, channels: vec4<u32>, place: u32) -> vec4<f32> {
                 let area = info.height * info.width;
-                let at = (picture * info.channels + channels) * area + place;
+                let at = (picture * info.input_pitch + channels) * area + place;
                 return vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
             }",
         );
@@ -226,9 +219,6 @@ impl Spec {
     /// The prologue's values for the channels in sight, and how they apply to `value`.
     fn prologue(&self) -> (String, String) {
         let (mut values, mut applied) = (String::new(), "value".to_owned());
-        if self.squared {
-            applied += " * value";
-        }
         if self.input_scale {
             values += "
                 let scales_at = picture * info.scale_pitch + channels;
@@ -280,7 +270,10 @@ impl Spec {
         for (there, line) in [
             (self.output_scale, "value *= output_scale[plane];"),
             (self.noise, "value += noise[place];"),
-            (self.bias, "value += bias[channel];"),
+            (
+                self.bias,
+                "value += bias[picture * info.bias_pitch + channel];",
+            ),
         ] {
             if there {
                 push(text, line);
@@ -296,13 +289,6 @@ impl Spec {
                         "value *= select(f32({gain:?}), f32({:?}), value < 0.0);",
                         slope * gain
                     ),
-                );
-            }
-            Activation::InverseRoot { epsilon } => {
-                let epsilon = f32::from_bits(epsilon);
-                push(
-                    text,
-                    &format!("value = inverseSqrt(value + f32({epsilon:?}));"),
                 );
             }
             Activation::PRelu => {
@@ -423,7 +409,8 @@ impl Spec {
             push(
                 text,
                 &format!(
-                    "let weights_{group} = min(first + {group}u, info.out_chunks - 1u) * info.chunks;"
+                    "let weights_{group} = picture * info.weights_pitch
+                        + min(first + {group}u, info.out_chunks - 1u) * info.chunks;"
                 ),
             );
         }
@@ -609,7 +596,7 @@ impl Spec {
                 "
             let top = i32(group.y * {finished_rows}u) - 2;
             let left = i32(group.x * {finished_columns}u) - 2;
-            let weights_0 = min(first, info.out_chunks - 1u) * info.chunks;"
+            let weights_0 = picture * info.weights_pitch + min(first, info.out_chunks - 1u) * info.chunks;"
             ),
         );
         let mut products = String::new();

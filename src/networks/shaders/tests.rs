@@ -4,6 +4,7 @@ use super::{
     bytes::Bytes,
     launch::{Text, dispatches},
     layer::{ShaderLayer, TILINGS},
+    products::{Finish, Product, Products},
     source::{Activation, Shape, Spec, Tiling},
 };
 use crate::{
@@ -378,29 +379,108 @@ fn an_input_in_another_order_is_put_in_order() {
     assert_eq!(found, expected);
 }
 
+/// Several matrices at once, with parts of the input that overlap and sizes that nothing divides.
 #[test]
-fn inverse_roots_match_the_definition() {
+fn products_match_the_definition() {
     let device = &gpu().device;
-    for [batch, input, output] in [[1, 1, 1], [2, 7, 9], [1, 64, 32], [3, 300, 5]] {
-        let mut noise = Noise(input as u64);
-        let weight: Vec<f32> = (noise.values(output * input).iter())
-            .map(|value| value.abs())
+    for batch in [1, 3] {
+        let mut noise = Noise(batch as u64);
+        let (values, epsilon) = (70, 1e-8);
+        let x = noise.values(batch * values);
+        let input = || tensor(&x, [batch, values], device);
+        let sizes = [[1, 1, 69], [5, 7, 0], [64, 70, 0], [100, 64, 6], [3, 2, 5]];
+        let made = sizes.map(|[output, input, start]| {
+            let matrix = noise.values(output * input);
+            (matrix, noise.values(output), [output, input, start])
+        });
+        let product = |index: usize, positive: bool| {
+            let (matrix, _, [output, input, start]) = &made[index];
+            let matrix: Vec<f32> = (matrix.iter())
+                .map(|value| if positive { value.abs() } else { *value })
+                .collect();
+            Product {
+                matrix: tensor(&matrix, [*output, *input], device),
+                start: *start,
+            }
+        };
+        let biases = |index: usize| tensor(&made[index].1, [made[index].1.len()], device);
+        let with_bias = (0..made.len()).map(|i| (product(i, false), biases(i)));
+        let with_bias = Products::with_bias(with_bias.collect());
+        let roots = (0..made.len()).map(|i| product(i, true)).collect();
+        let roots = Products::inverse_roots(roots, epsilon);
+        for (products, root) in [(with_bias, false), (roots, true)] {
+            let before = dispatches();
+            let (all, parts) = products.run(input());
+            assert!(dispatches() > before, "nothing was dispatched");
+            let pitch = all.dims()[1];
+            let all = cpu_values(all);
+            for (index, part) in parts.into_iter().enumerate() {
+                let (matrix, bias, [output, width, start]) = &made[index];
+                assert_eq!(part.dims(), [batch, *output]);
+                let found = cpu_values(part);
+                let [first, _] = products.results()[index];
+                for (at, found) in found.into_iter().enumerate() {
+                    let (picture, row) = (at / output, at % output);
+                    assert_eq!(found, all[picture * pitch + first + row], "in a row");
+                    let sum: f64 = (0..*width)
+                        .map(|i| {
+                            let weight = f64::from(matrix[row * width + i]);
+                            let value = f64::from(x[picture * values + start + i]);
+                            if root {
+                                weight.abs() * value.powi(2)
+                            } else {
+                                weight * value
+                            }
+                        })
+                        .sum();
+                    let expected = if root {
+                        1.0 / (sum + epsilon).sqrt()
+                    } else {
+                        sum + f64::from(bias[row])
+                    };
+                    let off = (f64::from(found) - expected).abs() / expected.abs().max(1.0);
+                    assert!(off <= 1e-5, "{index}, {row}: off by {off:e}");
+                }
+            }
+        }
+    }
+}
+
+/// Each as if it were alone, of one picture and of one for each.
+#[test]
+fn convolutions_side_by_side_are_those_alone() {
+    let device = &gpu().device;
+    for (kernel, stride, [input, output, side]) in [
+        (3, 2, [5, 7, 9]),
+        (3, 1, [8, 8, 6]),
+        (1, 1, [9, 3, 1]),
+        (3, 2, [4, 6, 2]),
+    ] {
+        let mut noise = Noise(side as u64);
+        let kind = forward(kernel, stride);
+        let shape = [output, input, kernel, kernel];
+        let weights: Vec<Tensor<4>> = (0..3)
+            .map(|_| tensor(&noise.values(shape.iter().product()), shape, device))
             .collect();
-        let x = noise.values(batch * input);
-        let layer = tensor(&weight, [output, input, 1, 1], device);
-        let layer = ShaderLayer::new(layer, forward(1, 1));
-        let found = layer.inverse_root(tensor(&x, [batch, input, 1, 1], device), 1e-8);
-        assert_eq!(found.dims(), [batch, output, 1, 1]);
-        let found = cpu_values(found);
-        for (index, found) in found.into_iter().enumerate() {
-            let (picture, output) = (index / output, index % output);
-            let sum = (0..input).map(|channel| {
-                let square = f64::from(x[picture * input + channel]).powi(2);
-                f64::from(weight[output * input + channel]) * square
+        let biases = noise.values(3 * output);
+        let several = ShaderLayer::side_by_side(weights.clone(), kind);
+        for pictures in [1, 3] {
+            let area = input * side * side;
+            let x = noise.values(pictures * area);
+            let around = |bias: &[f32]| Around {
+                bias: Some(tensor(bias, [bias.len()], device)),
+                activation: LayerActivation::LeakyRelu,
+                ..Around::default()
+            };
+            let all = tensor(&x, [pictures, input, side, side], device);
+            let found = cpu_values(several.run(all, around(&biases)));
+            let alone = weights.iter().enumerate().flat_map(|(index, weight)| {
+                let x = &x[index % pictures * area..][..area];
+                let x = tensor(x, [1, input, side, side], device);
+                let bias = &biases[index * output..][..output];
+                cpu_values(ShaderLayer::new(weight.clone(), kind).run(x, around(bias)))
             });
-            let expected = 1.0 / (sum.sum::<f64>() + 1e-8).sqrt();
-            let off = (f64::from(found) / expected - 1.0).abs();
-            assert!(off <= 1e-5, "{input} to {output}: off by {off:e}");
+            assert_eq!(found, alone.collect::<Vec<_>>(), "{kind:?} of {pictures}");
         }
     }
 }
@@ -409,7 +489,6 @@ fn inverse_roots_match_the_definition() {
 fn specs() -> impl Iterator<Item = Spec> {
     TILINGS.iter().flat_map(|&(shape, _, tiling)| {
         [(true, false), (false, false), (true, true)].map(|(styled, skip)| Spec {
-            squared: skip,
             shape,
             tiling,
             input_scale: true,
@@ -460,4 +539,6 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     for (difference, second, buffers) in [(false, false, 2), (true, false, 3), (true, true, 3)] {
         check_text(&Bytes { difference, second }, buffers);
     }
+    check_text(&Finish::Bias, 5);
+    check_text(&Finish::InverseRoot(0), 4);
 }
