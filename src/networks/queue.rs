@@ -99,6 +99,26 @@ mod tests {
         }
     }
 
+    /// By the sizes of the convolutions, as a pass counts them: each mark is a submit.
+    #[test]
+    fn an_edit_of_the_largest_model_ends_three_groups() {
+        let channels = crate::config::ModelConfig::face().channels;
+        let mut groups = Groups::new(GROUP);
+        let (mut multiplications, marks) = (0, Cell::new(0));
+        for (block, pair) in channels.windows(2).enumerate() {
+            let side = 4 << block;
+            for [input, output, side] in [[pair[0], pair[1], side], [pair[1], pair[1], 2 * side]] {
+                multiplications += (9 * input * output * side * side) as u64;
+                let mark = || -> Option<Mark> {
+                    marks.set(marks.get() + 1);
+                    None
+                };
+                pollster::block_on(groups.queued(multiplications, mark));
+            }
+        }
+        assert_eq!(marks.get(), 3, "of {multiplications} multiplications");
+    }
+
     #[cfg(feature = "wgpu")]
     #[test]
     fn a_mark_is_reached_and_the_cpu_needs_none() {
