@@ -212,6 +212,64 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
 });
 
 /**
+ * Opens the page with WebGPU wished for, and a script before any other in its engine's worker, which can have the card
+ * fail.
+ * @param {string} script
+ */
+async function failing(script) {
+  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
+  await context.route("**/shared/adapter.js", async (route) => {
+    const body = await (await route.fetch()).text();
+    await route.fulfill({ contentType: "text/javascript", body: `${script}\n${body}` });
+  });
+  await page.reload();
+  await modelReady(page);
+  assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
+  const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
+  assert.ok(worker);
+  /** From now on the card fails. */
+  const fail = () =>
+    worker.evaluate(() => {
+      /** @type {any} */ (self).failing = true;
+    });
+  return { context, page, fail };
+}
+
+/**
+ * Waits until the engine is back with the photo and its edit, and checks both.
+ * @param {import("playwright-core").Page} page
+ * @param {string} label of the engine
+ */
+async function back(page, label) {
+  await page.locator(".notice", { hasText: "started again" }).waitFor({ timeout: 2 * PATIENCE });
+  await page.locator("#engine-label", { hasText: label }).waitFor({ timeout: 2 * PATIENCE });
+  await page.waitForSelector("#progress[hidden]", { state: "attached", timeout: 2 * PATIENCE });
+  await inverted(page);
+  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "50");
+  assert.ok(excess(await pixels(page), colours(golden.get("average.tilt"))) <= 1e-3, "the edit");
+}
+
+test("a device lost in the middle of an edit costs nothing", { timeout: 6 * PATIENCE }, async () => {
+  const { context, page, fail } = await failing(`
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (wanted) {
+      return (self.device = await requestDevice.call(this, wanted));
+    };
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (commands) {
+      submit.call(this, commands);
+      if (self.failing) self.device.destroy();
+    };`);
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  await page.selectOption("#paste-mode", "face");
+  await fail();
+  await slide(page, "tilt", 50);
+  await back(page, "WebGPU (software) ready");
+  await context.close();
+});
+
+/**
  * Opens the page with a worker in which WebGPU is as `spoil` makes it.
  * @param {string} spoil
  * @param {"auto" | "cpu" | "webgpu"} backend
