@@ -244,8 +244,8 @@ fn the_model_of_1024_px_is_computed_in_few_dispatches() {
     let face = Picture::new(256, 256, &rgba).unwrap();
     let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
     inversion.at_most(Counts {
-        dispatches: 728,
-        submits: 31,
+        dispatches: 432,
+        submits: 21,
         uploads: 1,
         reads: 6,
     });
@@ -273,8 +273,8 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     let face = decode(&face).unwrap().picture;
     let [inversion, edit] = warm("bundled", &engine, &face, "smile");
     inversion.at_most(Counts {
-        dispatches: 503,
-        submits: 24,
+        dispatches: 327,
+        submits: 17,
         uploads: 1,
         reads: 6,
     });

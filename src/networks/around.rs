@@ -50,6 +50,8 @@ pub enum LayerActivation<'a> {
     Style,
     /// Zero below zero.
     Relu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
     /// Learned slopes.
     PRelu(&'a PRelu),
 }
@@ -63,18 +65,19 @@ impl LayerActivation<'_> {
             Self::Leaky(slope) => activation::leaky_relu(x, slope),
             Self::Style => style_activation(x),
             Self::Relu => activation::relu(x),
+            Self::Sigmoid => activation::sigmoid(x),
             Self::PRelu(prelu) => activation::prelu(x, prelu.slopes()),
         }
     }
 
-    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU.
+    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU. They have no sigmoid.
     pub fn kernel(self, slopes: &mut Vec<f32>) -> kernels::Activation<'_> {
         let leaky = |slope: f64, gain: f64| kernels::Activation::LeakyRelu {
             slope: slope as f32,
             gain: gain as f32,
         };
         match self {
-            Self::Identity => kernels::Activation::Identity,
+            Self::Identity | Self::Sigmoid => kernels::Activation::Identity,
             Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
             Self::Leaky(slope) => leaky(slope, 1.0),
             Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),

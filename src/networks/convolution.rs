@@ -29,7 +29,7 @@ impl Convolution {
             return true;
         }
         #[cfg(feature = "wgpu")]
-        return shape.len() == 4 && ShaderLayer::serves(volume_dims(shape), kind);
+        return ShaderLayer::serves(volume_dims(shape), kind);
         #[cfg(not(feature = "wgpu"))]
         return false;
     }
@@ -38,7 +38,7 @@ impl Convolution {
     pub fn new<const D: usize>(weight: Tensor<D>, kind: Kind) -> Self {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weight.device()) {
-            return Self::Gpu(Box::new(ShaderLayer::new(raise::<D, 4>(weight), kind)));
+            return Self::Gpu(Box::new(ShaderLayer::new(raise(weight), kind)));
         }
         let shape = volume_dims(&weight.dims());
         Self::Cpu(Box::new(ConvLayer::new(&cpu_values(weight), shape, kind)))
@@ -50,13 +50,19 @@ impl Convolution {
     /// `[batch, in, ...]` to `[batch, out, ...]`.
     pub fn run<const D: usize>(&self, x: Tensor<D>, around: Around) -> (Tensor<D>, Tensor<D>) {
         match self {
-            Self::Cpu(layer) => run_cpu(layer, x, around),
+            Self::Cpu(layer) => {
+                let sigmoid = matches!(around.activation, LayerActivation::Sigmoid);
+                let (output, x) = run_cpu(layer, x, around);
+                let activate = |output| LayerActivation::Sigmoid.forward(output);
+                (if sigmoid { activate(output) } else { output }, x)
+            }
             #[cfg(feature = "wgpu")]
             Self::Gpu(layer) => {
-                let output = layer.run(raise::<D, 4>(x.clone()), around);
+                let output = layer.run(raise(x.clone()), around);
                 let dims = output.dims();
                 let mut shape = [1; D];
-                shape.copy_from_slice(&dims[..D]);
+                shape[..2].copy_from_slice(&dims[..2]);
+                shape[2..].copy_from_slice(&dims[7 - D..]);
                 (output.reshape(shape), x)
             }
         }
@@ -82,7 +88,7 @@ impl Matrix {
                 padding: [[0; 2]; 3],
             };
             let [output, input] = weight.dims();
-            let weight = weight.reshape([output, input, 1, 1]);
+            let weight = weight.reshape([output, input, 1, 1, 1]);
             return Some(Self::Gpu(Box::new(ShaderLayer::new(weight, point))));
         }
         None
@@ -121,6 +127,7 @@ impl Convolutions {
     pub fn new(weights: Vec<Tensor<4>>, kind: Kind) -> Option<Self> {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weights[0].device()) {
+            let weights = weights.into_iter().map(raise).collect();
             let layer = ShaderLayer::side_by_side(weights, kind);
             return Some(Self::Gpu(Box::new(layer)));
         }
@@ -140,7 +147,8 @@ impl Convolutions {
                     activation,
                     ..Around::default()
                 };
-                layer.run(x, around)
+                let output = layer.run(raise(x), around);
+                output.squeeze_dim::<4>(2)
             }
         }
     }
@@ -148,15 +156,15 @@ impl Convolutions {
 
 /// Vectors as pictures of one pixel.
 #[cfg(feature = "wgpu")]
-fn pixels(x: Tensor<2>) -> Tensor<4> {
+fn pixels(x: Tensor<2>) -> Tensor<5> {
     let [batch, channels] = x.dims();
-    x.reshape([batch, channels, 1, 1])
+    x.reshape([batch, channels, 1, 1, 1])
 }
 
 /// Pictures of one pixel as vectors.
 #[cfg(feature = "wgpu")]
-fn flat(x: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, _, _] = x.dims();
+fn flat(x: Tensor<5>) -> Tensor<2> {
+    let [batch, channels, ..] = x.dims();
     x.reshape([batch, channels])
 }
 

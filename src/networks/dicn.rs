@@ -6,7 +6,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, activation},
+    tensor::{Device, Tensor},
 };
 
 use super::layers::{
@@ -133,7 +133,7 @@ impl Dicn {
         let x = second.forward(first.forward(x));
         let semantic = fourth.forward(third.forward(x));
         let attention = self.att.0.forward(semantic.clone() + feature);
-        activation::sigmoid(self.att.1.forward(attention)) * semantic
+        (self.att.1).forward_with(None, attention, LayerActivation::Sigmoid) * semantic
     }
 
     /// The compensated latent code w'.

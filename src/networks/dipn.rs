@@ -6,7 +6,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, activation},
+    tensor::{Device, Tensor},
 };
 
 use super::{
@@ -194,7 +194,7 @@ impl ContextFusion {
         let semantic = self.semantic.1.forward(self.semantic.0.forward(feature));
         let semantic = semantic.unsqueeze_dim::<5>(2);
         let attention = self.att.0.forward(semantic.clone() + volume.clone());
-        let attention = activation::sigmoid(self.att.1.forward(attention));
+        let attention = (self.att.1).forward_with(None, attention, LayerActivation::Sigmoid);
         self.agg.forward(attention * semantic + volume)
     }
 

@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, activation},
+    tensor::{Device, Tensor},
 };
 
 use super::layers::{
     BatchNorm, Conv, ConvGroup, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d,
     resize_bilinear,
 };
+#[cfg(feature = "wgpu")]
+use super::{device::is_cpu, shaders};
 use crate::config::{Heads, ModelConfig};
 
 /// Reduction of the squeeze-and-excitation blocks.
@@ -38,10 +40,10 @@ impl SqueezeExcite {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mean = x.clone().mean_dim(2).mean_dim(3);
-        let squeezed = self.fc1.forward_with(None, mean, LayerActivation::Relu);
-        x * activation::sigmoid(self.fc2.forward(squeezed))
+    /// `[batch, channels, height, width]` to `[batch, channels, 1, 1]`.
+    fn gates(&self, x: &Tensor<4>) -> Tensor<4> {
+        let squeezed = (self.fc1).forward_with(None, means(x.clone()), LayerActivation::Relu);
+        (self.fc2).forward_with(None, squeezed, LayerActivation::Sigmoid)
     }
 
     fn fuse(self) -> Self {
@@ -98,16 +100,17 @@ impl Bottleneck {
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = &self.res_layer;
         let (residual, x) = conv1.forward_keeping(Some(norm), x, LayerActivation::PRelu(prelu));
         let residual = conv_norm(conv2, last_norm, residual, LayerActivation::Identity);
-        let residual = match squeeze {
-            Some(squeeze) => squeeze.forward(residual),
-            None => residual,
+        let (shortcut, stride) = match &self.shortcut_layer {
+            Some((conv, norm)) => (conv_norm(conv, norm, x, LayerActivation::Identity), 1),
+            None => (x, self.stride),
         };
-        let shortcut = match &self.shortcut_layer {
-            Some((conv, norm)) => conv_norm(conv, norm, x, LayerActivation::Identity),
-            None if self.stride == 1 => x,
-            None => subsample(x, self.stride),
-        };
-        shortcut + residual
+        match squeeze {
+            Some(squeeze) => {
+                let gates = squeeze.gates(&residual);
+                gated(residual, gates, shortcut, stride)
+            }
+            None => subsample(shortcut, stride) + residual,
+        }
     }
 
     /// Folds the normalisations that follow a convolution into it.
@@ -125,8 +128,29 @@ impl Bottleneck {
     }
 }
 
+/// The mean of every channel.
+fn means(x: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(&x.device()) {
+        return shaders::means(x);
+    }
+    x.mean_dim(2).mean_dim(3)
+}
+
+/// `x * gates + shortcut`, of which every `stride`-th row and column is taken.
+fn gated(x: Tensor<4>, gates: Tensor<4>, shortcut: Tensor<4>, stride: usize) -> Tensor<4> {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(&x.device()) {
+        return shaders::gated(x, gates, shortcut, stride);
+    }
+    subsample(shortcut, stride) + x * gates
+}
+
 /// Max pooling with kernel 1: every `stride`-th row and column.
 fn subsample(x: Tensor<4>, stride: usize) -> Tensor<4> {
+    if stride == 1 {
+        return x;
+    }
     let [batch, channels, height, width] = x.dims();
     let (rows, columns) = (height / stride, width / stride);
     x.reshape([batch * channels * rows, stride, columns, stride])
@@ -362,7 +386,8 @@ mod tests {
     fn squeeze_excite_matches_pytorch() {
         let case = Case::open("squeeze_excite");
         let layer = case.load(SqueezeExcite::new(20, case.device()), &[]);
-        case.check(layer.forward(case.input(None)));
+        let x: Tensor<4> = case.input(None);
+        case.check(layer.gates(&x) * x);
     }
 
     #[test]

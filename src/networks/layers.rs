@@ -25,6 +25,8 @@ use burn::{
     },
 };
 
+#[cfg(feature = "wgpu")]
+use super::shaders;
 use super::{
     around::Around,
     convolution::{Convolution, Convolutions, Matrix},
@@ -245,7 +247,7 @@ impl<const D: usize> Conv<D> {
             Some(norm) => norm.forward(x),
             None => x,
         };
-        activation.forward(self.convolve(x))
+        activate(self.convolve(x), activation)
     }
 
     /// The convolution by the backend's own operation.
@@ -432,6 +434,19 @@ impl<const D: usize> BasicConv<D> {
     }
 }
 
+/// An activation that no convolution could do along the way. On a GPU those that are straight on both sides of zero take
+/// one dispatch.
+fn activate<const D: usize>(x: Tensor<D>, activation: LayerActivation) -> Tensor<D> {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(&x.device())
+        && !matches!(activation, LayerActivation::PRelu(_))
+        && let kernels::Activation::LeakyRelu { slope, gain } = activation.kernel(&mut Vec::new())
+    {
+        return shaders::leaky(x, slope, gain);
+    }
+    activation.forward(x)
+}
+
 /// Convolution, a normalisation unless it has been folded away, and an activation.
 pub fn conv_norm<const D: usize>(
     conv: &Conv<D>,
@@ -440,7 +455,7 @@ pub fn conv_norm<const D: usize>(
     activation: LayerActivation,
 ) -> Tensor<D> {
     match norm {
-        Some(norm) => activation.forward(norm.forward(conv.forward(x))),
+        Some(norm) => activate(norm.forward(conv.forward(x)), activation),
         None => conv.forward_with(None, x, activation),
     }
 }

@@ -138,7 +138,7 @@ impl Window {
 pub async fn shown(image: Tensor<4>, window: Window) -> Result<Picture<'static>, ReadError> {
     #[cfg(feature = "wgpu")]
     if !is_cpu(&image.device()) {
-        return Words::read(shaders::bytes(image, None, window))
+        return Words::read(shaders::bytes(image, None, window.start, window.size))
             .await?
             .picture(window);
     }
@@ -158,7 +158,7 @@ pub async fn shown_edit(
 ) -> Result<(Picture<'static>, Option<Picture<'static>>, Difference), ReadError> {
     #[cfg(feature = "wgpu")]
     if !is_cpu(&edited.device()) {
-        let words = shaders::bytes(edited, Some((unedited, wanted)), window);
+        let words = shaders::bytes(edited, Some((unedited, wanted)), window.start, window.size);
         let mut words = Words::read(words).await?;
         let picture = words.picture(window)?;
         let difference = words.difference(window)?;

@@ -6,7 +6,7 @@ use burn::{
 };
 
 use super::launch::{Text, buffer, launch};
-use crate::{networks::pictures::Window, pixels::Difference};
+use crate::pixels::Difference;
 
 /// Threads of a workgroup; each makes two pixels, for the differences of two fill three words.
 const THREADS: usize = 256;
@@ -119,7 +119,8 @@ impl Text for Bytes {
     }
 }
 
-/// What a person sees of a picture, and of how it differs from another: words as [`Bytes`] says, pixels with red in the
+/// What a person sees of the rows and columns of a picture from `start` on, and of how it differs from another picture,
+/// which comes, too, if it is wanted: words as [`Bytes`] says, pixels with red in the
 /// lowest byte. Alpha is 255 less the colours of the pixel that are no numbers.
 ///
 /// # Shapes
@@ -127,10 +128,10 @@ impl Text for Bytes {
 pub fn bytes(
     picture: Tensor<4>,
     other: Option<(Tensor<4>, bool)>,
-    window: Window,
+    start: [usize; 2],
+    size: [usize; 2],
 ) -> Tensor<1, Int> {
     let [_, _, height, width] = picture.dims();
-    let Window { start, size } = window;
     let count = size[0] * size[1];
     let pairs = count.div_ceil(2);
     let kernel = Bytes {

@@ -61,12 +61,14 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
     (Shape::Upsample, ANY, tiling(8, 1, [2, 2], 1)),
 ];
 
-/// A 2-d convolution with its weights laid out for the GPU.
+/// A convolution with its weights laid out for the GPU.
 #[derive(Clone, Debug)]
 pub struct ShaderLayer {
     /// `[groups of four out][groups of four in][kernel elements][in][out]`.
     weights: Tensor<1>,
     shape: Shape,
+    /// Whether the kernel has a depth, too.
+    deep: bool,
     padding: usize,
     input: usize,
     output: usize,
@@ -77,14 +79,17 @@ pub struct ShaderLayer {
 impl ShaderLayer {
     /// What there is a kernel for: `shape` is `[out, in, depth, height, width]`.
     fn shape(shape: [usize; 5], kind: Kind) -> Option<(Shape, usize)> {
-        let [_, _, 1, kernel, width] = shape else {
-            return None;
-        };
+        let [_, _, depth, kernel, width] = shape;
         match kind {
-            Kind::Upsample => Some((Shape::Upsample, 0)),
+            Kind::Upsample => (depth == 1).then_some((Shape::Upsample, 0)),
             Kind::Forward { stride, padding } => {
+                let flat = depth == 1 && stride[0] == 1 && padding[0] == [0; 2];
+                let cube = [depth, kernel] == [3; 2]
+                    && stride == [stride[0]; 3]
+                    && padding[0] == padding[1];
                 let (stride, [_, [before, after], beside]) = (stride[2], padding);
-                let fits = kernel == width
+                let fits = (flat || cube)
+                    && kernel == width
                     && [1, 3].contains(&kernel)
                     && [1, 2].contains(&stride)
                     && before == kernel / 2
@@ -101,11 +106,11 @@ impl ShaderLayer {
         Self::shape(shape, kind).is_some()
     }
 
-    /// Lays out `weight`, `[out, in, height, width]`, on the GPU that it lies on.
+    /// Lays out `weight`, `[out, in, depth, height, width]`, on the GPU that it lies on.
     ///
     /// # Panics
     /// If there is no kernel for it.
-    pub fn new(weight: Tensor<4>, kind: Kind) -> Self {
+    pub fn new(weight: Tensor<5>, kind: Kind) -> Self {
         Self::side_by_side(vec![weight], kind)
     }
 
@@ -113,13 +118,13 @@ impl ShaderLayer {
     ///
     /// # Panics
     /// As [`Self::new`], and if their shapes differ.
-    pub fn side_by_side(weights: Vec<Tensor<4>>, kind: Kind) -> Self {
+    pub fn side_by_side(weights: Vec<Tensor<5>>, kind: Kind) -> Self {
         let count = weights.len();
-        let [output, input, height, width] = weights[0].dims();
-        let (shape, padding) =
-            Self::shape([output, input, 1, height, width], kind).expect("a kernel for this kind");
+        let dims = weights[0].dims();
+        let [output, input, depth, height, width] = dims;
+        let (shape, padding) = Self::shape(dims, kind).expect("a kernel for this kind");
         let laid_out = weights.into_iter().map(|weight| {
-            let weight = pad(weight.reshape([output, input, height * width]), 0);
+            let weight = pad(weight.reshape([output, input, depth * height * width]), 0);
             let weight = pad(weight, 1);
             let [outputs, inputs, area] = weight.dims();
             weight
@@ -130,6 +135,7 @@ impl ShaderLayer {
         Self {
             weights: Tensor::cat(laid_out.collect(), 0),
             shape,
+            deep: depth > 1,
             padding,
             input,
             output,
@@ -161,16 +167,16 @@ impl ShaderLayer {
     /// The convolution and what surrounds it in one dispatch.
     ///
     /// # Shapes
-    /// `[batch, in, height, width]` to `[batch, out, ...]`. Where there are several convolutions, `[count, in, ...]`, or
-    /// `[1, in, ...]` for all of them, to `[count, out, ...]`; then the bias is `[count * out]`.
-    pub fn run(&self, x: Tensor<4>, around: Around) -> Tensor<4> {
-        let [_, _, height, width] = x.dims();
+    /// `[batch, in, depth, height, width]` to `[batch, out, ...]`. Where there are several convolutions,
+    /// `[count, in, ...]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`; then the bias is `[count * out]`.
+    pub fn run(&self, x: Tensor<5>, around: Around) -> Tensor<5> {
+        let [_, _, _, height, width] = x.dims();
         let tiling = self.tiling(self.output_side(height), self.output_side(width));
         self.run_tiled(x, around, tiling)
     }
 
     /// [`Self::run`] with the work shared out in a certain way.
-    pub(super) fn run_tiled(&self, x: Tensor<4>, around: Around, tiling: Tiling) -> Tensor<4> {
+    pub(super) fn run_tiled(&self, x: Tensor<5>, around: Around, tiling: Tiling) -> Tensor<5> {
         let (activation, slopes) = activation(around.activation);
         let spec = Spec {
             input_scale: around.input_scale.is_some(),
@@ -179,6 +185,7 @@ impl ShaderLayer {
             noise: around.noise.is_some(),
             bias: around.bias.is_some(),
             skip: around.skip.is_some(),
+            deep: self.deep,
             activation,
             ..Spec::bare(self.shape, tiling)
         };
@@ -202,16 +209,21 @@ impl ShaderLayer {
     fn dispatch(
         &self,
         spec: Spec,
-        x: Tensor<4>,
+        x: Tensor<5>,
         scale_pitch: usize,
         others: Vec<CubeTensor>,
-    ) -> Tensor<4> {
-        let [pictures, channels, height, width] = x.dims();
+    ) -> Tensor<5> {
+        let [pictures, channels, depth, height, width] = x.dims();
         assert_eq!(channels, self.input, "input channels");
         let several = self.count > 1;
         let batch = if several { self.count } else { pictures };
         assert!(pictures == batch || pictures == 1, "{pictures} pictures");
         let [out_height, out_width] = [height, width].map(|side| self.output_side(side));
+        let out_depth = if self.deep {
+            self.output_side(depth)
+        } else {
+            depth
+        };
         let out_chunks = self.output.div_ceil(4);
         let blocks = out_chunks.div_ceil(spec.tiling.groups);
         let info: [usize; INFO] = [
@@ -233,6 +245,8 @@ impl ShaderLayer {
                 0
             },
             if several { self.output } else { 0 },
+            depth,
+            out_depth,
         ];
         let mut inputs = vec![buffer(x), buffer(self.weights.clone())];
         inputs.extend(others);
@@ -245,9 +259,9 @@ impl ShaderLayer {
         let workgroups = [
             positions[1].div_ceil(columns),
             positions[0].div_ceil(rows),
-            batch * blocks,
+            batch * out_depth * blocks,
         ];
-        let shape = [batch, self.output, out_height, out_width];
+        let shape = [batch, self.output, out_depth, out_height, out_width];
         let info = info.map(|size| size as u32);
         Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, DType::F32))
     }
@@ -258,6 +272,9 @@ fn activation(activation: LayerActivation) -> (Activation, Option<Tensor<1>>) {
     let mut slopes = Vec::new();
     if let LayerActivation::PRelu(prelu) = activation {
         return (Activation::PRelu, Some(prelu.slopes()));
+    }
+    if let LayerActivation::Sigmoid = activation {
+        return (Activation::Sigmoid, None);
     }
     let activation = match activation.kernel(&mut slopes) {
         kernels::Activation::LeakyRelu { slope, gain } => Activation::LeakyRelu {

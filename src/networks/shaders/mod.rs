@@ -11,6 +11,7 @@
 mod bytes;
 mod launch;
 mod layer;
+mod planes;
 mod products;
 mod source;
 #[cfg(test)]
@@ -18,4 +19,5 @@ mod tests;
 
 pub use bytes::bytes;
 pub use layer::ShaderLayer;
+pub use planes::{gated, leaky, means};
 pub use products::{Product, Products};

@@ -49,6 +49,8 @@ pub(super) enum Activation {
     },
     /// A slope below zero per channel, in a buffer.
     PRelu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
 }
 
 /// All that a kernel's text depends on.
@@ -56,6 +58,8 @@ pub(super) enum Activation {
 pub(super) struct Spec {
     pub shape: Shape,
     pub tiling: Tiling,
+    /// Whether the kernel, of 3, is as deep as it is high and wide, and the stride, too.
+    pub deep: bool,
     /// Buffers besides the input, the weights and the output.
     pub input_scale: bool,
     pub input_shift: bool,
@@ -89,7 +93,7 @@ impl Text for Spec {
 const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
 
 /// Words of the uniform that tells a kernel its sizes.
-pub(super) const INFO: usize = 14;
+pub(super) const INFO: usize = 16;
 
 impl Spec {
     /// A convolution with nothing around it.
@@ -97,6 +101,7 @@ impl Spec {
         Self {
             shape,
             tiling,
+            deep: false,
             input_scale: false,
             input_shift: false,
             output_scale: false,
@@ -192,7 +197,7 @@ impl Spec {
                 channels: u32, height: u32, width: u32, chunks: u32,
                 out_channels: u32, out_height: u32, out_width: u32, out_chunks: u32,
                 blocks: u32, padding: u32, scale_pitch: u32, input_pitch: u32,
-                weights_pitch: u32, bias_pitch: u32,
+                weights_pitch: u32, bias_pitch: u32, depth: u32, out_depth: u32,
             }}
             @group(0) @binding({}) var<uniform> info: Info;",
                 buffers.len()
@@ -209,7 +214,7 @@ impl Spec {
                 return min(vec4<u32>(0u, 1u, 2u, 3u) + 4u * chunk, vec4<u32>(info.channels - 1u));
             }
             fn read(picture: u32, channels: vec4<u32>, place: u32) -> vec4<f32> {
-                let area = info.height * info.width;
+                let area = info.depth * info.height * info.width;
                 let at = (picture * info.input_pitch + channels) * area + place;
                 return vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
             }",
@@ -258,6 +263,7 @@ impl Spec {
         push(
             text,
             "
+            var<private> finished_slab: u32;
             fn part_of(four: vec4<f32>, part: u32) -> f32 {
                 return select(select(four.x, four.y, part == 1u), select(four.z, four.w, part == 3u), part > 1u);
             }
@@ -291,6 +297,7 @@ impl Spec {
                     ),
                 );
             }
+            Activation::Sigmoid => push(text, "value = 1.0 / (1.0 + exp(-value));"),
             Activation::PRelu => {
                 push(text, "value *= select(1.0, slopes[channel], value < 0.0);");
             }
@@ -301,7 +308,8 @@ impl Spec {
         push(
             text,
             "
-                output[plane * info.out_height * info.out_width + place] = value;
+                let slab = plane * info.out_depth + finished_slab;
+                output[slab * info.out_height * info.out_width + place] = value;
             }",
         );
     }
@@ -312,7 +320,10 @@ impl Spec {
         push(text, &format!("
             @compute @workgroup_size({x}, {y}, {z})
             fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {{
-                let picture = group.z / info.blocks;
+                let slabs = group.z / info.blocks;
+                let picture = slabs / info.out_depth;
+                let slab = slabs % info.out_depth;
+                finished_slab = slab;
                 let first = (group.z % info.blocks) * {}u;
                 let lane = local.y * {x}u + local.x;
                 let rounds = (info.chunks + {}u) / {z}u;", self.tiling.groups, z - 1));
@@ -326,6 +337,23 @@ impl Spec {
         let [rows, columns] = self.staged();
         let Tiling { side, slices, .. } = self.tiling;
         let (values, applied) = self.prologue();
+        if self.deep {
+            let Shape::Plain { stride, .. } = self.shape else {
+                unreachable!("only plain kernels are deep")
+            };
+            push(
+                text,
+                &format!(
+                    "
+            for (var level = 0u; level < 3u; level++) {{
+                let seen = i32(slab * {stride}u + level) - 1;
+                if (seen < 0 || seen >= i32(info.depth)) {{ continue; }}
+                let base = u32(seen) * info.height * info.width;"
+                ),
+            );
+        } else {
+            push(text, "let base = slab * info.height * info.width;");
+        }
         push(
             text,
             &format!(
@@ -340,7 +368,7 @@ impl Spec {
                         let x = left + i32(i % {columns}u);
                         var value = vec4<f32>();
                         if (y >= 0 && y < i32(info.height) && x >= 0 && x < i32(info.width)) {{
-                            value = read(picture, channels, u32(y) * info.width + u32(x));
+                            value = read(picture, channels, base + u32(y) * info.width + u32(x));
                             value = {applied};
                         }}
                         staged[local.z * {size}u + i] = value;
@@ -356,6 +384,9 @@ impl Spec {
                 threads = side * side
             ),
         );
+        if self.deep {
+            push(text, "}");
+        }
     }
 
     fn plain(&self, text: &mut String, kernel: usize, stride: usize) {
@@ -415,7 +446,7 @@ impl Spec {
             );
         }
         let mut products = String::new();
-        let area = kernel * kernel;
+        let area = kernel * kernel * if self.deep { kernel } else { 1 };
         let matrices = |products: &mut String, tap: &str| {
             for group in 0..groups {
                 push(
@@ -448,7 +479,8 @@ impl Spec {
             }
             for tap in 0..kernel {
                 push(&mut products, "{");
-                matrices(&mut products, &format!("row * {kernel}u + {tap}u"));
+                let level = if self.deep { "level * 9u + " } else { "" };
+                matrices(&mut products, &format!("{level}row * {kernel}u + {tap}u"));
                 for row in 0..rows {
                     for column in 0..columns {
                         push(
@@ -479,7 +511,7 @@ impl Spec {
                         {{
                             let y = min((y0 + {}u) * {stride}u, info.height - 1u);
                             let x = min((x0 + {}u) * {stride}u, info.width - 1u);
-                            let value = read(picture, channels, y * info.width + x);
+                            let value = read(picture, channels, (slab * info.height + y) * info.width + x);
                             value_{row}_{column} = {applied};
                         }}",
                             row * side,

@@ -4,6 +4,7 @@ use super::{
     bytes::Bytes,
     launch::{Text, dispatches},
     layer::{ShaderLayer, TILINGS},
+    planes::{Planes, gated, leaky, means},
     products::{Finish, Product, Products},
     source::{Activation, Shape, Spec, Tiling},
 };
@@ -253,7 +254,7 @@ impl Case {
         let expected = self.expected(&values);
         let weight = tensor(
             &values.weight,
-            [output, input, self.kernel, self.kernel],
+            [output, input, 1, self.kernel, self.kernel],
             device,
         );
         let layer = ShaderLayer::new(weight, self.kind);
@@ -286,11 +287,11 @@ impl Case {
                     )
                 }),
             };
-            let x = tensor(&values.x, [batch, input, height, width], device);
+            let x = tensor(&values.x, [batch, input, 1, height, width], device);
             let before = dispatches();
             let found = layer.run_tiled(x, around, tiling);
             assert!(dispatches() > before, "nothing was dispatched");
-            assert_eq!(found.dims(), [batch, output, out_height, out_width]);
+            assert_eq!(found.dims(), [batch, output, 1, out_height, out_width]);
             let largest = expected
                 .iter()
                 .fold(0.0_f64, |most, value| most.max(value.abs()));
@@ -371,10 +372,10 @@ fn the_upsampling_convolution_matches_the_definition() {
 fn an_input_in_another_order_is_put_in_order() {
     let device = &gpu().device;
     let mut noise = Noise(7);
-    let weight = tensor(&noise.values(6 * 4 * 9), [6, 4, 3, 3], device);
+    let weight = tensor(&noise.values(6 * 4 * 9), [6, 4, 1, 3, 3], device);
     let layer = ShaderLayer::new(weight, forward(3, 1));
-    let x = tensor(&noise.values(5 * 9 * 4), [1, 5, 9, 4], device).permute([0, 3, 1, 2]);
-    let ordered = tensor(&cpu_values(x.clone()), [1, 4, 5, 9], device);
+    let x = tensor(&noise.values(5 * 9 * 4), [1, 1, 5, 9, 4], device).permute([0, 4, 1, 2, 3]);
+    let ordered = tensor(&cpu_values(x.clone()), [1, 4, 1, 5, 9], device);
     let [found, expected] = [x, ordered].map(|x| cpu_values(layer.run(x, Around::default())));
     assert_eq!(found, expected);
 }
@@ -446,6 +447,122 @@ fn products_match_the_definition() {
     }
 }
 
+/// Kernels of 3x3x3, and of one place, which leaves every slab where it is.
+#[test]
+fn volumes_match_the_definition() {
+    let device = &gpu().device;
+    for (kernel, stride, dims) in [
+        (3, 1, [1, 1, 2, 1, 1, 1]),
+        (3, 1, [2, 5, 3, 4, 7, 5]),
+        (3, 1, [1, 8, 12, 3, 18, 20]),
+        (3, 2, [1, 4, 8, 8, 16, 16]),
+        (3, 2, [2, 3, 5, 5, 9, 37]),
+        (1, 1, [1, 6, 9, 3, 7, 10]),
+        (1, 1, [1, 4, 4, 5, 1, 40]),
+    ] {
+        let [batch, input, output, depth, height, width] = dims;
+        let mut noise = Noise(dims.iter().sum::<usize>() as u64);
+        let (volume, taps) = (depth * height * width, kernel * kernel * kernel);
+        let x = noise.values(batch * input * volume);
+        let weight = noise.values(output * input * taps);
+        let bias = noise.values(output);
+        let padding = [[kernel / 2; 2]; 3];
+        let kind = Kind::Forward {
+            stride: [stride; 3],
+            padding,
+        };
+        let around = Around {
+            bias: Some(tensor(&bias, [output], device)),
+            activation: LayerActivation::Sigmoid,
+            ..Around::default()
+        };
+        let shape = [output, input, kernel, kernel, kernel];
+        let layer = ShaderLayer::new(tensor(&weight, shape, device), kind);
+        let sides = [depth, height, width];
+        let found = layer.run(
+            tensor(&x, [batch, input, depth, height, width], device),
+            around,
+        );
+        let [out_depth, out_height, out_width] =
+            sides.map(|side| (side + 2 * (kernel / 2) - kernel) / stride + 1);
+        assert_eq!(
+            found.dims(),
+            [batch, output, out_depth, out_height, out_width]
+        );
+        for (at, found) in cpu_values(found).into_iter().enumerate() {
+            let (plane, place) = (
+                at / (out_depth * out_height * out_width),
+                at % (out_depth * out_height * out_width),
+            );
+            let (picture, channel) = (plane / output, plane % output);
+            let corner = [
+                place / (out_height * out_width),
+                place / out_width % out_height,
+                place % out_width,
+            ];
+            let mut sum = f64::from(bias[channel]);
+            for (from, tap) in (0..input).flat_map(|from| (0..taps).map(move |tap| (from, tap))) {
+                let offset = [tap / (kernel * kernel), tap / kernel % kernel, tap % kernel];
+                let spot =
+                    [0, 1, 2].map(|i| (corner[i] * stride + offset[i]).wrapping_sub(kernel / 2));
+                if spot.iter().zip(sides).all(|(&spot, side)| spot < side) {
+                    let value = x[(picture * input + from) * volume
+                        + (spot[0] * height + spot[1]) * width
+                        + spot[2]];
+                    sum +=
+                        f64::from(value) * f64::from(weight[(channel * input + from) * taps + tap]);
+                }
+            }
+            let off = (1.0 / (1.0 + (-sum).exp()) - f64::from(found)).abs();
+            assert!(off <= 1e-5, "{dims:?} at {at}: off by {off:e}");
+        }
+    }
+}
+
+#[test]
+fn planes_match_the_definition() {
+    let device = &gpu().device;
+    for [batch, channels, height, width, stride] in [
+        [1, 1, 1, 1, 1],
+        [2, 3, 5, 7, 2],
+        [1, 9, 16, 20, 1],
+        [1, 2, 40, 33, 2],
+    ] {
+        let mut noise = Noise(width as u64);
+        let planes = batch * channels;
+        let [added_height, added_width] = [height, width].map(|side| side * stride);
+        let x = noise.values(planes * height * width);
+        let gates = noise.values(planes);
+        let added = noise.values(planes * added_height * added_width);
+        let shape = [batch, channels, height, width];
+        let activated = leaky(tensor(&x, shape, device), 0.25, 2.0);
+        assert_eq!(activated.dims(), shape);
+        for (value, found) in x.iter().zip(cpu_values(activated)) {
+            assert_eq!(found, if *value < 0.0 { 0.5 } else { 2.0 } * value);
+        }
+        let found = cpu_values(means(tensor(&x, shape, device)));
+        for (plane, found) in x.chunks(height * width).zip(found) {
+            let sum: f64 = plane.iter().map(|&value| f64::from(value)).sum();
+            let off = (f64::from(found) - sum / plane.len() as f64).abs();
+            assert!(off <= 1e-6, "the mean is off by {off:e}");
+        }
+        let found = gated(
+            tensor(&x, shape, device),
+            tensor(&gates, [batch, channels, 1, 1], device),
+            tensor(&added, [batch, channels, added_height, added_width], device),
+            stride,
+        );
+        assert_eq!(found.dims(), shape);
+        for (at, found) in cpu_values(found).into_iter().enumerate() {
+            let (plane, place) = (at / (height * width), at % (height * width));
+            let (row, column) = (place / width * stride, place % width * stride);
+            let added = added[(plane * added_height + row) * added_width + column];
+            let off = (x[at] * gates[plane] + added - found).abs();
+            assert!(off <= 1e-6, "{plane}, {place}: off by {off:e}");
+        }
+    }
+}
+
 /// Each as if it were alone, of one picture and of one for each.
 #[test]
 fn convolutions_side_by_side_are_those_alone() {
@@ -458,8 +575,8 @@ fn convolutions_side_by_side_are_those_alone() {
     ] {
         let mut noise = Noise(side as u64);
         let kind = forward(kernel, stride);
-        let shape = [output, input, kernel, kernel];
-        let weights: Vec<Tensor<4>> = (0..3)
+        let shape = [output, input, 1, kernel, kernel];
+        let weights: Vec<Tensor<5>> = (0..3)
             .map(|_| tensor(&noise.values(shape.iter().product()), shape, device))
             .collect();
         let biases = noise.values(3 * output);
@@ -472,11 +589,11 @@ fn convolutions_side_by_side_are_those_alone() {
                 activation: LayerActivation::LeakyRelu,
                 ..Around::default()
             };
-            let all = tensor(&x, [pictures, input, side, side], device);
+            let all = tensor(&x, [pictures, input, 1, side, side], device);
             let found = cpu_values(several.run(all, around(&biases)));
             let alone = weights.iter().enumerate().flat_map(|(index, weight)| {
                 let x = &x[index % pictures * area..][..area];
-                let x = tensor(x, [1, input, side, side], device);
+                let x = tensor(x, [1, input, 1, side, side], device);
                 let bias = &biases[index * output..][..output];
                 cpu_values(ShaderLayer::new(weight.clone(), kind).run(x, around(bias)))
             });
@@ -491,6 +608,7 @@ fn specs() -> impl Iterator<Item = Spec> {
         [(true, false), (false, false), (true, true)].map(|(styled, skip)| Spec {
             shape,
             tiling,
+            deep: false,
             input_scale: true,
             input_shift: !styled,
             output_scale: styled && !skip,
@@ -538,6 +656,25 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     }
     for (difference, second, buffers) in [(false, false, 2), (true, false, 3), (true, true, 3)] {
         check_text(&Bytes { difference, second }, buffers);
+    }
+    check_text(&Planes::Means, 2);
+    check_text(&Planes::Gated, 4);
+    let (slope, gain) = (0.2_f32.to_bits(), 1.0_f32.to_bits());
+    check_text(&Planes::Leaky { slope, gain }, 2);
+    let tiling = TILINGS[0].2;
+    let sigmoid = Spec {
+        activation: Activation::Sigmoid,
+        ..Spec::bare(TILINGS[0].0, tiling)
+    };
+    check_text(&sigmoid, 3);
+    for &(of, _, tiling) in &TILINGS {
+        if matches!(of, Shape::Plain { kernel: 3, .. }) {
+            let deep = Spec {
+                deep: true,
+                ..Spec::bare(of, tiling)
+            };
+            check_text(&deep, 3);
+        }
     }
     check_text(&Finish::Bias, 5);
     check_text(&Finish::InverseRoot(0), 4);
