@@ -434,8 +434,8 @@ impl<const D: usize> BasicConv<D> {
     }
 }
 
-/// An activation that no convolution could do along the way. On a GPU those that are straight on both sides of zero take
-/// one dispatch.
+/// An activation that no convolution could do along the way. On a GPU those that are straight on both sides of zero
+/// take one dispatch.
 fn activate<const D: usize>(x: Tensor<D>, activation: LayerActivation) -> Tensor<D> {
     #[cfg(feature = "wgpu")]
     if !is_cpu(&x.device())

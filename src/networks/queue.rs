@@ -5,8 +5,8 @@ use std::{future::Future, pin::Pin};
 
 use burn::tensor::Tensor;
 
-/// Multiplications of a group. Cards of portables do as many in a fifth of a second, and slower ones in less than the two
-/// seconds after which browsers take a card away.
+/// Multiplications of a group. By their data sheets, cards of portables do as many within a tenth of a second; browsers
+/// take a card away after about two.
 pub const GROUP: u64 = 15_000_000_000;
 
 /// Waits until the device has done all that was queued before.
