@@ -1009,3 +1009,38 @@ fn pictures_and_weights_of_the_wrong_size_are_named() {
         FaceError::Tensor { .. } | FaceError::Graph { .. }
     ));
 }
+
+#[test]
+fn a_face_is_followed_through_a_film_until_it_is_gone() {
+    let (finder, pictures) = (finder(), pictures());
+    for (face, truth) in pictures.iter().take(3) {
+        // Along an arc, nearer and tilting, by up to a tenth of its side from picture to picture.
+        let frame = |t: f32| {
+            let (x, y) = (230.0 + 180.0 * (0.9 * t).sin(), 200.0 + 30.0 * t.cos());
+            square([x, y], 220.0 + 40.0 * t, 18.0 * t.sin())
+        };
+        let scene_at = |t: f32| scene([640, 480], &[(face, frame(t))]);
+        let mut mesh = finder.detect(&scene_at(0.0)).remove(0).mesh;
+        for step in 1..=12 {
+            let t = step as f32 / 8.0;
+            let found = finder.follow(&scene_at(t), &mesh).unwrap().unwrap();
+            let quad = truth.quad.map(|corner| frame(t).at(corner));
+            let error = corner_error(&found.quad, &Quad::from_corners(&quad).unwrap());
+            assert!(error < 8.0, "picture {step}: {error} %");
+            mesh = found.mesh;
+        }
+        assert!(finder.follow(&scene([640, 480], &[]), &mesh).unwrap().is_none());
+    }
+}
+
+#[test]
+fn only_a_whole_mesh_can_be_followed() {
+    let (finder, picture) = (finder(), scene([64, 64], &[]));
+    let short = finder.follow(&picture, &[[0.0; 2]; 5]);
+    assert!(matches!(short, Err(FaceError::Mesh { found: 5 })));
+    let none = Picture::new(0, 0, Vec::new()).unwrap();
+    let mesh = [[0.0; 2]; sdic::face::MESH_POINTS];
+    assert!(matches!(finder.follow(&none, &mesh), Err(FaceError::Empty { .. })));
+    // Points that all coincide have no surroundings.
+    assert!(finder.follow(&picture, &mesh).unwrap().is_none());
+}

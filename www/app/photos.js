@@ -239,6 +239,16 @@ export class Photos extends EventTarget {
   }
 
   /**
+   * What an edit changes, for other pictures of the same face.
+   * @param {CropId} crop
+   * @param {EditId} edit
+   * @param {AbortSignal} signal
+   */
+  change(crop, edit, signal) {
+    return this.#call("change", [crop, edit], signal);
+  }
+
+  /**
    * The whole photo with edited faces in it, as a bitmap that the caller closes.
    * @param {Layer[]} layers
    * @param {PasteMode} mode

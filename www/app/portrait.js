@@ -352,6 +352,16 @@ export class Portrait {
     return this.#kept(this.#context.photos.closeUp(this.#crop, edit, part, signal), signal);
   }
 
+  /**
+   * What the edit on show changes, for other pictures of the same face; nothing at rest, and until there is an edit.
+   * @param {AbortSignal} signal
+   */
+  async change(signal) {
+    const made = this.#made;
+    if (!made || atRest(made.strengths)) return undefined;
+    return this.#context.photos.change(this.#crop, made.edit, signal);
+  }
+
   /** Forgets the inversion, whose engine is gone. */
   forgetInversion() {
     this.#inversion = undefined;

@@ -63,6 +63,8 @@ export class Session extends EventTarget {
 
   /** @type {Source | undefined} what the open photo was read from */
   #source;
+  /** @type {Strengths} sliders that the first face of the open photo begins with */
+  #carried = {};
   /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
   #saved = new WeakMap();
 
@@ -132,6 +134,11 @@ export class Session extends EventTarget {
     return this.#portrait?.hasSurroundings ?? false;
   }
 
+  /** What the open photo was read from. */
+  get file() {
+    return this.#source?.file;
+  }
+
   /** Files with directions that the visitor added to the model. */
   get ownFiles() {
     return this.#own.files;
@@ -168,10 +175,11 @@ export class Session extends EventTarget {
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
-   * @param {{ name: string, aligned?: boolean, placed?: boolean }} about `aligned`: the picture is already cut like an
-   *   aligned face; `placed`: it is known where its faces are, should none be found
+   * @param {{ name: string, aligned?: boolean, placed?: boolean, carry?: boolean }} about `aligned`: the picture is
+   *   already cut like an aligned face; `placed`: it is known where its faces are, should none be found; `carry`: it is
+   *   the face in use once more, with the sliders as they are
    */
-  async open(file, { name, aligned = false, placed = false }) {
+  async open(file, { name, aligned = false, placed = false, carry = false }) {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
@@ -180,9 +188,9 @@ export class Session extends EventTarget {
       const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
-      const left = this.#unsaved();
-      this.#adopt(photo, signal);
-      this.#source = { file, name, aligned, turns: 0 };
+      const left = carry ? undefined : this.#unsaved();
+      const strengths = carry ? this.strengths : {};
+      this.#adopt(photo, { file, name, aligned, turns: 0 }, signal, strengths);
       this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
       if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
@@ -217,8 +225,7 @@ export class Session extends EventTarget {
     try {
       const turned = await this.#photos.turn(photo, signal);
       const left = this.#unsaved();
-      this.#adopt(turned, signal);
-      if (this.#source) this.#source = { ...this.#source, turns: this.#source.turns + 1 };
+      this.#adopt(turned, this.#source && { ...this.#source, turns: this.#source.turns + 1 }, signal);
       this.#tellLeft(left);
       await this.#search(turned, placed);
     } catch (thrown) {
@@ -287,15 +294,18 @@ export class Session extends EventTarget {
   /**
    * Goes on with another photo; the one before is closed.
    * @param {Photo} photo
+   * @param {Source | undefined} source
    * @param {AbortSignal} signal aborted when another one is wanted by now
+   * @param {Strengths} [carried]
    */
-  #adopt(photo, signal) {
+  #adopt(photo, source, signal, carried = {}) {
     if (signal.aborted) this.#photos.close(photo);
     check(signal);
     this.#look();
     for (const portrait of this.#portraits) portrait.close();
     if (this.photo) this.#photos.close(this.photo);
     [this.photo, this.#portraits, this.faces, this.#searched] = [photo, [], [], undefined];
+    [this.#source, this.#carried] = [source, carried];
     this.#tellBusy();
     this.#emit("sliders");
     this.#emit("photo");
@@ -356,6 +366,8 @@ export class Session extends EventTarget {
     if (known && known === this.#portrait) return known.resume();
     this.#portrait?.leave();
     const portrait = known ?? this.#begin(photo, quad, face);
+    if (Object.keys(this.#carried).length > 0) portrait.take(this.#carried);
+    this.#carried = {};
     const others = this.#portraits.filter((other) => other !== portrait);
     this.#portraits = [...others, portrait];
     for (const other of others.slice(0, -MOST_AWAKE)) other.rest();
@@ -491,6 +503,23 @@ export class Session extends EventTarget {
    */
   async closeUp(view, part, signal) {
     return this.#portrait?.closeUp(view, part, signal);
+  }
+
+  /**
+   * What the edit of the face in use changes, for other pictures of it; nothing where nothing is edited.
+   * @param {AbortSignal} signal
+   */
+  async change(signal) {
+    return this.#portrait?.change(signal);
+  }
+
+  /**
+   * A file without metadata as one that says to programs that a model edited what it shows.
+   * @param {Blob} file
+   * @param {AbortSignal} signal
+   */
+  mark(file, signal) {
+    return this.#photos.mark(file, signal);
   }
 
   /** Makes the whole photo with the edited face in it, as `pasted`; not if a newer edit comes in between. */

@@ -71,6 +71,7 @@
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   closeUp(crop: CropId, edit: EditId | undefined, part: CloseUp): Promise<ImageBitmap>,
+ *   change(crop: CropId, edit: EditId): Edited,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
  *   mark(file: Blob): Promise<Blob>,
@@ -85,6 +86,24 @@
  *   take(crop: CropId, edit: EditId, edited: Edited): void,
  *   thumbnail(crop: CropId, edited: Edited, look: Look): Promise<ImageBitmap>,
  * }} PhotoSupply
+ */
+
+/**
+ * A face as a mirror sees it, in the camera's pixels.
+ * @typedef {{ mesh: Point[], quad: Quad, yaw: number }} MirrorFace
+ *
+ * What a mirror shows: the picture, the face that it follows, whether that looks enough like the still, and how much of
+ * the edit is on it, from 0 to 1.
+ * @typedef {{ bitmap: ImageBitmap, face: MirrorFace | undefined, alike: boolean, shown: number }} MirrorPicture
+ *
+ * The worker that puts an edit onto the camera's pictures.
+ * @typedef {{
+ *   picture(bitmap: ImageBitmap): Promise<MirrorPicture>,
+ *   still(): Promise<{ file: Blob, face: MirrorFace | undefined }>,
+ *   show(face: MirrorFace | undefined, edited: Edited | undefined): void,
+ *   record(config: VideoEncoderConfig): void,
+ *   recorded(comment: string): Promise<Blob>,
+ * }} MirrorMethods
  */
 
 /**

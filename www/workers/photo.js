@@ -396,6 +396,11 @@ const methods = {
     return closeUp(edit ? closely(id, edit) : { canvas: photo, left: 0, top: 0 }, quad, part);
   },
 
+  /** What an edit changes, for other pictures of the same face. */
+  change(id, edit) {
+    return structuredClone(madeOf(id, edit).edited); // what is answered is given away
+  },
+
   async paste(layers, mode) {
     await ready();
     return pasted(cropOf(layers[0].crop).photo, layers, mode).transferToImageBitmap();

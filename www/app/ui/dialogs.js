@@ -5,6 +5,7 @@ import { Failure } from "../../shared/failure.js";
 import { leftOverBytes, sweepOwnModels } from "../../shared/own-model.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
+import { cameraStream, endStream, noCamera } from "../camera.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
@@ -124,10 +125,7 @@ export async function openCamera() {
   /** @type {MediaStream | undefined} */
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: "user", width: { ideal: 1920 } },
-      audio: false,
-    });
+    stream = await cameraStream(1920);
     video.srcObject = stream;
     await video.play();
     if ((await ask(byId("camera-dialog", HTMLDialogElement))) !== "take") return undefined;
@@ -135,12 +133,11 @@ export async function openCamera() {
     frame.getContext("2d")?.drawImage(video, 0, 0);
     return await frame.convertToBlob({ type: "image/png" });
   } catch (thrown) {
-    const { message: detail } = Failure.from(thrown);
-    report(new Failure({ code: "camera", message: say("camera.denied"), hint: say("hint.camera"), detail }));
+    report(noCamera(thrown));
     return undefined;
   } finally {
     video.srcObject = null;
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    endStream(stream);
   }
 }
 
