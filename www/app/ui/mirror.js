@@ -46,8 +46,7 @@ export function startMirror(session) {
     const on = mirror.on && !dialog.open;
     place.hidden = !on;
     document.body.classList.toggle("mirrored", on);
-    toggle.hidden = !able || !session.photo;
-    toggle.setAttribute("aria-pressed", String(on));
+    toggle.hidden = !able || !session.photo || on;
     record.hidden = !canFilm();
     record.setAttribute("aria-pressed", String(mirror.recording));
     tellTime();
@@ -76,7 +75,7 @@ export function startMirror(session) {
    * @param {MirrorPicture} picture
    */
   function aboutEdit({ face, alike }) {
-    if (!session.inverted || !mirror.ours) return say("mirror.working");
+    if (!session.inverted || !mirror.ours) return undefined; // how far the work is stands there
     if (!face) return say("mirror.noFace");
     if (Object.keys(session.strengths).length === 0) return say("mirror.move");
     if (!alike) return say("mirror.unlike");
@@ -168,7 +167,7 @@ export function startMirror(session) {
   });
 
   start.addEventListener("click", () => void begin());
-  toggle.addEventListener("click", () => (mirror.on ? turnOff() : void begin()));
+  toggle.addEventListener("click", () => void begin());
   button("mirror-close").addEventListener("click", turnOff);
   button("mirror-again").addEventListener("click", () => void mirror.take().catch(report));
   record.addEventListener("click", () => {

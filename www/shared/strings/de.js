@@ -202,7 +202,6 @@ export default translation({
   "mirror.holdStill": "Halten Sie kurz still: Ihr Gesicht wird gleich aufgenommen.",
   "mirror.slow":
     "Ein Bild braucht auf diesem Gerät {milliseconds} ms. Der Spiegel darf höchstens {most} ms brauchen und beginnt, sobald das erreicht ist. Schließen Sie andere Programme, oder nehmen Sie nur ein Foto auf.",
-  "mirror.working": "Ihr Gesicht wird nachgebildet. Die Kamera läuft solange weiter.",
   "mirror.move": "Bewegen Sie einen Regler: Die Änderung folgt Ihrem Gesicht.",
   "mirror.noFace": "Es ist kein Gesicht zu sehen. Kommen Sie zurück ins Bild.",
   "mirror.unlike":

@@ -194,7 +194,6 @@ export default /** @type {const} */ ({
   "mirror.holdStill": "Hold still for a moment: your face is about to be taken.",
   "mirror.slow":
     "A picture takes {milliseconds} ms on this machine. The mirror needs {most} ms or less, so it begins once that is reached. Close other programs, or only take a photo.",
-  "mirror.working": "Your face is being rebuilt. The camera goes on meanwhile.",
   "mirror.move": "Move a slider: the change follows your face.",
   "mirror.noFace": "No face is seen. Come back into the picture.",
   "mirror.unlike":
