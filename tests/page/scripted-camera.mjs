@@ -4,17 +4,32 @@
 export const CAMERA = { width: 640, height: 480 };
 
 /**
+ * For scripts that run before any of the page's: to the page, time passes `scene.haste` times as fast as it does, at
+ * first far slower. How busy a machine is then decides nothing.
+ */
+export const SCRIPTED_CLOCK = `(() => {
+  globalThis.scene = { haste: 0.05 };
+  const now = performance.now.bind(performance);
+  let [last, time] = [now(), 0];
+  performance.now = () => {
+    const real = now();
+    time += scene.haste * (real - last);
+    last = real;
+    return time;
+  };
+})();`;
+
+/**
  * Runs before any of the page's scripts. The camera films `scene`: `face`, at first that of the first sample portrait,
  * around `x`, `y` with sides of `side` pixels, turned by `tilt`, `squeeze` times as wide, and nobody unless it is
  * `there`. `scene.tracks` are those that were given away, `scene.wishes` what was asked for; `scene.refuse` names the
- * error by which the next wish is refused. `scene.pictures` counts what the mirror has shown. For the page, time passes
- * `scene.haste` times as fast as it does.
+ * error by which the next wish is refused. `scene.pictures` counts what the mirror has shown. The clock is slow, too.
  */
-export const SCRIPTED_CAMERA = `(() => {
+export const SCRIPTED_CAMERA = `${SCRIPTED_CLOCK}(() => {
   const { width, height } = ${JSON.stringify(CAMERA)};
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const scene = { x: 320, y: 240, side: 400, tilt: 0, squeeze: 1, there: true, haste: 0.05 };
-  globalThis.scene = Object.assign(scene, { canvas, tracks: [], wishes: [], refuse: "", pictures: 0 });
+  Object.assign(scene, { x: 320, y: 240, side: 400, tilt: 0, squeeze: 1, there: true });
+  Object.assign(scene, { canvas, tracks: [], wishes: [], refuse: "", pictures: 0 });
   const draw = () => {
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "#8fa7b8";
@@ -45,13 +60,5 @@ export const SCRIPTED_CAMERA = `(() => {
   ImageBitmapRenderingContext.prototype.transferFromImageBitmap = function (bitmap) {
     if (bitmap) scene.pictures++;
     return transferFromImageBitmap.call(this, bitmap);
-  };
-  const now = performance.now.bind(performance);
-  let [last, time] = [now(), 0];
-  performance.now = () => {
-    const real = now();
-    time += scene.haste * (real - last);
-    last = real;
-    return time;
   };
 })();`;
