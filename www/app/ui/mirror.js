@@ -39,7 +39,6 @@ export function startMirror(session) {
   let began = 0;
 
   start.hidden = !able;
-  canvas.width = canvas.height = 0;
 
   /** Brings the tools in line with what the mirror does. */
   function show() {
@@ -141,7 +140,10 @@ export function startMirror(session) {
   mirror.addEventListener("picture", (event) => {
     const picture = /** @type {MirrorPicture} */ (/** @type {CustomEvent} */ (event).detail);
     const { width, height } = picture.bitmap;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    if (canvas.width !== width || canvas.height !== height) {
+      Object.assign(canvas, { width, height });
+      canvas.parentElement?.style.setProperty("--ratio", String(width / height));
+    }
     context?.transferFromImageBitmap(picture.bitmap);
     canvas.dataset.shown = picture.shown.toFixed(2);
     tell(dialog.open ? beforeStill(picture) : aboutEdit(picture));

@@ -201,11 +201,11 @@ export default translation({
   "mirror.look": "Schauen Sie in die Kamera.",
   "mirror.holdStill": "Halten Sie kurz still: Ihr Gesicht wird gleich aufgenommen.",
   "mirror.slow":
-    "Ein Bild braucht auf diesem Gerät {milliseconds} ms. Der Spiegel darf höchstens {most} ms brauchen und beginnt, sobald das erreicht ist. Schließen Sie andere Programme, oder nehmen Sie nur ein Foto auf.",
+    "Ein Bild braucht auf diesem Gerät {milliseconds} ms. Der Spiegel darf höchstens {most} ms brauchen; er beginnt, sobald das erreicht ist.",
   "mirror.move": "Bewegen Sie einen Regler: Die Änderung folgt Ihrem Gesicht.",
   "mirror.noFace": "Es ist kein Gesicht zu sehen. Kommen Sie zurück ins Bild.",
   "mirror.unlike":
-    "Ihr Gesicht sieht anders aus als bei der Aufnahme, darum wird die Änderung ausgeblendet. Schauen Sie wieder geradeaus, oder nehmen Sie es neu auf.",
+    "Ihr Gesicht sieht anders aus als bei der Aufnahme. Schauen Sie geradeaus, oder nehmen Sie es neu auf.",
   "mirror.lags": "Ein Bild braucht gerade {milliseconds} ms, darum hinkt der Spiegel nach.",
   "mirror.on": "Die Kamera ist an.",
   "mirror.off": "Die Kamera ist aus.",

@@ -193,11 +193,10 @@ export default /** @type {const} */ ({
   "mirror.look": "Look into the camera.",
   "mirror.holdStill": "Hold still for a moment: your face is about to be taken.",
   "mirror.slow":
-    "A picture takes {milliseconds} ms on this machine. The mirror needs {most} ms or less, so it begins once that is reached. Close other programs, or only take a photo.",
+    "A picture takes {milliseconds} ms on this machine. The mirror needs {most} ms or less; it begins once that is reached.",
   "mirror.move": "Move a slider: the change follows your face.",
   "mirror.noFace": "No face is seen. Come back into the picture.",
-  "mirror.unlike":
-    "Your face looks different from the still, so the change is taken off. Look straight again, or take it again.",
+  "mirror.unlike": "Your face looks different from the still. Look straight, or take it again.",
   "mirror.lags": "A picture takes {milliseconds} ms now, so the mirror lags.",
   "mirror.on": "The camera is on.",
   "mirror.off": "The camera is off.",
