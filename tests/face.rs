@@ -1029,7 +1029,12 @@ fn a_face_is_followed_through_a_film_until_it_is_gone() {
             assert!(error < 8.0, "picture {step}: {error} %");
             mesh = found.mesh;
         }
-        assert!(finder.follow(&scene([640, 480], &[]), &mesh).unwrap().is_none());
+        assert!(
+            finder
+                .follow(&scene([640, 480], &[]), &mesh)
+                .unwrap()
+                .is_none()
+        );
     }
 }
 
@@ -1040,7 +1045,10 @@ fn only_a_whole_mesh_can_be_followed() {
     assert!(matches!(short, Err(FaceError::Mesh { found: 5 })));
     let none = Picture::new(0, 0, Vec::new()).unwrap();
     let mesh = [[0.0; 2]; sdic::face::MESH_POINTS];
-    assert!(matches!(finder.follow(&none, &mesh), Err(FaceError::Empty { .. })));
+    assert!(matches!(
+        finder.follow(&none, &mesh),
+        Err(FaceError::Empty { .. })
+    ));
     // Points that all coincide have no surroundings.
     assert!(finder.follow(&picture, &mesh).unwrap().is_none());
 }

@@ -377,6 +377,7 @@ test("the camera goes off with the page, by itself only then, and with another p
 
   await page.keyboard.press("Enter");
   await shows(page, "1.00");
+  assert.ok(await page.locator("#mirror-close").evaluate((button) => button === document.activeElement));
   const text = await page.evaluate(async () => {
     const { canvas } = /** @type {any} */ (globalThis).scene;
     const blob = /** @type {Blob} */ (await new Promise((resolve) => canvas.toBlob(resolve)));

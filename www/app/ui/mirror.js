@@ -46,7 +46,7 @@ export function startMirror(session) {
     place.hidden = !on;
     document.body.classList.toggle("mirrored", on);
     toggle.hidden = !able || !session.photo || on;
-    record.hidden = !canFilm();
+    if (on) record.hidden = !canFilm();
     record.setAttribute("aria-pressed", String(mirror.recording));
     tellTime();
   }
@@ -94,6 +94,7 @@ export function startMirror(session) {
   /** Turns the camera on, and shows it: with the edit, where the open photo was taken so, else after a still. */
   async function begin() {
     if (asking || mirror.on) return;
+    const focused = document.activeElement === toggle;
     asking = true;
     try {
       if (!(await mirror.start())) return;
@@ -104,7 +105,9 @@ export function startMirror(session) {
       if (!Failure.from(thrown).ended) report(thrown);
     } finally {
       asking = false;
+      // Whoever goes on by keyboard goes on from here: what had the focus is gone.
       show();
+      if (focused && mirror.on) button("mirror-close").focus();
     }
   }
 
