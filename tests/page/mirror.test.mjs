@@ -41,6 +41,7 @@ const here = shared(async () => path.join(root, "weights"));
  */
 async function visitor(options) {
   const visited = await visit(here.browser, here.site.url, { script: SCRIPTED_CAMERA, ...options });
+  visited.page.setDefaultTimeout(PATIENCE); // networks are loaded and faces are rebuilt behind most of what is awaited
   await modelReady(visited.page);
   return visited;
 }
