@@ -49,16 +49,17 @@ export function canFilm() {
 }
 
 /**
- * How this browser can write a video of faces; undefined if it cannot.
- * @param {number} side in pixels
+ * How this browser can write a video of pictures; undefined if it cannot.
+ * @param {{ width: number, height: number }} picture in pixels
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
-export async function videoConfig(side) {
-  const even = side - (side % 2); // colours are kept for squares of two by two pixels
-  const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * even * even));
+export async function videoConfig(picture) {
+  // Colours are kept for squares of two by two pixels.
+  const [width, height] = [picture.width, picture.height].map((side) => side - (side % 2));
+  const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * width * height));
   for (const codec of playable()) {
     /** @type {VideoEncoderConfig} */
-    const config = { codec, width: even, height: even, bitrate, framerate: RATE, latencyMode: "quality" };
+    const config = { codec, width, height, bitrate, framerate: RATE, latencyMode: "quality" };
     if (codec.startsWith("avc1")) config.avc = { format: "avc" };
     const { supported } = await VideoEncoder.isConfigSupported(config).catch(() => ({ supported: false }));
     if (supported) return config;
@@ -124,7 +125,7 @@ export async function makeClip(session, about, { comment, signal, onProgress }) 
     /** @type {Recorder | undefined} */
     let recorder;
     try {
-      const config = await videoConfig((await pictures.at(shares[0], true)).width);
+      const config = await videoConfig(await pictures.at(shares[0], true));
       if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
       recorder = new Recorder(config);
       for (const [i, at] of shares.entries()) {

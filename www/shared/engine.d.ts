@@ -14,7 +14,11 @@ export interface SampleInfo { file: string; label: string; aligned?: boolean; }
 /** What the manifest of a weights directory says. */
 export interface ModelInfo {
     name: string; title: string; provenance: string; licence: string; modelCard: string | null;
-    imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+    imageSize: number; outputWidth: number; outputHeight: number; injectSize: number; styles: number;
+    /** Width of the pictures that are inverted; they are of the shape of the output. */
+    inputSize: number;
+    /** What the pictures show. */
+    depicts: "faces" | "cars" | "other";
     /** How edits of this model are best put into a photo. */
     pasteMode: PasteMode;
     directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
