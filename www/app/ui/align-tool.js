@@ -273,7 +273,7 @@ function movedTo([x, y], { middle, corner }, { width, height }) {
 }
 
 /**
- * A frame from the same upper left corner to where the other one is asked for, within the photo.
+ * A frame from the same upper left corner to next to where the other one is asked for, within the photo.
  * @param {Point} to
  * @param {Points} frame
  * @param {{ width: number, height: number }} photo
@@ -284,7 +284,8 @@ function resizedTo([x, y], frame, { width, height }, aspect) {
   const [[left, top]] = quadOf(frame);
   const most = Math.min(width - left, (height - top) / aspect);
   const least = Math.min(most, SMALLEST * Math.max(width, height));
-  const across = clamp(Math.max(x - left, (y - top) / aspect), least, most);
+  const nearest = (x - left + aspect * (y - top)) / (1 + aspect ** 2); // on the diagonal
+  const across = clamp(nearest, least, most);
   return frameOf(upright(left, top, across, aspect * across));
 }
 
