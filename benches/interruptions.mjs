@@ -179,11 +179,13 @@ try {
 
   const page = await tab(context, site.url);
   const file = await named("whole");
+  const before = await held();
   const conversion = await measured(async () => {
     await offer(page, file);
     await converted(page);
   });
-  say(`${mb(size)} converted in ${conversion.seconds.toFixed(0)} s, with at most ${mb(conversion.memory)} held`);
+  const { seconds, memory } = conversion;
+  say(`${mb(size)} converted in ${seconds.toFixed(0)} s, with at most ${mb(memory)} held, ${mb(before)} before`);
   const loading = await measured(() => modelReady(page));
   say(`loaded in ${loading.seconds.toFixed(0)} s, with at most ${mb(loading.memory)} held`);
   const { used } = await offered(page);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::{
     detector::{self, Detection},
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     pixels::{Picture, Point, Pyramid, Quad, QuadError},
-    weights::one_line,
+    weights::{self, one_line},
 };
 
 /// Format version of the manifest.
@@ -88,10 +87,7 @@ impl FaceFinder {
                 weights.len()
             )));
         }
-        let digest: String = Sha256::digest(weights)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = weights::sha256(weights);
         if digest != sha256 {
             return Err(damaged(format!("SHA-256 {digest} instead of {sha256}")));
         }

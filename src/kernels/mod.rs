@@ -26,7 +26,7 @@ pub use depthwise::DepthwiseLayer;
 pub use epilogue::{Activation, Epilogue};
 pub use geometry::Kind;
 pub use layer::{ConvLayer, Prologue};
-pub use resample::add_upsampled;
+pub use resample::{add_upsampled, warp};
 pub use simd::Isa;
 pub use task::perform;
 pub use thread_pool::{Answer, Task, ThreadPool, set_thread_pool};

@@ -1,4 +1,5 @@
-//! StyleGAN2's low-pass filter `[1, 3, 3, 1]` behind a doubling of height and width.
+//! Reading between the pixels: StyleGAN2's low-pass filter `[1, 3, 3, 1]` behind a doubling of height and width, and
+//! warps.
 
 /// One row of an upsampling convolution's output from the four phases of the transposed convolution.
 ///
@@ -100,4 +101,38 @@ pub fn add_upsampled(picture: &mut [f32], small: &[f32], dims: [usize; 3]) {
             pair[1] += 3.0 * window[1] + window[2];
         }
     }
+}
+
+/// Reads pictures bilinearly at given spots. The border goes on outside.
+///
+/// # Shapes
+/// `planes` is `[channels, side, side]`; `spots` has a place for each pixel of the result, right and down in pixels from
+/// the middle of the first pixel. The result is `[channels, spots]`.
+///
+/// # Panics
+/// If `planes` has parts of a plane.
+pub fn warp(planes: &[f32], side: usize, spots: &[[f32; 2]]) -> Vec<f32> {
+    let area = side * side;
+    assert!(
+        planes.len().is_multiple_of(area.max(1)),
+        "planes of {side} x {side}"
+    );
+    let last = side.saturating_sub(1);
+    // The first of the four pixels around a spot, how far the others are, and how much of them there is.
+    let corners = spots.iter().map(|spot| {
+        let at = spot.map(|at| at.clamp(0.0, last as f32));
+        let [x, y] = at.map(|at| at as usize);
+        let step = [usize::from(x < last), side * usize::from(y < last)];
+        (y * side + x, step, [at[0] - x as f32, at[1] - y as f32])
+    });
+    let corners: Vec<_> = corners.collect();
+    let mut output = Vec::with_capacity(planes.len() / area.max(1) * spots.len());
+    for plane in planes.chunks_exact(area.max(1)) {
+        output.extend(corners.iter().map(|&(first, [right, down], [x, y])| {
+            let row = |at: usize| plane[at] + x * (plane[at + right] - plane[at]);
+            let (top, bottom) = (row(first), row(first + down));
+            top + y * (bottom - top)
+        }));
+    }
+    output
 }

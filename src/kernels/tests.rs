@@ -13,6 +13,7 @@ use super::{
     layer::{Share, Source},
     perform, set_thread_pool,
     thread_pool::{Work, shares},
+    warp,
 };
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
@@ -446,6 +447,36 @@ pub fn check_upsampling(seed: u64) -> Result<(), String> {
     )
 }
 
+/// One random warp, by the definition: every pixel counts by how near it is, and those beyond the border are the border's.
+pub fn check_warp(seed: u64) -> Result<(), String> {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    random.next();
+    let (channels, side) = (random.within(1, 4), random.within(1, 13));
+    let planes = random.values(channels * side * side);
+    let count = random.within(0, 30);
+    let spots: Vec<[f32; 2]> = (0..count)
+        .map(|_| [0; 2].map(|_| (random.values(1)[0] + 0.5) * 1.5 * side as f32))
+        .collect();
+    let expected = planes.chunks_exact(side * side).flat_map(|plane| {
+        spots.iter().map(move |spot| {
+            let [x, y] = spot.map(|at| f64::from(at).clamp(0.0, side as f64 - 1.0));
+            let near = |at: f64, pixel: usize| (1.0 - (at - pixel as f64).abs()).max(0.0);
+            let parts = (0..side * side).map(|pixel| {
+                let (row, column) = (pixel / side, pixel % side);
+                near(x, column) * near(y, row) * f64::from(plane[pixel])
+            });
+            parts.sum::<f64>() as f32
+        })
+    });
+    let expected: Vec<f32> = expected.collect();
+    let found = warp(&planes, side, &spots);
+    compare(
+        &format!("seed {seed}, warp of {channels} x {side} x {side}"),
+        &found,
+        &expected,
+    )
+}
+
 /// One random depthwise convolution on every instruction set: its channels are convolutions of one channel each.
 pub fn check_depthwise(seed: u64) -> Result<(), String> {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -559,6 +590,11 @@ fn depthwise_convolutions_match_the_definition() -> Result<(), String> {
 #[test]
 fn upsampling_matches_the_definition() -> Result<(), String> {
     (0..cases(100)).try_for_each(check_upsampling)
+}
+
+#[test]
+fn warps_agree_with_their_definition() -> Result<(), String> {
+    (0..cases(300)).try_for_each(check_warp)
 }
 
 #[test]

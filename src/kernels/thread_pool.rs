@@ -20,8 +20,8 @@ use super::{
     task::{Order, is_possible},
 };
 
-/// Multiply-adds that a share must have to be worth sending: about a millisecond of work. Sending takes a tenth of it.
-const LEAST_WORK: u64 = 4 << 20;
+/// Multiply-adds that a share must have to be worth sending.
+const LEAST_WORK: u64 = 1 << 20;
 /// Rows of positions that a band must have: neighbouring bands repeat up to two rows of each other's work.
 const LEAST_ROWS: usize = 8;
 

@@ -133,7 +133,7 @@ fn flat(x: Tensor<4>) -> Tensor<2> {
 }
 
 /// Whether the CPU's kernels can compute there.
-fn is_cpu(device: &Device) -> bool {
+pub fn is_cpu(device: &Device) -> bool {
     *device == crate::networks::device::cpu()
 }
 

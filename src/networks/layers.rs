@@ -27,14 +27,17 @@ use burn::{
 
 use super::{
     around::Around,
-    convolution::{Convolution, Matrix},
-    tensors::raise,
+    convolution::{Convolution, Matrix, is_cpu},
+    tensors::{cpu_values, raise},
 };
 pub use super::{
     around::{LayerActivation, PRelu, STYLE_SLOPE},
     tensors::parameter,
 };
-use crate::{kernels::Kind, pixels::Field};
+use crate::{
+    kernels::{self, Kind},
+    pixels::Field,
+};
 
 /// Epsilon of every batch normalisation.
 const NORM_EPSILON: f64 = 1e-5;
@@ -451,13 +454,20 @@ pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> T
 /// # Shapes
 /// `[1, channels, side, side]` to the same.
 pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
-    let [_, _, side, _] = x.dims();
+    let shape = x.dims();
+    let side = shape[3];
     let device = x.device();
-    let spots = (0..side * side).flat_map(|i| {
+    let spots = (0..side * side).map(|i| {
         let middle = [i % side, i / side].map(|i| (i as f32 + 0.5) / side as f32);
         let arrow = field.at(middle);
-        [0, 1].map(|axis| 2.0 * (middle[axis] + arrow[axis]) - 1.0)
+        [0, 1].map(|axis| middle[axis] + arrow[axis])
     });
+    if is_cpu(&device) {
+        let spots = spots.map(|spot| spot.map(|at| at * side as f32 - 0.5));
+        let warped = kernels::warp(&cpu_values(x), side, &spots.collect::<Vec<_>>());
+        return Tensor::from_data(TensorData::new(warped, shape), &device);
+    }
+    let spots = spots.flat_map(|spot| spot.map(|at| 2.0 * at - 1.0));
     let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear)
         .with_padding_mode(GridSamplePaddingMode::Border);

@@ -311,8 +311,7 @@ mod tests {
         };
         let mut lines: Vec<String> = tensors.iter().map(line).collect();
         lines.sort();
-        let digest = <sha2::Sha256 as sha2::Digest>::digest(lines.concat());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::weights::sha256(lines.concat().as_bytes())
     }
 
     /// Tensors, values and [`fingerprint`] of what inference needs of the released checkpoints.

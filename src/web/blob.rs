@@ -6,11 +6,17 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, FileReaderSync};
 
+/// Bytes that are fetched at a time.
+const WINDOW_BYTES: u64 = 1 << 19;
+
 /// A `Blob` as a Rust reader.
 pub(super) struct BlobReader {
     blob: Blob,
     reader: FileReaderSync,
     position: u64,
+    /// What was fetched last, from `start` on. Readers of archives jump to and fro: it is kept while they do.
+    window: Vec<u8>,
+    start: u64,
 }
 
 impl BlobReader {
@@ -20,28 +26,42 @@ impl BlobReader {
             blob,
             reader: FileReaderSync::new()?,
             position: 0,
+            window: Vec::new(),
+            start: 0,
         })
     }
 
     fn len(&self) -> u64 {
         self.blob.size() as u64
     }
+
+    /// Has the window begin at the position.
+    fn fetch(&mut self) -> io::Result<()> {
+        let start = self.position;
+        let end = (start + WINDOW_BYTES).min(self.len());
+        let slice = self.blob.slice_with_f64_and_f64(start as f64, end as f64);
+        let bytes = slice.and_then(|slice| self.reader.read_as_array_buffer(&slice));
+        let unreadable = |_| io::Error::other("the browser cannot read the file; choose it again");
+        let bytes = Uint8Array::new(&bytes.map_err(unreadable)?.into());
+        self.window.resize(bytes.length() as usize, 0);
+        bytes.copy_to(&mut self.window);
+        self.start = start;
+        Ok(())
+    }
 }
 
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let end = (self.position + buffer.len() as u64).min(self.len());
-        if end <= self.position {
+        if self.position >= self.len() {
             return Ok(0);
         }
-        let slice = self
-            .blob
-            .slice_with_f64_and_f64(self.position as f64, end as f64);
-        let bytes = slice.and_then(|slice| self.reader.read_as_array_buffer(&slice));
-        let unreadable = |_| io::Error::other("the browser cannot read the file; choose it again");
-        let bytes = Uint8Array::new(&bytes.map_err(unreadable)?.into());
-        let count = bytes.length() as usize;
-        bytes.copy_to(&mut buffer[..count]);
+        let end = self.start + self.window.len() as u64;
+        if !(self.start..end).contains(&self.position) {
+            self.fetch()?;
+        }
+        let from = &self.window[(self.position - self.start) as usize..];
+        let count = from.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&from[..count]);
         self.position += count as u64;
         Ok(count)
     }

@@ -1,7 +1,5 @@
 //! The worker that converts a checkpoint.
 
-use std::io::BufReader;
-
 use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
@@ -12,9 +10,6 @@ use crate::{
     weights::Dtype,
 };
 
-/// Bytes of a file fetched at a time; tensors of a checkpoint are read in order.
-const SLICE_BYTES: usize = 4 << 20;
-
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(typescript_type = "ConvertedFile | undefined")]
@@ -23,7 +18,7 @@ extern "C" {
 
 /// Converts the authors' checkpoint to a weights directory, file by file; never whole in memory.
 #[wasm_bindgen]
-pub struct CheckpointConversion(Conversion<BufReader<BlobReader>>);
+pub struct CheckpointConversion(Conversion<BlobReader>);
 
 #[wasm_bindgen]
 impl CheckpointConversion {
@@ -33,8 +28,7 @@ impl CheckpointConversion {
         let dtype: Dtype = dtype
             .parse()
             .map_err(|error: String| thrown("argument", &error))?;
-        let reader = BufReader::with_capacity(SLICE_BYTES, BlobReader::new(file)?);
-        let checkpoint = Checkpoint::open(reader)?;
+        let checkpoint = Checkpoint::open(BlobReader::new(file)?)?;
         Ok(Self(checkpoint.convert(dtype)))
     }
 

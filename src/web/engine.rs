@@ -1,6 +1,6 @@
 //! The worker that holds the networks.
 
-use std::{cell::RefCell, collections::BTreeMap, io::BufReader, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use burn::tensor::Device;
 use js_sys::{Function, Promise};
@@ -162,7 +162,7 @@ impl WebEngine {
     /// from a file of this name before.
     #[wasm_bindgen(js_name = addDirections)]
     pub fn add_directions(&self, name: &str, file: Blob) -> Result<DirectionsJs, JsValue> {
-        let reader = BufReader::new(BlobReader::new(file)?);
+        let reader = BlobReader::new(file)?;
         let added = self.change(|engine| engine.add_directions(name, reader))?;
         self.forget_seen();
         let infos: Vec<DirectionInfo> = added.iter().map(Into::into).collect();

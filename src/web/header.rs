@@ -1,7 +1,5 @@
 //! What a file of the visitor's is, before the browser decodes it.
 
-use std::io::BufReader;
-
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
@@ -88,7 +86,7 @@ pub fn inspect_photo(file: Blob) -> Result<PhotoHeaderJs, JsValue> {
         width: 0.0,
         height: 0.0,
     };
-    let header = match pixels::inspect(BufReader::new(BlobReader::new(file)?)) {
+    let header = match pixels::inspect(BlobReader::new(file)?) {
         Ok(header) => header,
         Err(PictureError::NotAPicture(kind)) => {
             return Ok(plain(&refused("not-a-picture", kind.name()))?.unchecked_into());

@@ -114,8 +114,8 @@ export interface ThreadPool {
   readonly threads: number;
   /** Memory shared with a thread: at least so many values. */
   area(thread: number, values: number): Float32Array;
-  /** Has a thread work on the first `count` values of its area. */
-  send(thread: number, order: string, count: number): void;
+  /** Has a thread begin with the task in its area. */
+  send(thread: number): void;
   /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
   collect(thread: number): Float32Array | null | undefined;
   /** Ends all threads. */

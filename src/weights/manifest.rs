@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::codec::{Tensor, decode};
+use super::digest::sha256;
 use super::dtype::{Dtype, channels};
 use super::error::{WeightsError, one_line};
 use crate::config::ModelConfig;
@@ -340,7 +340,7 @@ impl Manifest {
                 found: bytes.len() as u64,
             });
         }
-        let digest = hex(&Sha256::digest(bytes));
+        let digest = sha256(bytes);
         if digest != shard.sha256 {
             return Err(WeightsError::ShardHash {
                 file: file.clone(),
@@ -702,11 +702,6 @@ impl Iterator for ShardTensors<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.entries.size_hint()
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Letters, digits, dot, dash and underscore, at most 128, not starting with a dot: no path can be built from it.

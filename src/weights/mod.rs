@@ -7,6 +7,7 @@
 //! [`ShardPacker`] is the way back: tensors in, finished shards out.
 
 mod codec;
+mod digest;
 mod dir;
 mod dtype;
 mod error;
@@ -16,6 +17,7 @@ mod packer;
 mod tests;
 
 pub use codec::Tensor;
+pub(crate) use digest::sha256;
 pub use dir::{StagedDir, WeightsDir};
 pub use dtype::Dtype;
 pub use error::WeightsError;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use safetensors::tensor::TensorView;
-use sha2::{Digest, Sha256};
 
 use super::codec::{Encoded, Tensor, encode};
+use super::digest::sha256;
 use super::dtype::Dtype;
 use super::error::WeightsError;
-use super::manifest::{MAX_SHARD_BYTES, ShardEntry, TensorEntry, hex, is_plain_name};
+use super::manifest::{MAX_SHARD_BYTES, ShardEntry, TensorEntry, is_plain_name};
 
 /// One finished file of a weights directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl ShardPacker {
         self.shards.push(ShardEntry {
             file: name.clone(),
             bytes: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(&bytes)),
+            sha256: sha256(&bytes),
         });
         self.tensors
             .extend(pending.into_iter().map(|(entry, _)| TensorEntry {

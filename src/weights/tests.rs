@@ -2,9 +2,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{manifest::hex, *};
+use super::*;
 use crate::testing::models::{sample_tensor, tiny_model, tiny_tensors, tiny_with_directions};
 
 /// A directory of its own for one test, removed when dropped.
@@ -196,7 +195,7 @@ fn values_that_would_make_no_picture_are_refused_when_they_are_loaded() {
         // The value gets into the file behind the back of what writes it.
         let at = shard.bytes.len() - 4;
         shard.bytes[at..].copy_from_slice(&value.to_le_bytes());
-        manifest.shards[0].sha256 = hex(&Sha256::digest(&shard.bytes));
+        manifest.shards[0].sha256 = sha256(&shard.bytes);
         let error = decode_all(&manifest, &[shard]).unwrap_err().to_string();
         let expected = format!("tensor \"{name}\": value 5 {problem}");
         assert!(error.starts_with(&expected), "{error}");
@@ -502,7 +501,7 @@ fn every_damaged_shard_is_refused() {
         );
         // Even with a matching digest no content may do worse than fail.
         let mut manifest = manifest.clone();
-        manifest.shards[0].sha256 = manifest::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+        manifest.shards[0].sha256 = sha256(&bytes);
         if let Ok(tensors) = manifest.decode_shard(0, &bytes) {
             assert_eq!(tensors.count(), manifest.tensors.len());
         }

@@ -1,6 +1,6 @@
 // Checkpoints of one's own, converted by the page itself: those of e4e and pSp, conversions that are interrupted, names.
 import assert from "node:assert/strict";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import {
@@ -104,6 +104,30 @@ test("a model without compensation says so, and is edited", async () => {
   await choose(FORMER);
   await page.locator("#views label:has(input[value=discrepancy])").waitFor({ state: "hidden" });
   assert.equal(await page.locator("#views :checked").inputValue(), "edited");
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("a conversion reads its checkpoint once, however it jumps about in it", async () => {
+  const site = await host(weights);
+  const script = path.join(site.folder, "workers/convert.js");
+  const spy = `const { readAsArrayBuffer } = FileReaderSync.prototype;
+FileReaderSync.prototype.readAsArrayBuffer = function (blob) {
+  console.info("read " + blob.size);
+  return readAsArrayBuffer.call(this, blob);
+};
+`;
+  await writeFile(script, spy + (await readFile(script, "utf8")));
+  const { page, problems, context } = await visit(browser, site.url);
+  let bytes = 0;
+  page.on("console", (message) => {
+    bytes += Number(/^read (\d+)$/.exec(message.text())?.[1] ?? 0);
+  });
+  await modelReady(page);
+  await offer(page, file("psp.pt", psp));
+  await converted(page);
+  assert.ok(bytes >= psp.length && bytes < 1.5 * psp.length, `${bytes} bytes read of ${psp.length}`);
   assert.deepEqual(problems, []);
   await context.close();
   await site.remove();

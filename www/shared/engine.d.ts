@@ -92,8 +92,8 @@ export interface ThreadPool {
     readonly threads: number;
     /** Memory shared with a thread: at least so many values. */
     area(thread: number, values: number): Float32Array;
-    /** Has a thread work on the first `count` values of its area. */
-    send(thread: number, order: string, count: number): void;
+    /** Has a thread begin with the task in its area. */
+    send(thread: number): void;
     /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
     collect(thread: number): Float32Array | null | undefined;
     /** Ends all threads. */
@@ -279,10 +279,9 @@ export function inspectPhoto(file: Blob): PhotoHeader;
 export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode, space?: string | null): Picture;
 
 /**
- * Does a thread's share: reads the first `count` values of `area`, writes its result over them, and returns how
- * many values that has.
+ * Does the task in `area`, writes its result over it, and returns how many values that has.
  */
-export function performTask(order: string, area: Float32Array, count: number): number;
+export function performTask(area: Float32Array): number;
 
 /**
  * The FFHQ square of four points set by hand.

@@ -1,4 +1,4 @@
-// What the engine's worker and a thread of its pool tell each other through shared memory: three 32-bit words.
+// What the engine's worker and a thread of its pool tell each other through shared memory: four 32-bit words.
 
 /** Index of the state of the latest task: its number times `STATES`, plus one of the following. */
 export const STATE = 0;
@@ -6,6 +6,9 @@ export const STATE = 0;
 export const LENGTH = 1;
 /** Index of the number of the latest task that the thread has seen. */
 export const SEEN = 2;
+/** Index of the number of the area that the latest task lies in. */
+export const AREA = 3;
+export const WORDS = 4;
 
 export const STATES = 4;
 export const SENT = 0;

@@ -4,13 +4,14 @@
 // there is no pool. A thread costs one instance of the engine (some MB), and the largest part it was ever sent three
 // times over: in shared memory, and as input and output in its own. Together that is about three times the largest
 // layer: some 400 MB for a 1024-pixel model whatever the number of threads, and a few MB for the bundled one.
-import { BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES } from "./signals.js";
+import { AREA, BEGUN, DONE, LENGTH, OVER, SEEN, SENT, STATE, STATES, WORDS } from "./signals.js";
 
 /**
  * @typedef {{
  *   worker: Worker, control: Int32Array<SharedArrayBuffer>, area: Float32Array<SharedArrayBuffer>,
- *   tasks: number, sent: number, unseen: number
- * }} Thread `tasks` it was sent, the last one at the time `sent`; the first that it has not seen, at `unseen`
+ *   areas: number, tasks: number, sent: number, unseen: number
+ * }} Thread it was given `areas`, `area` the last, and `tasks`, the last one at the time `sent`; the first that it has
+ *   not seen, at `unseen`
  */
 
 /** Threads at most, the engine's own included: what is not shared out takes its time however many there are. */
@@ -46,10 +47,10 @@ export class ThreadPool {
     /** @type {Thread[]} */
     const threads = [];
     const started = () => {
-      const control = new Int32Array(new SharedArrayBuffer(12));
+      const control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
       const worker = new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" });
       const area = new Float32Array(new SharedArrayBuffer(0));
-      threads.push({ worker, control, area, tasks: 0, sent: 0, unseen: 0 });
+      threads.push({ worker, control, area, areas: 0, tasks: 0, sent: 0, unseen: 0 });
       return new Promise((resolve, reject) => {
         worker.addEventListener("message", resolve, { once: true });
         worker.addEventListener("error", (event) => {
@@ -75,29 +76,31 @@ export class ThreadPool {
   }
 
   /**
-   * Memory shared with a thread, kept from one task to the next.
+   * Memory shared with a thread, which takes a task of so many values and its result; kept from one task to the next.
    * @param {number} thread
    * @param {number} values
    */
   area(thread, values) {
     const kept = this.#threads[thread];
-    if (kept.area.length < values) kept.area = new Float32Array(new SharedArrayBuffer(4 * values));
+    if (kept.area.length < values) {
+      kept.area = new Float32Array(new SharedArrayBuffer(4 * values));
+      Atomics.store(kept.control, AREA, ++kept.areas);
+      kept.worker.postMessage({ control: kept.control, area: kept.area, number: kept.areas });
+    }
     return kept.area;
   }
 
   /**
+   * Has a thread begin with the task in its area.
    * @param {number} thread
-   * @param {string} order
-   * @param {number} count
    */
-  send(thread, order, count) {
+  send(thread) {
     const each = this.#threads[thread];
-    const { worker, control, area } = each;
+    const { control } = each;
     each.sent = performance.now();
     if (Atomics.load(control, SEEN) === each.tasks) each.unseen = each.sent;
-    const number = ++each.tasks;
-    Atomics.store(control, STATE, number * STATES + SENT);
-    worker.postMessage({ number, control, area, order, count });
+    Atomics.store(control, STATE, ++each.tasks * STATES + SENT);
+    Atomics.notify(control, STATE);
   }
 
   /**
