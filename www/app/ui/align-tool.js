@@ -86,7 +86,7 @@ export class AlignTool extends HTMLElement {
     const { photo, aspect } = geometry;
     const { width, height } = photo;
     this.#geometry = geometry;
-    this.classList.toggle("frame", aspect !== undefined);
+    this.classList.toggle("framing", aspect !== undefined);
     draw(this.#canvas, photo.bitmap);
     this.style.setProperty("--ratio", String(width / height));
     this.#outline.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -179,6 +179,7 @@ export class AlignTool extends HTMLElement {
   #moved() {
     if (!this.#points || !this.#geometry) return;
     const { width, height } = this.#geometry.photo;
+    if (this.#geometry.aspect !== undefined) this.#draw(quadOf(this.#points)); // at once; the preview follows
     for (const [name, button] of this.#buttons) {
       const [x, y] = this.#points[name] ?? [0, 0];
       button.style.setProperty("--x", `${(100 * x) / width}%`);
@@ -186,6 +187,11 @@ export class AlignTool extends HTMLElement {
     }
     this.#quad = undefined;
     this.#refreshing ??= this.#refresh();
+  }
+
+  /** @param {Quad | undefined} quad */
+  #draw(quad) {
+    this.#polygon.setAttribute("points", (quad ?? []).map((point) => point.join(",")).join(" "));
   }
 
   /** Brings square and preview up to date, one question at a time. */
@@ -208,7 +214,7 @@ export class AlignTool extends HTMLElement {
       if (asked !== this.#points) continue;
       this.#quad = quad;
       this.#problem.replaceChildren(...problem);
-      this.#polygon.setAttribute("points", (quad ?? []).map((point) => point.join(",")).join(" "));
+      this.#draw(quad);
       if (picture) draw(this.#preview, picture);
     }
     this.#refreshing = undefined;
