@@ -182,10 +182,7 @@ impl Sdic {
     /// `[1, 3, size, size]`, `size` at most `image_size`, to `[1, 3, rows, columns]` in proportion.
     pub fn crop(&self, image: Tensor<4>) -> Tensor<4> {
         let [_, _, size, _] = image.dims();
-        let [rows, columns] = self
-            .config
-            .output_size()
-            .map(|side| side * size / self.config.image_size);
+        let [rows, columns] = self.config.picture_in(size);
         image
             .narrow(2, (size - rows) / 2, rows)
             .narrow(3, (size - columns) / 2, columns)

@@ -150,8 +150,8 @@ pub fn placement(
     Ok(fields.map(|fields| fields.place.arrows().as_flattened().to_vec()))
 }
 
-/// Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
-/// mirrored and blurred as in FFHQ.
+/// Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as in
+/// FFHQ.
 #[wasm_bindgen]
 pub fn align(
     rgba: &[u8],
@@ -162,6 +162,19 @@ pub fn align(
 ) -> Result<PictureJs, JsValue> {
     let photo = Picture::new(width, height, rgba)?;
     picture_to_js(&face::align(&photo, &quad_argument(quad)?, size)?)
+}
+
+/// As `align` for what is no face: nothing is blurred, and beyond the photo its outermost pixels go on.
+#[wasm_bindgen(js_name = cutOut)]
+pub fn cut_out(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    size: usize,
+) -> Result<PictureJs, JsValue> {
+    let photo = Picture::new(width, height, rgba)?;
+    picture_to_js(&face::cut_out(&photo, &quad_argument(quad)?, size)?)
 }
 
 /// The FFHQ square of four points set by hand.

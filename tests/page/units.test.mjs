@@ -8,6 +8,7 @@ import { RestartLimit } from "../../www/app/recovery.js";
 import { Zoom } from "../../www/app/ui/zoom.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
 import { mp4 } from "../../www/shared/mp4.js";
+import { faceSide, heightOf, isWholePhoto, middleOf, wholePhoto } from "../../www/shared/quad.js";
 import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 
@@ -441,4 +442,28 @@ test("a video shows each picture for as long as it was shown, in the order of th
   const turned = await video([0, 100, 50]);
   assert.deepEqual(table(turned, "stts"), [2, 50 * 24, 1, 1000]);
   assert.deepEqual(table(turned, "ctts"), [1, 0, 1, 50 * 24, 1, -50 * 24]);
+});
+
+test("a model of another shape takes the middle of a photo, and its pictures keep that shape", () => {
+  const model = /** @type {any} */ ({ outputWidth: 512, outputHeight: 384 });
+  const wide = middleOf({ width: 100, height: 60 }, model);
+  assert.deepEqual(wide, [
+    [10, 0],
+    [10, 60],
+    [90, 60],
+    [90, 0],
+  ]);
+  assert.equal(heightOf(wide, 256), 192);
+  assert.equal(faceSide(wide, "face", model.outputWidth), 512);
+  assert.equal(isWholePhoto(wide, 100, 60), false);
+  const high = middleOf({ width: 80, height: 100 }, model);
+  assert.deepEqual(
+    [high[0], high[2]],
+    [
+      [0, 20],
+      [80, 80],
+    ],
+  );
+  assert.ok(isWholePhoto(middleOf({ width: 640, height: 480 }, model), 640, 480));
+  assert.equal(heightOf(wholePhoto(300, 300), 96), 96);
 });

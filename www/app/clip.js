@@ -41,14 +41,14 @@ export function canFilm() {
 }
 
 /**
- * How this browser can write a video of faces; undefined if it cannot.
- * @param {number} across in pixels
- * @param {number} [down] as many, unless given
+ * How this browser can write a video of pictures; undefined if it cannot.
+ * @param {{ width: number, height: number }} picture in pixels
  * @param {LatencyMode} [latencyMode] "realtime" for what is filmed while it happens
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
-export async function videoConfig(across, down = across, latencyMode = "quality") {
-  const [width, height] = [across, down].map((side) => side - (side % 2)); // colours are kept for two by two pixels
+export async function videoConfig(picture, latencyMode = "quality") {
+  // Colours are kept for squares of two by two pixels.
+  const [width, height] = [picture.width, picture.height].map((side) => side - (side % 2));
   const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * width * height));
   for (const codec of playable()) {
     /** @type {VideoEncoderConfig} */
@@ -118,7 +118,7 @@ export async function makeClip(session, about, { comment, signal, onProgress }) 
     /** @type {Recorder | undefined} */
     let recorder;
     try {
-      const config = await videoConfig((await pictures.at(shares[0], true)).width);
+      const config = await videoConfig(await pictures.at(shares[0], true));
       if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
       recorder = new Recorder(config);
       for (const [i, at] of shares.entries()) {

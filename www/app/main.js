@@ -1,4 +1,6 @@
 // Puts the page together, once `first.js` has shown what needs little.
+
+import { speakOfFaces } from "../shared/strings.js";
 import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
 import { shown } from "./first.js";
@@ -18,7 +20,7 @@ import { startLooks } from "./ui/looks.js";
 import { startMethod } from "./ui/method.js";
 import { startMirror } from "./ui/mirror.js";
 import { announceSession } from "./ui/progress.js";
-import { onSample } from "./ui/samples.js";
+import { offerSamples, onSample } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
@@ -50,6 +52,12 @@ startKeys(session, viewer, looks);
 const convert = startOwnWeights(session);
 const open = startInput(session, looks, convert);
 
+// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.
+engine.addEventListener("model", () => {
+  const faces = engine.model?.depicts === "faces";
+  offerSamples(faces);
+  speakOfFaces(faces);
+});
 session.addEventListener("need-crop", () => void openAlignDialog(session));
 byId("adjust", HTMLButtonElement).addEventListener("click", () => void openAlignDialog(session));
 byId("align-turn", HTMLButtonElement).addEventListener("click", () => {

@@ -170,7 +170,7 @@ export class Mirror extends EventTarget {
   async record() {
     const [run, { videoWidth, videoHeight }] = [this.#run, this.#video];
     if (!run || run.recording) return;
-    const config = await videoConfig(videoWidth, videoHeight, "realtime");
+    const config = await videoConfig({ width: videoWidth, height: videoHeight }, "realtime");
     if (!config) throw new Failure({ code: "unsupported", message: say("mirror.noClip") });
     if (run !== this.#run) return;
     await run.worker.call("record", [config]);

@@ -1,7 +1,7 @@
 // What the visitor does with photos, one after another: open one, choose a face or place it, move sliders, save. The
 // parts do the work; this is their sequence.
 import { Failure } from "../shared/failure.js";
-import { wholePhoto } from "../shared/quad.js";
+import { aspectOf, isWholePhoto, middleOf, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { same } from "../shared/strengths.js";
@@ -29,6 +29,19 @@ const MOST_AWAKE = 4;
 const SAME_PLACE = 0.3;
 
 /**
+ * What photos are cut for: models for which that is the same take the same of a photo.
+ * @param {ModelInfo} model
+ */
+const cutFor = (model) => (showsFaces(model) ? FACES : `${model.depicts} ${aspectOf(model)}`);
+const FACES = "faces";
+
+/**
+ * Whether a model's pictures show faces, which are then looked for in photos.
+ * @param {ModelInfo | undefined} model until it is known, one of faces
+ */
+const showsFaces = (model) => model === undefined || model.depicts === "faces";
+
+/**
  * Whether two quads are about the same face.
  * @param {Quad} a
  * @param {Quad} b
@@ -41,9 +54,10 @@ function samePlace(a, b) {
 }
 
 /**
- * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop`
- * (no face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
- * `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
+ * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `cut` (another model
+ * takes something else of it), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
+ * `picture` (a view changed), `edited`, `sliders`, `directions` (the visitor's own changed), `busy`, `notice` and
+ * `failure`.
  */
 export class Session extends EventTarget {
   #photos = new Photos();
@@ -60,6 +74,8 @@ export class Session extends EventTarget {
   #looking = new AbortController();
   /** @type {Photo | undefined} in which faces are still to be found */
   #searched;
+  /** What the open photo was cut for. */
+  #cut = FACES;
 
   /** @type {Source | undefined} what the open photo was read from */
   #source;
@@ -193,8 +209,7 @@ export class Session extends EventTarget {
       this.#adopt(photo, { file, name, aligned, turns: 0 }, signal, strengths);
       this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
-      if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
-      else await this.#search(photo, placed);
+      await this.#search(photo, placed);
     } catch (thrown) {
       this.#report(thrown);
     }
@@ -270,7 +285,8 @@ export class Session extends EventTarget {
     for (const { quad, strengths } of edits) {
       if (!photo || photo !== this.photo) return; // another one was opened meanwhile
       const face = this.faces.find((each) => samePlace(each.quad, quad));
-      if (!this.quad || !samePlace(this.quad, quad)) await this.use(photo, face?.quad ?? quad, face);
+      const there = this.quad && samePlace(this.quad, quad) && this.#cut === FACES;
+      if (!there) await this.use(photo, face?.quad ?? quad, face);
       this.set(strengths);
     }
   }
@@ -312,7 +328,8 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Looks for faces, and goes on to the largest.
+   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that shows
+   * no faces takes the middle of the photo.
    * @param {Photo} photo
    * @param {boolean} [placed]
    */
@@ -321,6 +338,13 @@ export class Session extends EventTarget {
     this.#searched = photo;
     this.#emit("step", { stage: "align" });
     try {
+      const model = await this.engine.known();
+      check(signal);
+      this.#cut = model ? cutFor(model) : FACES;
+      if (model && !showsFaces(model)) return await this.#useMiddle(photo, model, placed);
+      if (this.#source?.aligned && this.#source.turns === 0) {
+        return await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
+      }
       const faces = await this.#photos.faces(photo, signal);
       check(signal);
       this.#searched = undefined;
@@ -331,6 +355,19 @@ export class Session extends EventTarget {
       this.#emit("step", { stage: undefined });
       this.#report(thrown);
     }
+  }
+
+  /**
+   * Goes on with what a model that shows no faces takes of a photo.
+   * @param {Photo} photo
+   * @param {ModelInfo} model
+   * @param {boolean} placed
+   */
+  async #useMiddle(photo, model, placed) {
+    const quad = middleOf(photo, model);
+    const { width, height } = photo;
+    if (!placed && !isWholePhoto(quad, width, height)) this.#emit("notice", { said: say("face.middle") });
+    await this.use(photo, quad, undefined);
   }
 
   /**
@@ -400,7 +437,9 @@ export class Session extends EventTarget {
         this.#report(thrown);
       },
     });
-    for (const other of this.#portraits.filter((other) => samePlace(other.quad, quad))) {
+    // Where faces are not told apart there is one part of the photo that is edited.
+    const same = (/** @type {Portrait} */ other) => this.#cut !== FACES || samePlace(other.quad, quad);
+    for (const other of this.#portraits.filter(same)) {
       portrait.inherit(other);
       other.close();
       this.#portraits = this.#portraits.filter((each) => each !== other);
@@ -426,14 +465,19 @@ export class Session extends EventTarget {
     this.#busy = busy;
   }
 
-  /** What the manual crop asks about the open photo. */
+  /** What the manual crop asks about the open photo: of a model that shows no faces also its shape. */
   geometry() {
     const { photo } = this;
     if (!photo) throw new Failure({ code: "stale-photo", message: say("error.stale") });
+    const { model } = this.engine;
+    const aspect = model && !showsFaces(model) ? aspectOf(model) : undefined;
+    const faceless = aspect !== undefined;
     return {
       photo,
+      aspect,
       quadFromPoints: this.#photos.quadFromPoints.bind(this.#photos),
-      preview: (/** @type {Quad} */ quad, /** @type {number} */ size) => this.#photos.preview(photo, quad, size),
+      preview: (/** @type {Quad} */ quad, /** @type {number} */ size) =>
+        this.#photos.preview(photo, quad, size, faceless),
     };
   }
 
@@ -561,6 +605,21 @@ export class Session extends EventTarget {
   async #equip(model) {
     await this.#own.equip(model);
     this.#keepKnown(model);
+    this.#cutAnew(model);
+  }
+
+  /**
+   * Begins anew with the open photo where it was cut for a model of another shape, or of other things.
+   * @param {ModelInfo} model
+   */
+  #cutAnew(model) {
+    const { photo } = this;
+    if (!photo || this.#cut === cutFor(model)) return;
+    for (const portrait of this.#portraits) portrait.close();
+    [this.#portraits, this.faces] = [[], []];
+    this.#tellBusy();
+    for (const type of ["cut", "faces", "sliders", "picture"]) this.#emit(type);
+    void this.#search(photo);
   }
 
   /**

@@ -142,8 +142,8 @@ export async function openCamera() {
 }
 
 /**
- * Lets the visitor place the face by hand. The square that is used is that of the points as they are, in the photo
- * they were placed on.
+ * Lets the visitor place the face by hand. The square or frame that is used is that of the points as they are, in the
+ * photo they were placed on.
  * @param {Session} session
  */
 export async function openAlignDialog(session) {
@@ -163,9 +163,9 @@ export async function openAlignDialog(session) {
     if (quad) dialog.close("use");
   };
   const close = () => dialog.close();
-  session.addEventListener("photo", close, { once: true });
+  for (const type of ["photo", "cut"]) session.addEventListener(type, close);
   const answer = await ask(dialog);
-  session.removeEventListener("photo", close);
+  for (const type of ["photo", "cut"]) session.removeEventListener(type, close);
   if (answer === "use" && quad) await session.use(geometry.photo, quad, undefined);
 }
 

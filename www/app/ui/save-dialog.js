@@ -112,7 +112,7 @@ class SaveDialog {
    * before: to start the browser's machinery of videos takes time and memory.
    */
   async #askEncoder() {
-    if (await videoConfig(this.#face.width)) return;
+    if (await videoConfig(this.#face)) return;
     refused = true;
     if (this.#what === "clip") this.#what = this.session.hasSurroundings ? "photo" : "face";
     this.#fillChoices();

@@ -152,6 +152,7 @@ export default translation({
     other: "{count} Gesichter gefunden; das größte wird verwendet.",
   },
   "face.none": "Es wurde kein Gesicht gefunden. Setzen Sie die vier Punkte selbst.",
+  "face.middle": "Verwendet wird die Mitte des Fotos; „Ausschnitt anpassen“ nimmt einen anderen Teil.",
   "face.warning.profile": "Das Gesicht ist weit zur Seite gedreht; ein Bild von vorn eignet sich besser.",
   "face.warning.tiny": "Das Gesicht ist sehr klein; ein größeres Bild oder eines aus der Nähe eignet sich besser.",
   "face.warning.dark": "Das Gesicht ist sehr dunkel; ein Bild mit mehr Licht eignet sich besser.",
@@ -171,6 +172,8 @@ export default translation({
   "align.rightEye": "Rechtes Auge im Bild",
   "align.leftMouth": "Linker Mundwinkel",
   "align.rightMouth": "Rechter Mundwinkel",
+  "align.middle": "Mitte des Rahmens",
+  "align.corner": "Rechte untere Ecke des Rahmens",
   "align.preview": "Das ausgerichtete Gesicht",
   "align.use": "Ausschnitt verwenden",
   "align.failed": "Diese Punkte ergeben keinen Ausschnitt.",
@@ -628,4 +631,37 @@ export default translation({
   "note.noisy":
     "Um vor dem Erkennen des Geräts zu schützen, ändert dieser Browser manche Pixel um eine Spur: auch die, die hier gespeichert werden.",
   pixels: "{width}\u00a0×\u00a0{height}\u00a0Pixel",
+
+  // ---- Bei einem Modell, das keine Gesichter zeigt: statt der Sätze, die ohne „other.“ so heißen
+  "other.app.title": "SDIC: Fotos auf dem eigenen Gerät bearbeiten",
+  "other.start.title": "Anderes Bild. Dasselbe Motiv.",
+  "other.start.lead":
+    "Ziehen Sie ein Foto von etwas hierher, das Ihr Modell kennt. Es wird bearbeitbar nachgebildet, und was dabei verloren ginge, kommt wieder hinzu. Dann bewegen Sie einen Regler: Die Änderung kommt in Ihr eigenes Foto.",
+  "other.engine.estimate": "{hint} Hier gemessen: {inversion} für ein neues Bild, {edit} für eine Bearbeitung.",
+  "other.engine.estimateFirst": "{hint} Hier gemessen: {inversion} für ein neues Bild.",
+  "other.engine.noEstimate": "Noch nicht gemessen: Das erste Bild zeigt, wie schnell dieses Gerät ist.",
+  "other.stage.align": "Bild ausschneiden",
+  "other.align.title": "Ausschnitt wählen",
+  "other.align.help":
+    "Ziehen Sie den Rahmen an seinen Platz und seine Ecke auf die richtige Größe. Mit der Tastatur: mit Tab zu einem Punkt, mit den Pfeiltasten verschieben, mit der Umschalttaste in größeren Schritten.",
+  "other.align.preview": "Der Ausschnitt",
+  "other.caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz dasselbe.",
+  "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.caption.plainEdited":
+    "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz dasselbe.",
+  "other.method.title": "So geht es, an diesem Bild",
+  "other.method.original": "Der Teil Ihres Fotos, der bearbeitet wird. An ihm werden alle anderen gemessen.",
+  "other.method.initial":
+    "Das Modell zeichnet das Bild nach ein paar Tausend Zahlen. Sie lassen sich bearbeiten, doch was daran besonders war, geht verloren.",
+  "other.method.plainOnly":
+    "Das Modell zeichnet das Bild nach ein paar Tausend Zahlen. Was verloren geht, bleibt verloren.",
+  "other.method.reconstruction":
+    "Das Verlorene kommt im Inneren des Modells wieder hinzu. Das ist wieder Ihr Bild, und es lässt sich noch bearbeiten.",
+  "other.method.edited": "Die Regler ändern die Zahlen, und das Bild wird neu gezeichnet.",
+  "other.method.note":
+    "Alle Zahlen gelten für das ganze Bild, bei {size} und Farben von 0 bis 255. PSNR sagt, wie nahe ein Bild Ihrem kommt: 6 dB mehr sind der halbe Fehler. Stufen sind Mittel über alle Pixel und Farben.",
+  "other.scope.face": "Ausschnitt",
+  "other.paste.face": "die Nachbildung",
+  "other.save.face": "Der bearbeitete Ausschnitt, {size}",
+  "other.clip.choice": "Ein Video des Ausschnitts, hin und zurück",
 });

@@ -147,6 +147,7 @@ export default /** @type {const} */ ({
     other: "{count} faces found; the largest is used.",
   },
   "face.none": "No face was found. Place the four points yourself.",
+  "face.middle": "The middle of the photo is used; “Adjust the crop” takes another part.",
   "face.warning.profile": "The face is turned far to the side; a picture from the front works better.",
   "face.warning.tiny": "The face is very small; a larger or closer picture works better.",
   "face.warning.dark": "The face is very dark; a picture with more light works better.",
@@ -164,6 +165,8 @@ export default /** @type {const} */ ({
   "align.rightEye": "Right eye, as seen",
   "align.leftMouth": "Left mouth corner",
   "align.rightMouth": "Right mouth corner",
+  "align.middle": "Middle of the frame",
+  "align.corner": "Lower right corner of the frame",
   "align.preview": "The aligned face",
   "align.use": "Use this crop",
   "align.failed": "These points make no crop.",
@@ -606,4 +609,36 @@ export default /** @type {const} */ ({
   "note.noisy":
     "To protect against fingerprinting, this browser changes some pixels by a shade: those that are saved here, too.",
   pixels: "{width} × {height} pixels",
+
+  // ---- Of a model that shows no faces: in place of the sentences of these names without "other."
+  "other.app.title": "SDIC: photo editing on your own machine",
+  "other.start.title": "Change the picture. Keep what it shows.",
+  "other.start.lead":
+    "Drop in a photo of what your model knows. It is rebuilt as something that can be edited, with the details a plain reconstruction loses put back. Then move a slider: the change goes into your own photo.",
+  "other.engine.estimate": "{hint} Measured here: {inversion} for a new picture, {edit} for an edit.",
+  "other.engine.estimateFirst": "{hint} Measured here: {inversion} for a new picture.",
+  "other.engine.noEstimate": "Not measured yet: the first picture will tell how fast this machine is.",
+  "other.stage.align": "Cut the picture out",
+  "other.align.title": "Choose the part to edit",
+  "other.align.help":
+    "Drag the frame to where it belongs, and its corner to the right size. With the keyboard: Tab to a point, arrows to move it, with Shift in larger steps.",
+  "other.align.preview": "The part to edit",
+  "other.caption.initial": "What the encoder alone brings back: editable, but not quite the same.",
+  "other.caption.original": "Your photo, cut to the model’s shape.",
+  "other.caption.plainEdited":
+    "Rebuilt without compensation, with your sliders applied: similar, but not quite the same.",
+  "other.method.title": "How it works, on this picture",
+  "other.method.original": "The part of your photo that is edited. All others are measured against it.",
+  "other.method.initial":
+    "The model draws the picture from a few thousand numbers. They can be edited, but what was special about it is lost.",
+  "other.method.plainOnly": "The model draws the picture from a few thousand numbers. What is lost stays lost.",
+  "other.method.reconstruction":
+    "What was lost is put back inside the model. This is your picture again, and it can still be edited.",
+  "other.method.edited": "The sliders change the numbers, and the picture is drawn anew.",
+  "other.method.note":
+    "All numbers are about the whole picture, at {size} and in colours of 0 to 255. PSNR tells how close a picture is to yours: 6 dB more is half the error. Steps are means over all pixels and colours.",
+  "other.scope.face": "Part",
+  "other.paste.face": "onto the rebuilt picture",
+  "other.save.face": "The edited part, {size}",
+  "other.clip.choice": "A video of the edited part, there and back",
 });
