@@ -158,6 +158,7 @@ test("nothing is said or offered that is of faces, until a model of faces is cho
   await offer(page, path.join(golden, "cars.pt"));
   await converted(page);
   await page.locator("#samples").waitFor({ state: "hidden" });
+  await page.locator("#mirror-start").waitFor({ state: "hidden" });
   await modelReady(page);
   assert.equal(await page.locator("#start-title").innerText(), "Change the picture. Keep what it shows.");
   await accessible(page, "the start page of a model of cars");

@@ -38,6 +38,8 @@ export function startMirror(session) {
   /** When the recording began. */
   let began = 0;
 
+  /** Whether there may be a face to follow: a model of the visitor's own may show something else. */
+  const offered = () => able && (session.engine.model?.depicts ?? "faces") === "faces";
   start.hidden = !able;
 
   /** Brings the tools in line with what the mirror does. */
@@ -45,7 +47,8 @@ export function startMirror(session) {
     const on = mirror.on && !dialog.open;
     place.hidden = !on;
     document.body.classList.toggle("mirrored", on);
-    toggle.hidden = !able || !session.photo || on;
+    start.hidden = !offered();
+    toggle.hidden = !offered() || !session.photo || on;
     if (on) record.hidden = !canFilm();
     record.setAttribute("aria-pressed", String(mirror.recording));
     tellTime();
@@ -135,6 +138,10 @@ export function startMirror(session) {
     toggle.focus();
   };
 
+  session.engine.addEventListener("model", () => {
+    if (mirror.on && !offered()) mirror.stop("closed");
+    show();
+  });
   mirror.addEventListener("on", show);
   mirror.addEventListener("recording", () => {
     began = performance.now();
