@@ -9,7 +9,8 @@ use thiserror::Error;
 pub struct ModelConfig {
     /// Side of the generator's square output in pixels, a power of two.
     pub image_size: usize,
-    /// Rows and columns kept of the output, centred; `None` keeps the whole square.
+    /// Rows and columns kept of the output, centred; `None` keeps the whole square. The encoder's input has as much
+    /// picture, between bars.
     #[serde(default)]
     pub crop: Option<[usize; 2]>,
     /// Width of one style vector.
@@ -247,6 +248,13 @@ impl ModelConfig {
         self.crop.unwrap_or([self.image_size; 2])
     }
 
+    /// Rows and columns that are picture of a square of `side` pixels, in the middle of it: of what the generator has
+    /// made so far, and of what the encoder sees. The rest is black.
+    pub fn picture_in(&self, side: usize) -> [usize; 2] {
+        self.output_size()
+            .map(|kept| (kept * side / self.image_size).max(1))
+    }
+
     /// Channels of the map that the DICN's latent branch reads.
     pub fn condition_channels(&self, dicn: &DicnSizes) -> usize {
         dicn.condition.unwrap_or_else(|| self.styles())
@@ -431,6 +439,7 @@ mod tests {
         assert_eq!(cars.validate(), Ok(()));
         assert_eq!((cars.styles(), rows(&cars)), (16, Some(144)));
         assert_eq!(cars.output_size(), [384, 512]);
+        assert_eq!(cars.picture_in(256), [192, 256]);
     }
 
     fn dipn(config: &mut ModelConfig) -> &mut DipnSizes {

@@ -141,6 +141,61 @@ fn quads_map_points_both_ways_and_come_back_from_their_corners() {
 }
 
 #[test]
+fn rectangles_map_points_both_ways_and_come_back_from_their_corners() {
+    for aspect in [0.75, 1.5] {
+        let quad = square([310.0, 205.0], 180.0, 33.0)
+            .with_aspect(aspect)
+            .unwrap();
+        for uv in [[0.0, 0.0], [1.0, 0.25], [0.3, 1.4], [-0.5, 0.5]] {
+            let back = quad.locate(quad.at(uv));
+            assert!((back[0] - uv[0]).hypot(back[1] - uv[1]) < 1e-5, "{uv:?}");
+        }
+        let [top_left, bottom_left, bottom_right, top_right] = quad.corners();
+        let length = |a: Point, b: Point| (a[0] - b[0]).hypot(a[1] - b[1]);
+        assert!((length(top_left, top_right) - 180.0).abs() < 1e-3);
+        assert!((length(top_left, bottom_left) - 180.0 * aspect).abs() < 1e-3);
+        // The corners make a right angle.
+        let across = length(top_left, bottom_right);
+        assert!((across - 180.0 * 1f32.hypot(aspect)).abs() < 1e-3);
+        let again = Quad::from_corners(&quad.corners()).unwrap();
+        assert!(corner_error(&again, &quad) < 1e-4);
+        let [left, top, right, bottom] = quad.bounds();
+        for [x, y] in quad.corners() {
+            assert!((left - 1e-3..right + 1e-3).contains(&x));
+            assert!((top - 1e-3..bottom + 1e-3).contains(&y));
+        }
+        // Cut out it has its shape, and shows what is there.
+        let photo = render(640, 420, |[x, y]| [x / 3.0, y / 2.0, 90.0]);
+        let cut = align(&photo, &quad, 60).unwrap();
+        assert_eq!((cut.width(), cut.height()), (60, (60.0 * aspect) as usize));
+        for (spot, pixel) in cut.rgba().chunks_exact(4).enumerate() {
+            let (column, row) = (spot % 60, spot / 60);
+            let uv = [
+                (column as f32 + 0.5) / 60.0,
+                (row as f32 + 0.5) / (60.0 * aspect),
+            ];
+            let [x, y] = quad.at(uv);
+            let inside = (2.0..638.0).contains(&x) && (2.0..418.0).contains(&y);
+            let off = [x / 3.0 - f32::from(pixel[0]), y / 2.0 - f32::from(pixel[1])];
+            assert!(
+                !inside || off.iter().all(|off| off.abs() < 1.5),
+                "{pixel:?} at {x}, {y}"
+            );
+        }
+    }
+    // Corners that hardly differ from a square's are a square's.
+    let corners = [[0.0, 0.0], [0.0, 99.0], [100.0, 99.0], [100.0, 0.0]];
+    let quad = Quad::from_corners(&corners).unwrap();
+    assert_eq!((quad.aspect(), quad.side()), (1.0, 99.5));
+    assert!(Quad::from_corners(&[[0.0, 0.0], [0.0, 0.0], [9.0, 0.0], [9.0, 0.0]]).is_err());
+    // The largest of a shape in the middle.
+    let middle = Quad::middle(100, 60, 0.75).unwrap();
+    assert_eq!(middle.bounds(), [10.0, 0.0, 90.0, 60.0]);
+    let middle = Quad::middle(80, 100, 0.75).unwrap();
+    assert_eq!(middle.bounds(), [0.0, 20.0, 80.0, 80.0]);
+}
+
+#[test]
 fn points_that_define_no_square_are_refused() {
     let same = [5.0, 5.0];
     let points = QuadPoints {
@@ -1008,4 +1063,47 @@ fn pictures_and_weights_of_the_wrong_size_are_named() {
         error(misfit.as_bytes(), &weights),
         FaceError::Tensor { .. } | FaceError::Graph { .. }
     ));
+}
+
+#[test]
+fn a_face_is_followed_through_a_film_until_it_is_gone() {
+    let (finder, pictures) = (finder(), pictures());
+    for (face, truth) in pictures.iter().take(3) {
+        // Along an arc, nearer and tilting, by up to a tenth of its side from picture to picture.
+        let frame = |t: f32| {
+            let (x, y) = (230.0 + 180.0 * (0.9 * t).sin(), 200.0 + 30.0 * t.cos());
+            square([x, y], 220.0 + 40.0 * t, 18.0 * t.sin())
+        };
+        let scene_at = |t: f32| scene([640, 480], &[(face, frame(t))]);
+        let mut mesh = finder.detect(&scene_at(0.0)).remove(0).mesh;
+        for step in 1..=12 {
+            let t = step as f32 / 8.0;
+            let found = finder.follow(&scene_at(t), &mesh).unwrap().unwrap();
+            let quad = truth.quad.map(|corner| frame(t).at(corner));
+            let error = corner_error(&found.quad, &Quad::from_corners(&quad).unwrap());
+            assert!(error < 8.0, "picture {step}: {error} %");
+            mesh = found.mesh;
+        }
+        assert!(
+            finder
+                .follow(&scene([640, 480], &[]), &mesh)
+                .unwrap()
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn only_a_whole_mesh_can_be_followed() {
+    let (finder, picture) = (finder(), scene([64, 64], &[]));
+    let short = finder.follow(&picture, &[[0.0; 2]; 5]);
+    assert!(matches!(short, Err(FaceError::Mesh { found: 5 })));
+    let none = Picture::new(0, 0, Vec::new()).unwrap();
+    let mesh = [[0.0; 2]; sdic::face::MESH_POINTS];
+    assert!(matches!(
+        finder.follow(&none, &mesh),
+        Err(FaceError::Empty { .. })
+    ));
+    // Points that all coincide have no surroundings.
+    assert!(finder.follow(&picture, &mesh).unwrap().is_none());
 }

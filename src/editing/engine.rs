@@ -20,7 +20,7 @@ use crate::{
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
     networks::{LoadError, Loader, ReadError, Sdic, Window, shown, shown_edit, to_tensor},
-    pixels::{Picture, PictureError, resize_square},
+    pixels::{Picture, PictureError, resize},
     weights::{self, Direction, DirectionKind, Manifest, WeightsError},
 };
 
@@ -45,9 +45,31 @@ pub enum EngineError {
     /// The device, or what came back from it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A picture that is not of the model's shape.
+    #[error(
+        "{width} x {height} pixels are {}; cut the picture to the shape of {wide} x {high} first",
+        not_of_shape(*wide, *high)
+    )]
+    Shape {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Width of the model's pictures.
+        wide: usize,
+        /// Their height.
+        high: usize,
+    },
     /// Shards that were never given.
     #[error("shard {0} was not loaded")]
     MissingShard(usize),
+}
+
+fn not_of_shape(wide: usize, high: usize) -> &'static str {
+    match wide == high {
+        true => "not square",
+        false => "not of the model's shape",
+    }
 }
 
 /// A model that is being loaded, shard by shard in any order.
@@ -253,14 +275,32 @@ impl Engine {
         self.sdic.config()
     }
 
-    /// An aligned square face as the encoder's input, `[1, 3, input_size, input_size]` in [-1, 1];
-    /// another size is resampled.
+    /// An aligned face, or another picture of the model's shape, as the encoder's input,
+    /// `[1, 3, input_size, input_size]` in [-1, 1]; another size is resampled. What is not square stands between black
+    /// bars, as in the data of such models.
     ///
     /// # Errors
-    /// [`PictureError`] for a picture without pixels.
-    pub fn face_tensor(&self, face: &Picture) -> Result<Tensor<4>, PictureError> {
-        let resized = resize_square(face, self.config().encoder.input_size)?;
-        Ok(to_tensor(&resized, &self.sdic.device()))
+    /// [`EngineError::Shape`], and [`EngineError::Picture`] for a picture without pixels.
+    pub fn face_tensor(&self, face: &Picture) -> Result<Tensor<4>, EngineError> {
+        let [high, wide] = self.config().output_size();
+        let [width, height] = [face.width(), face.height()];
+        // Sides are whole pixels, so the shape is met to within one.
+        if (width * high).abs_diff(height * wide) > high.max(wide) {
+            return Err(EngineError::Shape {
+                width,
+                height,
+                wide,
+                high,
+            });
+        }
+        let side = self.config().encoder.input_size;
+        let [rows, columns] = self.config().picture_in(side);
+        let resized = resize(face, [columns, rows])?;
+        let device = self.sdic.device();
+        Ok(match rows == side && columns == side {
+            true => to_tensor(&resized, &device),
+            false => to_tensor(&resized.letterboxed(side), &device),
+        })
     }
 
     /// Codes as the generator takes them: rows of `style_dim` values to `[1, styles, style_dim]`.
@@ -269,7 +309,7 @@ impl Engine {
         Tensor::from_data(TensorData::new(codes, shape), &self.sdic.device())
     }
 
-    /// Inverts an aligned square face with these landmarks, if they are known. `begin` hears of every stage as it
+    /// Inverts an aligned face, or another picture of the model's shape, with these landmarks, if they are known. `begin` hears of every stage as it
     /// begins; its error stops the inversion.
     ///
     /// # Errors
@@ -280,7 +320,7 @@ impl Engine {
         landmarks: Option<Landmarks>,
         mut begin: impl AsyncFnMut(Stage) -> Result<(), E>,
     ) -> Result<InvertedFace, E> {
-        let face = self.face_tensor(face).map_err(EngineError::from)?;
+        let face = self.face_tensor(face)?;
         let stopped = async |stage| begin(stage).await.map_err(Stopped::Caller);
         let inversion = invert(&self.sdic, face, stopped).await;
         let inversion = inversion.map_err(|stopped| match stopped {
@@ -505,7 +545,6 @@ mod tests {
 
     #[test]
     fn every_accepted_size_runs() {
-        let face = Picture::from_rgb(9, 9, |x, y| [20 * x as u8, 20 * y as u8, 90]);
         let (mut ran, mut broken) = (0, Vec::new());
         let small = |config: &ModelConfig| {
             let shapes = crate::networks::tensor_shapes(config);
@@ -526,6 +565,9 @@ mod tests {
                     loader = loader.push_shard(index, &shard.bytes).unwrap();
                 }
                 let engine = loader.finish().unwrap();
+                let [rows, columns] = engine.config().output_size();
+                let colour = |x: usize, y: usize| [(20 * x) as u8, (20 * y) as u8, 90];
+                let face = Picture::from_rgb(columns, rows, colour);
                 pollster::block_on(async {
                     let begun = async |_| Ok::<_, EngineError>(());
                     let inverted = engine.invert(&face, None, begun).await.unwrap();

@@ -4,7 +4,7 @@
 use super::error::FaceError;
 use crate::pixels::{Picture, Quad, blurred, mirrored, to_byte};
 
-/// Cuts `quad` out of the photo as an upright picture of `size` by `size` pixels.
+/// Cuts `quad` out of the photo as an upright picture, `size` pixels wide and as high as its shape asks for.
 ///
 /// What lies beyond the photo is filled with its mirror image, blurred outwards and fading to the median colour. Where
 /// the photo is transparent, white shows through. The picture is in the photo's colour space.
@@ -12,13 +12,56 @@ use crate::pixels::{Picture, Quad, blurred, mirrored, to_byte};
 /// # Errors
 /// [`FaceError::Empty`] for a photo or a size of no pixels.
 pub fn align(photo: &Picture, quad: &Quad, size: usize) -> Result<Picture<'static>, FaceError> {
-    if photo.is_empty() || size == 0 {
-        return Err(FaceError::Empty { what: "alignment" });
-    }
-    let factor = ((quad.side() / (2 * size) as f32) as usize).max(1);
-    let (picture, quad) = shrunk_surroundings(photo, quad, factor);
+    sampled(photo, quad, shape(quad, size))
+}
+
+/// [`align`] for what is no face: nothing is blurred. Beyond the photo its outermost pixels go on.
+///
+/// # Errors
+/// As there.
+pub fn cut_out(photo: &Picture, quad: &Quad, size: usize) -> Result<Picture<'static>, FaceError> {
+    let size = shape(quad, size);
+    let (picture, quad) = shrunk(photo, quad, size)?;
+    Ok(transformed(&picture, &quad, size).with_space(photo.space()))
+}
+
+/// [`align`] to pixels of any shape: `size` are columns and rows.
+pub(super) fn sampled(
+    photo: &Picture,
+    quad: &Quad,
+    size: [usize; 2],
+) -> Result<Picture<'static>, FaceError> {
+    let (picture, quad) = shrunk(photo, quad, size)?;
     let (picture, quad) = padded(picture, quad);
     Ok(transformed(&picture, &quad, size).with_space(photo.space()))
+}
+
+/// Columns and rows of a picture of a quad that is so wide; however flat, there is a row.
+fn shape(quad: &Quad, width: usize) -> [usize; 2] {
+    let height = (width as f32 * quad.aspect()).round() as usize;
+    [width, height.max(width.min(1))]
+}
+
+/// The part of the photo around the quad, no larger than `size` needs, and the quad in it.
+fn shrunk(
+    photo: &Picture,
+    quad: &Quad,
+    size: [usize; 2],
+) -> Result<(Picture<'static>, Quad), FaceError> {
+    if photo.is_empty() || size.contains(&0) {
+        return Err(FaceError::Empty { what: "alignment" });
+    }
+    let [across, down] = spacings(quad, size);
+    let factor = ((across.min(down) / 2.0) as usize).max(1);
+    Ok(shrunk_surroundings(photo, quad, factor))
+}
+
+/// The photo's pixels for each of `size`, columns and rows, of a quad.
+fn spacings(quad: &Quad, [columns, rows]: [usize; 2]) -> [f32; 2] {
+    [
+        quad.side() / columns as f32,
+        quad.side() * quad.aspect() / rows as f32,
+    ]
 }
 
 /// Border kept around a quad of the given side.
@@ -116,20 +159,20 @@ fn median_colour(picture: &Picture) -> [u8; 3] {
     })
 }
 
-/// Resamples the quad to `size` by `size` pixels: the mean of enough bilinear samples per pixel not to alias.
-fn transformed(picture: &Picture, quad: &Quad, size: usize) -> Picture<'static> {
-    let samples = ((quad.side() / size as f32).ceil() as usize).max(2);
-    let steps = (size * samples) as f32;
-    Picture::from_rgb(size, size, |i, j| {
+/// Resamples the quad to `size` pixels, columns and rows: the mean of enough bilinear samples per pixel not to alias.
+fn transformed(picture: &Picture, quad: &Quad, size: [usize; 2]) -> Picture<'static> {
+    let [across, down] = spacings(quad, size).map(|spacing| (spacing.ceil() as usize).max(2));
+    let steps = [(size[0] * across) as f32, (size[1] * down) as f32];
+    Picture::from_rgb(size[0], size[1], |i, j| {
         let mut sum = [0.0; 3];
-        for index in 0..samples * samples {
-            let (a, b) = (i * samples + index % samples, j * samples + index / samples);
-            let colour =
-                picture.bilinear(quad.at([(a as f32 + 0.5) / steps, (b as f32 + 0.5) / steps]));
+        for index in 0..across * down {
+            let (a, b) = (i * across + index % across, j * down + index / across);
+            let at = [(a as f32 + 0.5) / steps[0], (b as f32 + 0.5) / steps[1]];
+            let colour = picture.bilinear(quad.at(at));
             for (sum, value) in sum.iter_mut().zip(colour) {
                 *sum += value;
             }
         }
-        sum.map(|sum| to_byte(sum / (samples * samples) as f32))
+        sum.map(|sum| to_byte(sum / (across * down) as f32))
     })
 }

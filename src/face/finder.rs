@@ -12,7 +12,7 @@ use super::{
     landmarks::{Landmarks, MESH_POINTS},
     mesh::{self, AlignedMesh},
     network::{Description, Network},
-    search::Search,
+    search::{MIN_PRESENCE, Search},
 };
 use crate::{
     pixels::{Picture, Point, Pyramid, Quad, QuadError},
@@ -142,6 +142,26 @@ impl FaceFinder {
         let mut faces = search.faces();
         faces.sort_by(|a, b| b.quad.side().total_cmp(&a.quad.side()));
         faces
+    }
+
+    /// The face whose mesh was `mesh` in the picture before of a film; `None` where it is seen no longer. That takes a
+    /// fraction of the time of a search, and finds a face that has moved by less than half its width.
+    ///
+    /// # Errors
+    /// [`FaceError::Empty`] for a picture without pixels, [`FaceError::Mesh`] for a wrong number of points.
+    pub fn follow(&self, picture: &Picture, mesh: &[Point]) -> Result<Option<Face>, FaceError> {
+        if picture.is_empty() {
+            return Err(FaceError::Empty {
+                what: "following a face",
+            });
+        }
+        if mesh.len() != MESH_POINTS {
+            return Err(FaceError::Mesh { found: mesh.len() });
+        }
+        let pyramid = Pyramid::new(picture.view());
+        let followed = mesh::follow(&self.mesh, &pyramid, mesh);
+        let seen = followed.filter(|mesh| mesh.presence >= MIN_PRESENCE);
+        Ok(seen.and_then(|mesh| Face::new(&pyramid, mesh, 1.0)))
     }
 
     /// The landmarks of the face in a square picture that already has FFHQ framing, in sides of the picture, and the

@@ -89,7 +89,7 @@ pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection)
         return None;
     }
     for _ in 1..MOST_PASSES {
-        let next = surroundings(&mesh)?;
+        let next = surroundings(&mesh.points)?;
         let turn = (next.tilt() - square.tilt() + 180.0).rem_euclid(360.0) - 180.0;
         square = next;
         mesh = pass(network, pyramid, &square);
@@ -100,12 +100,18 @@ pub(super) fn trace(network: &Network, pyramid: &Pyramid, detection: &Detection)
     Some(mesh)
 }
 
-/// The square around a mesh, with the outer corners of the eyes level.
-fn surroundings(mesh: &Mesh) -> Option<Quad> {
-    let [left, right] = OUTER_EYE_CORNERS.map(|i| mesh.points[i]);
+/// The mesh where a face is looked for that has moved a little from `points`. One pass will do: in a film each is the
+/// start of the next.
+pub(super) fn follow(network: &Network, pyramid: &Pyramid, points: &[Point]) -> Option<Mesh> {
+    Some(pass(network, pyramid, &surroundings(points)?))
+}
+
+/// The square around the points of a mesh, with the outer corners of the eyes level.
+fn surroundings(points: &[Point]) -> Option<Quad> {
+    let [left, right] = OUTER_EYE_CORNERS.map(|i| points[i]);
     // Bounding box of the points in a frame whose x axis runs along the eyes.
     let frame = around([0.0, 0.0], 1.0 / MARGIN, left, right)?;
-    let located = mesh.points.iter().map(|&p| frame.locate(p));
+    let located = points.iter().map(|&p| frame.locate(p));
     let (low, high) = located.fold(([f32::MAX; 2], [f32::MIN; 2]), |(low, high), [u, v]| {
         (
             [low[0].min(u), low[1].min(v)],

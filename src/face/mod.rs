@@ -18,7 +18,7 @@ mod network;
 mod paste;
 mod search;
 
-pub use align::align;
+pub use align::{align, cut_out};
 pub use error::FaceError;
 pub use finder::FaceFinder;
 pub use found::{Face, Warning};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{align::align, error::FaceError, landmarks::MESH_POINTS, mesh::OVAL};
+use super::{align::sampled, error::FaceError, landmarks::MESH_POINTS, mesh::OVAL};
 use crate::pixels::{
     Difference, Field, GRID, Picture, Point, Pyramid, Quad, Tone, between_cells, blur, blurred,
     to_byte,
@@ -35,7 +35,7 @@ pub enum PasteMode {
 /// A rendered face, in sRGB.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendered<'a> {
-    /// The edited face, a square picture of the quad of any size.
+    /// The edited face, a picture of the whole quad of any size.
     pub edited: &'a Picture<'a>,
     /// The same face, unedited but for its motion, in the same size.
     pub unedited: &'a Picture<'a>,
@@ -117,7 +117,7 @@ pub fn paste_back(
     for y in range(top, bottom, height) {
         for x in range(left, right, width) {
             let uv = quad.locate([x as f32 + 0.5, y as f32 + 0.5]);
-            let inside = feather(uv);
+            let inside = feather(uv, quad.aspect());
             if inside <= 0.0 {
                 continue;
             }
@@ -170,16 +170,16 @@ pub fn toned(
 
 /// The tone of the photo in the quad, if it has a single one.
 fn tone(photo: &Picture, quad: &Quad) -> Result<Option<Tone>, FaceError> {
-    let square = align(photo, quad, TONE_GRID)?;
+    let square = sampled(photo, quad, [TONE_GRID; 2])?;
     let pixels = square.rgba().chunks_exact(4);
     let colours: Vec<_> = pixels.map(|p| [p[0], p[1], p[2]].map(f32::from)).collect();
     Ok(Tone::of(&colours))
 }
 
-/// How much a square picture has to be smoothed for being shown smaller than it is, if it is: standard deviation in
-/// its pixels.
-fn smoothing([width, height]: [usize; 2], quad: &Quad) -> Option<f32> {
-    let ratio = width.max(height) as f32 / quad.side();
+/// How much a picture of the quad has to be smoothed for being shown smaller than it is, if it is: standard deviation
+/// in its pixels.
+fn smoothing([width, _]: [usize; 2], quad: &Quad) -> Option<f32> {
+    let ratio = width as f32 / quad.side();
     (ratio > 1.0).then_some(0.5 * (ratio - 1.0))
 }
 
@@ -191,7 +191,7 @@ fn for_place<'a>(picture: Picture<'a>, quad: &Quad) -> Picture<'a> {
     }
 }
 
-/// Colour of a square picture at `[u, v]` in the quad.
+/// Colour of a picture of the quad at `[u, v]` in the quad.
 fn colour(picture: &Picture, [u, v]: Point) -> [f32; 3] {
     picture.bilinear([u * picture.width() as f32, v * picture.height() as f32])
 }
@@ -231,9 +231,10 @@ fn cells() -> impl Iterator<Item = Point> {
     (0..GRID * GRID).map(|i| [i % GRID, i / GRID].map(|i| (i as f32 + 0.5) / GRID as f32))
 }
 
-/// How far from the sides of the quad: 0 outside it and on them, 1 beyond the soft border.
-fn feather([u, v]: Point) -> f32 {
-    let depth = u.min(1.0 - u).min(v).min(1.0 - v);
+/// How far from the sides of a quad that is `aspect` times as high as wide: 0 outside it and on them, 1 beyond the soft
+/// border.
+fn feather([u, v]: Point, aspect: f32) -> f32 {
+    let depth = u.min(1.0 - u).min(v.min(1.0 - v) * aspect);
     let t = (depth / FEATHER).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
@@ -295,13 +296,12 @@ fn drift(
     reference: &Picture,
     mask: &Mask,
 ) -> Result<Grid<3>, FaceError> {
-    let place = align(photo, quad, GRID)?;
-    let side = reference.width().max(reference.height()) as f32;
+    let place = sampled(photo, quad, [GRID; 2])?;
     let pyramid = Pyramid::new(reference.view());
-    let square = Quad::new([side / 2.0, side / 2.0], [side / 2.0, 0.0]);
-    let samples: Vec<_> = square
+    let whole = Quad::whole(reference.width(), reference.height());
+    let samples: Vec<_> = whole
         .iter()
-        .flat_map(|square| pyramid.sample(square, GRID))
+        .flat_map(|whole| pyramid.sample(whole, GRID))
         .collect();
     let [width, height] = [photo.width() as f32, photo.height() as f32];
     let mut differences = Vec::with_capacity(GRID * GRID);
@@ -309,7 +309,7 @@ fn drift(
     for ((cell, sample), pixel) in cells().zip(samples).zip(place.rgba().chunks_exact(4)) {
         let [x, y] = quad.at(cell);
         let inside = (0.0..width).contains(&x) && (0.0..height).contains(&y);
-        let alpha = feather(cell) * mask.at(cell);
+        let alpha = feather(cell, quad.aspect()) * mask.at(cell);
         let on_ring = inside && alpha > 0.05 && alpha < 0.95;
         let sample = sample.unwrap_or_default();
         differences.push(std::array::from_fn::<f32, 3, _>(|i| {

@@ -43,7 +43,7 @@ const MIN_SCORE: f32 = 0.4;
 /// Looks at a hint with less than this share of the best one's score count only if better ones show a doubtful face.
 const RIVAL: f32 = 0.6;
 /// Meshes less probable than this lie on no face.
-const MIN_PRESENCE: f32 = 0.3;
+pub(super) const MIN_PRESENCE: f32 = 0.3;
 /// A score that only faces reach that lie as the detector believes.
 const OBVIOUS: f32 = 0.9;
 /// Side of the squares for a closer look, in sides of the detector's box: the face's quad takes two fifths of it.

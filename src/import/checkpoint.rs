@@ -9,15 +9,15 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
-use super::recognise::{Kind, other_model, recognise};
+use super::recognise::{Kind, depicts, other_model, recognise};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::{Budget, leaves};
 use crate::config::ModelConfig;
 use crate::networks::{modulations, tensor_shapes};
 use crate::weights::{
-    Direction, DirectionKind, Dtype, EXPLORE, FORMAT, MANIFEST_FILE, Manifest, ShardPacker,
-    StagedDir, Tensor, WeightsFile, list,
+    Depicts, Direction, DirectionKind, Dtype, EXPLORE, FORMAT, MANIFEST_FILE, Manifest,
+    ShardPacker, StagedDir, Tensor, WeightsFile, list,
 };
 
 /// Name of the mean style vector, which is stored beside the networks.
@@ -44,6 +44,7 @@ pub struct Checkpoint<R> {
     file: TorchFile<R>,
     kind: Kind,
     config: ModelConfig,
+    depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
     report: Report,
 }
@@ -145,6 +146,7 @@ impl<R: Read + Seek> Checkpoint<R> {
         let Model {
             kind,
             config,
+            depicts,
             tensors,
             report,
         } = find_model(file.root())?;
@@ -158,6 +160,7 @@ impl<R: Read + Seek> Checkpoint<R> {
             file,
             kind,
             config,
+            depicts,
             tensors,
             report,
         })
@@ -166,6 +169,11 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// Sizes of the model.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// What the pictures of the model show, if the checkpoint tells.
+    pub fn depicts(&self) -> Option<Depicts> {
+        self.depicts
     }
 
     /// Which tensors will be kept and which not.
@@ -197,6 +205,7 @@ impl<R: Read + Seek> Checkpoint<R> {
 struct Model {
     kind: Kind,
     config: ModelConfig,
+    depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
     report: Report,
 }
@@ -326,7 +335,8 @@ impl Model {
         if let Some(latent_avg) = outside(prefix, LATENT_AVG, leaves) {
             values.insert(LATENT_AVG, latent_avg);
         }
-        let (kind, mut config) = recognise(outside(prefix, "opts", leaves), &values)?;
+        let opts = outside(prefix, "opts", leaves);
+        let (kind, mut config) = recognise(opts, &values)?;
         if config.mapping_layers == 0 {
             config.mapping_layers = mapping_layers(&config, &values);
         }
@@ -351,6 +361,7 @@ impl Model {
         Ok(Self {
             kind,
             config,
+            depicts: depicts(opts),
             tensors,
             report,
         })
@@ -528,6 +539,7 @@ impl<R: Read + Seek> Conversion<R> {
             name: name.to_owned(),
             title: title.to_owned(),
             config: self.checkpoint.config.clone(),
+            depicts: self.checkpoint.depicts,
             tensors: packed.tensors,
             shards: packed.shards,
             directions,

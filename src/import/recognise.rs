@@ -9,12 +9,15 @@ use std::fmt;
 use super::error::ImportError;
 use super::pickle::Value;
 use crate::config::{Heads, ModelConfig};
+use crate::weights::Depicts;
 
 /// Values of `opts["encoder_type"]` that are known.
 const E4E: &str = "Encoder4Editing";
 const PSP: &str = "GradualStyleEncoder";
 /// What the names of DIPN and DICN begin with.
 const COMPENSATION: [&str; 2] = ["DIP.", "SAF."];
+/// Words in the names of data sets without faces that e4e and its successors were trained on.
+const NO_FACES: [&str; 6] = ["horse", "church", "cats", "dogs", "wild", "bedroom"];
 /// Fewest and most style heads of models that are not SDIC's: 128 to 1024 pixels.
 const HEADS: std::ops::RangeInclusive<usize> = 12..=18;
 
@@ -88,6 +91,18 @@ pub(super) fn recognise(
     Ok((kind, config))
 }
 
+/// What a model's pictures show, if its options name a data set that tells.
+pub(super) fn depicts(opts: Option<Value<'_>>) -> Option<Depicts> {
+    let options = Options(opts);
+    let known = |words: &[&str]| words.iter().any(|word| options.data_set().contains(word));
+    match options.data_set() {
+        _ if options.is_car() => Some(Depicts::Cars),
+        _ if known(&NO_FACES) => Some(Depicts::Other),
+        _ if known(&["ffhq", "celeb"]) => Some(Depicts::Faces),
+        _ => None,
+    }
+}
+
 /// Why a file without any style heads is none of these models, if its options or other tensors tell.
 pub(super) fn other_model(root: Value<'_>) -> Option<ImportError> {
     let opts = root.get("opts");
@@ -128,7 +143,7 @@ impl<'a> Options<'a> {
     }
 
     fn is_car(&self) -> bool {
-        self.data_set().contains("car")
+        self.data_set().replace("cartoon", "").contains("car")
     }
 }
 

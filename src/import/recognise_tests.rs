@@ -6,7 +6,7 @@ use super::{Checkpoint, ImportError};
 use crate::config::{Heads, ModelConfig};
 use crate::networks::tensor_shapes;
 use crate::testing::files::{Parts, dict, int, pickle, tensor, text, torch_zip};
-use crate::weights::Tensor;
+use crate::weights::{Depicts, Tensor};
 
 /// Option names with the opcodes of their values.
 type Options = Vec<(&'static str, Vec<u8>)>;
@@ -78,6 +78,28 @@ fn checkpoints_of_e4e_and_psp_are_recognised_by_options_and_heads() {
     ] {
         assert_eq!(open(&file_of(&expected, &options)).unwrap(), expected);
     }
+}
+
+#[test]
+fn data_sets_tell_what_a_model_shows() {
+    let told = |config: &ModelConfig, data_set: &str| {
+        let options = [e4e(), vec![("dataset_type", text(data_set))]].concat();
+        let bytes = file_of(config, &options);
+        Checkpoint::open(Cursor::new(&bytes)).unwrap().depicts()
+    };
+    let config = ModelConfig::uncompensated(256, None, Heads::Offsets);
+    for (data_set, depicts) in [
+        ("ffhq_encode", Some(Depicts::Faces)),
+        ("celebs_sketch_to_face", Some(Depicts::Faces)),
+        ("church_encode", Some(Depicts::Other)),
+        ("horse_encode", Some(Depicts::Other)),
+        ("cartoon_encode", None),
+        ("my_own", None),
+    ] {
+        assert_eq!(told(&config, data_set), depicts, "{data_set}");
+    }
+    let config = ModelConfig::uncompensated(512, Some([384, 512]), Heads::Offsets);
+    assert_eq!(told(&config, "cars_encode"), Some(Depicts::Cars));
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Sdic {
     /// The rows and columns of a square picture of this side that are seen: as many in proportion as of a generator
     /// output.
     pub fn window(&self, side: usize) -> Window {
-        let size = (self.config.output_size()).map(|seen| seen * side / self.config.image_size);
+        let size = self.config.picture_in(side);
         Window {
             start: size.map(|seen| (side - seen) / 2),
             size,

@@ -172,20 +172,23 @@ fn reduced(rgba: Vec<u8>, size: [u32; 2]) -> Result<(Vec<u8>, [u32; 2]), Picture
     Ok((target.into_vec(), to))
 }
 
-/// Resizes to `side` x `side` pixels with an antialiasing filter; a picture of that size is left as it is.
+/// Resizes to columns and rows with an antialiasing filter; a picture of that size is left as it is.
 ///
 /// # Errors
 /// [`PictureError::Resize`] for a picture without pixels.
-pub fn resize_square<'a>(picture: &'a Picture, side: usize) -> Result<Picture<'a>, PictureError> {
+pub fn resize<'a>(
+    picture: &'a Picture,
+    [columns, rows]: [usize; 2],
+) -> Result<Picture<'a>, PictureError> {
     let (width, height) = (picture.width(), picture.height());
-    if [width, height] == [side; 2] {
+    if [width, height] == [columns, rows] {
         return Ok(picture.view());
     }
     let empty = || PictureError::Resize("it has no pixels".to_owned());
     let source =
         ImageBuffer::<Rgba<u8>, &[u8]>::from_raw(width as u32, height as u32, picture.rgba());
     let source = source.filter(|_| !picture.is_empty()).ok_or_else(empty)?;
-    let side_u32 = side as u32;
-    let resized = imageops::resize(&source, side_u32, side_u32, imageops::FilterType::Lanczos3);
-    Ok(Picture::new(side, side, resized.into_raw())?.with_space(picture.space()))
+    let filter = imageops::FilterType::Lanczos3;
+    let resized = imageops::resize(&source, columns as u32, rows as u32, filter);
+    Ok(Picture::new(columns, rows, resized.into_raw())?.with_space(picture.space()))
 }

@@ -20,9 +20,7 @@ mod space;
 mod tone;
 
 pub(crate) use blur::{blur, blurred, mirrored};
-pub use decode::{
-    Decoded, Plan, WORKING_PIXELS, WORKING_SIDE, decode, resize_square, working_size,
-};
+pub use decode::{Decoded, Plan, WORKING_PIXELS, WORKING_SIDE, decode, resize, working_size};
 pub use difference::Difference;
 pub use encode::{Format, encode, encode_png};
 pub use error::{MAX_PIXELS, PictureError};

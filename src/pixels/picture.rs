@@ -154,6 +154,21 @@ impl<'a> Picture<'a> {
         }
     }
 
+    /// The picture in the middle of a black square of `side` pixels, which is at least as large.
+    pub(crate) fn letterboxed(self, side: usize) -> Picture<'static> {
+        let [left, top] = [self.width, self.height].map(|own| (side - own) / 2);
+        let mut rgba = [0, 0, 0, 255].repeat(side * side);
+        for (y, row) in self.rgba.chunks_exact(4 * self.width).enumerate() {
+            rgba[4 * ((top + y) * side + left)..][..row.len()].copy_from_slice(row);
+        }
+        Picture {
+            width: side,
+            height: side,
+            rgba: Cow::Owned(rgba),
+            space: self.space,
+        }
+    }
+
     /// The rectangle of `width` by `height` pixels at (`left`, `top`), laid over white and averaged over `factor`
     /// squares; the last row and column average what is left of theirs.
     pub(crate) fn shrunk_crop(

@@ -71,6 +71,7 @@ pub(crate) fn model_of(config: ModelConfig, dtype: Dtype) -> (Manifest, Vec<Weig
         name: "tiny".to_owned(),
         title: "Tiny model".to_owned(),
         config,
+        depicts: None,
         tensors: packed.tensors,
         shards: packed.shards,
         directions: Vec::new(),

@@ -46,7 +46,9 @@ impl From<EngineError> for JsValue {
             EngineError::Weights(_) | EngineError::MissingShard(_) => "weights",
             EngineError::Load(_) => "load",
             EngineError::Edit(_) => "edit",
-            EngineError::Picture(_) | EngineError::Read(ReadError::Shape { .. }) => "picture",
+            EngineError::Picture(_)
+            | EngineError::Shape { .. }
+            | EngineError::Read(ReadError::Shape { .. }) => "picture",
             EngineError::Read(ReadError::Device(_) | ReadError::NotFinite { .. }) => "device",
         };
         thrown(code, &error.to_string())
@@ -182,8 +184,8 @@ impl WebEngine {
         Ok(difference)
     }
 
-    /// Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
-    /// it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
+    /// Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a photo in
+    /// which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
     /// inversion. What comes of it is kept as `name` until it is released.
     #[allow(clippy::too_many_arguments)] // each is one of JavaScript's
     pub async fn invert(

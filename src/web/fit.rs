@@ -41,7 +41,9 @@ impl From<FitError> for JsValue {
         let text = error.to_string();
         match error {
             FitError::NoMapping => thrown("no-mapping", &text),
-            FitError::NoFaces { .. } | FitError::TooFew { .. } => thrown("no-faces", &text),
+            FitError::NotOfFaces | FitError::NoFaces { .. } | FitError::TooFew { .. } => {
+                thrown("no-faces", &text)
+            }
             FitError::Edit(error) => error.into(),
             FitError::Picture(error) => error.into(),
             FitError::Face(error) => error.into(),

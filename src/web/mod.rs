@@ -36,7 +36,11 @@ export interface SampleInfo { file: string; label: string; aligned?: boolean; }
 /** What the manifest of a weights directory says. */
 export interface ModelInfo {
   name: string; title: string; provenance: string; licence: string; modelCard: string | null;
-  imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+  imageSize: number; outputWidth: number; outputHeight: number; injectSize: number; styles: number;
+  /** Width of the pictures that are inverted; they are of the shape of the output. */
+  inputSize: number;
+  /** What the pictures show. */
+  depicts: "faces" | "cars" | "other";
   /** How edits of this model are best put into a photo. */
   pasteMode: PasteMode;
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
@@ -72,7 +76,10 @@ export interface FitListener {
 export interface WeightsFile { name: string; bytes: Uint8Array<ArrayBuffer>; }
 /** A point in a picture: x, y in pixels. */
 export type Point = [number, number];
-/** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
+/**
+ * Corners of an alignment square, or of a rectangle of the shape of the model's pictures: top left, bottom left, bottom
+ * right, top right of what is upright in it.
+ */
 export type Quad = [Point, Point, Point, Point];
 /** The points that fix a quad, left and right as seen in the picture. */
 export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point; rightMouth: Point; }

@@ -9,7 +9,7 @@ use crate::{
         paste_mode,
     },
     face::PasteMode,
-    weights::{Direction, Manifest},
+    weights::{Depicts, Direction, Manifest},
 };
 
 #[wasm_bindgen]
@@ -32,6 +32,7 @@ pub(super) struct ModelInfo<'a> {
     input_size: usize,
     inject_size: usize,
     styles: usize,
+    depicts: Depicts,
     paste_mode: PasteMode,
     directions: Vec<DirectionInfo<'a>>,
     shards: &'a [crate::weights::ShardEntry],
@@ -74,9 +75,10 @@ pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         image_size: config.image_size,
         output_width,
         output_height,
-        input_size: config.encoder.input_size,
+        input_size: config.picture_in(config.encoder.input_size)[1],
         inject_size: config.inject_size,
         styles: config.styles(),
+        depicts: manifest.depicts(),
         paste_mode: paste_mode(manifest),
         directions: manifest.directions.iter().map(Into::into).collect(),
         shards: &manifest.shards,

@@ -9,6 +9,7 @@ use super::{
     plain, quad_argument, thrown,
 };
 use crate::{
+    editing::Fields,
     face::{self, Face, Rendered, Warning},
     pixels::{Picture, Point, Quad, QuadPoints, Space},
 };
@@ -17,6 +18,8 @@ use crate::{
 extern "C" {
     #[wasm_bindgen(typescript_type = "Face[]")]
     pub type FacesJs;
+    #[wasm_bindgen(typescript_type = "Face | undefined")]
+    pub type FollowedJs;
     #[wasm_bindgen(typescript_type = "QuadPoints")]
     pub type QuadPointsJs;
     #[wasm_bindgen(typescript_type = "PasteMode")]
@@ -113,10 +116,42 @@ impl FaceFinder {
         let faces: Vec<FaceJs> = faces.iter().map(Into::into).collect();
         Ok(plain(&faces)?.unchecked_into())
     }
+
+    /// The face whose mesh was `mesh` in the picture before of a film, in this one (RGBA bytes); undefined where it is
+    /// seen no longer.
+    pub fn follow(
+        &self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        mesh: &MeshJs,
+    ) -> Result<FollowedJs, JsValue> {
+        let picture = Picture::new(width, height, rgba)?;
+        let face = self.0.follow(&picture, &argument::<Vec<Point>>(mesh)?)?;
+        let face = face.map(|face| plain(&FaceJs::from(&face))).transpose()?;
+        Ok(face.unwrap_or(JsValue::UNDEFINED).unchecked_into())
+    }
 }
 
-/// Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
-/// mirrored and blurred as in FFHQ.
+/// From every spot of the square `quad` around a face with this mesh to where it lies on the same face in another
+/// picture, `on`: arrows in sides, as those of a motion. Undefined where the points tell nothing.
+#[wasm_bindgen]
+pub fn placement(
+    mesh: &MeshJs,
+    quad: &QuadJs,
+    on: &MeshJs,
+    on_quad: &QuadJs,
+) -> Result<Option<Vec<f32>>, JsValue> {
+    let landmarks = |mesh: &MeshJs, quad: &QuadJs| -> Result<_, JsValue> {
+        let mesh = argument::<Vec<Point>>(mesh)?;
+        Ok(face::landmarks_of(&mesh, &quad_argument(quad)?)?)
+    };
+    let fields = Fields::new(&landmarks(mesh, quad)?, None, &landmarks(on, on_quad)?);
+    Ok(fields.map(|fields| fields.place.arrows().as_flattened().to_vec()))
+}
+
+/// Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as in
+/// FFHQ.
 #[wasm_bindgen]
 pub fn align(
     rgba: &[u8],
@@ -127,6 +162,19 @@ pub fn align(
 ) -> Result<PictureJs, JsValue> {
     let photo = Picture::new(width, height, rgba)?;
     picture_to_js(&face::align(&photo, &quad_argument(quad)?, size)?)
+}
+
+/// As `align` for what is no face: nothing is blurred, and beyond the photo its outermost pixels go on.
+#[wasm_bindgen(js_name = cutOut)]
+pub fn cut_out(
+    rgba: &[u8],
+    width: usize,
+    height: usize,
+    quad: &QuadJs,
+    size: usize,
+) -> Result<PictureJs, JsValue> {
+    let photo = Picture::new(width, height, rgba)?;
+    picture_to_js(&face::cut_out(&photo, &quad_argument(quad)?, size)?)
 }
 
 /// The FFHQ square of four points set by hand.

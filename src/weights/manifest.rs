@@ -42,6 +42,9 @@ pub struct Manifest {
     pub title: String,
     /// Sizes of the networks. A file may give `"preset": "face"` instead of the whole.
     pub config: ModelConfig,
+    /// What the pictures show. Ask [`Manifest::depicts`], which knows what it means not to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depicts: Option<Depicts>,
     /// Every tensor, in shard order.
     pub tensors: Vec<TensorEntry>,
     /// Every shard.
@@ -64,6 +67,19 @@ pub struct Manifest {
     /// Fields that this version does not know.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What the pictures of a model show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depicts {
+    /// Faces in FFHQ framing, which can be found in photos.
+    Faces,
+    /// Cars.
+    Cars,
+    /// Anything else.
+    #[serde(other)]
+    Other,
 }
 
 /// One row of the tensor table.
@@ -178,6 +194,7 @@ struct RawManifest {
     title: String,
     config: Option<ModelConfig>,
     preset: Option<String>,
+    depicts: Option<Depicts>,
     tensors: Vec<TensorEntry>,
     shards: Vec<ShardEntry>,
     #[serde(default)]
@@ -242,6 +259,7 @@ impl Manifest {
             name: raw.name,
             title: raw.title,
             config,
+            depicts: raw.depicts,
             tensors: raw.tensors,
             shards: raw.shards,
             directions: raw
@@ -269,6 +287,16 @@ impl Manifest {
         let mut json = serde_json::to_vec(self)?;
         json.push(b'\n');
         Ok(json)
+    }
+
+    /// What the model's pictures show. One that does not say shows faces, but for pictures that are not square: those
+    /// are the authors' cars.
+    pub fn depicts(&self) -> Depicts {
+        let [rows, columns] = self.config.output_size();
+        self.depicts.unwrap_or(match rows == columns {
+            true => Depicts::Faces,
+            false => Depicts::Cars,
+        })
     }
 
     /// Tensors that the directions use, by name.

@@ -267,6 +267,31 @@ fn unknown_fields_survive() {
 }
 
 #[test]
+fn a_manifest_tells_what_its_model_shows() {
+    let (manifest, _) = tiny_model(Dtype::F32);
+    let plain = serde_json::to_value(&manifest).unwrap();
+    assert!(plain.get("depicts").is_none());
+    let depicts = |crop: Option<[usize; 2]>, said: Option<&str>| {
+        let mut json = plain.clone();
+        json["config"]["crop"] = json!(crop);
+        if let Some(said) = said {
+            json["depicts"] = json!(said);
+        }
+        let manifest = Manifest::parse(&serde_json::to_vec(&json).unwrap()).unwrap();
+        // It is the same when it was written again.
+        let again = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
+        assert_eq!(again.depicts(), manifest.depicts());
+        manifest.depicts()
+    };
+    assert_eq!(depicts(None, None), Depicts::Faces);
+    assert_eq!(depicts(Some([16, 16]), None), Depicts::Faces);
+    assert_eq!(depicts(Some([12, 16]), None), Depicts::Cars);
+    assert_eq!(depicts(Some([12, 16]), Some("faces")), Depicts::Faces);
+    assert_eq!(depicts(None, Some("cars")), Depicts::Cars);
+    assert_eq!(depicts(None, Some("teapots")), Depicts::Other);
+}
+
+#[test]
 fn manifests_that_contradict_themselves_name_the_field() {
     let cases: [Case<Value>; 15] = [
         (|j| j["config"]["image_size"] = json!(17), "image_size = 17"),

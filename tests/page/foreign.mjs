@@ -17,8 +17,8 @@ const MAPPING_RATE = 0.01;
 /** Bytes of tensors in a shard. */
 const MOST_BYTES = 12e6;
 
-/** @param {Buffer} file */
-function tensorsIn(file) {
+/** The tensors of a safetensors file, by name. @param {Buffer} file */
+export function tensorsIn(file) {
   const start = 8 + Number(file.readBigUInt64LE(0));
   const { __metadata__, ...table } = JSON.parse(file.toString("utf8", 8, start));
   return Object.entries(table).map(
@@ -58,7 +58,7 @@ function half(bits) {
 }
 
 /** @param {Stored} tensor */
-function values({ dtype, data }) {
+export function values({ dtype, data }) {
   const count = data.length / (dtype === "F16" ? 2 : 4);
   return Array.from({ length: count }, (_, i) =>
     dtype === "F16" ? half(data.readUInt16LE(2 * i)) : data.readFloatLE(4 * i),

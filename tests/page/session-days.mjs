@@ -35,6 +35,7 @@ const MOST_STEPS = 5000;
 
 const MODEL = {
   name: "model",
+  depicts: "faces",
   pasteMode: "difference",
   imageSize: 256,
   outputWidth: 256,

@@ -7,6 +7,8 @@ import { History } from "../../www/app/history.js";
 import { RestartLimit } from "../../www/app/recovery.js";
 import { Zoom } from "../../www/app/ui/zoom.js";
 import { CODES, Failure } from "../../www/shared/failure.js";
+import { mp4 } from "../../www/shared/mp4.js";
+import { faceSide, heightOf, isWholePhoto, middleOf, wholePhoto } from "../../www/shared/quad.js";
 import { CONTENT_SECURITY_POLICY } from "../../www/tools/policy.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 
@@ -411,4 +413,57 @@ test("a picture smaller than its frame can still be enlarged, and a wider frame 
   assert.ok(zoom.x + zoom.scale >= 1);
   zoom.measure(0, 0); // nothing is laid out yet
   assert.equal(zoom.density, zoom.scale);
+});
+
+/**
+ * The numbers in the table of a video's index that is named so.
+ * @param {Buffer} file
+ * @param {string} name
+ */
+function table(file, name) {
+  const at = file.indexOf(name) + 8;
+  return Array.from({ length: 2 * file.readUInt32BE(at) }, (_, i) => file.readInt32BE(at + 4 + 4 * i));
+}
+
+test("a video shows each picture for as long as it was shown, in the order of their times", async () => {
+  const video = async (/** @type {number[]} */ times) => {
+    const samples = times.map((ms, i) => ({ data: new Uint8Array(4), key: i === 0, timestamp: 1000 * ms }));
+    const config = { codec: "vp09.00.40.08" };
+    return Buffer.from(await mp4(samples, { config, width: 2, height: 2, rate: 24, comment: "" }).arrayBuffer());
+  };
+  // 24,000 units in a second: 24 for each millisecond, and a usual picture's for the last.
+  const film = await video([0, 50, 100, 350, 400]);
+  assert.deepEqual(table(film, "stts"), [2, 50 * 24, 1, 250 * 24, 1, 50 * 24, 1, 1000]);
+  assert.equal(film.indexOf("ctts"), -1);
+  assert.equal(film.readUInt32BE(film.indexOf("mdhd") + 20), 400 * 24 + 1000);
+  // Even times are told once; what is decoded earlier than it is shown waits.
+  const usual = Array.from({ length: 5 }, (_, i) => (i * 1000) / 24);
+  assert.deepEqual(table(await video(usual), "stts"), [5, 1000]);
+  const turned = await video([0, 100, 50]);
+  assert.deepEqual(table(turned, "stts"), [2, 50 * 24, 1, 1000]);
+  assert.deepEqual(table(turned, "ctts"), [1, 0, 1, 50 * 24, 1, -50 * 24]);
+});
+
+test("a model of another shape takes the middle of a photo, and its pictures keep that shape", () => {
+  const model = /** @type {any} */ ({ outputWidth: 512, outputHeight: 384 });
+  const wide = middleOf({ width: 100, height: 60 }, model);
+  assert.deepEqual(wide, [
+    [10, 0],
+    [10, 60],
+    [90, 60],
+    [90, 0],
+  ]);
+  assert.equal(heightOf(wide, 256), 192);
+  assert.equal(faceSide(wide, "face", model.outputWidth), 512);
+  assert.equal(isWholePhoto(wide, 100, 60), false);
+  const high = middleOf({ width: 80, height: 100 }, model);
+  assert.deepEqual(
+    [high[0], high[2]],
+    [
+      [0, 20],
+      [80, 80],
+    ],
+  );
+  assert.ok(isWholePhoto(middleOf({ width: 640, height: 480 }, model), 640, 480));
+  assert.equal(heightOf(wholePhoto(300, 300), 96), 96);
 });

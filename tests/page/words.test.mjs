@@ -6,7 +6,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { CODES } from "../../www/shared/failure.js";
 import { quantity, say } from "../../www/shared/say.js";
-import { choose, isKey, LANGUAGES, nameOf, speak, spell, t } from "../../www/shared/strings.js";
+import { choose, isKey, LANGUAGES, nameOf, speak, speakOfFaces, spell, spoken, t } from "../../www/shared/strings.js";
 import * as pictures from "./pictures.mjs";
 import {
   accessible,
@@ -110,6 +110,32 @@ test("every sentence that page and package ask for is in the tables, and none is
     keys.filter((key) => !asked(key)),
     [],
   );
+});
+
+test("of models that show no faces other sentences are said, with the same blanks", () => {
+  const faces = /\bface|portrait|gesicht|porträt/i;
+  let count = 0;
+  for (const code of codes) {
+    for (const [key, sentence] of Object.entries(tables[code])) {
+      if (!key.startsWith("other.")) continue;
+      const usual = tables[code][key.slice("other.".length)];
+      assert.ok(usual, `${key} stands for nothing`);
+      const [text, replaced] = [formsOf(sentence).other, formsOf(usual).other];
+      assert.deepEqual(blanksOf(text), blanksOf(replaced), `${code}: ${key}`);
+      assert.doesNotMatch(text, faces, `${code}: ${key}`);
+      count++;
+    }
+  }
+  assert.ok(count > 10);
+  let told = 0;
+  spoken(() => told++);
+  assert.equal(t("scope.face"), "Face");
+  speakOfFaces(false);
+  assert.deepEqual([t("scope.face"), t("scope.photo")], ["Part", "Whole photo"]);
+  speakOfFaces(false);
+  speakOfFaces(true);
+  assert.equal(t("scope.face"), "Face");
+  assert.equal(told, 3, "once at first, and whenever it changes");
 });
 
 test("no words stand in index.html itself", async () => {

@@ -1,11 +1,9 @@
 // A clip: the way from the photo to the edit and back, as a video.
 import { Failure } from "../shared/failure.js";
+import { RATE, Recorder } from "../shared/recorder.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
-import { mp4 } from "./mp4.js";
-import { COLOURS, frameOf } from "./video-frame.js";
 
-/** @import { Sample } from "./mp4.js" */
 /** @import { Session } from "./session.js" */
 /** @import { DirectionInfo, Strengths } from "../shared/types.js" */
 
@@ -14,16 +12,10 @@ import { COLOURS, frameOf } from "./video-frame.js";
  * @typedef {{ slider: DirectionInfo | undefined, seconds: number }} Way
  */
 
-/** Pictures in a second. */
-const RATE = 24;
 /** How long the way rests at either end, as a share of the way between them. */
 const REST = 0.16;
 /** Bits for each pixel of a picture; a small one gets more. */
 const [BITS_PER_PIXEL, LEAST_BITRATE] = [0.25, 1_500_000];
-/** Seconds between pictures that can be jumped to. */
-const JUMP = 2;
-/** Pictures that wait for the encoder, at most, and how often it is looked whether there are fewer, in milliseconds. */
-const [MOST_WAITING, PATIENCE] = [8, 10];
 /** Pictures that are needed again are kept as JPEG, with less loss than the video has. */
 const KEPT = { type: "image/jpeg", quality: 0.97 };
 /**
@@ -49,16 +41,18 @@ export function canFilm() {
 }
 
 /**
- * How this browser can write a video of faces; undefined if it cannot.
- * @param {number} side in pixels
+ * How this browser can write a video of pictures; undefined if it cannot.
+ * @param {{ width: number, height: number }} picture in pixels
+ * @param {LatencyMode} [latencyMode] "realtime" for what is filmed while it happens
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
-export async function videoConfig(side) {
-  const even = side - (side % 2); // colours are kept for squares of two by two pixels
-  const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * even * even));
+export async function videoConfig(picture, latencyMode = "quality") {
+  // Colours are kept for squares of two by two pixels.
+  const [width, height] = [picture.width, picture.height].map((side) => side - (side % 2));
+  const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * width * height));
   for (const codec of playable()) {
     /** @type {VideoEncoderConfig} */
-    const config = { codec, width: even, height: even, bitrate, framerate: RATE, latencyMode: "quality" };
+    const config = { codec, width, height, bitrate, framerate: RATE, latencyMode };
     if (codec.startsWith("avc1")) config.avc = { format: "avc" };
     const { supported } = await VideoEncoder.isConfigSupported(config).catch(() => ({ supported: false }));
     if (supported) return config;
@@ -124,7 +118,7 @@ export async function makeClip(session, about, { comment, signal, onProgress }) 
     /** @type {Recorder | undefined} */
     let recorder;
     try {
-      const config = await videoConfig((await pictures.at(shares[0], true)).width);
+      const config = await videoConfig(await pictures.at(shares[0], true));
       if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
       recorder = new Recorder(config);
       for (const [i, at] of shares.entries()) {
@@ -191,66 +185,4 @@ async function fileOf(bitmap) {
   const file = await canvas.convertToBlob(KEPT);
   canvas.width = canvas.height = 0;
   return file;
-}
-
-/** The browser's encoder, and what has come out of it. */
-class Recorder {
-  /** @type {Sample[]} */
-  #samples = [];
-  /** @type {VideoDecoderConfig | undefined} */
-  #decoder;
-  /** @type {Error | undefined} */
-  #failure;
-  #count = 0;
-  #encoder;
-
-  /** @param {VideoEncoderConfig} config */
-  constructor(config) {
-    this.config = config;
-    this.#encoder = new VideoEncoder({
-      output: (chunk, about) => {
-        const data = new Uint8Array(chunk.byteLength);
-        chunk.copyTo(data);
-        this.#samples.push({ data, key: chunk.type === "key", timestamp: chunk.timestamp });
-        this.#decoder ??= about?.decoderConfig;
-      },
-      error: (failure) => {
-        this.#failure = failure;
-      },
-    });
-    this.#encoder.configure(config);
-  }
-
-  /** @param {ImageBitmap} bitmap */
-  add(bitmap) {
-    if (this.#failure) throw this.#failure;
-    const { width, height } = this.config;
-    const [timestamp, duration] = [(this.#count * 1e6) / RATE, 1e6 / RATE].map(Math.round);
-    const frame = frameOf(bitmap, { width, height, timestamp, duration });
-    this.#encoder.encode(frame, { keyFrame: this.#count % (JUMP * RATE) === 0 });
-    frame.close();
-    this.#count++;
-  }
-
-  /** Resolves when there is room for another picture. */
-  async room() {
-    while (!this.#failure && this.#encoder.encodeQueueSize > MOST_WAITING) {
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    }
-  }
-
-  /** @param {string} comment */
-  async finish(comment) {
-    if (this.#failure) throw this.#failure;
-    await this.#encoder.flush();
-    if (this.#failure) throw this.#failure;
-    if (!this.#decoder) throw new Failure({ code: "unexpected", message: "the encoder does not say what it wrote" });
-    const { width, height } = this.config;
-    const config = { ...this.#decoder, colorSpace: COLOURS };
-    return mp4(this.#samples, { config, width, height, rate: RATE, comment });
-  }
-
-  close() {
-    if (this.#encoder.state !== "closed") this.#encoder.close();
-  }
 }

@@ -33,8 +33,10 @@ export class Engine extends EventTarget {
   #ready;
   /** @type {EngineStatus} */
   status = { state: "starting" };
-  /** @type {ModelInfo | undefined} */
+  /** @type {ModelInfo | undefined} the one in use, or the one before until it is known what the next one is */
   model;
+  /** Whether that is known of the one in use. */
+  #named = false;
   /** @type {Adapter | undefined} */
   adapter;
 
@@ -69,6 +71,19 @@ export class Engine extends EventTarget {
   }
 
   /**
+   * What is known of the model: one of the visitor's own is waited for until its manifest is read, long before it is
+   * loaded, for it may be one of anything. Nothing of one that is not known yet, or will not come.
+   * @returns {Promise<ModelInfo | undefined>}
+   */
+  async known() {
+    if (!this.#named && settings.model === "own") {
+      const told = new Promise((resolve) => this.addEventListener("model", resolve, { once: true }));
+      await Promise.race([told, this.ready.catch(() => {})]);
+    }
+    return this.#named ? this.model : undefined;
+  }
+
+  /**
    * What timings depend on: the model and the backend.
    * @param {Backend | undefined} [backend] the one that runs unless given
    */
@@ -77,6 +92,7 @@ export class Engine extends EventTarget {
   }
 
   async #start() {
+    this.#named = false;
     this.#tell({ state: "starting" });
     const probing = probe().then((adapter) => {
       this.adapter = adapter;
@@ -107,7 +123,7 @@ export class Engine extends EventTarget {
       on: {
         progress: (progress) => this.#tell({ ...this.status, progress }),
         model: (model) => {
-          this.model = model;
+          [this.model, this.#named] = [model, true];
           this.dispatchEvent(new CustomEvent("model"));
         },
         threads: (threads) => {

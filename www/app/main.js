@@ -1,4 +1,6 @@
 // Puts the page together, once `first.js` has shown what needs little.
+
+import { speakOfFaces } from "../shared/strings.js";
 import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
 import { shown } from "./first.js";
@@ -16,8 +18,9 @@ import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
 import { startMethod } from "./ui/method.js";
+import { startMirror } from "./ui/mirror.js";
 import { announceSession } from "./ui/progress.js";
-import { onSample } from "./ui/samples.js";
+import { offerSamples, onSample } from "./ui/samples.js";
 import { startSearchPanel } from "./ui/search-panel.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
@@ -44,10 +47,17 @@ startLooks(session, looks, new LookPictures(session, looks));
 startEngineStatus(session, search);
 startSearchPanel(engine, search);
 startOutput(session, viewer);
+startMirror(session);
 startKeys(session, viewer, looks);
 const convert = startOwnWeights(session);
 const open = startInput(session, looks, convert);
 
+// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.
+engine.addEventListener("model", () => {
+  const faces = engine.model?.depicts === "faces";
+  offerSamples(faces);
+  speakOfFaces(faces);
+});
 session.addEventListener("need-crop", () => void openAlignDialog(session));
 byId("adjust", HTMLButtonElement).addEventListener("click", () => void openAlignDialog(session));
 byId("align-turn", HTMLButtonElement).addEventListener("click", () => {

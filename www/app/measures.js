@@ -1,17 +1,18 @@
 // How far pictures are apart. All are RGBA bytes of one size; alpha does not count.
 
 /**
- * The colours of a picture, brought to `side` pixels a side.
+ * The colours of a picture, brought to a size.
  * @param {ImageBitmap} picture
- * @param {number} side
+ * @param {number} width
+ * @param {number} [height] of a square unless given
  */
-export function read(picture, side) {
+export function read(picture, width, height = width) {
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true })
+    new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
   );
   context.imageSmoothingQuality = "high";
-  context.drawImage(picture, 0, 0, side, side);
-  return context.getImageData(0, 0, side, side).data;
+  context.drawImage(picture, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
 }
 
 /**

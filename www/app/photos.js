@@ -190,9 +190,10 @@ export class Photos extends EventTarget {
    * @param {Photo} photo
    * @param {Quad} quad
    * @param {number} size
+   * @param {boolean} faceless whether it is no face
    */
-  preview(photo, quad, size) {
-    return this.#call("preview", [photo.id, quad, size]);
+  preview(photo, quad, size, faceless) {
+    return this.#call("preview", [photo.id, quad, size, faceless]);
   }
 
   /**
@@ -201,9 +202,10 @@ export class Photos extends EventTarget {
    * @param {CropId} crop
    * @param {Quad} quad
    * @param {Point[] | undefined} mesh of the face, when it was found and not placed by hand
+   * @param {boolean} faceless whether what is in the quad is no face
    */
-  crop(photo, crop, quad, mesh) {
-    return this.#call("crop", [photo.id, crop, quad, mesh]);
+  crop(photo, crop, quad, mesh, faceless) {
+    return this.#call("crop", [photo.id, crop, quad, mesh, faceless]);
   }
 
   /**
@@ -236,6 +238,16 @@ export class Photos extends EventTarget {
    */
   closeUp(crop, edit, part, signal) {
     return this.#call("closeUp", [crop, edit, part], signal);
+  }
+
+  /**
+   * What an edit changes, for other pictures of the same face.
+   * @param {CropId} crop
+   * @param {EditId} edit
+   * @param {AbortSignal} signal
+   */
+  change(crop, edit, signal) {
+    return this.#call("change", [crop, edit], signal);
   }
 
   /**

@@ -231,7 +231,7 @@ export class Portrait {
     check(signal);
     this.#tell("step", { stage: "align" });
     if (!this.#begun) {
-      await photos.crop(this.photo, this.#crop, this.quad, this.face?.mesh);
+      await photos.crop(this.photo, this.#crop, this.quad, this.face?.mesh, model.depicts !== "faces");
       check(signal);
       this.#begun = true;
     }
@@ -333,10 +333,10 @@ export class Portrait {
     return this.#kept(this.#context.photos.original(this.#crop, side, signal), signal);
   }
 
-  /** Side of the face with all pixels that there are of it, when it can be edited. */
+  /** Width of the face with all pixels that there are of it, when it can be edited. */
   get finestSide() {
     const { model } = this.#context.engine;
-    return model && this.inverted ? finestSide(this.quad, this.#context.mode(), model.outputHeight) : undefined;
+    return model && this.inverted ? finestSide(this.quad, this.#context.mode(), model.outputWidth) : undefined;
   }
 
   /**
@@ -350,6 +350,16 @@ export class Portrait {
     if (view === "edited" && (!made || !this.settled)) return undefined;
     const edit = view === "edited" && made && !atRest(made.strengths) ? made.edit : undefined;
     return this.#kept(this.#context.photos.closeUp(this.#crop, edit, part, signal), signal);
+  }
+
+  /**
+   * What the edit on show changes, for other pictures of the same face; nothing at rest, and until there is an edit.
+   * @param {AbortSignal} signal
+   */
+  async change(signal) {
+    const made = this.#made;
+    if (!made || atRest(made.strengths)) return undefined;
+    return this.#context.photos.change(this.#crop, made.edit, signal);
   }
 
   /** Forgets the inversion, whose engine is gone. */
@@ -608,10 +618,10 @@ export class Portrait {
     return { mode, side: full ? this.#side : Math.min(PREVIEW_SIDE, this.#side) };
   }
 
-  /** Side of the face as it is shown and saved on its own. */
+  /** Width of the face as it is shown and saved on its own. */
   get #side() {
     const model = /** @type {ModelInfo} */ (this.#context.engine.model);
-    return faceSide(this.quad, this.#context.mode(), model.outputHeight);
+    return faceSide(this.quad, this.#context.mode(), model.outputWidth);
   }
 
   /** @param {AbortSignal} signal */

@@ -1,7 +1,7 @@
 // What the visitor does with photos, one after another: open one, choose a face or place it, move sliders, save. The
 // parts do the work; this is their sequence.
 import { Failure } from "../shared/failure.js";
-import { wholePhoto } from "../shared/quad.js";
+import { aspectOf, isWholePhoto, middleOf, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { same } from "../shared/strengths.js";
@@ -29,6 +29,19 @@ const MOST_AWAKE = 4;
 const SAME_PLACE = 0.3;
 
 /**
+ * What photos are cut for: models for which that is the same take the same of a photo.
+ * @param {ModelInfo} model
+ */
+const cutFor = (model) => (showsFaces(model) ? FACES : `${model.depicts} ${aspectOf(model)}`);
+const FACES = "faces";
+
+/**
+ * Whether a model's pictures show faces, which are then looked for in photos.
+ * @param {ModelInfo | undefined} model until it is known, one of faces
+ */
+const showsFaces = (model) => model === undefined || model.depicts === "faces";
+
+/**
  * Whether two quads are about the same face.
  * @param {Quad} a
  * @param {Quad} b
@@ -41,9 +54,10 @@ function samePlace(a, b) {
 }
 
 /**
- * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `faces`, `need-crop`
- * (no face was found), `step` (a stage began, ended or failed), `picture` (a view changed), `edited`, `sliders`,
- * `directions` (the visitor's own changed), `busy`, `notice` and `failure`.
+ * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `cut` (another model
+ * takes something else of it), `faces`, `need-crop` (no face was found), `step` (a stage began, ended or failed),
+ * `picture` (a view changed), `edited`, `sliders`, `directions` (the visitor's own changed), `busy`, `notice` and
+ * `failure`.
  */
 export class Session extends EventTarget {
   #photos = new Photos();
@@ -60,9 +74,13 @@ export class Session extends EventTarget {
   #looking = new AbortController();
   /** @type {Photo | undefined} in which faces are still to be found */
   #searched;
+  /** What the open photo was cut for. */
+  #cut = FACES;
 
   /** @type {Source | undefined} what the open photo was read from */
   #source;
+  /** @type {Strengths} sliders that the first face of the open photo begins with */
+  #carried = {};
   /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
   #saved = new WeakMap();
 
@@ -132,6 +150,11 @@ export class Session extends EventTarget {
     return this.#portrait?.hasSurroundings ?? false;
   }
 
+  /** What the open photo was read from. */
+  get file() {
+    return this.#source?.file;
+  }
+
   /** Files with directions that the visitor added to the model. */
   get ownFiles() {
     return this.#own.files;
@@ -168,10 +191,11 @@ export class Session extends EventTarget {
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
-   * @param {{ name: string, aligned?: boolean, placed?: boolean }} about `aligned`: the picture is already cut like an
-   *   aligned face; `placed`: it is known where its faces are, should none be found
+   * @param {{ name: string, aligned?: boolean, placed?: boolean, carry?: boolean }} about `aligned`: the picture is
+   *   already cut like an aligned face; `placed`: it is known where its faces are, should none be found; `carry`: it is
+   *   the face in use once more, with the sliders as they are
    */
-  async open(file, { name, aligned = false, placed = false }) {
+  async open(file, { name, aligned = false, placed = false, carry = false }) {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
@@ -180,13 +204,12 @@ export class Session extends EventTarget {
       const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
-      const left = this.#unsaved();
-      this.#adopt(photo, signal);
-      this.#source = { file, name, aligned, turns: 0 };
+      const left = carry ? undefined : this.#unsaved();
+      const strengths = carry ? this.strengths : {};
+      this.#adopt(photo, { file, name, aligned, turns: 0 }, signal, strengths);
       this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
-      if (aligned) await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
-      else await this.#search(photo, placed);
+      await this.#search(photo, placed);
     } catch (thrown) {
       this.#report(thrown);
     }
@@ -217,8 +240,7 @@ export class Session extends EventTarget {
     try {
       const turned = await this.#photos.turn(photo, signal);
       const left = this.#unsaved();
-      this.#adopt(turned, signal);
-      if (this.#source) this.#source = { ...this.#source, turns: this.#source.turns + 1 };
+      this.#adopt(turned, this.#source && { ...this.#source, turns: this.#source.turns + 1 }, signal);
       this.#tellLeft(left);
       await this.#search(turned, placed);
     } catch (thrown) {
@@ -263,7 +285,8 @@ export class Session extends EventTarget {
     for (const { quad, strengths } of edits) {
       if (!photo || photo !== this.photo) return; // another one was opened meanwhile
       const face = this.faces.find((each) => samePlace(each.quad, quad));
-      if (!this.quad || !samePlace(this.quad, quad)) await this.use(photo, face?.quad ?? quad, face);
+      const there = this.quad && samePlace(this.quad, quad) && this.#cut === FACES;
+      if (!there) await this.use(photo, face?.quad ?? quad, face);
       this.set(strengths);
     }
   }
@@ -287,22 +310,26 @@ export class Session extends EventTarget {
   /**
    * Goes on with another photo; the one before is closed.
    * @param {Photo} photo
+   * @param {Source | undefined} source
    * @param {AbortSignal} signal aborted when another one is wanted by now
+   * @param {Strengths} [carried]
    */
-  #adopt(photo, signal) {
+  #adopt(photo, source, signal, carried = {}) {
     if (signal.aborted) this.#photos.close(photo);
     check(signal);
     this.#look();
     for (const portrait of this.#portraits) portrait.close();
     if (this.photo) this.#photos.close(this.photo);
     [this.photo, this.#portraits, this.faces, this.#searched] = [photo, [], [], undefined];
+    [this.#source, this.#carried] = [source, carried];
     this.#tellBusy();
     this.#emit("sliders");
     this.#emit("photo");
   }
 
   /**
-   * Looks for faces, and goes on to the largest.
+   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that shows
+   * no faces takes the middle of the photo.
    * @param {Photo} photo
    * @param {boolean} [placed]
    */
@@ -311,6 +338,13 @@ export class Session extends EventTarget {
     this.#searched = photo;
     this.#emit("step", { stage: "align" });
     try {
+      const model = await this.engine.known();
+      check(signal);
+      this.#cut = model ? cutFor(model) : FACES;
+      if (model && !showsFaces(model)) return await this.#useMiddle(photo, model, placed);
+      if (this.#source?.aligned && this.#source.turns === 0) {
+        return await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
+      }
       const faces = await this.#photos.faces(photo, signal);
       check(signal);
       this.#searched = undefined;
@@ -321,6 +355,19 @@ export class Session extends EventTarget {
       this.#emit("step", { stage: undefined });
       this.#report(thrown);
     }
+  }
+
+  /**
+   * Goes on with what a model that shows no faces takes of a photo.
+   * @param {Photo} photo
+   * @param {ModelInfo} model
+   * @param {boolean} placed
+   */
+  async #useMiddle(photo, model, placed) {
+    const quad = middleOf(photo, model);
+    const { width, height } = photo;
+    if (!placed && !isWholePhoto(quad, width, height)) this.#emit("notice", { said: say("face.middle") });
+    await this.use(photo, quad, undefined);
   }
 
   /**
@@ -356,6 +403,8 @@ export class Session extends EventTarget {
     if (known && known === this.#portrait) return known.resume();
     this.#portrait?.leave();
     const portrait = known ?? this.#begin(photo, quad, face);
+    if (Object.keys(this.#carried).length > 0) portrait.take(this.#carried);
+    this.#carried = {};
     const others = this.#portraits.filter((other) => other !== portrait);
     this.#portraits = [...others, portrait];
     for (const other of others.slice(0, -MOST_AWAKE)) other.rest();
@@ -388,7 +437,9 @@ export class Session extends EventTarget {
         this.#report(thrown);
       },
     });
-    for (const other of this.#portraits.filter((other) => samePlace(other.quad, quad))) {
+    // Where faces are not told apart there is one part of the photo that is edited.
+    const same = (/** @type {Portrait} */ other) => this.#cut !== FACES || samePlace(other.quad, quad);
+    for (const other of this.#portraits.filter(same)) {
       portrait.inherit(other);
       other.close();
       this.#portraits = this.#portraits.filter((each) => each !== other);
@@ -414,14 +465,19 @@ export class Session extends EventTarget {
     this.#busy = busy;
   }
 
-  /** What the manual crop asks about the open photo. */
+  /** What the manual crop asks about the open photo: of a model that shows no faces also its shape. */
   geometry() {
     const { photo } = this;
     if (!photo) throw new Failure({ code: "stale-photo", message: say("error.stale") });
+    const { model } = this.engine;
+    const aspect = model && !showsFaces(model) ? aspectOf(model) : undefined;
+    const faceless = aspect !== undefined;
     return {
       photo,
+      aspect,
       quadFromPoints: this.#photos.quadFromPoints.bind(this.#photos),
-      preview: (/** @type {Quad} */ quad, /** @type {number} */ size) => this.#photos.preview(photo, quad, size),
+      preview: (/** @type {Quad} */ quad, /** @type {number} */ size) =>
+        this.#photos.preview(photo, quad, size, faceless),
     };
   }
 
@@ -493,6 +549,23 @@ export class Session extends EventTarget {
     return this.#portrait?.closeUp(view, part, signal);
   }
 
+  /**
+   * What the edit of the face in use changes, for other pictures of it; nothing where nothing is edited.
+   * @param {AbortSignal} signal
+   */
+  async change(signal) {
+    return this.#portrait?.change(signal);
+  }
+
+  /**
+   * A file without metadata as one that says to programs that a model edited what it shows.
+   * @param {Blob} file
+   * @param {AbortSignal} signal
+   */
+  mark(file, signal) {
+    return this.#photos.mark(file, signal);
+  }
+
   /** Makes the whole photo with the edited face in it, as `pasted`; not if a newer edit comes in between. */
   async paste() {
     await this.#portrait?.paste();
@@ -532,6 +605,21 @@ export class Session extends EventTarget {
   async #equip(model) {
     await this.#own.equip(model);
     this.#keepKnown(model);
+    this.#cutAnew(model);
+  }
+
+  /**
+   * Begins anew with the open photo where it was cut for a model of another shape, or of other things.
+   * @param {ModelInfo} model
+   */
+  #cutAnew(model) {
+    const { photo } = this;
+    if (!photo || this.#cut === cutFor(model)) return;
+    for (const portrait of this.#portraits) portrait.close();
+    [this.#portraits, this.faces] = [[], []];
+    this.#tellBusy();
+    for (const type of ["cut", "faces", "sliders", "picture"]) this.#emit(type);
+    void this.#search(photo);
   }
 
   /**

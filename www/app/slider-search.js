@@ -7,7 +7,7 @@ import { remember, settings } from "./settings.js";
 /** @import { ModelInfo, SearchProgress } from "../shared/types.js" */
 
 /**
- * `none`: there is nothing to look for; `refused`: the model draws no faces.
+ * `none`: there is nothing to look for, or nothing to look at; `refused`: the model draws no faces after all.
  * @typedef {"none" | "running" | "pausing" | "paused" | "refused" | "done"} SearchState
  */
 
@@ -50,7 +50,7 @@ export class SliderSearch extends EventTarget {
    * @param {ModelInfo | undefined} model
    */
   async #greet(model) {
-    if (!model || settings.model !== "own") return this.#set("none");
+    if (!model || settings.model !== "own" || model.depicts !== "faces") return this.#set("none");
     if (model.fit) return this.#set("done");
     if (!model.draws) return this.#set("none");
     const key = await fingerprint(model);

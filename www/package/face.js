@@ -82,8 +82,8 @@ export class Face {
    * The face with sliders moved. All sliders are named at once: `{ smile: 1.5 }` leaves the others at rest. It is part
    * of the whole photo from then on, see `Photo.render`.
    * @param {Readonly<Strengths>} strengths by the name of the slider, see `Engine.sliders`
-   * @param {{ size?: number, drawnAt?: number, onto?: PasteMode, signal?: AbortSignal }} [options] `size`: side of the
-   *   picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves; `onto`:
+   * @param {{ size?: number, drawnAt?: number, onto?: PasteMode, signal?: AbortSignal }} [options] `size`: width of
+   *   the picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves; `onto`:
    *   "difference" keeps the photo's own pixels, "face" is the rebuilt face; unless told, what suits the model
    * @returns {Promise<ImageBitmap>} which the caller closes
    */
@@ -92,7 +92,7 @@ export class Face {
       this.inTurn(async () => {
         check(signal);
         const { edit, size: drawn } = await this.#make(strengths, drawnAt, signal);
-        const natural = faceSide(this.#quad, onto, this.#core.model.outputHeight);
+        const natural = faceSide(this.#quad, onto, this.#core.model.outputWidth);
         const side = size ?? (drawn < this.#core.model.imageSize ? Math.min(PREVIEW_SIDE, natural) : natural);
         return this.#core.photos.retouch(this.#crop, edit, { mode: onto, side }, signal ?? NEVER);
       }),
@@ -101,12 +101,12 @@ export class Face {
 
   /**
    * The face as it is in the photo.
-   * @param {{ size?: number, signal?: AbortSignal }} [options] `size`: side of the picture in pixels
+   * @param {{ size?: number, signal?: AbortSignal }} [options] `size`: width of the picture in pixels
    * @returns {Promise<ImageBitmap>} which the caller closes
    */
   original({ size, signal } = {}) {
-    const { pasteMode, outputHeight } = this.#core.model;
-    const side = size ?? faceSide(this.#quad, pasteMode, outputHeight);
+    const { pasteMode, outputWidth } = this.#core.model;
+    const side = size ?? faceSide(this.#quad, pasteMode, outputWidth);
     return guarded(signal, async () => {
       await this.#place();
       check(signal);
@@ -190,7 +190,7 @@ export class Face {
     if (this.#epoch === core.epoch) return;
     const { epoch } = core;
     this.#made = undefined;
-    await core.photos.crop(this.#photo, this.#crop, this.#quad, this.#mesh);
+    await core.photos.crop(this.#photo, this.#crop, this.#quad, this.#mesh, core.model.depicts !== "faces");
     this.#epoch = epoch;
   }
 }

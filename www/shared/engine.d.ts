@@ -14,7 +14,11 @@ export interface SampleInfo { file: string; label: string; aligned?: boolean; }
 /** What the manifest of a weights directory says. */
 export interface ModelInfo {
     name: string; title: string; provenance: string; licence: string; modelCard: string | null;
-    imageSize: number; outputWidth: number; outputHeight: number; inputSize: number; injectSize: number; styles: number;
+    imageSize: number; outputWidth: number; outputHeight: number; injectSize: number; styles: number;
+    /** Width of the pictures that are inverted; they are of the shape of the output. */
+    inputSize: number;
+    /** What the pictures show. */
+    depicts: "faces" | "cars" | "other";
     /** How edits of this model are best put into a photo. */
     pasteMode: PasteMode;
     directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
@@ -50,7 +54,10 @@ export interface FitListener {
 export interface WeightsFile { name: string; bytes: Uint8Array<ArrayBuffer>; }
 /** A point in a picture: x, y in pixels. */
 export type Point = [number, number];
-/** Corners of an alignment square: top left, bottom left, bottom right, top right of the upright face. */
+/**
+ * Corners of an alignment square, or of a rectangle of the shape of the model's pictures: top left, bottom left, bottom
+ * right, top right of what is upright in it.
+ */
 export type Quad = [Point, Point, Point, Point];
 /** The points that fix a quad, left and right as seen in the picture. */
 export interface QuadPoints { leftEye: Point; rightEye: Point; leftMouth: Point; rightMouth: Point; }
@@ -200,8 +207,8 @@ export class WebEngine {
      */
     finish(): void;
     /**
-     * Inverts an aligned square face (RGBA bytes of any size), which was cut out along `quad` from a photo in which
-     * it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
+     * Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a photo in
+     * which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
      * inversion. What comes of it is kept as `name` until it is released.
      */
     invert(name: string, rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
@@ -244,10 +251,15 @@ export class WebEngine {
 }
 
 /**
- * Cuts the square `quad` out of a photo (RGBA bytes), `size` pixels a side; what lies outside the photo is
- * mirrored and blurred as in FFHQ.
+ * Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as in
+ * FFHQ.
  */
 export function align(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
+
+/**
+ * As `align` for what is no face: nothing is blurred, and beyond the photo its outermost pixels go on.
+ */
+export function cutOut(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
 
 /**
  * What makes a PNG, JPEG or WebP file without metadata one that says that a model has edited the picture, in the order

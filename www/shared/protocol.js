@@ -11,11 +11,11 @@
  *
  * @typedef {{ crop: CropId, edit: EditId }} Layer one edited face of a photo
  *
- * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels square.
+ * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels wide.
  * @typedef {{ mode: PasteMode, side: number }} Look
  *
  * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top), in
- * sides of the face, and is `share` of a side wide and high. Not `smooth`, the photo's pixels are squares.
+ * widths and heights of the face, and is `share` of either wide and high. Not `smooth`, the photo's pixels are squares.
  * @typedef {{ left: number, top: number, share: number, width: number, height: number, smooth: boolean }} CloseUp
  *
  * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType
@@ -59,18 +59,19 @@
  */
 
 /**
- * The worker that holds the photo, as the page sees it.
+ * The worker that holds the photo, as the page sees it. `faceless`: what is in the quad is no face, and cut as it is.
  * @typedef {{
  *   open(photo: PhotoId, file: Blob, mostPixels?: number): Promise<DecodedPhoto>,
  *   adopt(photo: PhotoId, bitmap: ImageBitmap, space: PredefinedColorSpace): void,
  *   turn(photo: PhotoId, turned: PhotoId): Promise<OpenedPhoto>,
  *   faces(photo: PhotoId, searchSide?: number): Promise<FoundFace[]>,
  *   quadFromPoints(points: QuadPoints): Promise<Quad>,
- *   preview(photo: PhotoId, quad: Quad, size: number): Promise<Picture>,
- *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined): void,
+ *   preview(photo: PhotoId, quad: Quad, size: number, faceless?: boolean): Promise<Picture>,
+ *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined, faceless?: boolean): void,
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   closeUp(crop: CropId, edit: EditId | undefined, part: CloseUp): Promise<ImageBitmap>,
+ *   change(crop: CropId, edit: EditId): Edited,
  *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
  *   mark(file: Blob): Promise<Blob>,
@@ -85,6 +86,24 @@
  *   take(crop: CropId, edit: EditId, edited: Edited): void,
  *   thumbnail(crop: CropId, edited: Edited, look: Look): Promise<ImageBitmap>,
  * }} PhotoSupply
+ */
+
+/**
+ * A face as a mirror sees it, in the camera's pixels.
+ * @typedef {{ mesh: Point[], quad: Quad, yaw: number }} MirrorFace
+ *
+ * What a mirror shows: the picture, the face that it follows, whether that looks enough like the still, and how much of
+ * the edit is on it, from 0 to 1.
+ * @typedef {{ bitmap: ImageBitmap, face: MirrorFace | undefined, alike: boolean, shown: number }} MirrorPicture
+ *
+ * The worker that puts an edit onto the camera's pictures.
+ * @typedef {{
+ *   picture(bitmap: ImageBitmap): Promise<MirrorPicture>,
+ *   still(): Promise<{ file: Blob, face: MirrorFace | undefined }>,
+ *   show(face: MirrorFace | undefined, edited: Edited | undefined): void,
+ *   record(config: VideoEncoderConfig): void,
+ *   recorded(comment: string): Promise<Blob>,
+ * }} MirrorMethods
  */
 
 /**

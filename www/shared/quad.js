@@ -1,28 +1,83 @@
-/** @import { PasteMode, Quad } from "./types.js" */
+/** @import { ModelInfo, PasteMode, Quad } from "./types.js" */
 
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
 const FACE_SIDE = 1024;
 export const PREVIEW_SIDE = 512;
 
 /**
- * Side of the face as it is shown and saved on its own.
+ * Width of the face as it is shown and saved on its own.
  * @param {Quad} quad
  * @param {PasteMode} mode
- * @param {number} outputHeight of the model
+ * @param {number} outputWidth of the model
  */
-export function faceSide(quad, mode, outputHeight) {
-  return Math.min(mode === "face" ? outputHeight : FACE_SIDE, finestSide(quad, mode, outputHeight));
+export function faceSide(quad, mode, outputWidth) {
+  return Math.min(mode === "face" ? outputWidth : FACE_SIDE, finestSide(quad, mode, outputWidth));
 }
 
 /**
- * Side of the face with all that there is of it: of what a model rebuilds its own, else the photo's.
+ * Width of the face with all that there is of it: of what a model rebuilds its own, else the photo's.
  * @param {Quad} quad
  * @param {PasteMode} mode
- * @param {number} outputHeight of the model
+ * @param {number} outputWidth of the model
  */
-export function finestSide([[x, y], , , [right, top]], mode, outputHeight) {
-  if (mode === "face") return outputHeight;
-  return Math.max(outputHeight, Math.round(Math.hypot(right - x, top - y)));
+export function finestSide(quad, mode, outputWidth) {
+  if (mode === "face") return outputWidth;
+  return Math.max(outputWidth, Math.round(lengths(quad)[0]));
+}
+
+/**
+ * Width and height of a quad.
+ * @param {Quad} quad
+ */
+function lengths([[x, y], [left, bottom], , [right, top]]) {
+  return [Math.hypot(right - x, top - y), Math.hypot(left - x, bottom - y)];
+}
+
+/**
+ * Height of a picture of a quad that is so wide: the same, but for models whose pictures are not square.
+ * @param {Quad} quad
+ * @param {number} width
+ */
+export function heightOf(quad, width) {
+  const [across, down] = lengths(quad);
+  return Math.max(1, Math.round((width * down) / across));
+}
+
+/**
+ * What of a photo a model edits that shows no faces, unless it is placed: as much as its shape takes of the middle.
+ * @param {{ width: number, height: number }} photo
+ * @param {ModelInfo} model
+ * @returns {Quad}
+ */
+export function middleOf({ width, height }, model) {
+  const aspect = aspectOf(model);
+  const across = Math.min(width, height / aspect);
+  return upright((width - across) / 2, (height - across * aspect) / 2, across, across * aspect);
+}
+
+/**
+ * Height of a model's pictures, in widths.
+ * @param {ModelInfo} model
+ */
+export function aspectOf({ outputWidth, outputHeight }) {
+  return outputHeight / outputWidth;
+}
+
+/**
+ * @param {number} left
+ * @param {number} top
+ * @param {number} width
+ * @param {number} height
+ * @returns {Quad}
+ */
+export function upright(left, top, width, height) {
+  const [right, bottom] = [left + width, top + height];
+  return [
+    [left, top],
+    [left, bottom],
+    [right, bottom],
+    [right, top],
+  ];
 }
 
 /**
@@ -32,12 +87,7 @@ export function finestSide([[x, y], , , [right, top]], mode, outputHeight) {
  * @returns {Quad}
  */
 export function wholePhoto(width, height) {
-  return [
-    [0, 0],
-    [0, height],
-    [width, height],
-    [width, 0],
-  ];
+  return upright(0, 0, width, height);
 }
 
 /**

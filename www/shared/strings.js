@@ -15,6 +15,8 @@ const { en } = LANGUAGES;
 let language = "en";
 /** The language as the visitor's browser names it, perhaps with a country: it decides how numbers are written. */
 let locale = "en";
+/** Whether the model's pictures show faces, so that sentences may speak of them. */
+let ofFaces = true;
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
@@ -44,7 +46,17 @@ export function speak(next, tag = next) {
 }
 
 /**
- * Shows something that holds words, now and whenever another language is spoken.
+ * Says everything as it suits a model from now on: of one that shows no faces by the sentences of `other.…`.
+ * @param {boolean} faces
+ */
+export function speakOfFaces(faces) {
+  if (faces === ofFaces) return;
+  ofFaces = faces;
+  for (const listener of listeners) listener();
+}
+
+/**
+ * Shows something that holds words, now and whenever they are others.
  * @param {() => void} show
  */
 export function spoken(show) {
@@ -115,7 +127,9 @@ export function nameOf(name) {
  * @returns {string}
  */
 function sentence(key, values) {
-  const text = form(LANGUAGES[language][key], values.count);
+  const other = /** @type {StringKey} */ (`other.${key}`);
+  const suited = !ofFaces && Object.hasOwn(en, other) ? other : key;
+  const text = form(LANGUAGES[language][suited], values.count);
   return text.replace(/\{(\w+)\}/g, (blank, name) => (name in values ? written(values[name]) : blank));
 }
 

@@ -34,6 +34,8 @@ let searching;
 const gate = new Gate();
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
 let own;
+/** What the model's pictures show. */
+let depicts = "faces";
 
 const disconnected = () => new Failure({ code: "disconnected", message: "the photo's worker is gone" });
 
@@ -130,7 +132,9 @@ const methods = {
       : loadHosted(new URL(wanted.folder), taker, onProgress, gate));
     running().finish();
     own = "own" in wanted ? wanted.own : undefined;
-    if (own !== undefined) await useFaces().catch(() => {}); // edits then move nothing that the model does not tell
+    // Without them edits move nothing that the model does not tell.
+    if (own !== undefined && model.depicts === "faces") await useFaces().catch(() => {});
+    depicts = model.depicts;
     return model;
   },
 
@@ -142,7 +146,7 @@ const methods = {
 
   /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
   async addDirections(name, file) {
-    await useFaces().catch(() => {}); // as above
+    if (depicts === "faces") await useFaces().catch(() => {}); // as above
     return running().addDirections(name, file);
   },
 

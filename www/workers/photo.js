@@ -1,8 +1,8 @@
 // The worker that holds photos: opens them, finds faces, cuts them out aligned, and puts edited ones back. Every call
 // names the photo or crop that it is about; several calls can be under way at once.
-import { align, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
+import { align, cutOut as cutPlain, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
-import { isWholePhoto, wholePhoto } from "../shared/quad.js";
+import { heightOf, isWholePhoto, wholePhoto } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
@@ -17,7 +17,7 @@ import { pair } from "./pair.js";
 
 /**
  * @typedef {{
- *   photo: OffscreenCanvas, quad: Quad, mesh: Point[] | undefined,
+ *   photo: OffscreenCanvas, quad: Quad, mesh: Point[] | undefined, faceless: boolean,
  *   cuts: Map<number, Picture>, made: { edit: EditId, edited: Edited } | undefined
  * }} Crop `cuts`: the face by size, which is asked for at every position of a slider; `made`: the latest edit
  */
@@ -109,20 +109,23 @@ function surroundings(photo, quad, colorSpace) {
  * it again would blur its rim.
  * @param {OffscreenCanvas} photo
  * @param {Quad} quad
- * @param {number} size
+ * @param {number} width
+ * @param {boolean} [faceless]
  * @returns {Picture}
  */
-function cutOut(photo, quad, size) {
+function cutOut(photo, quad, width, faceless = false) {
   if (isWholePhoto(quad, photo.width, photo.height)) {
-    const context = context2d(new OffscreenCanvas(size, size));
+    const height = heightOf(quad, width);
+    const context = context2d(new OffscreenCanvas(width, height));
     context.imageSmoothingQuality = "high";
-    context.drawImage(photo, 0, 0, size, size);
-    const { data } = context.getImageData(0, 0, size, size);
+    context.drawImage(photo, 0, 0, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
     free(context.canvas);
-    return { width: size, height: size, data };
+    return { width, height, data };
   }
   const { pixels, quad: local } = surroundings(photo, quad, "srgb");
-  return align(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, size);
+  const cut = faceless ? cutPlain : align;
+  return cut(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, local, width);
 }
 
 /**
@@ -130,8 +133,8 @@ function cutOut(photo, quad, size) {
  * @param {Crop} crop
  * @param {number} size
  */
-function remembered({ photo, quad, cuts }, size) {
-  const picture = cuts.get(size) ?? cutOut(photo, quad, size);
+function remembered({ photo, quad, cuts, faceless }, size) {
+  const picture = cuts.get(size) ?? cutOut(photo, quad, size, faceless);
   if (cuts.size >= KEPT_CUTS && !cuts.has(size)) cuts.clear();
   cuts.set(size, picture);
   return picture;
@@ -145,10 +148,10 @@ function remembered({ photo, quad, cuts }, size) {
  * @returns {Picture}
  */
 function retouched(crop, edited, { mode, side }) {
-  const { data } = remembered(crop, side);
-  const [rgba, quad] = [new Uint8Array(data.buffer), wholePhoto(side, side)];
-  if (mode === "face") return toned(rgba, side, side, quad, edited.edited);
-  return pasteBack(rgba, side, side, quad, undefined, edited, mode);
+  const { data, width, height } = remembered(crop, side);
+  const [rgba, quad] = [new Uint8Array(data.buffer), wholePhoto(width, height)];
+  if (mode === "face") return toned(rgba, width, height, quad, edited.edited);
+  return pasteBack(rgba, width, height, quad, undefined, edited, mode);
 }
 
 /**
@@ -368,14 +371,14 @@ const methods = {
   },
 
   /** The face in a quad that is not a crop yet. */
-  async preview(id, quad, size) {
+  async preview(id, quad, size, faceless) {
     await ready();
-    return cutOut(photoOf(id), quad, size);
+    return cutOut(photoOf(id), quad, size, faceless);
   },
 
   /** Begins a crop of a photo. */
-  crop(id, crop, quad, mesh) {
-    crops.set(crop, { of: id, photo: photoOf(id), quad, mesh, cuts: new Map(), made: undefined });
+  crop(id, crop, quad, mesh, faceless = false) {
+    crops.set(crop, { of: id, photo: photoOf(id), quad, mesh, faceless, cuts: new Map(), made: undefined });
   },
 
   async original(id, side) {
@@ -394,6 +397,11 @@ const methods = {
     const { photo, quad } = cropOf(id);
     this.check();
     return closeUp(edit ? closely(id, edit) : { canvas: photo, left: 0, top: 0 }, quad, part);
+  },
+
+  /** What an edit changes, for other pictures of the same face. */
+  change(id, edit) {
+    return structuredClone(madeOf(id, edit).edited); // what is answered is given away
   },
 
   async paste(layers, mode) {
@@ -447,8 +455,8 @@ const methods = {
 const forEngine = {
   async face(id, size) {
     await ready();
-    const { photo, quad, mesh } = cropOf(id);
-    return { picture: cutOut(photo, quad, size), quad, mesh };
+    const { photo, quad, mesh, faceless } = cropOf(id);
+    return { picture: cutOut(photo, quad, size, faceless), quad, mesh };
   },
 
   take(id, edit, edited) {

@@ -10,6 +10,7 @@ use std::{
 use burn::tensor::{Device, Distribution, Tensor};
 use rayon::prelude::*;
 use sdic::{
+    config::ModelConfig,
     editing::{
         EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, MOST_STRENGTH,
         Stage, check_manifest,
@@ -18,7 +19,7 @@ use sdic::{
     import::{Naming, import_checkpoint, import_directions},
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
-    weights::{Manifest, WeightsDir},
+    weights::{Depicts, Manifest, WeightsDir},
 };
 
 use crate::{
@@ -158,12 +159,20 @@ pub fn open_device(backend: Backend) -> Result<Device, Failure> {
     }
 }
 
+fn open_weights(weights: &Path) -> Result<WeightsDir, Failure> {
+    check_weights(weights)?;
+    Ok(WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?)
+}
+
+/// What a weights directory says of itself; nothing is loaded.
+pub fn read_manifest(weights: &Path) -> Result<Manifest, Failure> {
+    Ok(open_weights(weights)?.manifest().clone())
+}
+
 /// Loads a model shard by shard.
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
-    check_weights(weights)?;
     let started = Instant::now();
-    let dir =
-        WeightsDir::open(weights).map_err(|error| format!("{}: {error}", weights.display()))?;
+    let dir = open_weights(weights)?;
     let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device)?;
     for index in 0..dir.manifest().shards.len() {
         loader = loader.push_tensors(index, dir.read_shard(index)?)?;
@@ -210,25 +219,46 @@ pub fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineEr
     })
 }
 
-/// A photo and the face in it to work on.
+/// A photo and what in it to work on.
 pub struct Subject {
     photo: Picture<'static>,
-    /// `None` if the whole photo is an aligned face.
-    face: Option<Face>,
+    place: Place,
+}
+
+enum Place {
+    /// The whole photo: an aligned face, or of the shape of a model without faces.
+    Whole,
+    Face(Face),
+    /// Of a photo for a model without faces.
+    Part(Quad),
 }
 
 impl Subject {
-    pub fn open(path: &Path, with: &With) -> Result<Self, Failure> {
+    /// Opens a photo for a model.
+    pub fn open(path: &Path, with: &With, manifest: &Manifest) -> Result<Self, Failure> {
         let photo = read_photo(path)?;
+        let shaped = shape_problem(&photo, &manifest.config);
         if with.aligned {
-            let (width, height) = (photo.width(), photo.height());
-            if width != height {
+            if let Some(problem) = shaped {
                 let path = path.display();
-                let problem = format!("{width} x {height} pixels are not square");
-                let way = "leave --aligned out, or run `sdic align` on the photo first";
+                let way = match manifest.depicts() {
+                    Depicts::Faces => "leave --aligned out, or run `sdic align` on the photo first",
+                    _ => "leave --aligned out",
+                };
                 return Err(format!("--aligned: {path}: {problem}; {way}").into());
             }
-            return Ok(Self { photo, face: None });
+            let place = Place::Whole;
+            return Ok(Self { photo, place });
+        }
+        if manifest.depicts() != Depicts::Faces {
+            if with.face > 1 {
+                return Err("--face: this model shows no faces; leave the option out".into());
+            }
+            let place = match shaped {
+                None => Place::Whole,
+                Some(_) => Place::Part(middle(&photo, &manifest.config, path)?),
+            };
+            return Ok(Self { photo, place });
         }
         let mut faces = find_faces(&photo, path)?;
         let index = with.face as usize - 1;
@@ -241,41 +271,43 @@ impl Subject {
         }
         let face = faces.swap_remove(index);
         warn_of(&face, path);
-        Ok(Self {
-            photo,
-            face: Some(face),
-        })
+        let place = Place::Face(face);
+        Ok(Self { photo, place })
     }
 
-    /// The aligned face for an encoder of `side` pixels.
-    pub fn aligned(&self, side: usize) -> Result<Picture<'static>, Failure> {
-        match &self.face {
-            Some(face) => Ok(face::align(&self.photo, &face.quad, side)?),
-            None => Ok(self.photo.clone()),
+    /// The aligned face, or what else it is about, for the encoder of a model.
+    pub fn aligned(&self, config: &ModelConfig) -> Result<Picture<'static>, Failure> {
+        let [_, columns] = config.picture_in(config.encoder.input_size);
+        match &self.place {
+            Place::Whole => Ok(self.photo.clone()),
+            Place::Face(face) => Ok(face::align(&self.photo, &face.quad, columns)?),
+            Place::Part(quad) => Ok(face::cut_out(&self.photo, quad, columns)?),
         }
     }
 
     /// The landmarks of the face, where it was found.
     pub fn landmarks(&self) -> Result<Option<Landmarks>, Failure> {
-        let landmarks = |face: &Face| face::landmarks_of(&face.mesh, &face.quad);
-        Ok(self.face.as_ref().map(landmarks).transpose()?)
+        match &self.place {
+            Place::Face(face) => Ok(Some(face::landmarks_of(&face.mesh, &face.quad)?)),
+            Place::Whole | Place::Part(_) => Ok(None),
+        }
     }
 
-    /// The finished picture: the photo with the face in it, or the face alone if the photo was one.
+    /// The finished picture: the photo with the edit in it, or that alone if it is about the whole photo.
     pub fn finish(
         &self,
         edited: &EditedPictures,
         mode: PasteMode,
     ) -> Result<Picture<'static>, Failure> {
-        let (quad, mesh) = match &self.face {
-            Some(face) => (face.quad, Some(face.mesh.as_slice())),
-            None => {
-                let half = self.photo.width() as f32 / 2.0;
-                let quad = Quad::new([half, half], [half, 0.0]);
+        let (quad, mesh) = match &self.place {
+            Place::Face(face) => (face.quad, Some(face.mesh.as_slice())),
+            Place::Part(quad) => (*quad, None),
+            Place::Whole => {
+                let quad = Quad::whole(self.photo.width(), self.photo.height());
                 (quad.ok_or(QuadError)?, None)
             }
         };
-        if self.face.is_none() && mode == PasteMode::Face {
+        if matches!(self.place, Place::Whole) && mode == PasteMode::Face {
             return Ok(face::toned(edited.picture.clone(), &self.photo, &quad)?);
         }
         let rendered = Rendered {
@@ -286,6 +318,32 @@ impl Subject {
         };
         Ok(face::paste_back(&self.photo, &quad, mesh, rendered, mode)?)
     }
+}
+
+/// Why a picture is not of the shape of a model's, if it is not.
+pub fn shape_problem(picture: &Picture, config: &ModelConfig) -> Option<String> {
+    let [width, height] = [picture.width(), picture.height()];
+    let [high, wide] = config.output_size();
+    let problem = match wide == high {
+        true if width != height => "not square".to_owned(),
+        // Sides are whole pixels.
+        false if (width * high).abs_diff(height * wide) > wide.max(high) => {
+            format!("not of the shape of {wide} x {high}")
+        }
+        _ => return None,
+    };
+    Some(format!("{width} x {height} pixels are {problem}"))
+}
+
+/// What a model without faces takes of a photo of another shape.
+fn middle(photo: &Picture, config: &ModelConfig, path: &Path) -> Result<Quad, Failure> {
+    let [high, wide] = config.output_size();
+    let aspect = high as f32 / wide as f32;
+    let quad = Quad::middle(photo.width(), photo.height(), aspect).ok_or(QuadError)?;
+    let [width, height] = [quad.side(), quad.side() * aspect].map(f32::round);
+    let (path, way) = (path.display(), "crop the photo first to edit another part");
+    eprintln!("{path}: the middle {width} x {height} pixels are edited; {way}");
+    Ok(quad)
 }
 
 /// The bundled face networks.
@@ -438,10 +496,13 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         dir.read_shard(index)?;
     }
     println!("{} ({})", manifest.title, manifest.name);
-    println!(
-        "picture     {width} x {height}, from a {0} x {0} face",
-        config.encoder.input_size
-    );
+    let [rows, columns] = config.picture_in(config.encoder.input_size);
+    let depicted = match manifest.depicts() {
+        Depicts::Faces => "face",
+        Depicts::Cars => "car",
+        Depicts::Other => "picture",
+    };
+    println!("picture     {width} x {height}, from a {columns} x {rows} {depicted}");
     println!(
         "styles      {} of {} values",
         config.styles(),
@@ -510,7 +571,7 @@ pub fn invert(
         }
         taken.push(target.path);
     }
-    let subject = Subject::open(photo, with)?;
+    let subject = Subject::open(photo, with, &read_manifest(&with.weights)?)?;
     let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
     if discrepancy.is_some() && !engine.config().compensates() {
         let path = with.weights.display();
@@ -519,7 +580,7 @@ pub fn invert(
         )
         .into());
     }
-    let face = subject.aligned(engine.config().encoder.input_size)?;
+    let face = subject.aligned(engine.config())?;
     let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
     let render = |image| pollster::block_on(engine.render(image));
     let reconstruction = render(inversion.reconstruction)?;

@@ -21,7 +21,7 @@ use crate::{
     Paste, With,
     commands::{
         Failure, Subject, Target, finish, invert_quietly, invert_with_progress, open_device,
-        open_engine, open_finder, parse_strength,
+        open_engine, open_finder, parse_strength, read_manifest,
     },
     paths::{read_file, same, spare},
 };
@@ -72,7 +72,8 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
     {
         let out = Target::new("--out", &edit.out, format)?;
         spare("--out", &edit.out, photo)?;
-        let subject = Subject::open(photo, &edit.with)?;
+        let manifest = read_manifest(&edit.with.weights)?;
+        let subject = Subject::open(photo, &edit.with, &manifest)?;
         let editor = Editor::open(edit, &strengths)?;
         return editor.edit(photo, &subject, &out, false);
     }
@@ -85,7 +86,7 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
     for (photo, out) in edit.photos.iter().zip(&outs) {
         bar.set_message(photo.display().to_string());
         let done = Target::new("--out", out, format).and_then(|target| {
-            let subject = Subject::open(photo, &edit.with)?;
+            let subject = Subject::open(photo, &edit.with, editor.engine.manifest())?;
             editor.edit(photo, &subject, &target, true)
         });
         if let Err(error) = done {
@@ -172,7 +173,7 @@ impl<'a> Editor<'a> {
         quiet: bool,
     ) -> Result<(), Failure> {
         let engine = &self.engine;
-        let face = subject.aligned(engine.config().encoder.input_size)?;
+        let face = subject.aligned(engine.config())?;
         let invert = if quiet {
             invert_quietly
         } else {

@@ -117,7 +117,7 @@ struct With {
     /// Format to write, whatever the name says.
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The picture is an aligned face already, and square; write only the face.
+    /// The picture is an aligned face already, or has the shape of a model without faces; write only that.
     #[arg(long)]
     aligned: bool,
     /// Which face, counted from the largest.

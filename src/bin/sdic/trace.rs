@@ -17,8 +17,8 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_picture,
-        write_file,
+        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_manifest,
+        read_picture, shape_problem, write_file,
     },
     paths::read_file,
 };
@@ -172,13 +172,9 @@ fn reference_edit(engine: &Engine, inversion: &Inversion, codes: Vec<f32>) -> Te
 pub fn run(trace: &Trace) -> Result<(), Failure> {
     check_place("--out", &trace.out)?;
     let picture = read_picture(&trace.aligned)?;
-    let (width, height) = (picture.width(), picture.height());
-    if width != height {
+    if let Some(problem) = shape_problem(&picture, &read_manifest(&trace.weights)?.config) {
         let path = trace.aligned.display();
-        return Err(format!(
-            "{path}: {width} x {height} pixels are not square; run `sdic align` first"
-        )
-        .into());
+        return Err(format!("{path}: {problem}; run `sdic align` first").into());
     }
     let engine = open_engine(&trace.weights, &open_device(trace.backend)?)?;
     let styles = engine.config().styles();

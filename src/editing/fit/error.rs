@@ -16,6 +16,11 @@ pub enum FitError {
          give pictures of aligned faces"
     )]
     NoMapping,
+    /// A model that says that it shows other things.
+    #[error(
+        "this model shows no faces; sliders can be found only in a model of faces in FFHQ framing"
+    )]
+    NotOfFaces,
     /// A model of other things than faces, or one that draws them badly.
     #[error(
         "only {faces} of {pictures} pictures that the model draws show a face; sliders can be found only in a model of \

@@ -87,7 +87,8 @@ impl Faces for ModelFaces<'_> {
                     return Ok(None);
                 };
                 let picture = picture.map_err(FitError::Given)?;
-                sdic.encode(self.engine.face_tensor(&picture)?)
+                let face = self.engine.face_tensor(&picture);
+                sdic.encode(face.map_err(|error| FitError::Given(error.to_string()))?)
             }
         };
         Ok(Some(read(codes).await?))

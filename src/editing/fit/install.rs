@@ -15,7 +15,8 @@ use crate::{
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
     weights::{
-        Direction, DirectionKind, Dtype, FIT_RECORD, Manifest, ShardPacker, Tensor, WeightsFile,
+        Depicts, Direction, DirectionKind, Dtype, FIT_RECORD, Manifest, ShardPacker, Tensor,
+        WeightsFile,
     },
 };
 
@@ -42,6 +43,9 @@ impl Installation {
     /// # Errors
     /// [`FitError::Fitted`] for a model that has found sliders; components of another model.
     pub fn new(manifest: &Manifest, components: Option<DirectionFile>) -> Result<Self, FitError> {
+        if manifest.depicts() != Depicts::Faces {
+            return Err(FitError::NotOfFaces);
+        }
         if manifest.extra.contains_key(FIT_RECORD) {
             return Err(FitError::Fitted);
         }

@@ -5,6 +5,7 @@ import { Failure } from "../../shared/failure.js";
 import { leftOverBytes, sweepOwnModels } from "../../shared/own-model.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
+import { cameraStream, endStream, noCamera } from "../camera.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
@@ -124,10 +125,7 @@ export async function openCamera() {
   /** @type {MediaStream | undefined} */
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: "user", width: { ideal: 1920 } },
-      audio: false,
-    });
+    stream = await cameraStream(1920);
     video.srcObject = stream;
     await video.play();
     if ((await ask(byId("camera-dialog", HTMLDialogElement))) !== "take") return undefined;
@@ -135,18 +133,17 @@ export async function openCamera() {
     frame.getContext("2d")?.drawImage(video, 0, 0);
     return await frame.convertToBlob({ type: "image/png" });
   } catch (thrown) {
-    const { message: detail } = Failure.from(thrown);
-    report(new Failure({ code: "camera", message: say("camera.denied"), hint: say("hint.camera"), detail }));
+    report(noCamera(thrown));
     return undefined;
   } finally {
     video.srcObject = null;
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    endStream(stream);
   }
 }
 
 /**
- * Lets the visitor place the face by hand. The square that is used is that of the points as they are, in the photo
- * they were placed on.
+ * Lets the visitor place the face by hand. The square or frame that is used is that of the points as they are, in the
+ * photo they were placed on.
  * @param {Session} session
  */
 export async function openAlignDialog(session) {
@@ -166,9 +163,9 @@ export async function openAlignDialog(session) {
     if (quad) dialog.close("use");
   };
   const close = () => dialog.close();
-  session.addEventListener("photo", close, { once: true });
+  for (const type of ["photo", "cut"]) session.addEventListener(type, close);
   const answer = await ask(dialog);
-  session.removeEventListener("photo", close);
+  for (const type of ["photo", "cut"]) session.removeEventListener(type, close);
   if (answer === "use" && quad) await session.use(geometry.photo, quad, undefined);
 }
 

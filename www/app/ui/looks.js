@@ -129,6 +129,10 @@ export function startLooks(session, looks, pictures) {
     look();
   }).observe(panel);
 
+  // Looks are for faces, of which the pictures show the features.
+  session.engine.addEventListener("model", () => {
+    panel.hidden = session.engine.model?.depicts !== "faces";
+  });
   looks.addEventListener("change", offer);
   looks.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));
   looks.addEventListener("failure", (event) => report(/** @type {CustomEvent} */ (event).detail));

@@ -70,6 +70,8 @@ export function startMethod(session, viewer) {
       toggle.setAttribute("aria-expanded", "false");
     }
     if (!isOpen()) return forget();
+    const { outputWidth = 1, outputHeight = 1 } = session.engine.model ?? {};
+    list.style.setProperty("--ratio", String(outputWidth / outputHeight));
     for (const { view, canvas } of steps) {
       const picture = session.pictures[view];
       if (!picture?.width || drawn.get(view) === picture) continue;
@@ -85,7 +87,7 @@ export function startMethod(session, viewer) {
     const { reconstruction, initial, discrepancy, edited, original } = session.pictures;
     const portrait = session.portraits.at(-1);
     if (!reconstruction || !portrait) return;
-    const side = reconstruction.height;
+    const { width, height } = reconstruction;
     if (aligned?.of !== reconstruction) {
       fetching.abort();
       fetching = new AbortController();
@@ -93,8 +95,8 @@ export function startMethod(session, viewer) {
       aligned = mine;
       numbers = new Map();
       try {
-        const bitmap = await portrait.aligned(side, fetching.signal);
-        mine.picture = read(bitmap, side);
+        const bitmap = await portrait.aligned(width, fetching.signal);
+        mine.picture = read(bitmap, width, height);
         bitmap.close();
       } catch (thrown) {
         if (aligned === mine) aligned = undefined; // it is asked for again with the next picture
@@ -102,23 +104,25 @@ export function startMethod(session, viewer) {
         return;
       }
       if (aligned !== mine) return;
-      const compensated = psnr(mine.picture, read(reconstruction, side));
+      const compensated = psnr(mine.picture, read(reconstruction, width, height));
       if (initial && discrepancy) {
-        const plain = psnr(mine.picture, read(initial, side));
+        const plain = psnr(mine.picture, read(initial, width, height));
         numbers.set("initial", closeness(plain));
         numbers.set(
           "discrepancy",
-          say("method.lost", { steps: rounded(meanDeviation(read(discrepancy, discrepancy.height))) }),
+          say("method.lost", {
+            steps: rounded(meanDeviation(read(discrepancy, discrepancy.width, discrepancy.height))),
+          }),
         );
         numbers.set("reconstruction", closeness(compensated, compensated - plain));
       } else numbers.set("reconstruction", closeness(compensated));
     }
     if (edited && original && aligned.picture && session.settled) {
       const before = session.pasteMode === "difference" ? original : reconstruction;
-      const changed = rounded(meanDifference(read(before, side), read(edited, side)));
+      const changed = rounded(meanDifference(read(before, width, height), read(edited, width, height)));
       numbers.set("edited", changed === 0 ? say("method.unchanged") : say("method.changed", { steps: changed }));
     }
-    numbers.set("original", pixels({ width: side, height: side }));
+    numbers.set("original", pixels({ width, height }));
     spellOut();
   }
 

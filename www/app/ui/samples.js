@@ -43,6 +43,19 @@ export function onSample(listener) {
   if (early) listener(...early);
 }
 
+const place = byId("samples", HTMLElement);
+/** Whether there are samples, and whether the model can do something with them. */
+let [there, wanted] = [false, true];
+
+/**
+ * Offers the samples or not: they show faces.
+ * @param {boolean} faces whether the model does
+ */
+export function offerSamples(faces) {
+  wanted = faces;
+  place.hidden = !there || !wanted;
+}
+
 /** Shows the portraits that come with the bundled model, whichever model runs. */
 export async function showSamples() {
   // The engine reports when it is missing.
@@ -57,7 +70,8 @@ export async function showSamples() {
     return button;
   });
   byId("sample-list", HTMLElement).replaceChildren(...buttons.map((button) => h("li", {}, button)));
-  byId("samples", HTMLElement).hidden = samples.length === 0;
+  there = samples.length > 0;
+  offerSamples(wanted);
   const whole = () => {
     for (const button of buttons) {
       const src = button.dataset.src ?? "";

@@ -20,7 +20,7 @@ const TYPES = {
   "image/webp": { name: "WebP", ending: "webp", lossy: true },
   "image/avif": { name: "AVIF", ending: "avif", lossy: true },
 };
-const VIDEO_ENDING = "mp4";
+export const VIDEO_ENDING = "mp4";
 /** How long the quality has to rest before the size is found out, in milliseconds. */
 const REST = 250;
 
@@ -112,7 +112,7 @@ class SaveDialog {
    * before: to start the browser's machinery of videos takes time and memory.
    */
   async #askEncoder() {
-    if (await videoConfig(this.#face.width)) return;
+    if (await videoConfig(this.#face)) return;
     refused = true;
     if (this.#what === "clip") this.#what = this.session.hasSurroundings ? "photo" : "face";
     this.#fillChoices();
@@ -230,7 +230,7 @@ class SaveDialog {
  * @param {Blob} file
  * @param {string} name
  */
-function download(file, name) {
+export function download(file, name) {
   const link = h("a", { href: URL.createObjectURL(file), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -251,7 +251,7 @@ export function fileName(name, type = "image/png", more) {
  * @param {string} ending
  * @param {string} [more]
  */
-function baseName(name, ending, more) {
+export function baseName(name, ending, more) {
   const base = name.replace(/\.\w{2,5}$/, "") || "portrait";
   return `${[base, "sdic", ...(more ? [more] : [])].join("-")}.${ending}`;
 }

@@ -152,6 +152,7 @@ export default translation({
     other: "{count} Gesichter gefunden; das größte wird verwendet.",
   },
   "face.none": "Es wurde kein Gesicht gefunden. Setzen Sie die vier Punkte selbst.",
+  "face.middle": "Verwendet wird die Mitte des Fotos; „Ausschnitt anpassen“ nimmt einen anderen Teil.",
   "face.warning.profile": "Das Gesicht ist weit zur Seite gedreht; ein Bild von vorn eignet sich besser.",
   "face.warning.tiny": "Das Gesicht ist sehr klein; ein größeres Bild oder eines aus der Nähe eignet sich besser.",
   "face.warning.dark": "Das Gesicht ist sehr dunkel; ein Bild mit mehr Licht eignet sich besser.",
@@ -171,6 +172,8 @@ export default translation({
   "align.rightEye": "Rechtes Auge im Bild",
   "align.leftMouth": "Linker Mundwinkel",
   "align.rightMouth": "Rechter Mundwinkel",
+  "align.middle": "Mitte des Rahmens",
+  "align.corner": "Rechte untere Ecke des Rahmens",
   "align.preview": "Das ausgerichtete Gesicht",
   "align.use": "Ausschnitt verwenden",
   "align.failed": "Diese Punkte ergeben keinen Ausschnitt.",
@@ -180,7 +183,43 @@ export default translation({
   "camera.take": "Foto aufnehmen",
   "camera.denied": "Die Kamera ist nicht verfügbar.",
   "hint.camera": "Erlauben Sie sie in den Einstellungen des Browsers für diese Seite, oder wählen Sie ein Foto aus.",
+  "camera.refused": "Die Kamera wurde nicht erlaubt.",
+  "camera.missing": "Es wurde keine Kamera gefunden.",
+  "hint.cameraMissing": "Schließen Sie eine an, oder wählen Sie ein Foto aus.",
+  "camera.busy": "Die Kamera ließ sich nicht starten.",
+  "hint.cameraBusy":
+    "Vielleicht nutzt sie ein anderes Programm: Schließen Sie es und versuchen Sie es erneut, oder wählen Sie ein Foto aus.",
   "camera.hint": "Die Vorschau ist gespiegelt, das Foto nicht.",
+
+  "mirror.title": "Live-Spiegel",
+  "mirror.picture": "Das Bild der Kamera mit Ihren Reglern darauf",
+  "mirror.hint":
+    "Der Spiegel zeigt die Kamera mit Ihren Reglern darauf. Er behält nichts und braucht kein Mikrofon. Die Kamera geht aus, sobald Sie ihn schließen, den Tab verlassen oder ein anderes Foto öffnen.",
+  "mirror.photo": "Nur ein Foto aufnehmen",
+  "mirror.again": "Neu aufnehmen",
+  "mirror.close": "Kamera aus",
+  "mirror.record": "Video aufnehmen",
+  "mirror.stopRecording": "Beenden, {seconds} s",
+  "mirror.starting": "Gleich ist es so weit…",
+  "mirror.look": "Schauen Sie in die Kamera.",
+  "mirror.holdStill": "Halten Sie kurz still: Ihr Gesicht wird gleich aufgenommen.",
+  "mirror.slow":
+    "Ein Bild braucht auf diesem Gerät {milliseconds} ms. Der Spiegel darf höchstens {most} ms brauchen; er beginnt, sobald das erreicht ist.",
+  "mirror.move": "Bewegen Sie einen Regler: Die Änderung folgt Ihrem Gesicht.",
+  "mirror.noFace": "Es ist kein Gesicht zu sehen. Kommen Sie zurück ins Bild.",
+  "mirror.unlike":
+    "Ihr Gesicht sieht anders aus als bei der Aufnahme. Schauen Sie geradeaus, oder nehmen Sie es neu auf.",
+  "mirror.lags": "Ein Bild braucht gerade {milliseconds} ms, darum hinkt der Spiegel nach.",
+  "mirror.on": "Die Kamera ist an.",
+  "mirror.off": "Die Kamera ist aus.",
+  "mirror.hidden": "Die Kamera wurde ausgeschaltet, weil diese Seite verdeckt war.",
+  "mirror.ended": "Die Kamera wurde angehalten.",
+  "mirror.back": "Wieder einschalten",
+  "mirror.unsupported": "Der Spiegel lässt sich nicht zeigen: Dieser Browser hat kein WebGL 2.",
+  "mirror.lostCard": "Die Grafikkarte zeichnet nicht mehr, darum wurde der Spiegel geschlossen.",
+  "mirror.noClip": "Dieser Browser hat keinen Encoder für Videos (H.264 oder VP9 über WebCodecs).",
+  "mirror.clipSuffix": "spiegel",
+  "mirror.clipComment": "Von einer Kamera gefilmt und von einem KI-Modell bearbeitet.",
 
   "work.title": "Bearbeiten",
   "view.title": "Anzeigen",
@@ -592,4 +631,37 @@ export default translation({
   "note.noisy":
     "Um vor dem Erkennen des Geräts zu schützen, ändert dieser Browser manche Pixel um eine Spur: auch die, die hier gespeichert werden.",
   pixels: "{width}\u00a0×\u00a0{height}\u00a0Pixel",
+
+  // ---- Bei einem Modell, das keine Gesichter zeigt: statt der Sätze, die ohne „other.“ so heißen
+  "other.app.title": "SDIC: Fotos auf dem eigenen Gerät bearbeiten",
+  "other.start.title": "Anderes Bild. Dasselbe Motiv.",
+  "other.start.lead":
+    "Ziehen Sie ein Foto von etwas hierher, das Ihr Modell kennt. Es wird bearbeitbar nachgebildet, und was dabei verloren ginge, kommt wieder hinzu. Dann bewegen Sie einen Regler: Die Änderung kommt in Ihr eigenes Foto.",
+  "other.engine.estimate": "{hint} Hier gemessen: {inversion} für ein neues Bild, {edit} für eine Bearbeitung.",
+  "other.engine.estimateFirst": "{hint} Hier gemessen: {inversion} für ein neues Bild.",
+  "other.engine.noEstimate": "Noch nicht gemessen: Das erste Bild zeigt, wie schnell dieses Gerät ist.",
+  "other.stage.align": "Bild ausschneiden",
+  "other.align.title": "Ausschnitt wählen",
+  "other.align.help":
+    "Ziehen Sie den Rahmen an seinen Platz und seine Ecke auf die richtige Größe. Mit der Tastatur: mit Tab zu einem Punkt, mit den Pfeiltasten verschieben, mit der Umschalttaste in größeren Schritten.",
+  "other.align.preview": "Der Ausschnitt",
+  "other.caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz dasselbe.",
+  "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.caption.plainEdited":
+    "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz dasselbe.",
+  "other.method.title": "So geht es, an diesem Bild",
+  "other.method.original": "Der Teil Ihres Fotos, der bearbeitet wird. An ihm werden alle anderen gemessen.",
+  "other.method.initial":
+    "Das Modell zeichnet das Bild nach ein paar Tausend Zahlen. Sie lassen sich bearbeiten, doch was daran besonders war, geht verloren.",
+  "other.method.plainOnly":
+    "Das Modell zeichnet das Bild nach ein paar Tausend Zahlen. Was verloren geht, bleibt verloren.",
+  "other.method.reconstruction":
+    "Das Verlorene kommt im Inneren des Modells wieder hinzu. Das ist wieder Ihr Bild, und es lässt sich noch bearbeiten.",
+  "other.method.edited": "Die Regler ändern die Zahlen, und das Bild wird neu gezeichnet.",
+  "other.method.note":
+    "Alle Zahlen gelten für das ganze Bild, bei {size} und Farben von 0 bis 255. PSNR sagt, wie nahe ein Bild Ihrem kommt: 6 dB mehr sind der halbe Fehler. Stufen sind Mittel über alle Pixel und Farben.",
+  "other.scope.face": "Ausschnitt",
+  "other.paste.face": "die Nachbildung",
+  "other.save.face": "Der bearbeitete Ausschnitt, {size}",
+  "other.clip.choice": "Ein Video des Ausschnitts, hin und zurück",
 });

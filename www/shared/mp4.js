@@ -5,7 +5,7 @@
  * @typedef {{ data: Uint8Array<ArrayBuffer>, key: boolean, timestamp: number }} Sample `timestamp` in microseconds, in
  *   the order in which they are decoded
  *
- * `rate` is the number of pictures in a second; `comment` is what players show of the file.
+ * `rate` is the number of pictures in a second, for how long the last one stays; `comment` is what players show of the file.
  * @typedef {{
  *   config: VideoDecoderConfig, width: number, height: number, rate: number, comment: string
  * }} Track
@@ -97,7 +97,8 @@ function isAvc({ codec }) {
  */
 function index(samples, track, begin) {
   const { width, height, rate, comment } = track;
-  const duration = samples.length * PER_PICTURE;
+  const { durations, shifts } = timing(samples, rate);
+  const duration = durations.reduce((sum, each) => sum + each, 0);
   const scale = rate * PER_PICTURE;
   const [unmade, language] = [[0, 0], u16(0x55c4)]; // no times, and "und": neither is anybody's business
   const times = unmade.flatMap(u32);
@@ -127,7 +128,7 @@ function index(samples, track, begin) {
           "minf",
           full("vmhd", 1, zeros(8)),
           box("dinf", full("dref", 0, u32(1), full("url ", 1))),
-          sampleTable(samples, track, begin),
+          sampleTable(samples, track, begin, durations, shifts),
         ),
       ),
     ),
@@ -144,15 +145,18 @@ function zeros(count) {
  * @param {Sample[]} samples
  * @param {Track} track
  * @param {number} begin
+ * @param {number[]} durations
+ * @param {number[]} shifts
  */
-function sampleTable(samples, track, begin) {
+function sampleTable(samples, track, begin, durations, shifts) {
   const count = u32(samples.length);
   const keys = samples.flatMap(({ key }, i) => (key ? [i + 1] : []));
   return box(
     "stbl",
     full("stsd", 0, u32(1), entry(track)),
-    full("stts", 0, u32(1), count, u32(PER_PICTURE)),
-    ...order(samples, track.rate),
+    full("stts", 0, ...runs(durations)),
+    // Only where an encoder has changed their order.
+    ...(shifts.some((shift) => shift !== 0) ? [full("ctts", 1 << 24, ...runs(shifts))] : []),
     full("stss", 0, u32(keys.length), keys.flatMap(u32)),
     full("stsc", 0, u32(1), u32(1), count, u32(1)),
     full(
@@ -167,21 +171,30 @@ function sampleTable(samples, track, begin) {
 }
 
 /**
- * When each picture is shown, counted from when it is decoded: only where an encoder has changed their order.
+ * In units of time: for how long each picture is decoded, and how much later it is shown than it is decoded.
  * @param {Sample[]} samples
  * @param {number} rate
  */
-function order(samples, rate) {
-  const shifts = samples.map(({ timestamp }, i) => Math.round((timestamp * rate) / 1e6) - i);
-  if (shifts.every((shift) => shift === 0)) return [];
-  return [
-    full(
-      "ctts",
-      1 << 24,
-      u32(shifts.length),
-      shifts.flatMap((shift) => [...u32(1), ...u32(shift * PER_PICTURE)]),
-    ),
-  ];
+function timing(samples, rate) {
+  const shown = samples.map(({ timestamp }) => Math.round((timestamp * rate * PER_PICTURE) / 1e6));
+  const decoded = shown.toSorted((a, b) => a - b);
+  const durations = decoded.map((at, i) => (i + 1 < decoded.length ? decoded[i + 1] - at : PER_PICTURE));
+  return { durations, shifts: shown.map((at, i) => at - decoded[i]) };
+}
+
+/**
+ * Values one after another, each with how often it comes.
+ * @param {number[]} values
+ */
+function runs(values) {
+  /** @type {[count: number, value: number][]} */
+  const found = [];
+  for (const value of values) {
+    const last = found.at(-1);
+    if (last?.[1] === value) last[0]++;
+    else found.push([1, value]);
+  }
+  return [u32(found.length), found.flatMap(([count, value]) => [...u32(count), ...u32(value)])];
 }
 
 /**

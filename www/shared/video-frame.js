@@ -16,13 +16,13 @@ const [LUMA, CHROMA] = [219 / 255, 224 / 255];
 
 /**
  * The upper left part of a picture as a frame, which the caller closes.
- * @param {ImageBitmap} bitmap
+ * @param {CanvasImageSource} picture
  * @param {{ width: number, height: number, timestamp: number, duration: number }} about even sides; microseconds
  */
-export function frameOf(bitmap, { width, height, timestamp, duration }) {
+export function frameOf(picture, { width, height, timestamp, duration }) {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context?.drawImage(bitmap, 0, 0);
+  context?.drawImage(picture, 0, 0);
   const { data } = context?.getImageData(0, 0, width, height) ?? { data: new Uint8ClampedArray(4 * width * height) };
   canvas.width = canvas.height = 0;
   const planes = planar(data, width, height);
