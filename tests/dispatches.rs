@@ -217,6 +217,7 @@ fn model(config: ModelConfig) -> Engine {
         name: "thin".to_owned(),
         title: "Thin model".to_owned(),
         config,
+        depicts: None,
         tensors: packed.tensors,
         shards: packed.shards,
         directions: serde_json::from_value(lean).unwrap(),

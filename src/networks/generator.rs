@@ -17,16 +17,14 @@ use burn::{
     },
 };
 
+#[cfg(feature = "wgpu")]
+use super::shaders::{Product, Products};
 use super::{
     around::{Around, LayerActivation, style_activation},
     convolution::Convolution,
+    device::is_cpu,
     layers::EqualLinear,
     tensors::parameter,
-};
-#[cfg(feature = "wgpu")]
-use super::{
-    device::is_cpu,
-    shaders::{Product, Products},
 };
 use crate::{config::ModelConfig, kernels::Kind};
 
@@ -139,6 +137,13 @@ impl ModulatedConv {
 
 /// What a style makes of a modulated convolution.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(
+        clippy::large_enum_variant,
+        reason = "one per layer, moved once or twice in a pass"
+    )
+)]
 enum LayerStyle {
     /// The style itself, `[batch, style_dim]`.
     Vector(Tensor<2>),
