@@ -162,6 +162,11 @@ export class FaceFinder {
      */
     detect(rgba: Uint8Array | number[], width: number, height: number): Face[];
     /**
+     * The face whose mesh was `mesh` in the picture before of a film, in this one (RGBA bytes); undefined where it is
+     * seen no longer.
+     */
+    follow(rgba: Uint8Array | number[], width: number, height: number, mesh: Point[] | undefined): Face | undefined;
+    /**
      * From the bytes of `face/manifest.json` and of the file it names.
      */
     constructor(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]);
@@ -282,6 +287,12 @@ export function pasteBack(rgba: Uint8Array | number[], width: number, height: nu
  * Does the task in `area`, writes its result over it, and returns how many values that has.
  */
 export function performTask(area: Float32Array): number;
+
+/**
+ * From every spot of the square `quad` around a face with this mesh to where it lies on the same face in another
+ * picture, `on`: arrows in sides, as those of a motion. Undefined where the points tell nothing.
+ */
+export function placement(mesh: Point[] | undefined, quad: Quad, on: Point[] | undefined, on_quad: Quad): Float32Array | undefined;
 
 /**
  * The FFHQ square of four points set by hand.
