@@ -139,7 +139,7 @@ export function startMirror(session) {
   };
 
   session.engine.addEventListener("model", () => {
-    if (mirror.on && !offered()) mirror.stop("closed");
+    if (mirror.on && !facesShown()) mirror.stop("closed");
     show();
   });
   mirror.addEventListener("on", show);
