@@ -39,7 +39,7 @@ export function startMirror(session) {
   let began = 0;
 
   /** Whether there may be a face to follow: a model of the visitor's own may show something else. */
-  const offered = () => able && (session.engine.model?.depicts ?? "faces") === "faces";
+  const facesShown = () => able && (session.engine.model?.depicts ?? "faces") === "faces";
   start.hidden = !able;
 
   /** Brings the tools in line with what the mirror does. */
@@ -47,8 +47,8 @@ export function startMirror(session) {
     const on = mirror.on && !dialog.open;
     place.hidden = !on;
     document.body.classList.toggle("mirrored", on);
-    start.hidden = !offered();
-    toggle.hidden = !offered() || !session.photo || on;
+    start.hidden = !facesShown();
+    toggle.hidden = !facesShown() || !session.photo || on;
     if (on) record.hidden = !canFilm();
     record.setAttribute("aria-pressed", String(mirror.recording));
     tellTime();
@@ -139,7 +139,7 @@ export function startMirror(session) {
   };
 
   session.engine.addEventListener("model", () => {
-    if (mirror.on && !offered()) mirror.stop("closed");
+    if (mirror.on && !facesShown()) mirror.stop("closed");
     show();
   });
   mirror.addEventListener("on", show);
