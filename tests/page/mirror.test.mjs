@@ -254,7 +254,16 @@ test("the edit is on the camera's picture as on a photo, and goes where the face
   const still = { x: 320, y: 240, side: 400, tilt: 0 };
   const mouth = async () => meanIn(await change(page), MOUTH);
   await until(page, mouth, (seen) => seen > 8, "the mouth has changed");
-  const first = await change(page);
+  // While a slider moves the change is drawn coarsely: the fine one is there when it stays as it is.
+  let first = await change(page);
+  let same = 0;
+  const unchanged = async () => {
+    const before = first;
+    first = await change(page);
+    same = alike(first, before) > 0.999 ? same + 1 : 0;
+    return same;
+  };
+  await until(page, unchanged, (seen) => seen === 3, "the change is drawn finely");
   const asFirst = async () => alike(await change(page), first);
   assert.ok(meanIn(first, CORNER) < 0.5, "the surroundings have not");
   await page.locator("#mirror-word:empty").waitFor({ state: "attached" });
