@@ -309,8 +309,8 @@ impl Engine {
         Tensor::from_data(TensorData::new(codes, shape), &self.sdic.device())
     }
 
-    /// Inverts an aligned face, or another picture of the model's shape, with these landmarks, if they are known. `begin` hears of every stage as it
-    /// begins; its error stops the inversion.
+    /// Inverts an aligned face, or another picture of the model's shape, with these landmarks, if they are known.
+    /// `begin` hears of every stage as it begins; its error stops the inversion.
     ///
     /// # Errors
     /// Those of `begin`, or [`EngineError`] for an unusable picture or a failing device.
