@@ -65,7 +65,7 @@ impl Text for Bytes {
                 let rgb = rounded(clamp(scaled, vec3<f32>(), vec3<f32>(255.0)));
                 let wrong = select(vec3<u32>(), vec3<u32>(1u), broken(bits));
                 let alpha = 255u - wrong.x - wrong.y - wrong.z;
-                return rgb.x | rgb.y << 8u | rgb.z << 16u | alpha << 24u;
+                return rgb.x | (rgb.y << 8u) | (rgb.z << 16u) | (alpha << 24u);
             }}
             fn halves(first: vec3<u32>, second: vec3<u32>) -> vec3<u32> {{
                 let units = (numbers(first) - numbers(second)) * 127.5 * {units:?};
@@ -105,9 +105,9 @@ impl Text for Bytes {
                 let a = halves(near_bits, near_other);
                 let b = halves(far_bits, far_other);
                 let at = info.count + 3u * id.x;
-                output[at] = a.x | a.y << 16u;
-                output[at + 1u] = a.z | b.x << 16u;
-                output[at + 2u] = b.y | b.z << 16u;\n";
+                output[at] = a.x | (a.y << 16u);
+                output[at + 1u] = a.z | (b.x << 16u);
+                output[at + 2u] = b.y | (b.z << 16u);\n";
         }
         if self.second {
             text += "

@@ -645,6 +645,15 @@ fn check_text(kernel: &impl Text, buffers: usize) {
             .any(|reserved| reserved == *word)
     });
     assert_eq!(reserved, None, "{kernel:?} uses a word that WGSL reserves");
+    // Browsers refuse a shift beside another operator of bits, unless it stands in parentheses; Naga takes it.
+    for (at, _) in text.match_indices("<<") {
+        let before = text[..at].trim_end_matches(|c: char| !"(|&=;".contains(c));
+        assert!(
+            !before.ends_with(['|', '&']),
+            "{kernel:?}: a shift needs parentheses: {}",
+            &text[before.len()..at]
+        );
+    }
 }
 
 #[test]
