@@ -1,5 +1,6 @@
 // Puts the page together, once `first.js` has shown what needs little.
 
+import { showsFaces } from "../shared/quad.js";
 import { speakOfFaces } from "../shared/strings.js";
 import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
@@ -54,7 +55,7 @@ const open = startInput(session, looks, convert);
 
 // One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.
 engine.addEventListener("model", () => {
-  const faces = engine.model?.depicts === "faces";
+  const faces = showsFaces(engine.model);
   offerSamples(faces);
   speakOfFaces(faces);
 });

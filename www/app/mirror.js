@@ -1,6 +1,7 @@
 // The live mirror: the camera's picture with the edit of the face in use on it. It is off until the visitor asks, keeps
 // nothing, and turns the camera off when the page is hidden, when it is closed, and when another photo is opened.
 import { Failure } from "../shared/failure.js";
+import { widthOf } from "../shared/quad.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { t } from "../shared/strings.js";
@@ -286,7 +287,6 @@ export class Mirror extends EventTarget {
  * @param {MirrorFace} now
  */
 function isStill({ quad: before }, { quad, yaw }) {
-  const side = Math.hypot(quad[3][0] - quad[0][0], quad[3][1] - quad[0][1]);
   const far = quad.map(([x, y], i) => Math.hypot(x - before[i][0], y - before[i][1]));
-  return Math.abs(yaw) < FRONT && Math.max(...far) < STILL * side;
+  return Math.abs(yaw) < FRONT && Math.max(...far) < STILL * widthOf(quad);
 }

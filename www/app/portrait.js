@@ -1,7 +1,7 @@
 // One face of one photo: its crop, its inversion, its sliders, its pictures, and the edits of it.
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
-import { faceSide, finestSide, isWholePhoto, PREVIEW_SIDE } from "../shared/quad.js";
+import { faceSide, finestSide, isWholePhoto, PREVIEW_SIDE, showsFaces } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
@@ -231,7 +231,7 @@ export class Portrait {
     check(signal);
     this.#tell("step", { stage: "align" });
     if (!this.#begun) {
-      await photos.crop(this.photo, this.#crop, this.quad, this.face?.mesh, model.depicts !== "faces");
+      await photos.crop(this.photo, this.#crop, this.quad, this.face?.mesh, !showsFaces(model));
       check(signal);
       this.#begun = true;
     }

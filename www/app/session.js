@@ -1,7 +1,7 @@
 // What the visitor does with photos, one after another: open one, choose a face or place it, move sliders, save. The
 // parts do the work; this is their sequence.
 import { Failure } from "../shared/failure.js";
-import { aspectOf, isWholePhoto, middleOf, wholePhoto } from "../shared/quad.js";
+import { aspectOf, isWholePhoto, middleOf, showsFaces, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { same } from "../shared/strengths.js";
@@ -34,12 +34,6 @@ const SAME_PLACE = 0.3;
  */
 const cutFor = (model) => (showsFaces(model) ? FACES : `${model.depicts} ${aspectOf(model)}`);
 const FACES = "faces";
-
-/**
- * Whether a model's pictures show faces, which are then looked for in photos.
- * @param {ModelInfo | undefined} model until it is known, one of faces
- */
-const showsFaces = (model) => model === undefined || model.depicts === "faces";
 
 /**
  * Whether two quads are about the same face.

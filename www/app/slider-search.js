@@ -1,5 +1,6 @@
 // The search for sliders in a model of the visitor's own, which goes on in the background: when it begins and ends.
 import { Failure } from "../shared/failure.js";
+import { showsFaces } from "../shared/quad.js";
 import { fingerprint } from "./kept-files.js";
 import { remember, settings } from "./settings.js";
 
@@ -50,7 +51,7 @@ export class SliderSearch extends EventTarget {
    * @param {ModelInfo | undefined} model
    */
   async #greet(model) {
-    if (!model || settings.model !== "own" || model.depicts !== "faces") return this.#set("none");
+    if (!model || settings.model !== "own" || !showsFaces(model)) return this.#set("none");
     if (model.fit) return this.#set("done");
     if (!model.draws) return this.#set("none");
     const key = await fingerprint(model);

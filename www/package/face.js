@@ -1,6 +1,6 @@
 import { Failure } from "../shared/failure.js";
 import { newId } from "../shared/ids.js";
-import { faceSide, PREVIEW_SIDE } from "../shared/quad.js";
+import { faceSide, PREVIEW_SIDE, showsFaces } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
@@ -190,7 +190,7 @@ export class Face {
     if (this.#epoch === core.epoch) return;
     const { epoch } = core;
     this.#made = undefined;
-    await core.photos.crop(this.#photo, this.#crop, this.#quad, this.#mesh, core.model.depicts !== "faces");
+    await core.photos.crop(this.#photo, this.#crop, this.#quad, this.#mesh, !showsFaces(core.model));
     this.#epoch = epoch;
   }
 }

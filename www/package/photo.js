@@ -1,5 +1,5 @@
 import { Failure } from "../shared/failure.js";
-import { middleOf, wholePhoto } from "../shared/quad.js";
+import { middleOf, showsFaces, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { Face } from "./face.js";
@@ -90,7 +90,7 @@ export class Photo {
 
   /** @returns {{ quad: Quad, mesh?: Point[] }} */
   #first() {
-    if (this.#core.model.depicts !== "faces") return { quad: middleOf(this, this.#core.model) };
+    if (!showsFaces(this.#core.model)) return { quad: middleOf(this, this.#core.model) };
     if (this.#aligned) return { quad: wholePhoto(this.width, this.height) };
     if (this.#faces.length > 0) return this.#faces[0];
     throw new Failure({ code: "no-faces", message: say("package.noFace"), hint: say("package.noFaceHint") });
@@ -171,7 +171,7 @@ export async function openPhoto(core, picture, { name = "", aligned = false, sig
   check(signal);
   const { photo, notes } = await core.photos.open(file, name, signal);
   try {
-    const searched = !aligned && core.model.depicts === "faces";
+    const searched = !aligned && showsFaces(core.model);
     const faces = searched ? await core.photos.faces(photo, signal) : [];
     check(signal);
     return new Photo(core, photo, { faces, aligned, notes: notes.map(sentence) });

@@ -22,7 +22,7 @@ export function faceSide(quad, mode, outputWidth) {
  */
 export function finestSide(quad, mode, outputWidth) {
   if (mode === "face") return outputWidth;
-  return Math.max(outputWidth, Math.round(lengths(quad)[0]));
+  return Math.max(outputWidth, Math.round(widthOf(quad)));
 }
 
 /**
@@ -31,6 +31,14 @@ export function finestSide(quad, mode, outputWidth) {
  */
 function lengths([[x, y], [left, bottom], , [right, top]]) {
   return [Math.hypot(right - x, top - y), Math.hypot(left - x, bottom - y)];
+}
+
+/**
+ * Width of a quad: of a square its side.
+ * @param {Quad} quad
+ */
+export function widthOf(quad) {
+  return lengths(quad)[0];
 }
 
 /**
@@ -53,6 +61,14 @@ export function middleOf({ width, height }, model) {
   const aspect = aspectOf(model);
   const across = Math.min(width, height / aspect);
   return upright((width - across) / 2, (height - across * aspect) / 2, across, across * aspect);
+}
+
+/**
+ * Whether a model's pictures show faces, which are then looked for in photos.
+ * @param {ModelInfo | undefined} model until it is known, one of faces
+ */
+export function showsFaces(model) {
+  return model === undefined || model.depicts === "faces";
 }
 
 /**

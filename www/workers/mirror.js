@@ -2,6 +2,7 @@
 // it changes. One picture at a time; the page leaves out those that come meanwhile.
 import { FaceFinder, placement, quadFromPoints } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
+import { widthOf } from "../shared/quad.js";
 import { Recorder } from "../shared/recorder.js";
 import { say } from "../shared/say.js";
 import { answerCalls } from "./answers.js";
@@ -85,7 +86,7 @@ function next(faces, { data, width, height }) {
  */
 function steadied(from, to) {
   const way = from.mesh.reduce((sum, [x, y], i) => sum + Math.hypot(to.mesh[i][0] - x, to.mesh[i][1] - y), 0);
-  const share = Math.max(STEADY, Math.min(1, way / from.mesh.length / (TREMBLE * side(to.quad))));
+  const share = Math.max(STEADY, Math.min(1, way / from.mesh.length / (TREMBLE * widthOf(to.quad))));
   const between = (/** @type {Point} */ a, /** @type {Point} */ b) =>
     /** @type {Point} */ ([a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])]);
   const [a, b] = [from.quadPoints, to.quadPoints];
@@ -97,11 +98,6 @@ function steadied(from, to) {
   };
   const mesh = from.mesh.map((point, i) => between(point, to.mesh[i]));
   return { mesh, quadPoints, quad: quadFromPoints(quadPoints), yaw: to.yaw };
-}
-
-/** @param {Quad} quad */
-function side([[x, y], , , [right, top]]) {
-  return Math.hypot(right - x, top - y);
 }
 
 /**

@@ -2,7 +2,7 @@
 // names the photo or crop that it is about; several calls can be under way at once.
 import { align, cutOut as cutPlain, FaceFinder, pasteBack, quadFromPoints, toned } from "../pkg/cpu/sdic.js";
 import { Failure } from "../shared/failure.js";
-import { heightOf, isWholePhoto, wholePhoto } from "../shared/quad.js";
+import { heightOf, isWholePhoto, wholePhoto, widthOf } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
 import { context2d, free, spaceOf } from "./canvas.js";
@@ -93,8 +93,7 @@ function madeOf(id, edit) {
  */
 function surroundings(photo, quad, colorSpace) {
   const { width, height } = photo;
-  const side = Math.hypot(quad[3][0] - quad[0][0], quad[3][1] - quad[0][1]);
-  const margin = Math.ceil(0.35 * side) + 8;
+  const margin = Math.ceil(0.35 * widthOf(quad)) + 8;
   const [xs, ys] = [quad.map(([x]) => x), quad.map(([, y]) => y)];
   const left = Math.min(width - 1, Math.max(0, Math.floor(Math.min(...xs)) - margin));
   const top = Math.min(height - 1, Math.max(0, Math.floor(Math.min(...ys)) - margin));

@@ -1,4 +1,5 @@
 // The panel of looks: a small picture of this face for each, and what can be done with them.
+import { showsFaces } from "../../shared/quad.js";
 import { spell, spoken, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
@@ -131,7 +132,7 @@ export function startLooks(session, looks, pictures) {
 
   // Looks are for faces, of which the pictures show the features.
   session.engine.addEventListener("model", () => {
-    panel.hidden = session.engine.model?.depicts !== "faces";
+    panel.hidden = !showsFaces(session.engine.model);
   });
   looks.addEventListener("change", offer);
   looks.addEventListener("notice", (event) => notice(/** @type {CustomEvent} */ (event).detail));

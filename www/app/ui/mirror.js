@@ -1,6 +1,7 @@
 // The live mirror as the visitor sees it: the dialog in which the face is taken, the camera's picture in place of the
 // photo's, and what there is to say about it.
 import { Failure } from "../../shared/failure.js";
+import { showsFaces } from "../../shared/quad.js";
 import { say } from "../../shared/say.js";
 import { spell, spoken, t } from "../../shared/strings.js";
 import { offered } from "../abilities.js";
@@ -39,7 +40,7 @@ export function startMirror(session) {
   let began = 0;
 
   /** Whether there may be a face to follow: a model of the visitor's own may show something else. */
-  const facesShown = () => able && (session.engine.model?.depicts ?? "faces") === "faces";
+  const facesShown = () => able && showsFaces(session.engine.model);
   start.hidden = !able;
 
   /** Brings the tools in line with what the mirror does. */
