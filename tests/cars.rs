@@ -1,75 +1,61 @@
 //! A model whose pictures are not square and show no faces, from a photo to the edited photo, against PyTorch. The
 //! files are made by `golden/make_cars.py`.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+#[path = "golden/common.rs"]
+mod common;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::{fs, path::PathBuf};
+
+use common::{Scratch, Trace, golden, trace};
+use safetensors::{Dtype, tensor::TensorView};
 use sdic::{
-    editing::{Engine, EngineError, EngineLoader},
+    editing::EngineError,
     import::import_checkpoint,
-    networks::{device, read},
+    networks::read,
     pixels::{Picture, decode, encode_png},
     weights::{self, Depicts, WeightsDir},
 };
 
+const TRACE: &str = "cars_trace.safetensors";
 /// Strength of the edit in the golden values.
 const STRENGTH: &str = "turn=1.5";
 /// Width of the soft border of what is put into a photo, in widths.
 const FEATHER: f32 = 0.1;
 
-/// A directory of its own for one test, with the model in it; removed when dropped.
-struct Scratch(PathBuf);
+/// A directory with the model in it.
+struct Cars(Scratch);
 
-impl Scratch {
+impl Cars {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sdic-cars-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        import_checkpoint(
-            &golden("cars.pt"),
-            &path.join("model"),
-            weights::Dtype::F32,
-            |_, _| {},
-        )
-        .unwrap();
-        Self(path)
+        let scratch = Scratch::new(&format!("cars-{name}"));
+        let model = scratch.0.join("model");
+        let dtype = weights::Dtype::F32;
+        import_checkpoint(&golden("cars.pt"), &model, dtype, |_, _| {}).unwrap();
+        Self(scratch)
     }
 
-    fn run(&self, command: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_sdic"))
-            .args(command.split(' '))
-            .current_dir(&self.0)
-            .output()
-            .unwrap()
+    fn model(&self) -> PathBuf {
+        self.0.0.join("model")
     }
 
     /// What a command that must succeed says.
     fn output(&self, command: &str) -> (String, String) {
-        let output = self.run(command);
-        let [said, told] =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        assert!(output.status.success(), "{command}: {told}");
-        (said, told)
+        self.0.output(&command.split(' ').collect::<Vec<_>>())
     }
 
     /// Why a command is refused.
     fn refusal(&self, command: &str) -> String {
-        let output = self.run(command);
+        let output = self.0.run(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{command}");
         String::from_utf8(output.stderr).unwrap()
     }
 
     fn write(&self, name: &str, picture: &Picture) {
-        fs::write(self.0.join(name), encode_png(picture).unwrap()).unwrap();
+        fs::write(self.0.0.join(name), encode_png(picture).unwrap()).unwrap();
     }
 
     fn read(&self, name: &str) -> Picture<'static> {
-        decode(&fs::read(self.0.join(name)).unwrap())
+        decode(&fs::read(self.0.0.join(name)).unwrap())
             .unwrap()
             .picture
     }
@@ -83,36 +69,10 @@ impl Scratch {
             .collect();
         let view = TensorView::new(Dtype::F32, shape.clone(), &bytes).unwrap();
         let file = safetensors::serialize([("direction", view)], None).unwrap();
-        fs::write(self.0.join("turn.safetensors"), file).unwrap();
+        fs::write(self.0.0.join("turn.safetensors"), file).unwrap();
         self.output("import turn.safetensors --into model");
         self
     }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Shapes and values of what PyTorch computed.
-type Trace = HashMap<String, (Vec<usize>, Vec<f32>)>;
-
-fn golden(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file)
-}
-
-fn trace() -> Trace {
-    let bytes = fs::read(golden("cars_trace.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let tensors = file.tensors().into_iter().map(|(name, view)| {
-        let values = view.data().as_chunks::<4>().0.iter();
-        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        (name, (view.shape().to_vec(), values))
-    });
-    tensors.collect()
 }
 
 /// Red, green and blue of a spot of a golden picture, in steps of 255 and not clamped.
@@ -158,21 +118,10 @@ fn assert_same(
     }
 }
 
-fn engine(scratch: &Scratch) -> Engine {
-    let dir = WeightsDir::open(scratch.0.join("model")).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device::cpu()).unwrap();
-    for index in 0..dir.manifest().shards.len() {
-        loader = loader
-            .push_tensors(index, dir.read_shard(index).unwrap())
-            .unwrap();
-    }
-    loader.finish().unwrap()
-}
-
 #[test]
 fn a_photo_of_the_models_shape_is_seen_between_black_bars() {
-    let (trace, scratch) = (trace(), Scratch::new("codes"));
-    let engine = engine(&scratch);
+    let (trace, scratch) = (trace(TRACE), Cars::new("codes"));
+    let engine = common::engine(scratch.model());
     let begin = async |_| Ok::<_, EngineError>(());
     let inverted = pollster::block_on(engine.invert(&photo(&trace), None, begin)).unwrap();
     let codes = pollster::block_on(read(inverted.inversion.codes.clone())).unwrap();
@@ -197,8 +146,8 @@ fn a_photo_of_the_models_shape_is_seen_between_black_bars() {
 
 #[test]
 fn photos_come_out_as_pytorch_makes_them() {
-    let trace = trace();
-    let scratch = Scratch::new("whole").with_turn(&trace);
+    let trace = trace(TRACE);
+    let scratch = Cars::new("whole").with_turn(&trace);
     scratch.write("photo.png", &photo(&trace));
     for how in ["", " --aligned"] {
         scratch.output(&format!(
@@ -218,8 +167,8 @@ fn photos_come_out_as_pytorch_makes_them() {
 /// The middle of a larger photo is what the model sees, and every pixel of the edit comes back to where it was seen.
 #[test]
 fn an_edit_comes_back_to_its_place_in_the_photo() {
-    let trace = trace();
-    let scratch = Scratch::new("place").with_turn(&trace);
+    let trace = trace(TRACE);
+    let scratch = Cars::new("place").with_turn(&trace);
     // Of 64 x 60 pixels the middle 64 x 48, each pixel that the model sees being four of them.
     let top = 6;
     let own = |x: usize, y: usize| match y.checked_sub(top) {
@@ -250,9 +199,9 @@ fn an_edit_comes_back_to_its_place_in_the_photo() {
 
 #[test]
 fn nothing_is_said_of_faces() {
-    let trace = trace();
-    let scratch = Scratch::new("words").with_turn(&trace);
-    let manifest = WeightsDir::open(scratch.0.join("model")).unwrap();
+    let trace = trace(TRACE);
+    let scratch = Cars::new("words").with_turn(&trace);
+    let manifest = WeightsDir::open(scratch.model()).unwrap();
     assert_eq!(manifest.manifest().depicts, Some(Depicts::Cars));
     let (said, _) = scratch.output("inspect model");
     assert!(

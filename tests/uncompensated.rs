@@ -1,79 +1,23 @@
 //! Checkpoints of e4e and pSp: inversions without compensation, against PyTorch and through the command line. The
 //! files are made by `golden/make_uncompensated.py`.
 
-use std::collections::HashMap;
+#[path = "golden/common.rs"]
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use burn::tensor::{Tensor, TensorData};
-use safetensors::SafeTensors;
+use common::{Scratch, Trace, golden, trace};
 use sdic::{
-    editing::{Engine, EngineError, EngineLoader, InvertedFace, Stage},
+    editing::{Engine, EngineError, InvertedFace, Stage},
     import::import_checkpoint,
     networks::{device, read},
     pixels::{Picture, decode},
-    weights::{Dtype, WeightsDir},
+    weights::Dtype,
 };
 
 const STRENGTH: f32 = 1.5;
-
-/// A directory of its own for one test, removed when dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sdic-plain-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let program = Command::new(env!("CARGO_BIN_EXE_sdic"))
-            .args(arguments)
-            .current_dir(&self.0)
-            .output();
-        program.unwrap()
-    }
-
-    /// What a command that must succeed says.
-    fn output(&self, arguments: &[&str]) -> (String, String) {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.run(arguments);
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(stdout), text(stderr));
-        assert!(status.success(), "{arguments:?}: {stderr}");
-        (stdout, stderr)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn golden(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file)
-}
-
-/// Shapes and values of what PyTorch computed.
-fn trace() -> HashMap<String, (Vec<usize>, Vec<f32>)> {
-    let bytes = fs::read(golden("uncompensated_trace.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let tensors = file.tensors().into_iter().map(|(name, view)| {
-        let values = view.data().as_chunks::<4>().0.iter();
-        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        (name, (view.shape().to_vec(), values))
-    });
-    tensors.collect()
-}
+const TRACE: &str = "uncompensated_trace.safetensors";
 
 fn imported(name: &str, scratch: &Scratch, dtype: Dtype) -> Engine {
     let out = scratch.0.join("model");
@@ -85,18 +29,11 @@ fn imported(name: &str, scratch: &Scratch, dtype: Dtype) -> Engine {
             .iter()
             .all(|name| !name.starts_with("DIP.") && !name.starts_with("SAF."))
     );
-    let dir = WeightsDir::open(out).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device::cpu()).unwrap();
-    for index in 0..dir.manifest().shards.len() {
-        loader = loader
-            .push_tensors(index, dir.read_shard(index).unwrap())
-            .unwrap();
-    }
-    loader.finish().unwrap()
+    common::engine(out)
 }
 
 /// The golden picture, whose values are exact 8-bit ones.
-fn face(trace: &HashMap<String, (Vec<usize>, Vec<f32>)>) -> Picture<'static> {
+fn face(trace: &Trace) -> Picture<'static> {
     let (shape, values) = &trace["image"];
     let side = shape[1];
     let byte = |plane: usize, x: usize, y: usize| {
@@ -123,7 +60,7 @@ fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
 
 #[test]
 fn inversions_without_compensation_match_pytorch() {
-    let trace = trace();
+    let trace = trace(TRACE);
     for name in ["e4e", "psp"] {
         let scratch = Scratch::new(name);
         let engine = imported(name, &scratch, Dtype::F32);
@@ -173,7 +110,7 @@ fn inversions_without_compensation_match_pytorch() {
 #[test]
 fn the_command_line_says_that_nothing_is_compensated() {
     let scratch = Scratch::new("cli");
-    let trace = trace();
+    let trace = trace(TRACE);
     let photo = sdic::pixels::encode_png(&face(&trace)).unwrap();
     fs::write(scratch.0.join("face.png"), photo).unwrap();
     let file = golden("e4e.pt");

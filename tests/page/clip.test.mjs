@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { film } from "./film.mjs";
 import {
   accessible,
   difference,
@@ -95,49 +96,6 @@ function part(picture, x, y, { width, height }) {
     data.set(picture.data.subarray(from, from + 4 * width), 4 * row * width);
   }
   return { width, height, data };
-}
-
-/**
- * Frames of a video, at these seconds, and what a browser says of it.
- * @param {Buffer} bytes
- * @param {number[]} times
- */
-async function film(bytes, times) {
-  const context = await here.browser.newContext(); // the page's own policy allows no videos
-  const page = await context.newPage();
-  const { frames, ...about } = await page.evaluate(
-    async ({ file, times }) => {
-      const video = document.createElement("video");
-      const blob = new Blob([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))], { type: "video/mp4" });
-      const event = (/** @type {string} */ name) =>
-        new Promise((resolve, reject) => {
-          video.addEventListener(name, resolve, { once: true });
-          video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
-        });
-      const loaded = event("loadeddata");
-      video.src = URL.createObjectURL(blob);
-      await loaded;
-      const frames = [];
-      for (const time of times) {
-        const seeked = event("seeked");
-        video.currentTime = time;
-        await seeked;
-        const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-        const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-        context.drawImage(video, 0, 0);
-        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-        let binary = "";
-        for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
-        frames.push(btoa(binary));
-      }
-      return { frames, duration: video.duration, width: video.videoWidth, height: video.videoHeight };
-    },
-    { file: bytes.toString("base64"), times },
-  );
-  await context.close();
-  const { width, height } = about;
-  const pictures = frames.map((text) => ({ width, height, data: new Uint8Array(Buffer.from(text, "base64")) }));
-  return { ...about, pictures };
 }
 
 test("before and after: both pictures in one, beside or above each other, with words or without", async () => {
@@ -262,7 +220,7 @@ test("a clip goes from the photo to the edit and back", async () => {
   assert.ok(await page.locator("#save-dialog").isHidden());
   for (const mark of [MARK, "Edited by an AI model"]) assert.ok(bytes.includes(mark), mark);
 
-  const { duration, width, height, pictures } = await film(bytes, [0, 1.01, 0.5, 1.98]);
+  const { duration, width, height, pictures } = await film(here.browser, bytes, [0, 1.01, 0.5, 1.98]);
   assert.ok(Math.abs(duration - 2) < 0.01, `${duration} s`);
   const even = from.width - (from.width % 2);
   assert.deepEqual([width, height], [even, even]);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { film } from "./film.mjs";
 import { CAMERA, SCRIPTED_CAMERA, SCRIPTED_CLOCK } from "./scripted-camera.mjs";
 import {
   accessible,
@@ -133,40 +134,6 @@ function mouthOf({ data }) {
     data.subarray(4 * ((y + 260) * width + 270), 4 * ((y + 260) * width + 370)),
   );
   return { data: Uint8Array.from(rows.flatMap((row) => [...row])) };
-}
-
-/**
- * How long a video is, and its last picture.
- * @param {Buffer} bytes
- */
-async function film(bytes) {
-  const context = await here.browser.newContext(); // the page's own policy allows no videos
-  const page = await context.newPage();
-  const { text, ...about } = await page.evaluate(async (file) => {
-    const video = document.createElement("video");
-    const blob = new Blob([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))], { type: "video/mp4" });
-    const event = (/** @type {string} */ name) =>
-      new Promise((resolve, reject) => {
-        video.addEventListener(name, resolve, { once: true });
-        video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
-      });
-    const loaded = event("loadeddata");
-    video.src = URL.createObjectURL(blob);
-    await loaded;
-    const seeked = event("seeked");
-    video.currentTime = video.duration - 0.01;
-    await seeked;
-    const { videoWidth: width, videoHeight: height, duration } = video;
-    const canvas = new OffscreenCanvas(width, height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.drawImage(video, 0, 0);
-    const { data } = context.getImageData(0, 0, width, height);
-    let binary = "";
-    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
-    return { text: btoa(binary), width, height, duration };
-  }, bytes.toString("base64"));
-  await context.close();
-  return { ...about, data: new Uint8Array(Buffer.from(text, "base64")) };
 }
 
 /**
@@ -519,7 +486,8 @@ test("a clip shows what the mirror showed, for as long, and is marked", async ()
   for (const mark of [MARK, "Filmed by a camera and edited by an AI model."]) assert.ok(bytes.includes(mark), mark);
   assert.equal(await page.locator("#mirror-record").innerText(), "Record a clip");
 
-  const { duration, ...end } = await film(bytes);
+  const { duration, pictures } = await film(here.browser, bytes, [-0.01]);
+  const [end] = pictures;
   assert.ok(duration > 0 && Number.isFinite(duration));
   assert.deepEqual({ width: end.width, height: end.height }, CAMERA);
   const [mirror, camera] = [await shot(page, "mirror"), await shot(page, "camera")];

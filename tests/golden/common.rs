@@ -1,0 +1,86 @@
+//! What tests of imported checkpoints have in common.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use safetensors::SafeTensors;
+use sdic::{
+    editing::{Engine, EngineLoader},
+    networks::device,
+    weights::WeightsDir,
+};
+
+/// A directory of its own for one test, removed when dropped.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sdic-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let program = Command::new(env!("CARGO_BIN_EXE_sdic"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output();
+        program.unwrap()
+    }
+
+    /// What a command that must succeed says.
+    pub fn output(&self, arguments: &[&str]) -> (String, String) {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.run(arguments);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        assert!(status.success(), "{arguments:?}: {stderr}");
+        (stdout, stderr)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn golden(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file)
+}
+
+/// Shapes and values of what PyTorch computed.
+pub type Trace = HashMap<String, (Vec<usize>, Vec<f32>)>;
+
+pub fn trace(file: &str) -> Trace {
+    let bytes = fs::read(golden(file)).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = file.tensors().into_iter().map(|(name, view)| {
+        let values = view.data().as_chunks::<4>().0.iter();
+        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        (name, (view.shape().to_vec(), values))
+    });
+    tensors.collect()
+}
+
+/// The model in a weights directory, on the CPU.
+pub fn engine(model: PathBuf) -> Engine {
+    let dir = WeightsDir::open(model).unwrap();
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device::cpu()).unwrap();
+    for index in 0..dir.manifest().shards.len() {
+        loader = loader
+            .push_tensors(index, dir.read_shard(index).unwrap())
+            .unwrap();
+    }
+    loader.finish().unwrap()
+}
