@@ -248,6 +248,13 @@ impl ModelConfig {
         self.crop.unwrap_or([self.image_size; 2])
     }
 
+    /// Whether a picture of these sides, width and height, has the shape of the finished one: to within a pixel, for
+    /// sides are whole ones.
+    pub fn is_shape_of(&self, [width, height]: [usize; 2]) -> bool {
+        let [high, wide] = self.output_size();
+        (width * high).abs_diff(height * wide) <= high.max(wide)
+    }
+
     /// Rows and columns that are picture of a square of `side` pixels, in the middle of it: of what the generator has
     /// made so far, and of what the encoder sees. The rest is black.
     pub fn picture_in(&self, side: usize) -> [usize; 2] {

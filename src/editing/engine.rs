@@ -282,10 +282,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Shape`], and [`EngineError::Picture`] for a picture without pixels.
     pub fn face_tensor(&self, face: &Picture) -> Result<Tensor<4>, EngineError> {
-        let [high, wide] = self.config().output_size();
         let [width, height] = [face.width(), face.height()];
-        // Sides are whole pixels, so the shape is met to within one.
-        if (width * high).abs_diff(height * wide) > high.max(wide) {
+        if !self.config().is_shape_of([width, height]) {
+            let [high, wide] = self.config().output_size();
             return Err(EngineError::Shape {
                 width,
                 height,

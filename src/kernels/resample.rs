@@ -110,14 +110,13 @@ pub fn add_upsampled(picture: &mut [f32], small: &[f32], dims: [usize; 3]) {
 /// the middle of the first pixel. The result is `[channels, spots]`.
 ///
 /// # Panics
-/// If `planes` has parts of a plane.
+/// If `side` is 0 or `planes` has parts of a plane.
 pub fn warp(planes: &[f32], side: usize, spots: &[[f32; 2]]) -> Vec<f32> {
-    let area = side * side;
+    let (area, last) = (side * side, side - 1);
     assert!(
-        planes.len().is_multiple_of(area.max(1)),
+        planes.len().is_multiple_of(area),
         "planes of {side} x {side}"
     );
-    let last = side.saturating_sub(1);
     // The first of the four pixels around a spot, how far the others are, and how much of them there is.
     let corners = spots.iter().map(|spot| {
         let at = spot.map(|at| at.clamp(0.0, last as f32));
@@ -126,8 +125,8 @@ pub fn warp(planes: &[f32], side: usize, spots: &[[f32; 2]]) -> Vec<f32> {
         (y * side + x, step, [at[0] - x as f32, at[1] - y as f32])
     });
     let corners: Vec<_> = corners.collect();
-    let mut output = Vec::with_capacity(planes.len() / area.max(1) * spots.len());
-    for plane in planes.chunks_exact(area.max(1)) {
+    let mut output = Vec::with_capacity(planes.len() / area * spots.len());
+    for plane in planes.chunks_exact(area) {
         output.extend(corners.iter().map(|&(first, [right, down], [x, y])| {
             let row = |at: usize| plane[at] + x * (plane[at + right] - plane[at]);
             let (top, bottom) = (row(first), row(first + down));

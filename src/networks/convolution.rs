@@ -1,6 +1,6 @@
 //! A convolution with all that surrounds it, in one pass over memory: by this crate's kernels, on the CPU and on a GPU.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{
     around::{Around, LayerActivation},
@@ -53,8 +53,10 @@ impl Convolution {
             Self::Cpu(layer) => {
                 let sigmoid = matches!(around.activation, LayerActivation::Sigmoid);
                 let (output, x) = run_cpu(layer, x, around);
-                let activate = |output| LayerActivation::Sigmoid.forward(output);
-                (if sigmoid { activate(output) } else { output }, x)
+                match sigmoid {
+                    true => (activation::sigmoid(output), x),
+                    false => (output, x),
+                }
             }
             #[cfg(feature = "wgpu")]
             Self::Gpu(layer) => {

@@ -326,8 +326,7 @@ pub fn shape_problem(picture: &Picture, config: &ModelConfig) -> Option<String> 
     let [high, wide] = config.output_size();
     let problem = match wide == high {
         true if width != height => "not square".to_owned(),
-        // Sides are whole pixels.
-        false if (width * high).abs_diff(height * wide) > wide.max(high) => {
+        false if !config.is_shape_of([width, height]) => {
             format!("not of the shape of {wide} x {high}")
         }
         _ => return None,
