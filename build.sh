@@ -18,6 +18,7 @@
 #
 # Needs: Rust (rustup), Node 20 or newer. Everything else is fetched into the build's own folders.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/sdic"
@@ -110,24 +111,35 @@ need_vulkan() {
 }
 
 # tool PROGRAM CRATE VERSION [CARGO FLAGS]: prints the path of a Rust tool of exactly that version, building it once if
-# needed.
+# needed. A registry may lack what the tool's own lock file names, for it is a mirror that lags behind.
 tool() {
   local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
+  local install=(cargo install "$crate" --quiet --version "$version" --root "$root" --target-dir "$root/target" "${@:4}")
   if [ ! -x "$root/bin/$program" ]; then
     say "building $crate $version (some minutes, once)" >&2
-    cargo install "$crate" --locked --quiet --version "$version" --root "$root" --target-dir "$root/target" "${@:4}" >&2
+    "${install[@]}" --locked >&2 || {
+      warn "trying $crate $version again, with other versions of what it is built from than its lock file has"
+      "${install[@]}" >&2
+    }
     rm -rf "$root/target"
   fi
   echo "$root/bin/$program"
 }
 
-# The version that Cargo.lock has, for the bindings and the tool must be of one.
-wasm_bindgen() {
-  local version
-  version="$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock)"
-  [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
-  if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then command -v wasm-bindgen; return; fi
-  tool wasm-bindgen wasm-bindgen-cli "$version"
+readonly binder=www/tools/bind
+
+# locked LOCKFILE PACKAGE: the version that it has of it
+locked() {
+  awk -v name="name = \"$2\"" '$0 == name { getline; gsub(/[^0-9.]/, ""); print; exit }' "$1"
+}
+
+# The program that writes bindings. It must be of the version of wasm-bindgen that modules are compiled with.
+need_binder() {
+  local module tool
+  module="$(locked Cargo.lock wasm-bindgen)"
+  tool="$(locked "$binder/Cargo.lock" wasm-bindgen-cli-support)"
+  [ "$module" = "$tool" ] || die "$binder is made for wasm-bindgen ${tool:-(none)}; Cargo.lock has ${module:-none}"
+  cargo build --quiet --locked --manifest-path "$binder/Cargo.toml" --target-dir "$cache/bind"
 }
 
 # Builds books; without what serves and watches them.
@@ -163,11 +175,10 @@ package() {
 
 # bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings. What the folder held stays until it is compiled.
 bind() {
-  local tool
+  need_binder
   on_wasm "${@:2}"
-  tool="$(wasm_bindgen)"
   rm -rf "$1"
-  "$tool" --target web --remove-name-section --out-dir "$1" "$target/$triple/release/sdic.wasm"
+  "$cache/bind/debug/sdic-bind" "$target/$triple/release/sdic.wasm" "$1"
 }
 
 # The CPU engine once more, with the vector instructions that www/shared/fused.js asks for: in this crate only, so that
@@ -266,6 +277,7 @@ check_rust() {
   need_wasm_target
   say "formatting, lints and documentation of the crate"
   cargo fmt --check
+  cargo fmt --check --manifest-path "$binder/Cargo.toml"
   CARGO_TARGET_DIR="$target" cargo clippy --locked --release --all-targets -- -D warnings
   on_wasm clippy -- -D warnings
   CARGO_TARGET_DIR="$target" RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps --lib --quiet
