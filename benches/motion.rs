@@ -13,7 +13,7 @@ use std::{fs, path::PathBuf, time::Instant};
 use burn::tensor::Tensor;
 use sdic::{
     editing::{
-        Engine, EngineError, EngineLoader, Fields, InvertedFace,
+        EditedCodes, Engine, EngineError, EngineLoader, Fields, InvertedFace,
         fit::{MEASURES, Measure, Reading},
     },
     face::{FaceFinder, LANDMARKS, Landmarks},
@@ -122,11 +122,9 @@ impl Bench {
     }
 
     /// The generator's picture of codes, without compensation.
-    fn plain(&self, codes: Vec<f32>) -> Tensor<4> {
-        self.engine
-            .sdic()
-            .generate(&self.engine.codes_tensor(codes))
-            .image
+    fn plain(&self, codes: impl Into<EditedCodes>) -> Tensor<4> {
+        let sdic = self.engine.sdic();
+        sdic.generate(codes.into().on(sdic)).image
     }
 }
 
@@ -371,7 +369,7 @@ impl Bench {
             .engine
             .directions()
             .edited_codes(codes, &[(name, strength)]);
-        let [before, after] = [codes.clone(), edited_codes.expect("a slider")]
+        let [before, after] = [codes.clone().into(), edited_codes.expect("a slider")]
             .map(|codes| self.reading(self.plain(codes)));
         let (before, after) = (before?.landmarks, after?.landmarks);
         Some(std::array::from_fn(|i| {

@@ -228,6 +228,17 @@ impl ModelConfig {
         self.channels[resolution.ilog2() as usize - 2]
     }
 
+    /// Style channels of every modulated layer of the generator, which are its inputs: of the convolution and the RGB
+    /// layer at 4x4, then of both convolutions and the RGB layer of every resolution above. This is the order in which
+    /// single channels are published (StyleSpace; Wu, Lischinski and Shechtman, CVPR 2021): 26 layers and 9088 channels
+    /// in all for the face model.
+    pub fn style_channels(&self) -> Vec<usize> {
+        let first = self.channels[0];
+        let blocks = self.channels.windows(2);
+        let above = blocks.flat_map(|pair| [pair[0], pair[1], pair[1]]);
+        [first, first].into_iter().chain(above).collect()
+    }
+
     /// Index of the block whose upsampling convolution (`convs.{2 * index}`) is compensated: 3 for 64 px.
     pub fn inject_block(&self) -> usize {
         self.inject_size.ilog2() as usize - 3
@@ -438,6 +449,12 @@ mod tests {
         let face = ModelConfig::face();
         assert_eq!(face.validate(), Ok(()));
         assert_eq!((face.styles(), face.blocks()), (18, 8));
+        let layers = face.style_channels();
+        assert_eq!((layers.len(), layers.iter().sum()), (26, 9088));
+        assert_eq!(
+            [9, 11, 14, 15, 23, 24, 25].map(|layer| layers[layer]),
+            [512, 512, 512, 256, 64, 32, 32]
+        );
         let rows = |config: &ModelConfig| config.dicn.as_ref().map(|dicn| config.latent_rows(dicn));
         assert_eq!(rows(&face), Some(144));
         assert_eq!(face.channels_at(64), 512);

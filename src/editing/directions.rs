@@ -1,4 +1,4 @@
-//! The sliders of a model: what they add to W+ codes.
+//! The sliders of a model: what they add to W+ codes and to style channels.
 //!
 //! A slider adds `strength * vector` to a range of styles: InterFaceGAN directions (Shen et al., CVPR 2020)
 //! and SeFa ones (Shen and Zhou, CVPR 2021) bring the vector itself; a GANSpace component (Härkönen et al.,
@@ -6,15 +6,20 @@
 //! deviations *from where the photo is* and 0 changes nothing. The reference implementation instead moves the
 //! coordinate *to* the strength; [`ganspace_offset`] computes that.
 //!
+//! A slider of style space (Wu et al., CVPR 2021) leaves the codes as they are and adds to the style channels that the
+//! generator's layers make of them, behind their affine maps.
+//!
 //! A direction may bring two things besides: a motion, by which the landmarks of the face go along with the edit, and a
 //! change of the features at the injection layer, laid out on a face of average shape and carried from there to any
 //! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice.
 
 use std::{collections::HashMap, ops::Range};
 
+use burn::tensor::{Tensor as BurnTensor, TensorData};
+
 use crate::{
     face::{LANDMARKS, LEFT_EYE, Landmarks, PasteMode, RIGHT_EYE},
-    networks::tensor_shapes,
+    networks::{Codes, Sdic, tensor_shapes},
     pixels::Point,
     weights::{Direction, DirectionKind, FIT_RECORD, Manifest, Shown, Tensor, WeightsError},
 };
@@ -91,8 +96,11 @@ pub fn paste_mode(manifest: &Manifest) -> PasteMode {
 #[derive(Clone, Debug)]
 struct Slider {
     styles: Range<usize>,
-    /// One vector for all styles, or one per style of the model: rows of `style_dim` values.
+    /// One vector for all styles, or one per style of the model: rows of `style_dim` values. Or nothing.
     rows: Vec<f32>,
+    /// For all style channels of the model, in the order of
+    /// [`ModelConfig::style_channels`](crate::config::ModelConfig::style_channels).
+    channels: Option<Vec<f32>>,
     /// `[68, 2]`, see [`Direction::landmark_shifts`].
     landmark_shifts: Option<Vec<f32>>,
     /// As [`change_shape`](crate::config::ModelConfig::change_shape) says, see [`Direction::change`].
@@ -184,11 +192,15 @@ impl Directions {
         direction: &Direction,
         tensors: &HashMap<String, Tensor>,
     ) -> Result<(), EditError> {
-        let rows = slider_rows(direction, tensors, self.style_dim)?;
+        let channels = match &direction.kind {
+            DirectionKind::StyleSpace { tensor } => values_of(Some(tensor), tensors)?,
+            DirectionKind::Linear { .. } | DirectionKind::Ganspace { .. } => None,
+        };
         let [first, end] = direction.styles;
         let slider = Slider {
             styles: first..end,
-            rows,
+            rows: slider_rows(direction, tensors, self.style_dim)?,
+            channels,
             landmark_shifts: values_of(direction.landmark_shifts.as_ref(), tensors)?,
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
@@ -202,11 +214,14 @@ impl Directions {
         Ok(())
     }
 
-    /// What strength 1 of a direction adds, one row for all styles or one for every style, and the styles that change.
-    /// `None` for a name that there is not.
-    pub fn offset(&self, name: &str) -> Option<(&[f32], Range<usize>)> {
-        let Slider { rows, styles, .. } = self.sliders.get(name)?;
-        Some((rows, styles.clone()))
+    /// What strength 1 of a direction adds. `None` for a name that there is not.
+    pub fn offset(&self, name: &str) -> Option<Offset> {
+        let slider = self.sliders.get(name)?;
+        Some(Offset {
+            rows: slider.rows.clone(),
+            styles: slider.styles.clone(),
+            channels: slider.channels.clone(),
+        })
     }
 
     /// Whether a direction changes the codes alone and nobody has looked at how it moves a face: that can be seen only
@@ -218,10 +233,10 @@ impl Directions {
         })
     }
 
-    /// How much a direction changes: the length of what strength 1 adds to a style, as the root mean square over the
-    /// styles. `None` for a name that there is not.
+    /// How much a direction changes the codes: the length of what strength 1 adds to a style, as the root mean square
+    /// over the styles. `None` for one that does not, and for a name that there is not.
     pub fn length(&self, name: &str) -> Option<f32> {
-        let Slider { rows, .. } = self.sliders.get(name)?;
+        let Slider { rows, .. } = self.sliders.get(name).filter(|own| !own.rows.is_empty())?;
         let squares: f32 = rows.iter().map(|value| value * value).sum();
         Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
     }
@@ -254,7 +269,7 @@ impl Directions {
         Ok(effective)
     }
 
-    /// `codes`, rows of `style_dim` values, with what the given edits add to them.
+    /// `codes`, rows of `style_dim` values, with what the given edits add to them, and to the style channels.
     ///
     /// # Errors
     /// [`EditError`] names the edit.
@@ -262,17 +277,18 @@ impl Directions {
         &self,
         codes: &[f32],
         strengths: &[(&str, f32)],
-    ) -> Result<Vec<f32>, EditError> {
-        let mut codes = codes.to_vec();
+    ) -> Result<EditedCodes, EditError> {
+        let mut rows = codes.to_vec();
         for &(name, strength) in strengths {
-            add_rows(
-                &mut codes,
-                self.slider(name, strength)?,
-                strength,
-                self.style_dim,
-            );
+            let Slider {
+                rows: offset,
+                styles,
+                ..
+            } = self.slider(name, strength)?;
+            add_rows(&mut rows, offset, styles, strength, self.style_dim);
         }
-        Ok(codes)
+        let shifts = self.total(strengths, |slider| slider.channels.as_deref())?;
+        Ok(EditedCodes { rows, shifts })
     }
 
     /// The face on which changes are laid out, if this model has any.
@@ -339,6 +355,58 @@ impl Directions {
     }
 }
 
+/// What strength 1 of a direction adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offset {
+    /// To the codes: one row for all styles, one for every style of the model, or none.
+    pub rows: Vec<f32>,
+    /// The styles that these change.
+    pub styles: Range<usize>,
+    /// To all style channels.
+    pub channels: Option<Vec<f32>>,
+}
+
+impl Offset {
+    /// `codes`, rows of `style_dim` values, with `strength` times this added.
+    pub fn added(&self, codes: &[f32], strength: f32, style_dim: usize) -> EditedCodes {
+        let mut rows = codes.to_vec();
+        add_rows(&mut rows, &self.rows, &self.styles, strength, style_dim);
+        let scaled = |channels: &Vec<f32>| channels.iter().map(|shift| strength * shift).collect();
+        EditedCodes {
+            rows,
+            shifts: self.channels.as_ref().map(scaled),
+        }
+    }
+}
+
+/// The codes of a face, as sliders leave them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EditedCodes {
+    /// W+ codes, rows of `style_dim` values.
+    pub rows: Vec<f32>,
+    /// What is added to the style channels; see [`Codes::shifts`].
+    pub shifts: Option<Vec<f32>>,
+}
+
+impl EditedCodes {
+    /// For the networks of a model.
+    pub fn on(self, sdic: &Sdic) -> Codes {
+        let config = sdic.config();
+        let shape = [1, config.styles(), config.style_dim];
+        Codes {
+            plus: BurnTensor::from_data(TensorData::new(self.rows, shape), &sdic.device()),
+            shifts: self.shifts,
+        }
+    }
+}
+
+impl From<Vec<f32>> for EditedCodes {
+    /// Of codes that no slider has changed.
+    fn from(rows: Vec<f32>) -> Self {
+        Self { rows, shifts: None }
+    }
+}
+
 /// How much of an edit a face shows, 0..=1; 0 where its landmarks do not tell.
 fn shown_share(shown: &Shown, landmarks: &Landmarks) -> f32 {
     let distance = |[ax, ay]: Point, [bx, by]: Point| (ax - bx).hypot(ay - by);
@@ -378,7 +446,7 @@ fn landmarks(values: &[f32]) -> Landmarks {
     std::array::from_fn(|_| rows.next().unwrap_or_default())
 }
 
-/// What strength 1 of a direction adds.
+/// What strength 1 of a direction adds to codes.
 fn slider_rows(
     direction: &Direction,
     tensors: &HashMap<String, Tensor>,
@@ -392,6 +460,7 @@ fn slider_rows(
     };
     match &direction.kind {
         DirectionKind::Linear { tensor } => Ok(values(tensor.clone())?.to_vec()),
+        DirectionKind::StyleSpace { .. } => Ok(Vec::new()),
         DirectionKind::Ganspace { basis, component } => {
             let name = format!("{basis}.comp");
             let axis = values(name.clone())?
@@ -407,8 +476,16 @@ fn slider_rows(
     }
 }
 
-fn add_rows(codes: &mut [f32], slider: &Slider, strength: f32, style_dim: usize) {
-    let Slider { styles, rows, .. } = slider;
+fn add_rows(
+    codes: &mut [f32],
+    rows: &[f32],
+    styles: &Range<usize>,
+    strength: f32,
+    style_dim: usize,
+) {
+    if rows.is_empty() {
+        return;
+    }
     let shared = rows.len() == style_dim;
     for (style, code) in codes.chunks_exact_mut(style_dim).enumerate() {
         if !styles.contains(&style) {
@@ -460,6 +537,7 @@ mod tests {
         let slider = |styles, rows: &[f32], shifts: Option<&[f32]>| Slider {
             styles,
             rows: rows.to_vec(),
+            channels: None,
             landmark_shifts: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
@@ -487,14 +565,33 @@ mod tests {
     fn shared_and_per_style_vectors_combine() {
         let codes = [0.0; 6];
         let edited = directions().edited_codes(&codes, &[("smile", 2.0), ("age", -1.0)]);
-        assert_eq!(edited.unwrap(), [-1.0, 0.0, 0.0, 4.0, -3.0, 0.0]);
+        assert_eq!(edited.unwrap(), vec![-1.0, 0.0, 0.0, 4.0, -3.0, 0.0].into());
+    }
+
+    #[test]
+    fn shifts_of_style_channels_add_up_beside_the_codes() {
+        let mut directions = directions();
+        for (name, channels) in [("lips", [1.0, 0.0, 2.0]), ("hair", [0.0, 1.0, 0.5])] {
+            let mut slider = directions.sliders["age"].clone();
+            slider.rows = Vec::new();
+            slider.channels = Some(channels.to_vec());
+            directions.sliders.insert(name.into(), slider);
+        }
+        let edited = |strengths| directions.edited_codes(&[0.0; 6], strengths).unwrap();
+        let both = edited(&[("lips", 2.0), ("smile", 1.0), ("hair", -1.0)]);
+        assert_eq!(both.rows, [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
+        assert_eq!(both.shifts, Some(vec![2.0, -1.0, 3.5]));
+        assert_eq!(edited(&[("lips", 0.0)]).shifts, None);
+        // Their reach is not told by what codes do.
+        assert_eq!(directions.length("lips"), None);
+        assert!(directions.length("age").is_some() && directions.unseen("lips"));
     }
 
     #[test]
     fn strength_zero_changes_nothing() {
         let codes = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
         let edited = directions().edited_codes(&codes, &[("smile", 0.0), ("age", 0.0)]);
-        assert_eq!(edited.unwrap(), codes);
+        assert_eq!(edited.unwrap(), codes.to_vec().into());
     }
 
     #[test]

@@ -121,8 +121,6 @@ impl InvertedFace {
             return Err(EditError::PreviewSize { size, least, most });
         }
         let codes = directions.edited_codes(&self.compensated_codes, strengths)?;
-        let shape = [1, config.styles(), config.style_dim];
-        let codes = Tensor::from_data(TensorData::new(codes, shape), &sdic.device());
         let change = directions.change(strengths)?;
         let fields = match held.fields {
             None if change.is_some() => self.unmoved_fields(directions)?,
@@ -147,7 +145,7 @@ impl InvertedFace {
             injection.feature = injection.feature + drawn;
         }
         Ok(EditRun {
-            edited: sdic.pass(codes, injection, size),
+            edited: sdic.pass(codes.on(sdic), injection, size),
             unedited,
             shown,
             motion,

@@ -210,6 +210,7 @@ impl Engine {
                 .map_err(|error| ImportError::Content(error.to_string()))?;
             match direction.kind {
                 DirectionKind::Linear { .. } => self.fit_range(direction),
+                DirectionKind::StyleSpace { .. } => {}
                 DirectionKind::Ganspace { .. } => {
                     direction.label = format!("{}: {}", naming.label, direction.label);
                 }
@@ -608,7 +609,7 @@ mod tests {
             let edited = engine
                 .directions()
                 .edited_codes(&codes, &[(name, strength)]);
-            edited.unwrap()
+            edited.unwrap().rows
         };
 
         let added = add(

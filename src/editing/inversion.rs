@@ -136,7 +136,7 @@ impl<'a> InversionRun<'a> {
                 Found::Codes(face, codes)
             }
             Found::Codes(face, codes) => {
-                let initial = sdic.generate(&codes);
+                let initial = sdic.generate(codes.clone());
                 match sdic.compensator() {
                     Some(networks) => Found::Initial(networks, face, codes, initial),
                     None => return ControlFlow::Break(uncompensated(codes, initial)),
@@ -188,7 +188,7 @@ fn reconstruct(
         codes: compensated_codes,
         residual,
     } = compensation;
-    let lower = sdic.lower(&compensated_codes);
+    let lower = sdic.lower(compensated_codes.clone());
     let injected_residual = initial.lower.feature + residual.clone() - lower.feature.clone();
     // Added as an edit adds it, so that the picture of an edit by nothing is the same to the last bit.
     let upper = Injection::from(injected_residual.clone()).added_to(lower.clone());

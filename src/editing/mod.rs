@@ -14,7 +14,9 @@ mod look;
 mod motion;
 mod self_test;
 
-pub use directions::{Directions, check_manifest, ganspace_offset, paste_mode};
+pub use directions::{
+    Directions, EditedCodes, Offset, check_manifest, ganspace_offset, paste_mode,
+};
 pub use edit::{EditRun, Edited, EditedPictures, InvertedFace, SharedPicture};
 pub use engine::{Engine, EngineError, EngineLoader};
 pub use error::EditError;

@@ -1,4 +1,5 @@
-//! Edit directions from files: InterFaceGAN vectors and GANSpace bases.
+//! Edit directions from files: InterFaceGAN vectors, GANSpace bases, and shifts of style channels as StyleCLIP's global
+//! directions (Patashnik et al., ICCV 2021) are.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -30,6 +31,11 @@ const BASIS_PARTS: [[&str; 3]; 2] = [
     ["lat_comp", "lat_mean", "lat_stdev"],
 ];
 
+/// Layers of the largest generator that is read, with some to spare.
+const MOST_LAYERS: usize = 40;
+/// Strengths offered of shifts of style channels: those that StyleCLIP's own sliders offer.
+const CHANNELS_RANGE: [f32; 2] = [-10.0, 10.0];
+
 /// Content of a file with directions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DirectionFile {
@@ -44,13 +50,16 @@ pub enum DirectionFile {
         /// Standard deviation along each component, `[n]`.
         std: Tensor,
     },
+    /// What is added to the style channels, layer by layer: of all modulated layers, or of the convolutions among them.
+    Channels(Vec<Tensor>),
 }
 
 impl DirectionFile {
     /// Reads a file of `torch.save`, of safetensors, of `numpy.save` or of `numpy.savez`. It holds either one tensor
     /// (bare, or the only one of floats) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`,
-    /// whose names may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace. Other
-    /// things beside them are not looked at.
+    /// whose names may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace; other
+    /// things beside them are not looked at. Or a list or dictionary of vectors, one for each layer's style channels, in
+    /// the order of the list or of the numbers in their names.
     ///
     /// # Errors
     /// The file cannot be read, is larger than 32 MB, or holds other tensors or values that are not finite.
@@ -101,12 +110,35 @@ impl DirectionFile {
                 let [tensor] = source.read([name])?;
                 Self::linear(tensor)
             }
-            _ => Err(ImportError::Content(format!(
-                "neither one direction nor a basis of comp, mean and std (or lat_comp, lat_mean and lat_stdev); \
-                 tensors found: {}",
-                list(&names)
-            ))),
+            _ => {
+                let layers = Self::layers(&mut source, &names)?;
+                layers.map(Self::Channels).ok_or_else(|| {
+                    ImportError::Content(format!(
+                        "neither one direction nor a basis of comp, mean and std (or lat_comp, lat_mean and \
+                         lat_stdev), nor a vector for each layer; tensors found: {}",
+                        list(&names)
+                    ))
+                })
+            }
         }
+    }
+
+    /// The tensors of these names in the order of the numbers in them, if all are vectors.
+    fn layers<R: Read + Seek>(
+        source: &mut FileKind<R>,
+        names: &[String],
+    ) -> Result<Option<Vec<Tensor>>, ImportError> {
+        if !(2..=MOST_LAYERS).contains(&names.len()) {
+            return Ok(None);
+        }
+        let mut names: Vec<&String> = names.iter().collect();
+        names.sort_by_cached_key(|name| by_numbers(name));
+        let layers = source.read_all(&names)?;
+        let is_vector = |tensor: &Tensor| {
+            let sides = tensor.shape.iter().filter(|side| **side != 1);
+            sides.count() == 1 && tensor.values.len() > 1
+        };
+        Ok(layers.iter().all(is_vector).then_some(layers))
     }
 
     /// The directions in the file, named, and the tensors that they use.
@@ -120,6 +152,27 @@ impl DirectionFile {
     ) -> Result<(Vec<Tensor>, Vec<Direction>), ImportError> {
         let (width, styles, name) = (config.style_dim, config.styles(), &naming.name);
         match self {
+            Self::Linear(tensor) if is_all_channels(config, &tensor) => {
+                Self::Channels(vec![tensor]).into_directions(config, naming)
+            }
+            Self::Channels(layers) => {
+                let tensor = channels_of(config, naming, &layers)?;
+                let direction = Direction {
+                    name: name.clone(),
+                    label: naming.label.clone(),
+                    group: naming.group.clone(),
+                    folded: naming.group == EXPLORE,
+                    kind: DirectionKind::StyleSpace {
+                        tensor: tensor.name.clone(),
+                    },
+                    landmark_shifts: None,
+                    change: None,
+                    shown: None,
+                    range: CHANNELS_RANGE,
+                    styles: [0, styles],
+                };
+                Ok((vec![tensor], vec![direction]))
+            }
             Self::Linear(mut tensor) => {
                 if tensor.shape != [1, width] && tensor.shape != [styles, width] {
                     return Err(other_model(
@@ -210,6 +263,95 @@ impl DirectionFile {
     }
 }
 
+/// Widths of the layers whose style channels a file may hold: all of them, and the convolutions alone. The third of
+/// every three makes RGB, and the second of all.
+fn layer_widths(config: &ModelConfig) -> [Vec<usize>; 2] {
+    let all = config.style_channels();
+    let convs = all.iter().enumerate().filter(|(layer, _)| layer % 3 != 1);
+    let convs = convs.map(|(_, width)| *width).collect();
+    [all, convs]
+}
+
+/// Whether a tensor is a vector of all style channels of a model, or of those of its convolutions.
+fn is_all_channels(config: &ModelConfig, tensor: &Tensor) -> bool {
+    let count = tensor.values.len();
+    let is_style = tensor.shape[0] != 1 || count == config.style_dim;
+    !is_style
+        && layer_widths(config)
+            .iter()
+            .any(|widths| widths.iter().sum::<usize>() == count)
+}
+
+/// Shifts of all style channels, from those of the layers.
+fn channels_of(
+    config: &ModelConfig,
+    naming: &Naming,
+    layers: &[Tensor],
+) -> Result<Tensor, ImportError> {
+    let found: Vec<_> = layers.iter().map(|layer| layer.values.len()).collect();
+    let given: Vec<f32> = layers
+        .iter()
+        .flat_map(|layer| layer.values.iter().copied())
+        .collect();
+    let [all, convs] = layer_widths(config);
+    let fits = |widths: &[usize]| found == widths || found == [widths.iter().sum::<usize>()];
+    let values = if fits(&all) {
+        given
+    } else if fits(&convs) {
+        let mut rest = &given[..];
+        let mut values = Vec::with_capacity(all.iter().sum());
+        for (layer, &width) in all.iter().enumerate() {
+            if layer % 3 == 1 {
+                values.resize(values.len() + width, 0.0);
+            } else {
+                let (own, others) = rest.split_at(width);
+                values.extend_from_slice(own);
+                rest = others;
+            }
+        }
+        values
+    } else {
+        return Err(ImportError::Content(format!(
+            "holds vectors of {found:?} values; the style channels of this model's {} layers are {all:?}, and of its \
+             convolutions alone {convs:?}",
+            all.len()
+        )));
+    };
+    if values.iter().all(|&value| value == 0.0) {
+        return Err(ImportError::Content(
+            "is zero throughout and would change nothing".to_owned(),
+        ));
+    }
+    Ok(Tensor {
+        name: format!("directions.{}", naming.name),
+        shape: vec![values.len()],
+        values,
+    })
+}
+
+/// Sorts names as people do: what is written in digits by its value.
+fn by_numbers(name: &str) -> Vec<(u64, String)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let text = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
+        let (text, after) = after.split_at(text);
+        // What begins with a letter comes before all numbers.
+        let number = number
+            .parse::<u64>()
+            .map_or(0, |number| number.saturating_add(1));
+        parts.push((number, text.to_owned()));
+        rest = after;
+    }
+    parts
+}
+
 fn other_model(tensor: &Tensor, expected: &str) -> ImportError {
     let shape = &tensor.shape;
     let problem =
@@ -264,9 +406,17 @@ impl<R: Read + Seek> FileKind<R> {
         if let Some(object) = root.refusal().filter(|_| root.entries().is_none()) {
             return Err(object.into());
         }
+        let in_list = root.items().and_then(|items| {
+            let tensors = items.take(MOST_LAYERS + 1).enumerate();
+            let named = tensors.map(|(i, item)| Some((i.to_string(), item.tensor()?.clone())));
+            named.collect::<Option<Vec<_>>>()
+        });
+        if let Some(tensors) = in_list.filter(|tensors| !tensors.is_empty()) {
+            return Ok(Self::Torch(file, tensors));
+        }
         if root.entries().is_none() {
             return Err(ImportError::Content(format!(
-                "holds {} instead of a tensor or a dictionary of tensors",
+                "holds {} instead of a tensor or a list or dictionary of tensors",
                 root.kind()
             )));
         }
@@ -320,6 +470,13 @@ impl<R: Read + Seek> FileKind<R> {
 
     /// Reads tensors whose names come from [`names`](Self::names) and checks that they are finite.
     fn read<const N: usize>(&mut self, names: [&String; N]) -> Result<[Tensor; N], ImportError> {
+        let wrong = || ImportError::Content("holds no such tensors".to_owned());
+        let tensors = self.read_all(&names)?;
+        tensors.try_into().map_err(|_| wrong())
+    }
+
+    /// [`Self::read`] of any number of tensors.
+    fn read_all(&mut self, names: &[&String]) -> Result<Vec<Tensor>, ImportError> {
         if let Self::Torch(_, tensors) = self {
             let wanted = tensors.iter().filter(|(name, _)| names.contains(&name));
             let count = |tensor: &TensorRef| {
@@ -335,14 +492,13 @@ impl<R: Read + Seek> FileKind<R> {
                 )));
             }
         }
-        let mut tensors = Vec::with_capacity(N);
+        let mut tensors = Vec::with_capacity(names.len());
         for name in names {
             let tensor = self.read_one(name)?;
             check_finite(&tensor)?;
             tensors.push(tensor);
         }
-        let wrong = || ImportError::Content("holds no such tensors".to_owned());
-        tensors.try_into().map_err(|_| wrong())
+        Ok(tensors)
     }
 
     fn read_one(&mut self, name: &str) -> Result<Tensor, ImportError> {

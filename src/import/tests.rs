@@ -8,8 +8,10 @@ use super::pickle::{Pickle, PickleError};
 use super::torch_file::TorchFile;
 use super::*;
 use crate::testing::files::*;
-use crate::testing::models::{sample_tensor, tiny_model, tiny_tensors};
-use crate::weights::{Dtype, MANIFEST_FILE, Manifest, Tensor, WeightsDir, WeightsFile};
+use crate::testing::models::{sample_tensor, tiny_config, tiny_model, tiny_tensors};
+use crate::weights::{
+    DirectionKind, Dtype, MANIFEST_FILE, Manifest, Tensor, WeightsDir, WeightsFile,
+};
 
 const KINDS: &[u8] = include_bytes!("../../tests/import/kinds.pt");
 const LEGACY: &[u8] = include_bytes!("../../tests/import/legacy.pt");
@@ -1304,7 +1306,10 @@ fn directions_are_read_from_both_formats() {
     assert!(refused(b"").contains("safetensors"));
     // Of its two tensors only one is of floats.
     assert!(matches!(direction(LEGACY).unwrap(), DirectionFile::Linear(t) if t.name == "first"));
-    let two = [sample_tensor("first", &[4]), sample_tensor("second", &[4])];
+    let two = [
+        sample_tensor("first", &[4]),
+        sample_tensor("second", &[2, 4]),
+    ];
     assert!(refused(&safetensors(&two)).contains("tensors found: first, second"));
     assert!(refused(&safetensors(&parts[..2])).contains("neither one direction nor a basis"));
     let [comp, mean, mut std] = parts;
@@ -1324,6 +1329,80 @@ fn directions_are_read_from_both_formats() {
     );
     let whole = safetensors(&[sample_tensor("x", &[4])]);
     assert!(refused(&whole[..whole.len() - 1]).contains("not a valid safetensors file"));
+}
+
+#[test]
+fn style_channels_are_read_layer_by_layer() {
+    let config = tiny_config();
+    let widths = config.style_channels();
+    let layer = |name: &str, index: usize| Tensor {
+        name: name.to_owned(),
+        shape: vec![1, widths[index]],
+        values: vec![1.0 + index as f32; widths[index]],
+    };
+    let directions = |layers: &[Tensor]| {
+        let file = direction(&safetensors(layers)).unwrap();
+        file.into_directions(&config, &Naming::new("lips"))
+    };
+    let whole: Vec<f32> = (0..widths.len())
+        .flat_map(|index| layer("", index).values)
+        .collect();
+    // In the order of the numbers in the names, whatever that of the letters.
+    let name = |index: usize| format!("s.{index}.bias");
+    let all: Vec<_> = (0..widths.len())
+        .rev()
+        .map(|i| layer(&name(i), i))
+        .collect();
+    let (tensors, made) = directions(&all).unwrap();
+    let kind = DirectionKind::StyleSpace {
+        tensor: "directions.lips".to_owned(),
+    };
+    assert_eq!((made[0].name.as_str(), &made[0].kind), ("lips", &kind));
+    assert_eq!(
+        (&tensors[0].shape, &tensors[0].values),
+        (&vec![whole.len()], &whole)
+    );
+    // The convolutions alone.
+    let convs = (0..widths.len()).filter(|layer| layer % 3 != 1);
+    let convs: Vec<_> = convs.map(|index| layer(&name(index), index)).collect();
+    let (tensors, _) = directions(&convs).unwrap();
+    let mut expected = whole.clone();
+    let mut at = 0;
+    for (index, width) in widths.iter().enumerate() {
+        if index % 3 == 1 {
+            expected[at..at + width].fill(0.0);
+        }
+        at += width;
+    }
+    assert_eq!(tensors[0].values, expected);
+    // All in one vector.
+    let flat = |values: Vec<f32>| Tensor {
+        name: "s".to_owned(),
+        shape: vec![values.len()],
+        values,
+    };
+    let (tensors, _) = directions(&[flat(whole.clone())]).unwrap();
+    assert_eq!(tensors[0].values, whole);
+    let of_convs = convs
+        .iter()
+        .flat_map(|layer| layer.values.clone())
+        .collect();
+    let (tensors, _) = directions(&[flat(of_convs)]).unwrap();
+    assert_eq!(tensors[0].values, expected);
+
+    let refused = |layers: &[Tensor]| directions(layers).unwrap_err().to_string();
+    let said = refused(&all[1..]);
+    assert!(
+        said.contains("the style channels of this model's"),
+        "{said}"
+    );
+    let still = widths.iter().enumerate().map(|(index, width)| Tensor {
+        name: name(index),
+        shape: vec![*width],
+        values: vec![0.0; *width],
+    });
+    let said = refused(&still.collect::<Vec<_>>());
+    assert!(said.contains("would change nothing"), "{said}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use burn::{
     module::{Module, Param},
     tensor::{
-        Device, Tensor,
+        Device, Tensor, TensorData,
         module::{conv_transpose2d, conv2d},
         ops::{ConvOptions, ConvTransposeOptions},
     },
@@ -76,6 +76,11 @@ impl ModulatedConv {
         }
     }
 
+    /// How many style channels it has.
+    fn inputs(&self) -> usize {
+        self.modulation.outputs()
+    }
+
     /// The constant weights, `[out, in, kernel, kernel]`.
     fn weight(&self) -> Tensor<4> {
         let Some(weight) = &self.weight else {
@@ -84,10 +89,14 @@ impl ModulatedConv {
         weight.val().squeeze_dim::<4>(0)
     }
 
-    /// Input scales from a style vector, with the equalised learning rate's factor:
-    /// `[batch, style_dim]` to `[batch, in]`.
-    fn modulate(&self, style: Tensor<2>) -> Tensor<2> {
-        let scales = self.modulation.forward(style);
+    /// Input scales from a style vector and what is added to its channels, with the equalised learning rate's factor:
+    /// `[batch, style_dim]` and `[1, in]` to `[batch, in]`.
+    fn modulate(&self, style: Tensor<2>, shift: Option<Tensor<2>>) -> Tensor<2> {
+        let channels = self.modulation.forward(style);
+        let scales = match shift {
+            Some(shift) => channels + shift,
+            None => channels,
+        };
         if self.gain == 1.0 {
             scales
         } else {
@@ -137,16 +146,9 @@ impl ModulatedConv {
 
 /// What a style makes of a modulated convolution.
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(target_arch = "wasm32"),
-    expect(
-        clippy::large_enum_variant,
-        reason = "one per layer, moved once or twice in a pass"
-    )
-)]
 enum LayerStyle {
-    /// The style itself, `[batch, style_dim]`.
-    Vector(Tensor<2>),
+    /// The style itself, `[batch, style_dim]`, and what is added to the layer's style channels, `[1, in]`.
+    Vector(Tensor<2>, Option<Tensor<2>>),
     /// Input scales and, where there are any, output scales, `[batch, in]` and `[batch, out]`.
     #[cfg_attr(
         not(feature = "wgpu"),
@@ -157,7 +159,7 @@ enum LayerStyle {
 
 impl From<Tensor<2>> for LayerStyle {
     fn from(vector: Tensor<2>) -> Self {
-        Self::Vector(vector)
+        Self::Vector(vector, None)
     }
 }
 
@@ -234,7 +236,7 @@ impl StyledConv {
     fn forward(&self, x: Tensor<4>, style: LayerStyle, noise: Tensor<4>) -> Tensor<4> {
         let (scales, demodulation) = match style {
             LayerStyle::Scales(scales, demodulation) => (scales, demodulation),
-            LayerStyle::Vector(style) => (self.conv.modulate(style), None),
+            LayerStyle::Vector(style, shift) => (self.conv.modulate(style, shift), None),
         };
         let demodulation = demodulation.unwrap_or_else(|| self.conv.demodulate(scales.clone()));
         let noise = self.noise.strengthen(noise);
@@ -316,7 +318,7 @@ impl ToRgb {
     ) -> (Tensor<4>, Tensor<4>) {
         let scales = match style {
             LayerStyle::Scales(scales, _) => scales,
-            LayerStyle::Vector(style) => self.conv.modulate(style),
+            LayerStyle::Vector(style, shift) => self.conv.modulate(style, shift),
         };
         if let Some(kernel) = &self.conv.kernel {
             let around = Around {
@@ -382,6 +384,22 @@ pub struct Synthesis {
     done: usize,
 }
 
+/// What a pass is made from.
+#[derive(Clone, Debug)]
+pub struct Codes {
+    /// W+ codes, `[batch, styles, style_dim]`.
+    pub plus: Tensor<3>,
+    /// What is added to the style channels that the layers make of them, in the order of
+    /// [`ModelConfig::style_channels`].
+    pub shifts: Option<Vec<f32>>,
+}
+
+impl From<Tensor<3>> for Codes {
+    fn from(plus: Tensor<3>) -> Self {
+        Self { plus, shifts: None }
+    }
+}
+
 /// What the layers of a pass need of its codes.
 #[derive(Clone, Debug)]
 pub struct Styles {
@@ -394,7 +412,7 @@ pub struct Styles {
 impl Styles {
     fn batch(&self) -> usize {
         match &self.convs[0] {
-            LayerStyle::Vector(values) | LayerStyle::Scales(values, _) => values.dims()[0],
+            LayerStyle::Vector(values, _) | LayerStyle::Scales(values, _) => values.dims()[0],
         }
     }
 }
@@ -416,7 +434,11 @@ enum Stylist {}
 
 #[cfg(not(feature = "wgpu"))]
 impl Stylist {
-    fn styles(&self, _codes: &Tensor<3>) -> Styles {
+    fn styles(&self, _codes: &Codes) -> Styles {
+        match *self {}
+    }
+
+    fn channels(&self, _codes: &Tensor<3>) -> Vec<Tensor<2>> {
         match *self {}
     }
 }
@@ -448,9 +470,12 @@ impl Stylist {
         }
     }
 
-    fn styles(&self, codes: &Tensor<3>) -> Styles {
-        let codes = codes.clone().flatten::<2>(1, 2);
-        let (scales, parts) = self.modulations.run(codes);
+    fn styles(&self, codes: &Codes) -> Styles {
+        let vectors = codes.plus.clone().flatten::<2>(1, 2);
+        let (scales, parts) = match &codes.shifts {
+            Some(shifts) => (self.modulations.shifted(self.laid_out(shifts))).run(vectors),
+            None => self.modulations.run(vectors),
+        };
         let (_, demodulations) = self.demodulations.run(scales);
         let mut parts = parts.into_iter();
         let convs = demodulations.into_iter().zip(parts.by_ref());
@@ -461,6 +486,24 @@ impl Stylist {
                 .map(|scales| LayerStyle::Scales(scales, None))
                 .collect(),
         }
+    }
+
+    /// Shifts of the style channels, where the results of the layers are.
+    fn laid_out(&self, shifts: &[f32]) -> Vec<f32> {
+        let results = self.modulations.results();
+        let mut laid_out = vec![0.0; self.modulations.rows()];
+        let mut shifts = shifts.iter();
+        for place in places(results.len() / 3) {
+            let [start, count] = results[place];
+            let layer = laid_out[start..start + count].iter_mut();
+            layer.zip(&mut shifts).for_each(|(to, shift)| *to = *shift);
+        }
+        laid_out
+    }
+
+    /// The style channels of all layers: the convolutions, then those to RGB.
+    fn channels(&self, codes: &Tensor<3>) -> Vec<Tensor<2>> {
+        self.modulations.run(codes.clone().flatten::<2>(1, 2)).1
     }
 }
 
@@ -537,11 +580,9 @@ impl Generator {
         if is_cpu(&self.input.input.val().device()) {
             return None;
         }
-        let convs = std::iter::once(&self.conv1).chain(&self.convs);
-        let convs: Vec<_> = convs.map(|layer| &layer.conv).collect();
-        let to_rgbs = std::iter::once(&self.to_rgb1).chain(&self.to_rgbs);
-        let to_rgbs: Vec<_> = to_rgbs.map(|layer| &layer.conv).collect();
-        Some(Arc::new(Stylist::new(&convs, &to_rgbs)))
+        let layers: Vec<_> = self.layers().collect();
+        let (convs, to_rgbs) = layers.split_at(self.convs.len() + 1);
+        Some(Arc::new(Stylist::new(convs, to_rgbs)))
     }
 
     #[cfg(not(feature = "wgpu"))]
@@ -550,21 +591,71 @@ impl Generator {
     }
 
     /// What a pass on these codes needs of them.
-    ///
-    /// # Shapes
-    /// `[batch, styles, style_dim]`.
-    pub fn styles(&self, codes: &Tensor<3>) -> Styles {
-        let [_, styles, _] = codes.dims();
+    pub fn styles(&self, codes: &Codes) -> Styles {
         if let Some(stylist) = &self.stylist {
             return stylist.styles(codes);
         }
-        let vectors: Vec<LayerStyle> = (0..styles).map(|i| style(codes, i).into()).collect();
+        let [_, styles, _] = codes.plus.dims();
+        let mut shifts = match &codes.shifts {
+            Some(shifts) => self.shifts_of_layers(shifts),
+            None => Vec::new(),
+        };
+        let vectors = (0..styles).chain((1..styles).step_by(2));
+        let layer = |(place, style_index): (usize, usize)| {
+            let shift = shifts.get_mut(place).and_then(Option::take);
+            LayerStyle::Vector(style(&codes.plus, style_index), shift)
+        };
         // A block's RGB layer has the style of the next block's first convolution.
-        let to_rgbs = vectors.iter().skip(1).step_by(2).cloned().collect();
-        Styles {
-            convs: vectors,
-            to_rgbs,
+        let mut convs: Vec<_> = vectors.enumerate().map(layer).collect();
+        let to_rgbs = convs.split_off(self.convs.len() + 1);
+        Styles { convs, to_rgbs }
+    }
+
+    /// Shifts of the style channels, `[1, in]`, of the convolutions, then of the layers to RGB.
+    fn shifts_of_layers(&self, shifts: &[f32]) -> Vec<Option<Tensor<2>>> {
+        let mut of_layers = vec![None; self.layers().count()];
+        let device = self.input.input.val().device();
+        let widths: Vec<_> = self.layers().map(ModulatedConv::inputs).collect();
+        let mut rest = shifts;
+        for place in places(self.to_rgbs.len()) {
+            let layer;
+            (layer, rest) = rest.split_at(widths[place]);
+            // Most edits move a channel of one layer alone.
+            if layer.iter().any(|shift| *shift != 0.0) {
+                let values = TensorData::new(layer.to_vec(), [1, widths[place]]);
+                of_layers[place] = Some(Tensor::from_data(values, &device));
+            }
         }
+        of_layers
+    }
+
+    /// The convolutions, then the layers to RGB.
+    fn layers(&self) -> impl Iterator<Item = &ModulatedConv> {
+        let convs = std::iter::once(&self.conv1).chain(&self.convs);
+        let to_rgbs = std::iter::once(&self.to_rgb1).chain(&self.to_rgbs);
+        let convs = convs.map(|layer| &layer.conv);
+        convs.chain(to_rgbs.map(|layer| &layer.conv))
+    }
+
+    /// The style channels that codes have, in the order of [`ModelConfig::style_channels`].
+    ///
+    /// # Shapes
+    /// `[batch, styles, style_dim]` to `[batch, channels]`.
+    pub fn channels(&self, codes: &Tensor<3>) -> Tensor<2> {
+        let layers = match &self.stylist {
+            Some(stylist) => stylist.channels(codes),
+            None => {
+                let [_, styles, _] = codes.dims();
+                let vectors = (0..styles).chain((1..styles).step_by(2));
+                let layers = self.layers().zip(vectors);
+                let channels = |(layer, index): (&ModulatedConv, _)| {
+                    layer.modulation.forward(style(codes, index))
+                };
+                layers.map(channels).collect()
+            }
+        };
+        let in_order = places(self.to_rgbs.len()).map(|place| layers[place].clone());
+        Tensor::cat(in_order.collect(), 1)
     }
 
     /// Convolution `index` of `convs`.
@@ -642,6 +733,14 @@ impl Generator {
         }
         synthesis
     }
+}
+
+/// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB of
+/// a generator with so many blocks.
+fn places(blocks: usize) -> impl Iterator<Item = usize> {
+    let to_rgbs = 2 * blocks + 1;
+    let block = move |block| [2 * block + 1, 2 * block + 2, to_rgbs + block + 1];
+    [0, to_rgbs].into_iter().chain((0..blocks).flat_map(block))
 }
 
 /// Style vector `index`: `[batch, styles, style_dim]` to `[batch, style_dim]`.

@@ -586,6 +586,11 @@ impl EqualLinear {
         }
     }
 
+    /// Values that it makes.
+    pub fn outputs(&self) -> usize {
+        self.bias.dims()[0]
+    }
+
     /// # Shapes
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {

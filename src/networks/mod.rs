@@ -20,7 +20,7 @@ mod sdic;
 mod shaders;
 mod tensors;
 
-pub use generator::Synthesis;
+pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
 #[cfg(test)]
 pub(crate) use model::assign;

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::{
     dicn::Dicn,
     dipn::Dipn,
-    generator::{Generator, Styles, Synthesis},
+    generator::{Codes, Generator, Styles, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
     pictures::Window,
@@ -115,8 +115,8 @@ impl Sdic {
     }
 
     /// Generator without compensation.
-    pub fn generate(&self, codes: &Tensor<3>) -> Initial {
-        let styles = self.networks.generator.styles(codes);
+    pub fn generate(&self, codes: impl Into<Codes>) -> Initial {
+        let styles = self.networks.generator.styles(&codes.into());
         let lower = self.networks.generator.lower(&styles);
         let pass = self.resume_with(styles, lower.clone(), self.config.image_size);
         Initial {
@@ -138,17 +138,30 @@ impl Sdic {
         Some(Compensator { sdic, dipn, dicn })
     }
 
+    /// The style channels of codes, in the order of [`ModelConfig::style_channels`].
+    ///
+    /// # Shapes
+    /// `[batch, styles, style_dim]` to `[batch, channels]`.
+    pub fn style_channels(&self, codes: &Tensor<3>) -> Tensor<2> {
+        self.networks.generator.channels(codes)
+    }
+
     /// The generator on `codes` up to the injection layer.
-    pub fn lower(&self, codes: &Tensor<3>) -> Synthesis {
+    pub fn lower(&self, codes: impl Into<Codes>) -> Synthesis {
         let generator = &self.networks.generator;
-        generator.lower(&generator.styles(codes))
+        generator.lower(&generator.styles(&codes.into()))
     }
 
     /// A generator pass on `codes` with `injection` added at the injection layer; `size` below `image_size` stops at
     /// that resolution for a preview.
-    pub fn pass(&self, codes: Tensor<3>, injection: Injection, size: usize) -> GeneratorPass<'_> {
+    pub fn pass(
+        &self,
+        codes: impl Into<Codes>,
+        injection: Injection,
+        size: usize,
+    ) -> GeneratorPass<'_> {
         let generator = &self.networks.generator;
-        let styles = generator.styles(&codes);
+        let styles = generator.styles(&codes.into());
         GeneratorPass {
             synthesis: generator.begin(&styles),
             generator,
@@ -160,8 +173,13 @@ impl Sdic {
     }
 
     /// The rest of a pass from the injection layer on; `synthesis` is compensated already.
-    pub fn resume(&self, codes: Tensor<3>, synthesis: Synthesis, size: usize) -> GeneratorPass<'_> {
-        let styles = self.networks.generator.styles(&codes);
+    pub fn resume(
+        &self,
+        codes: impl Into<Codes>,
+        synthesis: Synthesis,
+        size: usize,
+    ) -> GeneratorPass<'_> {
+        let styles = self.networks.generator.styles(&codes.into());
         self.resume_with(styles, synthesis, size)
     }
 

@@ -120,7 +120,10 @@ impl FitInfo {
             None => name,
         };
         let dropped = dropped.into_iter().map(|dropped| DroppedInfo {
-            label: label(dropped.measure),
+            label: match dropped.label.is_empty() {
+                true => label(dropped.measure),
+                false => dropped.label,
+            },
             why: dropped.why,
             value: dropped.value,
             other: dropped.other.map(label),

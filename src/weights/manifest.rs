@@ -172,6 +172,11 @@ pub enum DirectionKind {
         /// Component, below n.
         component: usize,
     },
+    /// Adds strength * tensor to the style channels that the layers make of w.
+    StyleSpace {
+        /// Tensor `[channels]`, in the order of [`ModelConfig::style_channels`].
+        tensor: String,
+    },
 }
 
 /// A picture that comes with a model.
@@ -305,7 +310,9 @@ impl Manifest {
             .iter()
             .flat_map(|direction| {
                 let mut names = match &direction.kind {
-                    DirectionKind::Linear { tensor } => vec![tensor.clone()],
+                    DirectionKind::Linear { tensor } | DirectionKind::StyleSpace { tensor } => {
+                        vec![tensor.clone()]
+                    }
                     DirectionKind::Ganspace { basis, .. } => ["comp", "mean", "std"]
                         .map(|part| format!("{basis}.{part}"))
                         .to_vec(),
@@ -525,6 +532,7 @@ impl Manifest {
             ));
         }
         let (width, styles) = (self.config.style_dim, self.config.styles());
+        let channels = || self.config.style_channels().iter().sum::<usize>();
         let mut names = HashSet::new();
         for (index, direction) in self.directions.iter().enumerate() {
             let error = |problem| WeightsError::direction(index, &direction.name, problem);
@@ -560,6 +568,14 @@ impl Manifest {
                     if shape != [1, width] && shape != [styles, width] {
                         return Err(error(format!(
                             "tensor {tensor:?} has shape {shape:?} instead of [1, {width}] or [{styles}, {width}]"
+                        )));
+                    }
+                }
+                DirectionKind::StyleSpace { tensor } => {
+                    let (shape, channels) = (shape_of(tensor)?, channels());
+                    if shape != [channels] {
+                        return Err(error(format!(
+                            "tensor {tensor:?} has shape {shape:?} instead of [{channels}]"
                         )));
                     }
                 }

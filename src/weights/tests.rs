@@ -372,7 +372,7 @@ fn directions_are_checked() {
     let tensors: Vec<_> = manifest.decode_shard(1, &shard.bytes).unwrap().collect();
     assert_eq!(tensors.len(), 7);
 
-    let cases: [Case<Value>; 11] = [
+    let cases: [Case<Value>; 12] = [
         (
             |d| d[0]["shown"] = json!({"points": [48, 54]}),
             "missing field `range`",
@@ -392,6 +392,10 @@ fn directions_are_checked() {
         (
             |d| d[0]["tensor"] = json!("ganspace.std"),
             "has shape [3] instead of [1, 4] or [6, 4]",
+        ),
+        (
+            |d| d[0]["kind"] = json!("stylespace"),
+            "\"directions.smile\" has shape [1, 4] instead of [",
         ),
         (|d| d[0]["range"] = json!([1, 3]), "range [1, 3]"),
         (|d| d[0]["range"] = json!([-1e39, 3]), "range"),

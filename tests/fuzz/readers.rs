@@ -166,6 +166,7 @@ fn read_directions(bytes: &[u8]) {
     match DirectionFile::read(Cursor::new(bytes)) {
         Ok(DirectionFile::Linear(tensor)) => sound(&tensor),
         Ok(DirectionFile::Basis { comp, mean, std }) => [comp, mean, std].iter().for_each(sound),
+        Ok(DirectionFile::Channels(layers)) => layers.iter().for_each(sound),
         Err(error) => is_one_line(&error),
     }
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use burn::tensor::Device;
 use safetensors::SafeTensors;
 use sdic::{
     editing::{Engine, EngineLoader},
@@ -75,8 +76,13 @@ pub fn trace(file: &str) -> Trace {
 
 /// The model in a weights directory, on the CPU.
 pub fn engine(model: PathBuf) -> Engine {
+    engine_on(model, &device::cpu())
+}
+
+/// The model in a weights directory.
+pub fn engine_on(model: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(model).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &device::cpu()).unwrap();
+    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
     for index in 0..dir.manifest().shards.len() {
         loader = loader
             .push_tensors(index, dir.read_shard(index).unwrap())

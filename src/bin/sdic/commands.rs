@@ -612,6 +612,6 @@ pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<
             weights.display()
         )
     })?;
-    let image = engine.sdic().generate(&codes).image;
+    let image = engine.sdic().generate(codes).image;
     out.write(&pollster::block_on(engine.render(image))?)
 }

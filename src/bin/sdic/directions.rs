@@ -11,8 +11,8 @@ use sdic::{
     editing::{
         Engine,
         fit::{
-            CodeSource, Fit, Installation, Journal, ModelFaces, Progress, Request, Task,
-            find_sliders,
+            CodeSource, Fit, Installation, Journal, ModelFaces, Progress, REFUSAL, Request, Task,
+            find_sliders, judge,
         },
     },
     weights::WeightsDir,
@@ -63,7 +63,7 @@ pub fn run(find: &Find) -> Result<(), Failure> {
         return Ok(());
     }
     // Before anything is loaded.
-    Installation::new(dir.manifest(), None)?;
+    Installation::new(dir.manifest(), None, None)?;
     let engine = open_engine(&find.weights, &open_device(find.backend)?)?;
     let (fit, installation) = search(find, &engine)?;
     let (files, manifest) = installation.finish(&fit, find.seed)?;
@@ -146,6 +146,9 @@ fn report(fit: &Fit) {
     }
     for (measure, reason) in &fit.dropped {
         println!("dropped {:<12} {reason}", measure.names()[0]);
+    }
+    for name in judge(&fit.followed).refused {
+        println!("dropped {name:<12} {REFUSAL}");
     }
     let moving = fit.followed.iter().filter(|f| f.landmark_shifts.is_some());
     println!(

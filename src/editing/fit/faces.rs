@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
 use crate::{
-    editing::Engine,
+    editing::{Engine, directions::EditedCodes},
     face::{AlignedMesh, FaceFinder},
     networks::{Window, read, shown},
     pixels::Picture,
@@ -94,7 +94,7 @@ impl Faces for ModelFaces<'_> {
         Ok(Some(read(codes).await?))
     }
 
-    async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
+    async fn read(&mut self, codes: EditedCodes) -> Result<Option<Reading>, FitError> {
         let pause = async || {
             if let Some(rest) = &self.rest {
                 rest().await;
@@ -111,14 +111,14 @@ impl Faces for ModelFaces<'_> {
 pub(super) async fn look<E: From<FitError>>(
     engine: &Engine,
     finder: &FaceFinder,
-    codes: &[f32],
+    codes: EditedCodes,
     mut pause: impl AsyncFnMut() -> Result<(), E>,
 ) -> Result<(Picture<'static>, Option<AlignedMesh>), E> {
     let sdic = engine.sdic();
-    let codes = engine.codes_tensor(codes.to_vec());
+    let codes = codes.on(sdic);
     let size = SIDE.min(sdic.config().image_size);
     pause().await?;
-    let lower = sdic.lower(&codes);
+    let lower = sdic.lower(codes.clone());
     let mut pass = sdic.resume(codes, lower, size);
     let image = loop {
         pause().await?;

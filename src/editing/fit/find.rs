@@ -1,6 +1,7 @@
 //! The whole way from a loaded model to the sliders found in it.
 
 use super::{
+    channels::channel_sliders,
     components::principal_components,
     error::FitError,
     faces::ModelFaces,
@@ -54,7 +55,7 @@ pub async fn find_sliders<E: From<FitError>>(
         installation.plan(engine.directions(), request.samples, shared)
     };
     // Before the long work with the styles.
-    let first = plan(&Installation::new(engine.manifest(), None)?)?;
+    let first = plan(&Installation::new(engine.manifest(), None, None)?)?;
     check_faces(faces, &first, journal, &mut pause).await?;
     if shared && journal.components.is_none() {
         let pause = async |done, total| {
@@ -64,7 +65,19 @@ pub async fn find_sliders<E: From<FitError>>(
         let components = principal_components(engine.sdic(), request.seed, pause).await?;
         journal.components = Some(components);
     }
-    let installation = Installation::new(engine.manifest(), journal.components.clone())?;
+    let mut channels = None;
+    if shared {
+        // They take no time worth keeping them.
+        let all = Progress {
+            task: Task::Components,
+            done: 1,
+            total: 1,
+        };
+        let pause = async || pause(all, journal).await;
+        channels = channel_sliders(engine.sdic(), request.seed, pause).await?;
+    }
+    let components = journal.components.clone();
+    let installation = Installation::new(engine.manifest(), components, channels)?;
     let plan = plan(&installation)?;
     let fit = fit(faces, &plan, journal, pause).await?;
     Ok((fit, installation))

@@ -72,11 +72,12 @@ pub async fn found_shifts<E: From<FitError>>(
             let before = match seen.still {
                 Some(before) => before,
                 None => {
+                    let codes = codes.clone().into();
                     let (_, mesh) = look(engine, finder, codes, &mut pause).await?;
                     *seen.still.insert(mesh.map(|mesh| mesh.landmarks()))
                 }
             };
-            let (_, after) = look(engine, finder, &edited_codes, &mut pause).await?;
+            let (_, after) = look(engine, finder, edited_codes, &mut pause).await?;
             let pair = before.zip(after.map(|mesh| mesh.landmarks()));
             let found = pair.and_then(|(before, after)| shifts(&before, &after));
             seen.latest = Some(Looked {

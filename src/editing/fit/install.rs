@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    channels::{ChannelSliders, REFUSAL, judge},
     error::FitError,
     measures::Measure,
     run::{Dropped, Fit, FitPlan, Followed, FoundSlider, Probe},
@@ -32,17 +33,22 @@ const SIGNED: [(&str, Measure); 2] = [("eyes", Measure::EyeOpening), ("lip", Mea
 #[derive(Clone, Debug)]
 pub struct Installation {
     manifest: Manifest,
-    /// Tensors and sliders of the principal components.
+    /// Tensors and sliders of the principal components, and of published channels.
     tensors: Vec<Tensor>,
     directions: Vec<Direction>,
 }
 
 impl Installation {
-    /// Into the model of `manifest`, with the principal components of its styles, if they are known.
+    /// Into the model of `manifest`, with the principal components of its styles and the published ones of its style
+    /// channels, if they are known.
     ///
     /// # Errors
     /// [`FitError::Fitted`] for a model that has found sliders; components of another model.
-    pub fn new(manifest: &Manifest, components: Option<DirectionFile>) -> Result<Self, FitError> {
+    pub fn new(
+        manifest: &Manifest,
+        components: Option<DirectionFile>,
+        channels: Option<ChannelSliders>,
+    ) -> Result<Self, FitError> {
         if manifest.depicts() != Depicts::Faces {
             return Err(FitError::NotOfFaces);
         }
@@ -51,7 +57,7 @@ impl Installation {
         }
         let is_basis = |direction: &Direction| match &direction.kind {
             DirectionKind::Ganspace { basis, .. } => basis == BASIS,
-            DirectionKind::Linear { .. } => false,
+            DirectionKind::Linear { .. } | DirectionKind::StyleSpace { .. } => false,
         };
         let known = manifest.directions.iter().any(is_basis);
         let found = components.filter(|_| !known);
@@ -61,13 +67,18 @@ impl Installation {
             .unwrap_or_default();
         let taken = |name: &str| manifest.directions.iter().any(|old| old.name == name);
         directions.retain(|direction| !taken(&direction.name));
+        let mut tensors = match directions.is_empty() {
+            true => Vec::new(),
+            false => tensors,
+        };
+        if let Some(mut sliders) = channels {
+            sliders.retain(|direction| !taken(&direction.name));
+            tensors.extend(sliders.tensors);
+            directions.extend(sliders.directions);
+        }
         Ok(Self {
             manifest: manifest.clone(),
-            tensors: if directions.is_empty() {
-                Vec::new()
-            } else {
-                tensors
-            },
+            tensors,
             directions,
         })
     }
@@ -96,12 +107,10 @@ impl Installation {
         };
         let directions = self.manifest.directions.iter().chain(&self.directions);
         let probe = |direction: &Direction| {
-            let (rows, styles) = all.offset(&direction.name)?;
             let [low, high] = direction.range;
             Some(Probe {
                 name: direction.name.clone(),
-                rows: rows.to_vec(),
-                styles,
+                offset: all.offset(&direction.name)?,
                 strength: high.max(-low) / 2.0,
             })
         };
@@ -123,8 +132,10 @@ impl Installation {
         fit: &Fit,
         seed: u64,
     ) -> Result<(Vec<WeightsFile>, Manifest), FitError> {
+        let verdict = judge(&fit.followed);
+        let refused = self.refuse(&verdict.refused);
         for followed in &fit.followed {
-            self.settle(followed);
+            self.settle(followed, verdict.turned.contains(&followed.name));
         }
         if self.manifest.face_shape.is_none() {
             let tensor = landmarks("fit.face", &fit.face_shape);
@@ -161,13 +172,26 @@ impl Installation {
         manifest.directions.extend(folded);
         manifest
             .extra
-            .insert(FIT_RECORD.to_owned(), record(fit, seed));
+            .insert(FIT_RECORD.to_owned(), record(fit, &refused, seed));
         check_manifest(&manifest).map_err(ImportError::from)?;
         Ok((files, manifest))
     }
 
+    /// Leaves out the sliders of these names, which are of published channels. Returns them.
+    fn refuse(&mut self, names: &[String]) -> Vec<Direction> {
+        let is_refused = |direction: &mut Direction| names.contains(&direction.name);
+        let refused: Vec<_> = self.directions.extract_if(.., is_refused).collect();
+        let of_refused = |name: &str| {
+            refused.iter().any(|direction| {
+                matches!(&direction.kind, DirectionKind::StyleSpace { tensor } if tensor == name)
+            })
+        };
+        self.tensors.retain(|tensor| !of_refused(&tensor.name));
+        refused
+    }
+
     /// Gives a direction its motion; turns a published edit the way its name says.
-    fn settle(&mut self, followed: &Followed) {
+    fn settle(&mut self, followed: &Followed, turned: bool) {
         let own = self
             .directions
             .iter_mut()
@@ -187,6 +211,13 @@ impl Installation {
                 let width = comp.values.len() / comp.shape[0];
                 let axis = &mut comp.values[component * width..][..width];
                 axis.iter_mut().for_each(|value| *value = -*value);
+                sign = -1.0;
+            }
+        }
+        if let (DirectionKind::StyleSpace { tensor }, true) = (&direction.kind, turned) {
+            let mut own = self.tensors.iter_mut();
+            if let Some(shifts) = own.find(|own| own.name == *tensor) {
+                (shifts.values.iter_mut()).for_each(|value| *value = -*value);
                 sign = -1.0;
             }
         }
@@ -240,8 +271,8 @@ fn landmarks(name: &str, landmarks: &Landmarks) -> Tensor {
     }
 }
 
-/// What the manifest tells of a fit.
-fn record(fit: &Fit, seed: u64) -> Value {
+/// What the manifest tells of a fit, and of the published channels that were refused.
+fn record(fit: &Fit, refused: &[Direction], seed: u64) -> Value {
     let name = |measure: Measure| measure.names()[0];
     let slider = |slider: &FoundSlider| {
         let (spill, share) = slider.spill;
@@ -263,6 +294,13 @@ fn record(fit: &Fit, seed: u64) -> Value {
             "why": why, "value": value.filter(|value| value.is_finite()), "other": other,
         })
     });
+    let refused = refused.iter().map(|direction| {
+        json!({
+            "measure": direction.name, "label": direction.label, "reason": REFUSAL, "why": "other-meaning",
+            "value": null, "other": null,
+        })
+    });
+    let dropped = dropped.chain(refused);
     json!({
         "seed": seed,
         "pictures": fit.drawn[0],
@@ -280,16 +318,18 @@ pub struct FitRecord {
     pub pictures: usize,
     /// Pictures of them that show a face.
     pub faces: usize,
-    /// Measures without a slider.
+    /// What got no slider.
     pub dropped: Vec<DroppedRecord>,
 }
 
-/// A measure without a slider.
+/// A measure without a slider, or a published channel that got none.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct DroppedRecord {
-    /// Its name.
+    /// Its name, or that of the slider of a published channel.
     pub measure: String,
+    /// The slider's label; empty for a measure.
+    pub label: String,
     /// Why, in words.
     pub reason: String,
     /// Why, for programs; empty in models of programs that did not tell.
@@ -355,7 +395,7 @@ mod tests {
     fn found_sliders_become_part_of_a_model() {
         let (plain, mut shards) = tiny_model(Dtype::F32);
         let old = shards.len();
-        let installation = Installation::new(&plain, None).unwrap();
+        let installation = Installation::new(&plain, None, None).unwrap();
         let (files, manifest) = installation.finish(&fit(Vec::new()), 7).unwrap();
         let manifest = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
         shards.extend(files);
@@ -378,7 +418,8 @@ mod tests {
             assert!(!directions.unseen("smile"));
             let edited = directions
                 .edited_codes(&[0.0; 24], &[("smile", 2.0)])
-                .unwrap();
+                .unwrap()
+                .rows;
             let row = [2.0, 4.0, 6.0, 8.0];
             assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
             let shifts = directions
@@ -410,7 +451,7 @@ mod tests {
             ("roll", "weak")
         );
         assert_eq!((dropped.value, &dropped.other), (Some(0.1), &None));
-        let again = Installation::new(&manifest, None).unwrap_err();
+        let again = Installation::new(&manifest, None, None).unwrap_err();
         assert!(matches!(again, FitError::Fitted));
     }
 
@@ -418,7 +459,7 @@ mod tests {
     fn what_a_model_has_keeps_its_name_and_gains_a_motion() {
         let (manifest, _) = tiny_with_directions();
         let engine = Directions::default();
-        let installation = Installation::new(&manifest, None).unwrap();
+        let installation = Installation::new(&manifest, None, None).unwrap();
         // Only the beard changes the codes alone.
         let plan = installation.plan(&engine, 5, true).unwrap();
         assert_eq!(
@@ -434,6 +475,87 @@ mod tests {
         let motion = changed.directions[1].landmark_shifts.as_deref();
         assert_eq!(motion, Some("fit.motion.beard"));
         assert_eq!(changed.face_shape, manifest.face_shape);
+    }
+
+    #[test]
+    fn published_channels_are_judged_by_what_they_move() {
+        let (mut manifest, _) = tiny_model(Dtype::F32);
+        manifest.config = ModelConfig::face();
+        let channels: usize = manifest.config.style_channels().iter().sum();
+        let slider = |name: &str| Direction {
+            name: format!("stylespace-{name}"),
+            label: "Channel".to_owned(),
+            group: "StyleSpace".to_owned(),
+            folded: true,
+            kind: DirectionKind::StyleSpace {
+                tensor: format!("stylespace.{name}"),
+            },
+            landmark_shifts: None,
+            change: None,
+            shown: None,
+            range: [-10.0, 10.0],
+            styles: [0, 18],
+        };
+        let names = ["smile", "lips", "gaze"];
+        let tensor = |name: &str| Tensor {
+            name: format!("stylespace.{name}"),
+            shape: vec![channels],
+            values: vec![1.0; channels],
+        };
+        let sliders = ChannelSliders {
+            tensors: names.map(tensor).to_vec(),
+            directions: names.map(slider).to_vec(),
+        };
+        let mut installation = Installation::new(&manifest, None, Some(sliders)).unwrap();
+        let none = Directions::new(&manifest, &HashMap::new()).unwrap();
+        let probes = installation.plan(&none, 9, true).unwrap().probes;
+        assert_eq!(probes.len(), 3);
+        assert!(probes[0].offset.rows.is_empty() && probes[0].strength == 5.0);
+        let codes = probes[0].offset.added(&[0.5; 18 * 512], 2.0, 512);
+        assert_eq!(
+            (codes.rows, codes.shifts),
+            (vec![0.5; 18 * 512], Some(vec![2.0; channels]))
+        );
+
+        let effect = |measure: Measure, value: f64| {
+            let mut effects = [0.0; MEASURES];
+            effects[measure as usize] = value;
+            effects
+        };
+        let seen = [
+            followed("stylespace-smile", effect(Measure::Smile, -0.2)),
+            followed("stylespace-lips", effect(Measure::Yaw, 0.2)),
+            followed("stylespace-gaze", [0.0; MEASURES]),
+        ];
+        let verdict = judge(&seen);
+        let refused = installation.refuse(&verdict.refused);
+        assert_eq!(
+            refused
+                .iter()
+                .map(|own| own.name.as_str())
+                .collect::<Vec<_>>(),
+            ["stylespace-lips"]
+        );
+        for followed in &seen {
+            installation.settle(followed, verdict.turned.contains(&followed.name));
+        }
+        let found: Vec<_> = (installation.tensors.iter())
+            .map(|tensor| (tensor.name.as_str(), tensor.values[0]))
+            .collect();
+        let expected = [
+            ("stylespace.smile", -1.0),
+            ("stylespace.gaze", 1.0),
+            ("fit.motion.stylespace-smile", -0.01),
+            ("fit.motion.stylespace-gaze", 0.01),
+        ];
+        assert_eq!(found, expected);
+        let record = record(&fit(Vec::new()), &refused, 7);
+        let told: FitRecord = serde_json::from_value(record).unwrap();
+        let last = told.dropped.last().unwrap();
+        assert_eq!(
+            (last.label.as_str(), last.why.as_str()),
+            ("Channel", "other-meaning")
+        );
     }
 
     #[test]
@@ -455,7 +577,7 @@ mod tests {
             landmark_shifts: None,
             ..followed("beard", [0.0; MEASURES])
         };
-        let installation = Installation::new(&manifest, None).unwrap();
+        let installation = Installation::new(&manifest, None, None).unwrap();
         let (files, fitted) = installation.finish(&fit(vec![still]), 1).unwrap();
         let after = load(&fitted, &files);
         before
@@ -481,7 +603,7 @@ mod tests {
             loader = loader.push_shard(index, &shard.bytes).unwrap();
         }
         let mut engine = loader.finish().unwrap();
-        let installation = Installation::new(&manifest, None).unwrap();
+        let installation = Installation::new(&manifest, None, None).unwrap();
         let (files, mut other) = installation.finish(&fit(Vec::new()), 7).unwrap();
         other.shards[0].sha256 = "0".repeat(64);
         let files = files.iter().map(|file| &file.bytes[..]);
@@ -509,7 +631,7 @@ mod tests {
         };
         let (mut manifest, _) = tiny_model(Dtype::F32);
         manifest.config = config;
-        let mut installation = Installation::new(&manifest, Some(basis)).unwrap();
+        let mut installation = Installation::new(&manifest, Some(basis), None).unwrap();
         let plan = installation.plan(
             &Directions::new(&manifest, &HashMap::new()).unwrap(),
             9,
@@ -534,7 +656,7 @@ mod tests {
             ("beard", Measure::LipColour, -0.1),
             ("lip", Measure::LipColour, -0.001),
         ] {
-            installation.settle(&followed(name, effect(measure, value)));
+            installation.settle(&followed(name, effect(measure, value)), false);
         }
         let values = |name: &str| {
             let mut tensors = installation.tensors.iter();

@@ -5,6 +5,7 @@
 //! it moves its measure and leaves the others. The trials also tell how the slider moves the landmarks, which is the
 //! motion that the residual follows.
 
+mod channels;
 mod components;
 mod error;
 mod faces;
@@ -21,6 +22,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use channels::{REFUSAL, judge};
 pub use components::principal_components;
 pub use error::FitError;
 pub use faces::{CodeSource, ModelFaces, Rest};

@@ -8,7 +8,10 @@ use super::{
     linear::{Symmetric, dot, ridge},
     measures::{MEASURES, Measure, Reading},
 };
-use crate::face::{LANDMARKS, Landmarks};
+use crate::{
+    editing::directions::{EditedCodes, Offset},
+    face::{LANDMARKS, Landmarks},
+};
 
 /// Faces on which the styles of a slider are chosen, and others on which it is checked. None of them is regressed on.
 const TRIED: usize = 6;
@@ -56,7 +59,7 @@ pub trait Faces {
     async fn draw(&mut self, index: usize) -> Result<Option<Vec<f32>>, FitError>;
 
     /// What is seen in the picture of codes. `None` if that is no face.
-    async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError>;
+    async fn read(&mut self, codes: EditedCodes) -> Result<Option<Reading>, FitError>;
 }
 
 /// What a fit is to do.
@@ -90,10 +93,8 @@ impl FitPlan {
 pub struct Probe {
     /// Its name.
     pub name: String,
-    /// What strength 1 adds: to every style of `styles` the same, or a row for every style of the model.
-    pub rows: Vec<f32>,
-    /// Styles that change.
-    pub styles: Range<usize>,
+    /// What strength 1 adds.
+    pub offset: Offset,
     /// Strength at which it is looked at.
     pub strength: f32,
 }
@@ -298,27 +299,6 @@ fn groups(styles: usize) -> Vec<Range<usize>> {
     let bounds = [0, 2, 4, 6, 8, styles].map(|bound| bound.min(styles));
     let pairs = bounds.windows(2).map(|pair| pair[0]..pair[1]);
     pairs.filter(|group| !group.is_empty()).collect()
-}
-
-/// `codes` with `strength` times `rows` added to the styles of a range.
-fn edited(
-    codes: &[f32],
-    rows: &[f32],
-    styles: &Range<usize>,
-    strength: f32,
-    style_dim: usize,
-) -> Vec<f32> {
-    let mut codes = codes.to_vec();
-    let shared = rows.len() == style_dim;
-    for style in styles.clone() {
-        let from = if shared { 0 } else { style * style_dim };
-        let row = &rows[from..from + style_dim];
-        let code = &mut codes[style * style_dim..][..style_dim];
-        code.iter_mut()
-            .zip(row)
-            .for_each(|(code, value)| *code += strength * value);
-    }
-    codes
 }
 
 /// A face that was drawn.
@@ -539,7 +519,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
     async fn read<E: From<FitError>>(
         &mut self,
         task: Task,
-        codes: &[f32],
+        codes: EditedCodes,
     ) -> Result<Option<Reading>, E>
     where
         P: AsyncFnMut(Progress, &Journal) -> Result<(), E>,
@@ -571,7 +551,8 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
                 self.journal.codes.push(codes);
             }
             let codes = self.journal.codes[index].clone();
-            if let Some(reading) = self.read(Task::Draw, &codes).await? {
+            let reading = self.read(Task::Draw, codes.clone().into()).await?;
+            if let Some(reading) = reading {
                 faces.push(Drawn { codes, reading });
             }
             pictures += 1;
@@ -598,8 +579,13 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         let Candidate { measure, rows } = candidate;
         let mut effects = Vec::new();
         for group in groups {
+            let offset = Offset {
+                rows: rows.clone(),
+                styles: group.clone(),
+                channels: None,
+            };
             effects.push(
-                self.effect_of(trials, measure, &rows, group, plan.style_dim)
+                self.effect_of(trials, measure, &offset, plan.style_dim)
                     .await?,
             );
         }
@@ -622,13 +608,12 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         self.check(trials, slider, plan.style_dim).await
     }
 
-    /// The mean effect of one standard deviation of the codes along `rows` in a group of styles.
+    /// The mean effect of one standard deviation of the codes along a direction.
     async fn effect_of<E: From<FitError>>(
         &mut self,
         trials: &Trials<'_>,
         measure: Measure,
-        rows: &[f32],
-        group: &Range<usize>,
+        offset: &Offset,
         style_dim: usize,
     ) -> Result<[f64; MEASURES], E>
     where
@@ -637,8 +622,8 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         let (mut sum, mut count) = ([0.0; MEASURES], 0.0);
         for (index, face) in trials.tried.iter().enumerate() {
             let step = if index % 2 == 0 { TRIAL } else { -TRIAL };
-            let codes = edited(&face.codes, rows, group, step as f32, style_dim);
-            if let Some(reading) = self.read(Task::Choose(measure), &codes).await? {
+            let codes = offset.added(&face.codes, step as f32, style_dim);
+            if let Some(reading) = self.read(Task::Choose(measure), codes).await? {
                 let change = trials.change(&face.reading, &reading);
                 sum.iter_mut()
                     .zip(change)
@@ -661,9 +646,13 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         let measure = slider.measure;
         let strength = slider.reach;
         let task = Task::Check(measure);
-        let probe = (&slider.rows[..], &slider.styles);
+        let offset = Offset {
+            rows: slider.rows.clone(),
+            styles: slider.styles.clone(),
+            channels: None,
+        };
         let Ends { pairs, asked } = self
-            .ends(trials.checked, task, probe, strength, style_dim)
+            .ends(trials.checked, task, &offset, strength, style_dim)
             .await?;
         let still = pairs.len() as f64 / asked as f64;
         if still < STILL_FACES {
@@ -711,9 +700,14 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         P: AsyncFnMut(Progress, &Journal) -> Result<(), E>,
     {
         let faces = &trials.checked[..FOLLOWED];
-        let direction = (&probe.rows[..], &probe.styles);
         let Ends { pairs, .. } = self
-            .ends(faces, Task::Follow, direction, probe.strength, style_dim)
+            .ends(
+                faces,
+                Task::Follow,
+                &probe.offset,
+                probe.strength,
+                style_dim,
+            )
             .await?;
         let Moved {
             effects,
@@ -735,7 +729,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         &mut self,
         faces: &[Drawn],
         task: Task,
-        (rows, styles): (&[f32], &Range<usize>),
+        offset: &Offset,
         strength: f32,
         style_dim: usize,
     ) -> Result<Ends, E>
@@ -745,9 +739,9 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         let mut pairs = Vec::new();
         for face in faces {
             let [low, high] = [-strength, strength]
-                .map(|strength| edited(&face.codes, rows, styles, strength, style_dim));
-            let low = self.read(task, &low).await?;
-            let high = self.read(task, &high).await?;
+                .map(|strength| offset.added(&face.codes, strength, style_dim));
+            let low = self.read(task, low).await?;
+            let high = self.read(task, high).await?;
             pairs.extend(low.zip(high));
         }
         Ok(Ends {

@@ -4,7 +4,10 @@ use super::{
     Dropped, Faces, Fit, FitError, FitPlan, Journal, MEASURES, Measure, Probe, Progress, Reading,
     check_faces, fit, normal::normals,
 };
-use crate::face::LANDMARKS;
+use crate::{
+    editing::directions::{EditedCodes, Offset},
+    face::LANDMARKS,
+};
 
 const STYLES: usize = 10;
 const DIM: usize = 24;
@@ -57,9 +60,10 @@ impl Faces for Linear {
         Ok(Some(normals(5, index as u64, DIM).repeat(STYLES)))
     }
 
-    async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
+    async fn read(&mut self, codes: EditedCodes) -> Result<Option<Reading>, FitError> {
         self.read += 1;
-        if !(self.is_face)(self.read, codes) {
+        let codes = codes.rows;
+        if !(self.is_face)(self.read, &codes) {
             return Ok(None);
         }
         let mut values = [1.0; MEASURES];
@@ -95,14 +99,20 @@ fn plan() -> FitPlan {
         probes: vec![
             Probe {
                 name: "yaw too".to_owned(),
-                rows: unit(1).iter().map(|&value| value as f32).collect(),
-                styles: 0..4,
+                offset: Offset {
+                    rows: unit(1).iter().map(|&value| value as f32).collect(),
+                    styles: 0..4,
+                    channels: None,
+                },
                 strength: 2.0,
             },
             Probe {
                 name: "nothing".to_owned(),
-                rows: vec![1.0; DIM],
-                styles: 4..8,
+                offset: Offset {
+                    rows: vec![1.0; DIM],
+                    styles: 4..8,
+                    channels: None,
+                },
                 strength: 2.0,
             },
         ],
@@ -304,12 +314,12 @@ fn sliders_that_move_other_measures_are_dropped() {
         async fn draw(&mut self, index: usize) -> Result<Option<Vec<f32>>, FitError> {
             self.0.draw(index).await
         }
-        async fn read(&mut self, codes: &[f32]) -> Result<Option<Reading>, FitError> {
-            let reading = self.0.read(codes).await?;
+        async fn read(&mut self, codes: EditedCodes) -> Result<Option<Reading>, FitError> {
+            let reading = self.0.read(codes.clone()).await?;
             let (smile, brows) = (Measure::Smile as usize, Measure::BrowHeight as usize);
             Ok(reading.map(|mut reading| {
                 let drawn = self.0.read <= 200;
-                let own = f64::from(codes[1] - codes[0]);
+                let own = f64::from(codes.rows[1] - codes.rows[0]);
                 reading.values[brows] = if drawn {
                     own
                 } else {

@@ -165,6 +165,22 @@ impl Products {
         &self.results
     }
 
+    /// With more added to each result: values for every row of all, [`Self::results`] and what fills them up.
+    pub fn shifted(&self, shifts: Vec<f32>) -> Self {
+        assert_eq!(shifts.len(), self.rows, "a value for every row");
+        let shifts = vector(shifts, &self.weights.device());
+        let bias = self.bias.clone().expect("products with a bias");
+        Self {
+            bias: Some(bias + shifts),
+            ..self.clone()
+        }
+    }
+
+    /// Rows of all, those that fill up among them.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// All results in a row, and those of each product, `[batch, out]`, for vectors that lie in the rows of `x`.
     ///
     /// # Shapes

@@ -35,6 +35,7 @@ function whyDropped({ label, why, value, other, reason }) {
   if (why === "unsteady") return t("search.why.unsteady", { name, share });
   if (why === "spills") return t("search.why.spills", { name, share, other: { name: other ?? "" } });
   if (why === "loses-faces") return t("search.why.losesFaces", { name, share });
+  if (why === "other-meaning") return t("search.why.otherMeaning", { name });
   return t("search.why.other", { name, reason });
 }
 
