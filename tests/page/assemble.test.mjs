@@ -6,6 +6,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { CACHING, ISOLATION, PRIVACY } from "../../www/tools/policy.mjs";
 import { root, weightsLike } from "./support.mjs";
@@ -67,6 +68,22 @@ test("every file of the shell has its hash in the list, and the manifest is amon
   const index = await readFile(path.join(folder, "index.html"), "utf8");
   assert.match(index, new RegExp(`<meta name="version" content="${version}" />`));
   assert.doesNotMatch(index, /modulepreload/, "modules that Chromium may abort, and then never asks for again");
+});
+
+test("the page's own code is small, and readable where that is asked for", async () => {
+  const readable = await temporary("readable");
+  await assemble(readable, { weights, readable: true });
+  const names = Object.keys((await shell()).files).filter((name) => /^(?!pkg\/).*\.(js|css|html)$/.test(name));
+  assert.ok(names.length > 80, `${names.length} files`);
+  let bytes = 0;
+  for (const name of names) {
+    const [shipped, read] = await Promise.all([folder, readable].map((each) => readFile(path.join(each, name))));
+    bytes += gzipSync(shipped).length;
+    if (name === "index.html") continue;
+    assert.ok(shipped.length < read.length, name);
+    assert.deepEqual(read, await readFile(path.join(root, "www", name)), name);
+  }
+  assert.ok(bytes < 135_000, `${bytes} bytes gzipped`);
 });
 
 test("a changed file makes another version", async () => {

@@ -1,6 +1,6 @@
 // Conversions that come to nothing: what stops them, and what must stand afterwards. For tests and benches.
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { seal } from "../../www/tools/assemble.mjs";
 import { modelReady, PATIENCE } from "./support.mjs";
@@ -31,20 +31,26 @@ export async function fault(name, bytes) {
 }
 `;
 
+/** Stands before the page's own module of that name. */
+const FILES = `import { fault } from "./faults.js";
+import { writeFile as write } from "./files-page.js";
+export * from "./files-page.js";
+
+export async function writeFile(folder, name, bytes) {
+  await fault(name, bytes);
+  return write(folder, name, bytes);
+}
+`;
+
 /**
  * Lets the names of checkpoints say where their conversion stops.
  * @param {string} folder of the page
  */
 export async function faulty(folder) {
-  const file = path.join(folder, "workers/files.js");
-  const head = "export async function writeFile(folder, name, bytes) {\n";
-  const text = await readFile(file, "utf8");
-  assert.ok(text.includes(head));
-  await writeFile(
-    file,
-    `import { fault } from "./faults.js";\n${text.replace(head, `${head}await fault(name, bytes);\n`)}`,
-  );
-  await writeFile(path.join(folder, "workers/faults.js"), FAULTS);
+  const workers = path.join(folder, "workers");
+  await rename(path.join(workers, "files.js"), path.join(workers, "files-page.js"));
+  await writeFile(path.join(workers, "files.js"), FILES);
+  await writeFile(path.join(workers, "faults.js"), FAULTS);
   await seal(folder);
 }
 

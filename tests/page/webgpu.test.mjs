@@ -138,22 +138,21 @@ function wishFor(backend) {
   return `localStorage.getItem("sdic") ?? localStorage.setItem("sdic", '${JSON.stringify({ backend })}')`;
 }
 
+/** Lets a test get at the device that the engine asks for. */
+const KEEP_DEVICE = `
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (wanted) {
+      return (self.device = await requestDevice.call(this, wanted));
+    };`;
+
 test("photos and edits do not pile up on the graphics card", { timeout: 4 * PATIENCE }, async () => {
-  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
-  await context.route("**/shared/adapter.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    const counting = `
-      const make = device.createBuffer.bind(device);
-      self.made = 0;
-      device.createBuffer = (buffer) => {
-        self.made += buffer.size;
-        return make(buffer);
-      };
-      return device;`;
-    await route.fulfill({ contentType: "text/javascript", body: body.replace("return device;", counting) });
-  });
-  await page.reload();
-  await modelReady(page);
+  const { context, page } = await failing(`
+    self.made = 0;
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (buffer) {
+      self.made += buffer.size;
+      return createBuffer.call(this, buffer);
+    };`);
   const made = () => {
     const worker = page.workers().find((each) => each.url().endsWith("/workers/engine.js"));
     return /** @type {Promise<number>} */ (worker?.evaluate(() => /** @type {any} */ (self).made));
@@ -172,17 +171,7 @@ test("photos and edits do not pile up on the graphics card", { timeout: 4 * PATI
 });
 
 test("losing the device costs nothing: photo and sliders come back", { timeout: 4 * PATIENCE }, async () => {
-  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
-  // Lets the test get at the device that the engine asks for.
-  await context.route("**/shared/adapter.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    await route.fulfill({
-      contentType: "text/javascript",
-      body: body.replace("return device;", "return (self.device = device);"),
-    });
-  });
-  await page.reload();
-  await modelReady(page);
+  const { context, page } = await failing(KEEP_DEVICE);
   await page.locator("#sample-list button").click();
   await inverted(page);
   await page.selectOption("#paste-mode", "face");
@@ -250,11 +239,7 @@ async function back(page, label) {
 }
 
 test("a device lost in the middle of an edit costs nothing", { timeout: 6 * PATIENCE }, async () => {
-  const { context, page, fail } = await failing(`
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (wanted) {
-      return (self.device = await requestDevice.call(this, wanted));
-    };
+  const { context, page, fail } = await failing(`${KEEP_DEVICE}
     const { submit } = GPUQueue.prototype;
     GPUQueue.prototype.submit = function (commands) {
       submit.call(this, commands);

@@ -1,6 +1,9 @@
 // Puts the page, the built engines and the weights together as one folder of static files.
 //
-//   node assemble.mjs OUT [--weights DIR]
+//   node assemble.mjs OUT [--weights DIR] [--readable]
+//
+// Scripts and styles lose their comments, white space and long names on the way, unless they shall stay readable. Each
+// stays a file of its own under its own name: modules, workers and the service worker find each other by their paths.
 //
 // OUT must be new, empty, or made by this program before: whatever else lies in it is removed. Writes OUT/shell.js
 // too: the files that the service worker keeps for offline use, each with its hash, and the headers to serve them with.
@@ -8,6 +11,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { BUILDS, PROBE } from "../shared/fused.js";
 import { LANGUAGES } from "../shared/strings.js";
 import { HOSTING } from "./hosting.mjs";
@@ -29,6 +33,8 @@ const SHARD = /^weights\/[^/]*\.safetensors$/;
 const ON_USE = /^pkg\/webgpu\//;
 /** Not kept: what a page that runs does not ask for. */
 const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
+/** What is made smaller, as esbuild calls it. */
+const CODE = /** @type {const} */ ({ ".js": "js", ".css": "css" });
 /** Where index.html says what it needs. */
 const NOSCRIPT = "<noscript></noscript>";
 /** Where index.html has room for what is asked for first. */
@@ -89,11 +95,31 @@ export async function write(file, contents) {
 }
 
 /**
+ * Scripts and styles without what only readers need; anything else, and code that shall stay readable, as it is.
+ * @param {boolean} readable
+ * @returns {Promise<(name: string, bytes: Buffer) => Promise<Buffer | string>>}
+ */
+async function minifier(readable) {
+  if (readable) return async (_, bytes) => bytes;
+  // Other programs import this file, and run where no packages are installed.
+  const { transform } = await import("esbuild");
+  return async (name, bytes) => {
+    const loader = CODE[/** @type {keyof typeof CODE} */ (path.extname(name))];
+    if (!loader) return bytes;
+    // Nothing is written anew for older browsers: which ones run the page is decided in its source.
+    const options = /** @type {const} */ ({ target: "esnext", charset: "utf8", legalComments: "inline" });
+    const { code } = await transform(bytes.toString(), { loader, minify: true, sourcefile: name, ...options });
+    return code;
+  };
+}
+
+/**
  * Builds the folder `out`.
  * @param {string} out
- * @param {{ weights: string }} options the weights directory that the page loads
+ * @param {{ weights: string, readable?: boolean }} options the weights directory that the page loads; whether code
+ *   stays as it was written
  */
-export async function assemble(out, { weights }) {
+export async function assemble(out, { weights, readable = false }) {
   /** @type {Map<string, string>} */
   const wanted = new Map();
   for (const name of await files(WWW)) if (PAGE.includes(name.split("/")[0])) wanted.set(name, path.join(WWW, name));
@@ -111,8 +137,9 @@ export async function assemble(out, { weights }) {
   const manifests = await webManifests();
   const made = new Set([...wanted.keys(), ...manifests.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
   for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
+  const minified = await minifier(readable);
   for (const [name, from] of wanted)
-    if (name !== "index.html") await write(path.join(out, name), await readFile(from));
+    if (name !== "index.html") await write(path.join(out, name), await minified(name, await readFile(from)));
   await write(
     path.join(out, "notices.txt"),
     notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")),
@@ -224,10 +251,13 @@ function integrity(bytes) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [out = "dist", ...rest] = process.argv.slice(2);
-  const weights = rest[0] === "--weights" ? rest[1] : path.join(WWW, "..", "weights");
   try {
-    await assemble(out, { weights });
+    const { values, positionals } = parseArgs({
+      options: { weights: { type: "string" }, readable: { type: "boolean" } },
+      allowPositionals: true,
+    });
+    const { weights = path.join(WWW, "..", "weights"), readable } = values;
+    await assemble(positionals[0] ?? "dist", { weights, readable });
   } catch (thrown) {
     console.error(/** @type {Error} */ (thrown).message);
     process.exit(1);
