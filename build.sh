@@ -257,19 +257,23 @@ docs() {
   node www/tools/book.mjs "${1:-dist-docs}"
 }
 
-# The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled.
+# The page on the processor at once, and the WebGPU engine as a new version of it when that is compiled. The page says
+# how far cargo's progress bar is.
 serve() {
-  local server
+  local server progress
   need_page_tools
   package cpu
   notices
   node www/tools/assemble.mjs dist
-  node www/tools/serve.mjs dist --port "${PORT:-8080}" &
+  progress="$(mktemp)"
+  node www/tools/serve.mjs dist --port "${PORT:-8080}" --compiling "$progress" &
   server=$!
-  trap 'kill $server 2>/dev/null' EXIT
-  package webgpu --features wgpu
+  # shellcheck disable=SC2064 # both are known now, and gone when it runs
+  trap "kill $server 2>/dev/null; rm -f '$progress'" EXIT
+  export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100
+  package webgpu --features wgpu 2> >(tee "$progress" >&2)
   node www/tools/assemble.mjs dist
-  say "the WebGPU engine is there: reload the page"
+  say "the WebGPU engine is there: the page offers it"
   wait "$server"
 }
 

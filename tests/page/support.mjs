@@ -46,7 +46,7 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
 /**
  * Builds a page folder with these weights, and serves it.
  * @param {string} weights absolute path
- * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean }} [options] as of the server
+ * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean, compiling?: string }} [options] as of the server
  */
 export async function host(weights, options) {
   const folder = await temporary("page");

@@ -5,6 +5,7 @@ import { Failure } from "../shared/failure.js";
 import { ownModel } from "../shared/own-model.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
+import { COMPILING } from "./build.js";
 import { remember, settings } from "./settings.js";
 
 /** @import { EngineWorker } from "../shared/engine-start.js" */
@@ -100,7 +101,7 @@ export class Engine extends EventTarget {
       return adapter;
     });
     const { worker, info } = await startEngine({
-      wish: settings.backend,
+      wish: COMPILING ? "cpu" : settings.backend,
       adapter: () => probing,
       spawn: () => this.#spawn(),
       onFallback: ({ code, message }) => {

@@ -2,6 +2,7 @@
 
 import { showsFaces } from "../shared/quad.js";
 import { speakOfFaces } from "../shared/strings.js";
+import { followCompilation } from "./compiling.js";
 import { byId } from "./dom.js";
 import { Engine } from "./engine.js";
 import { shown } from "./first.js";
@@ -70,3 +71,4 @@ onSample((blob, { label, aligned }) => open(blob, { name: label, aligned }));
 // What is seen first shares no slow line with the engine.
 const late = new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS));
 void keepForOffline(Promise.race([shown, late]).then(() => engine.ready));
+void followCompilation();

@@ -2,13 +2,11 @@
 
 import { sweepOwnModels } from "../shared/own-model.js";
 import { say } from "../shared/say.js";
+import { VERSION } from "./build.js";
 import { byId } from "./dom.js";
 import { notice } from "./ui/notices.js";
 
 /** Chromium's event that offers installation. @typedef {Event & { prompt: () => Promise<unknown> }} InstallEvent */
-
-/** The version of this page, as the build wrote it. */
-const VERSION = document.querySelector('meta[name="version"]')?.getAttribute("content") ?? "";
 
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault();
@@ -53,6 +51,16 @@ export async function keepForOffline(engine) {
     await greet();
   } catch {
     // a browser that forbids service workers only loses offline use
+  }
+}
+
+/** Has the browser look whether the host has another version of the page. */
+export async function lookForUpdate() {
+  try {
+    const registration = await navigator.serviceWorker.getRegistration();
+    await registration?.update();
+  } catch {
+    // where service workers are forbidden, the next visit has it
   }
 }
 

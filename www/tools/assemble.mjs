@@ -39,6 +39,8 @@ const CODE = /** @type {const} */ ({ ".js": "js", ".css": "css" });
 const NOSCRIPT = "<noscript></noscript>";
 /** Where index.html has room for what is asked for first. */
 const PRELOAD = /^ *<!-- preload -->\n/m;
+/** Where index.html says which engine is still to come. */
+const COMPILING = /(<meta name="compiling" content=")[^"]*/;
 /** Where index.html says which version it is. */
 const VERSION = /(<meta name="version" content=")[^"]*/;
 
@@ -226,7 +228,9 @@ export async function seal(out, index) {
   const page = path.join(out, "index.html");
   index ??= await readFile(page, "utf8");
   if (!VERSION.test(index)) throw new Error("index.html has no place for its version");
+  if (!COMPILING.test(index)) throw new Error("index.html has no place for the engine that is still compiled");
   const names = (await files(out)).filter((name) => !NEVER.test(name) && !SHARD.test(name) && name !== "index.html");
+  index = index.replace(COMPILING, `$1${names.some((name) => ON_USE.test(name)) ? "" : "webgpu"}`);
   /** @type {Map<string, Buffer>} */
   const contents = new Map();
   for (const name of names) contents.set(name, await readFile(path.join(out, name)));

@@ -1,11 +1,14 @@
 // A small static server for the built page, with the headers that a host should send. Tests make it a lesser host.
 //
-//   node serve.mjs FOLDER [--port 8080]
+//   node serve.mjs FOLDER [--port 8080] [--compiling LOG]
+//
+// LOG is what cargo says while it compiles the engine for WebGPU: the page asks how far that is.
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import { CACHING, ISOLATION, PRIVACY } from "./policy.mjs";
 
@@ -42,6 +45,15 @@ function portion(range, size) {
 }
 
 /**
+ * How far cargo is, by the last that its progress bar showed: so many of how many parts.
+ * @param {string} log
+ */
+export function compiled(log) {
+  const [, done, total] = [...log.matchAll(/(\d+)\/(\d+):/g)].at(-1) ?? [];
+  return { done: Number(done ?? 0), total: Number(total ?? 0) };
+}
+
+/**
  * The file that a request path names, or undefined when it leads outside `root` or cannot be a path at all.
  * @param {string} root absolute path of the folder served
  * @param {string} url path and query of the request
@@ -61,12 +73,18 @@ function locate(root, url) {
 /**
  * Starts serving `folder` on the loopback address.
  * @param {string} folder
- * @param {{ port?: number, isolated?: boolean, bare?: boolean, tidy?: boolean, gzip?: boolean }} [options] port 0 takes any free one;
+ * @param {{
+ *   port?: number, isolated?: boolean, bare?: boolean, tidy?: boolean, gzip?: boolean, compiling?: string
+ * }} [options] port 0 takes any free one;
  *   not `isolated` leaves out the headers that allow shared memory, as many hosts do; `bare` leaves out all, as others
- *   do; `tidy` sends `/index.html` on to `/`, as yet others do
+ *   do; `tidy` sends `/index.html` on to `/`, as yet others do;
+ *   `compiling` names what cargo says while an engine is compiled
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export async function serve(folder, { port = 0, isolated = true, bare = false, tidy = false, gzip = false } = {}) {
+export async function serve(
+  folder,
+  { port = 0, isolated = true, bare = false, tidy = false, gzip = false, compiling } = {},
+) {
   const root = path.resolve(folder);
   const always = bare ? {} : { ...PRIVACY, ...(isolated ? ISOLATION : {}) };
   const server = createServer(async (request, response) => {
@@ -76,6 +94,12 @@ export async function serve(folder, { port = 0, isolated = true, bare = false, t
     const url = request.url ?? "/";
     if (tidy && /\/index\.html(\?|$)/.test(url)) {
       return response.writeHead(308, { ...always, Location: url.replace("index.html", "") }).end();
+    }
+    if (compiling && url === "/compiling.json") {
+      const told = compiled(await readFile(compiling, "utf8").catch(() => ""));
+      return response
+        .writeHead(200, { ...always, "Content-Type": TYPES[".json"], "Cache-Control": "no-store" })
+        .end(JSON.stringify(told));
     }
     const file = locate(root, url);
     const info = file ? await stat(file).catch(() => undefined) : undefined;
@@ -108,10 +132,13 @@ export async function serve(folder, { port = 0, isolated = true, bare = false, t
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [folder = "dist", ...rest] = process.argv.slice(2);
-  const port = rest[0] === "--port" ? Number(rest[1]) : 8080;
+  const { values, positionals } = parseArgs({
+    options: { port: { type: "string", default: "8080" }, compiling: { type: "string" } },
+    allowPositionals: true,
+  });
+  const port = Number(values.port);
   try {
-    const { url } = await serve(folder, { port });
+    const { url } = await serve(positionals[0] ?? "dist", { port, compiling: values.compiling });
     console.log(`SDIC is ready at ${url}  (Ctrl+C stops it)`);
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);

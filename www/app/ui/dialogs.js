@@ -5,7 +5,9 @@ import { Failure } from "../../shared/failure.js";
 import { leftOverBytes, sweepOwnModels } from "../../shared/own-model.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
+import { COMPILING } from "../build.js";
 import { cameraStream, endStream, noCamera } from "../camera.js";
+import { compilation } from "../compiling.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
@@ -57,11 +59,23 @@ export function ask(dialog) {
  */
 export function openEngineDialog(engine, search, onChange) {
   showEngine(engine, onChange);
-  if (!engine.adapter) engine.addEventListener("adapter", () => showEngine(engine, onChange), { once: true });
+  const shown = () => showEngine(engine, onChange);
+  if (!engine.adapter) engine.addEventListener("adapter", shown, { once: true });
+  if (COMPILING) {
+    const dialog = byId("engine-dialog", HTMLDialogElement);
+    compilation.addEventListener("change", shown);
+    dialog.addEventListener("close", () => compilation.removeEventListener("change", shown), { once: true });
+  }
   // Until it is known which models there are now, none are offered: one of the last time may be gone.
   byId("own-choices", HTMLElement).replaceChildren();
   void showModels(search, onChange);
   void ask(byId("engine-dialog", HTMLDialogElement));
+}
+
+/** Of the engine that is still compiled. */
+function compiledShare() {
+  const { done, total } = compilation;
+  return quantity(total ? Math.floor((100 * done) / total) / 100 : 0, "percent");
 }
 
 /**
@@ -92,8 +106,8 @@ function showEngine(engine, onChange) {
       {
         value: "webgpu",
         label: gpuLabel,
-        hint: measured("webgpu", gpuHint),
-        disabled: (adapter?.kind ?? "none") === "none",
+        hint: COMPILING ? t("engine.gpuCompiling", { share: compiledShare() }) : measured("webgpu", gpuHint),
+        disabled: COMPILING || (adapter?.kind ?? "none") === "none",
       },
       { value: "cpu", label: t("engine.cpu"), hint: measured("cpu", t("engine.cpuHint")) },
     ],

@@ -40,6 +40,9 @@ export default translation({
   "engine.auto": "Automatisch",
   "engine.autoHint": "Die Grafikkarte, wenn es eine echte gibt und sie eine Prüfung besteht, sonst der Prozessor.",
   "engine.cpuHint": "WebAssembly. Läuft überall.",
+  "engine.compiling":
+    "Die Engine für WebGPU wird noch übersetzt. Die Seite rechnet auf dem Prozessor und bietet die andere an, sobald sie da ist.",
+  "engine.gpuCompiling": "Wird noch übersetzt: {share}",
   "engine.gpuHint": "WebGPU auf {name}.",
   "engine.softwareHint": "WebGPU, nachgeahmt von {name}: richtig, aber viel langsamer als der Prozessor.",
   "engine.gpuAsked": "WebGPU wurde nach seinem Adapter gefragt und hat noch nicht geantwortet.",
@@ -404,7 +407,7 @@ export default translation({
   "name.sideburns": "Koteletten",
   "name.earrings": "Ohrringe",
   "name.suit": "Anzug",
-  "name.gender": "Geschlecht",
+  "name.genderItself": "Geschlecht",
   "name.gif": "GIF-Bilder",
   "name.bmp": "BMP-Bilder",
   "name.avif": "AVIF-Bilder",

@@ -38,6 +38,9 @@ export default /** @type {const} */ ({
   "engine.auto": "Automatic",
   "engine.autoHint": "The graphics card if there is a real one and it passes a test, else the processor.",
   "engine.cpuHint": "WebAssembly. Works everywhere.",
+  "engine.compiling":
+    "The engine for WebGPU is still being compiled. The page runs on the processor, and offers the other one when it is there.",
+  "engine.gpuCompiling": "Still being compiled: {share}",
   "engine.gpuHint": "WebGPU on {name}.",
   "engine.softwareHint": "WebGPU emulated by {name}: correct, but far slower than the processor.",
   "engine.gpuAsked": "WebGPU was asked for its adapter and has not answered yet.",
@@ -389,7 +392,7 @@ export default /** @type {const} */ ({
   "name.sideburns": "Sideburns",
   "name.earrings": "Earrings",
   "name.suit": "Suit",
-  "name.gender": "Gender",
+  "name.genderItself": "Gender",
   "name.gif": "GIF pictures",
   "name.bmp": "BMP pictures",
   "name.avif": "AVIF pictures",
