@@ -254,6 +254,22 @@ test("a device lost in the middle of an edit costs nothing", { timeout: 6 * PATI
   await context.close();
 });
 
+test("memory that the card refuses in the middle of an edit costs nothing", { timeout: 6 * PATIENCE }, async () => {
+  const { context, page, fail } = await failing(`
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (about) {
+      // More than any card has.
+      return createBuffer.call(this, self.failing ? { ...about, size: 2 ** 50, mappedAtCreation: false } : about);
+    };`);
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  await page.selectOption("#paste-mode", "face");
+  await fail();
+  await slide(page, "tilt", 50);
+  await back(page, "WebGPU (software) ready");
+  await context.close();
+});
+
 /**
  * Opens the page with a worker in which WebGPU is as `spoil` makes it.
  * @param {string} spoil
@@ -280,6 +296,26 @@ async function spoiled(spoil, backend) {
 test("an adapter that does not describe itself is used all the same", { timeout: 2 * PATIENCE }, async () => {
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "webgpu"), "Graphics card ready");
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "cpu"), "Processor ready");
+});
+
+test("kernels that do not compile are found out at the start", { timeout: 2 * PATIENCE }, async () => {
+  const broken = `const { createShaderModule } = GPUDevice.prototype;
+    GPUDevice.prototype.createShaderModule = function (about) {
+      return createShaderModule.call(this, { ...about, code: "fn broken(" });
+    };`;
+  assert.equal(await spoiled(broken, "webgpu"), "Processor ready");
+});
+
+test("an adapter that promises more than it has is done without", { timeout: 2 * PATIENCE }, async () => {
+  const boasting = `const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "limits");
+    Object.defineProperty(GPUAdapter.prototype, "limits", {
+      get() {
+        const limits = get.call(this);
+        const more = { maxBufferSize: 2 ** 45, maxStorageBufferBindingSize: 2 ** 45 };
+        return new Proxy(limits, { get: (_, name) => more[name] ?? limits[name] });
+      },
+    });`;
+  assert.equal(await spoiled(boasting, "webgpu"), "Processor ready");
 });
 
 test("an adapter or a device that never answers costs a few seconds, and the processor none", async () => {

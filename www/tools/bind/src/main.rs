@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(Bindgen::new()
         .input_path(module)
         .web(true)?
+        .typescript(true)
         .omit_default_module_path(false)
         .remove_name_section(true)
         .generate(folder)?)
