@@ -150,7 +150,7 @@ need_mdbook() {
 
 # Tells builds of the same sources by the same compiler apart from others.
 sources() {
-  { find src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; sha256sum Cargo.toml Cargo.lock build.sh; rustc --version; } | sha256sum
+  { find src "$binder" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; sha256sum Cargo.toml Cargo.lock build.sh; rustc --version; } | sha256sum
 }
 
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
