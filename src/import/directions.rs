@@ -33,6 +33,8 @@ const BASIS_PARTS: [[&str; 3]; 2] = [
 
 /// Layers of the largest generator that is read, with some to spare.
 const MOST_LAYERS: usize = 40;
+/// Channels of the widest layer.
+const MOST_CHANNELS: usize = 4096;
 /// Strengths offered of shifts of style channels: those that StyleCLIP's own sliders offer.
 const CHANNELS_RANGE: [f32; 2] = [-10.0, 10.0];
 
@@ -133,12 +135,16 @@ impl DirectionFile {
         }
         let mut names: Vec<&String> = names.iter().collect();
         names.sort_by_cached_key(|name| by_numbers(name));
-        let layers = source.read_all(&names)?;
-        let is_vector = |tensor: &Tensor| {
-            let sides = tensor.shape.iter().filter(|side| **side != 1);
-            sides.count() == 1 && tensor.values.len() > 1
-        };
-        Ok(layers.iter().all(is_vector).then_some(layers))
+        let mut layers = Vec::with_capacity(names.len());
+        for name in names {
+            let [layer] = source.read([name])?;
+            let is_vector = layer.shape.iter().filter(|side| **side != 1).count() == 1;
+            if !is_vector || layer.values.len() > MOST_CHANNELS {
+                return Ok(None);
+            }
+            layers.push(layer);
+        }
+        Ok(Some(layers))
     }
 
     /// The directions in the file, named, and the tensors that they use.
@@ -470,13 +476,6 @@ impl<R: Read + Seek> FileKind<R> {
 
     /// Reads tensors whose names come from [`names`](Self::names) and checks that they are finite.
     fn read<const N: usize>(&mut self, names: [&String; N]) -> Result<[Tensor; N], ImportError> {
-        let wrong = || ImportError::Content("holds no such tensors".to_owned());
-        let tensors = self.read_all(&names)?;
-        tensors.try_into().map_err(|_| wrong())
-    }
-
-    /// [`Self::read`] of any number of tensors.
-    fn read_all(&mut self, names: &[&String]) -> Result<Vec<Tensor>, ImportError> {
         if let Self::Torch(_, tensors) = self {
             let wanted = tensors.iter().filter(|(name, _)| names.contains(&name));
             let count = |tensor: &TensorRef| {
@@ -492,13 +491,14 @@ impl<R: Read + Seek> FileKind<R> {
                 )));
             }
         }
-        let mut tensors = Vec::with_capacity(names.len());
+        let mut tensors = Vec::with_capacity(N);
         for name in names {
             let tensor = self.read_one(name)?;
             check_finite(&tensor)?;
             tensors.push(tensor);
         }
-        Ok(tensors)
+        let wrong = || ImportError::Content("holds no such tensors".to_owned());
+        tensors.try_into().map_err(|_| wrong())
     }
 
     fn read_one(&mut self, name: &str) -> Result<Tensor, ImportError> {

@@ -447,8 +447,7 @@ impl Stylist {
 impl Stylist {
     /// Of layers as loaded.
     fn new(convs: &[&ModulatedConv], to_rgbs: &[&ModulatedConv]) -> Self {
-        // A block's RGB layer has the style of the next block's first convolution.
-        let styles = (0..convs.len()).chain((0..to_rgbs.len()).map(|block| 2 * block + 1));
+        let styles = styles_of_layers(convs.len() + 1);
         let layers = convs.iter().chain(to_rgbs);
         let modulations = layers.zip(styles).map(|(layer, style)| {
             let (matrix, bias) = layer.modulation.scaled().expect("a layer as loaded");
@@ -600,13 +599,11 @@ impl Generator {
             Some(shifts) => self.shifts_of_layers(shifts),
             None => Vec::new(),
         };
-        let vectors = (0..styles).chain((1..styles).step_by(2));
-        let layer = |(place, style_index): (usize, usize)| {
+        let layer = |(place, index): (usize, usize)| {
             let shift = shifts.get_mut(place).and_then(Option::take);
-            LayerStyle::Vector(style(&codes.plus, style_index), shift)
+            LayerStyle::Vector(style(&codes.plus, index), shift)
         };
-        // A block's RGB layer has the style of the next block's first convolution.
-        let mut convs: Vec<_> = vectors.enumerate().map(layer).collect();
+        let mut convs: Vec<_> = styles_of_layers(styles).enumerate().map(layer).collect();
         let to_rgbs = convs.split_off(self.convs.len() + 1);
         Styles { convs, to_rgbs }
     }
@@ -646,8 +643,7 @@ impl Generator {
             Some(stylist) => stylist.channels(codes),
             None => {
                 let [_, styles, _] = codes.dims();
-                let vectors = (0..styles).chain((1..styles).step_by(2));
-                let layers = self.layers().zip(vectors);
+                let layers = self.layers().zip(styles_of_layers(styles));
                 let channels = |(layer, index): (&ModulatedConv, _)| {
                     layer.modulation.forward(style(codes, index))
                 };
@@ -733,6 +729,12 @@ impl Generator {
         }
         synthesis
     }
+}
+
+/// Which style the convolutions and, after these, the layers to RGB have. A block's RGB layer has that of the next block's
+/// first convolution.
+fn styles_of_layers(styles: usize) -> impl Iterator<Item = usize> {
+    (0..styles - 1).chain((1..styles).step_by(2))
 }
 
 /// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB of
