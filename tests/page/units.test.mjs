@@ -237,6 +237,28 @@ test("a picture asked for again after a gesture is made again: what it is made o
   assert.equal(begun.length, before + 1);
 });
 
+test("a picture that was forgotten is made again, under way or in a gesture", async (context) => {
+  const { subject, begun, pass, rests } = scheduler(context, quickEngine);
+  subject.request({ smile: 1 }, false);
+  await pass(1);
+  subject.request({ smile: 1 }, false);
+  await rests();
+  assert.equal(begun.length, 1, "the one under way is what is asked for");
+  subject.request({ smile: 2 }, false);
+  await pass(1);
+  subject.forget();
+  subject.request({ smile: 2 }, false);
+  await rests();
+  assert.equal(begun.length, 3, "the one under way is no longer");
+  subject.request({ smile: 3 }, true);
+  await rests();
+  const before = begun.length;
+  subject.forget();
+  subject.request({ smile: 3 }, false);
+  await rests();
+  assert.equal(begun.length, before + 1, "nor is the one that a gesture made");
+});
+
 /** @param {() => boolean} condition */
 async function until(condition) {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));

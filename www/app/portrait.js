@@ -371,6 +371,7 @@ export class Portrait {
   /** Forgets what was made by sliders that are others now. */
   forgetEdit() {
     this.#made = undefined;
+    this.#scheduler?.forget();
   }
 
   /** Forgets what the photo's worker made, which is gone. */
@@ -579,7 +580,7 @@ export class Portrait {
    * @param {unknown} made
    */
   #lost(made) {
-    if (made === this.#made) this.#made = undefined;
+    if (made === this.#made) this.forgetEdit();
   }
 
   /**
