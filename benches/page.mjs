@@ -17,6 +17,8 @@ import { groupPhoto } from "./group.mjs";
 const STARTS = 5;
 const ROUNDS = 9;
 const DIST = path.join(root, "dist");
+/** The page's own scripts and styles, with all words in them. */
+const OWN = /^(?!\/pkg\/).*(\/|\.js|\.css)$/;
 const isolated = !process.argv.includes("--no-isolation");
 
 /** @param {number} seconds */
@@ -92,13 +94,18 @@ async function starts(browser, url, backend) {
   for (let i = 0; i < STARTS; i++) all.push(await start(browser, url, backend));
   row("ready, first visit", s(median(all.map(({ first }) => first))));
   row("ready, next visit", s(median(all.map(({ next }) => next))));
-  let [code, zipped, model] = [0, 0, 0];
+  let [code, zipped, own, model] = [0, 0, 0, 0];
   for (const name of all[0].fetched) {
     const bytes = await readFile(path.join(DIST, name === "/" ? "index.html" : name));
-    if (name.startsWith("/weights/")) model += bytes.length;
-    else [code, zipped] = [code + bytes.length, zipped + gzipSync(bytes).length];
+    if (name.startsWith("/weights/")) {
+      model += bytes.length;
+      continue;
+    }
+    const small = gzipSync(bytes).length;
+    [code, zipped] = [code + bytes.length, zipped + small];
+    if (OWN.test(name)) own += small;
   }
-  row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}`);
+  row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}, of which the page's own ${mb(own)}`);
   row("model and samples fetched", mb(model));
 }
 

@@ -24,28 +24,37 @@ import {
 
 /** A photo that is wide, with a face in it. */
 const WIDE = { width: 1000, height: 700 };
+/** One that is larger than a video of it, with odd sides. */
+const LARGE = { width: 2401, height: 1601 };
+/** Side of the squares of which `coarse` takes means. */
+const BLOCK = 8;
 const MARK = "compositeWithTrainedAlgorithmicMedia";
 
 const here = shared(async () => path.join(root, "weights"));
 
 /**
- * A photo with a sample portrait in it, made in the page.
+ * A photo with a sample portrait in it, or with several side by side, made in the page.
  * @param {Page} page
  * @param {{ width: number, height: number }} size
+ * @param {number} [count]
  */
-async function photoOf(page, size) {
-  const text = await page.evaluate(async ({ width, height }) => {
-    const { src } = /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).dataset;
-    const face = await createImageBitmap(await (await fetch(/** @type {string} */ (src))).blob());
-    const canvas = new OffscreenCanvas(width, height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.fillStyle = "#9db4c8";
-    context.fillRect(0, 0, width, height);
-    const side = 0.9 * Math.min(width, height);
-    context.drawImage(face, (width - side) / 2, (height - side) / 2, side, side);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  }, size);
+async function photoOf(page, size, count = 1) {
+  const text = await page.evaluate(
+    async ({ width, height, count }) => {
+      const { src } = /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).dataset;
+      const face = await createImageBitmap(await (await fetch(/** @type {string} */ (src))).blob());
+      const canvas = new OffscreenCanvas(width, height);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.fillStyle = "#9db4c8";
+      context.fillRect(0, 0, width, height);
+      const side = 0.9 * Math.min(width / count, height);
+      for (let i = 0; i < count; i++)
+        context.drawImage(face, ((i + 0.5) * width) / count - side / 2, (height - side) / 2, side, side);
+      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    },
+    { ...size, count },
+  );
   return { name: "holiday.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
 }
 
@@ -253,6 +262,134 @@ test("a clip goes from the photo to the edit and back", async () => {
   assert.equal(await page.locator('[id="slider-smile"]').inputValue(), "100");
   assert.deepEqual(problems, []);
   await context.close();
+});
+
+/**
+ * The whole photo as the page shows it, brought to a size.
+ * @param {Page} page
+ * @param {{ width: number, height: number }} size
+ * @returns {Promise<Pixels>}
+ */
+async function wholePhotoAt(page, size) {
+  await showWholePhoto(page, LARGE.width);
+  const text = await page.evaluate(({ width, height }) => {
+    const shown = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      new OffscreenCanvas(width, height).getContext("2d")
+    );
+    context.imageSmoothingQuality = "high";
+    context.drawImage(shown, 0, 0, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
+    let binary = "";
+    for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
+    return btoa(binary);
+  }, size);
+  return { ...size, data: new Uint8Array(Buffer.from(text, "base64")) };
+}
+
+/**
+ * A picture of means, without the finest details, of which a video loses most.
+ * @param {Pixels} picture
+ * @returns {Pixels}
+ */
+function coarse({ width, height, data }) {
+  const [across, down] = [width, height].map((side) => Math.floor(side / BLOCK));
+  const means = new Uint8Array(4 * across * down);
+  for (let i = 0; i < means.length; i++) {
+    const [x, y, channel] = [Math.floor(i / 4) % across, Math.floor(i / 4 / across), i % 4];
+    let sum = 0;
+    for (let row = 0; row < BLOCK; row++)
+      for (let at = 0; at < BLOCK; at++) sum += data[4 * ((y * BLOCK + row) * width + x * BLOCK + at) + channel];
+    means[i] = sum / BLOCK ** 2;
+  }
+  return { width: across, height: down, data: means };
+}
+
+test("a clip of the whole photo moves one face in it, at most as large as full HD", async () => {
+  const { page, problems, context } = await visit(here.browser, here.site.url);
+  await modelReady(page);
+  await page.setInputFiles("#file", await photoOf(page, LARGE, 2));
+  await inverted(page);
+  await slide(page, "smile", 100);
+  await page.locator("#faces input").nth(1).check();
+  await inverted(page);
+  await slide(page, "smile", 100);
+  await slide(page, "age", 60);
+
+  await page.click("#save");
+  // By keyboard: the choice behind the face alone.
+  await page.locator("#save-choices input[value=face]").check();
+  await page.keyboard.press("ArrowDown");
+  const choice = page.locator("#save-choices label", { has: page.locator("input[value=photo-clip]:checked") });
+  const label = await choice.innerText();
+  assert.match(label, /^A video of the whole photo, there and back, \d+ × \d+ pixels$/);
+  await page.locator("#clip-seconds input[value='2']").check();
+  await page.locator("#save-size", { hasText: /pictures are computed/ }).waitFor();
+  await accessible(page, "the choice of a clip of the whole photo");
+  const { name, bytes } = await saved(page);
+  assert.equal(name, "holiday-sdic.mp4");
+  for (const mark of [MARK, "Edited by an AI model"]) assert.ok(bytes.includes(mark), mark);
+  await settled(page);
+
+  const { duration, width, height, pictures } = await film(here.browser, bytes, [0, 1.01, 1.98]);
+  const size = { width, height };
+  assert.ok(Math.abs(duration - 2) < 0.01, `${duration} s`);
+  assert.ok(label.includes(`${width} × ${height}`), `${width} × ${height}: ${label}`);
+  assert.ok(width % 2 === 0 && height % 2 === 0 && width * height <= 1920 * 1080 + 20_000 && width > 1700, `${width}`);
+  assert.ok(Math.abs(width / height - LARGE.width / LARGE.height) < 0.004, "in the photo's shape");
+
+  const edited = await wholePhotoAt(page, size);
+  await page.click("#reset-all");
+  await settled(page);
+  const rest = await wholePhotoAt(page, size);
+  const [start, middle, end] = pictures;
+  // Where the faces are, each in the middle of its half.
+  const heart = { width: Math.round(width / 4), height: Math.round(height / 2) };
+  const places = [1 / 8, 5 / 8].map((share) => Math.round(share * width));
+  const hearts = (/** @type {Pixels} */ picture) =>
+    places.map((x) => coarse(part(picture, x, Math.round(height / 4), heart)));
+  const apart = (/** @type {Pixels} */ a, /** @type {Pixels} */ b) => {
+    const [of, other] = [hearts(a), hearts(b)];
+    return of.map((each, i) => difference(each, other[i]));
+  };
+  const way = apart(rest, edited);
+  const moves = way[0] > way[1] ? 0 : 1;
+  assert.equal(way[1 - moves], 0, "only one face is reset");
+  const table = { start: apart(rest, start), middle: apart(edited, middle), end: apart(rest, end) };
+  const told = JSON.stringify({ moves, way, ...table });
+  for (const [moving, standing] of Object.values(table).map((each) => (moves === 0 ? each : each.toReversed()))) {
+    assert.ok(moving < way[moves] / 2, `the face that moves: ${told}`);
+    // As it was edited; at rest it would be as far off as the other one goes.
+    assert.ok(standing < way[moves] / 2, `the other one: ${told}`);
+  }
+  const corner = { width: 40, height: 40 };
+  for (const [i, picture] of pictures.entries())
+    assert.ok(difference(part(picture, 0, 0, corner), part(rest, 0, 0, corner)) < 5, `picture ${i}: the sky`);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("of the whole photo no clip is offered where the encoder writes none so large", async () => {
+  const script = "VideoEncoder.isConfigSupported = async (config) => ({ supported: config.width <= 1024, config })";
+  for (const [locale, sentence] of /** @type {const} */ ([
+    ["en-GB", /this browser’s encoder writes none so large/],
+    ["de-DE", /Der Encoder dieses Browsers schreibt keine so großen/],
+  ])) {
+    const { page, problems, context } = await visit(here.browser, here.site.url, { script, locale });
+    await modelReady(page);
+    await page.setInputFiles("#file", await photoOf(page, LARGE));
+    await inverted(page);
+    await page.click("#save");
+    await page.locator("#save-choices input[value=photo-clip]").click();
+    await page.locator("#save-no-clip", { hasText: sentence }).waitFor();
+    assert.ok(await page.locator("#save-choices input[value=photo]").isChecked());
+    assert.equal(await page.locator("#save-choices input[value=photo-clip]").count(), 0);
+    await page.locator("#save-choices input[value=clip]").check();
+    await page.locator("#save-clip").waitFor();
+    await accessible(page, "an encoder of small videos");
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
 });
 
 test("a clip that is cancelled leaves nothing behind", async () => {

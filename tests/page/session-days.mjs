@@ -55,7 +55,7 @@ const failure = (code, message) => new Failure({ code: /** @type {any} */ (code)
 
 /** A model of workers/photo.js. @param {FakeWorker} worker */
 function photoScript(worker) {
-  /** @type {Map<string, { content: string, turns: number, faces: number }>} */
+  /** @type {Map<string, { content: string, turns: number, faces: number, reduced?: any }>} */
   const photos = new Map();
   /** @type {Map<string, any>} */
   const crops = new Map();
@@ -124,9 +124,21 @@ function photoScript(worker) {
       await world.pause();
       return new FakeBitmap({ ...madeOf(id, edit), ...look });
     },
-    async paste(/** @type {any[]} */ layers, /** @type {string} */ mode) {
+    async reduce(
+      /** @type {string} */ id,
+      /** @type {any[]} */ layers,
+      /** @type {string} */ mode,
+      /** @type {string} */ reduced,
+      /** @type {any} */ size,
+    ) {
       await world.pause();
-      return new FakeBitmap({ ...photoWith(layers), mode });
+      this.check();
+      const others = layers.map(({ crop, edit }) => madeOf(crop, edit));
+      photos.set(reduced, { ...photoOf(id), reduced: { others, mode, size } });
+    },
+    async paste(/** @type {any[]} */ layers, /** @type {string} */ mode, /** @type {string | undefined} */ onto) {
+      await world.pause();
+      return new FakeBitmap({ ...photoWith(layers), mode, onto: onto && photoOf(onto).reduced });
     },
     async save(/** @type {any[]} */ layers, /** @type {string} */ what, /** @type {any} */ look) {
       const shows = { ...photoWith(layers), ...look, what };
@@ -377,7 +389,7 @@ class Day {
       choices.push(["paste", () => this.watch("paste", session.paste())]);
       for (const what of /** @type {const} */ (["face", "photo", "pair", "photo-pair"]))
         choices.push([`save ${what}`, () => this.save(what)]);
-      choices.push(["film", () => this.film()]);
+      choices.push(["film", () => this.film()], ["film photo", () => this.film({ width: 64, height: 48 })]);
     }
     const [name, run] = world.pick(choices);
     this.log.push(name);
@@ -408,9 +420,14 @@ class Day {
     this.watch("directions", this.session.addDirections([file]));
   }
 
-  /** Makes a clip, or thinks better of it. */
-  film() {
+  /**
+   * Makes a clip, or thinks better of it.
+   * @param {{ width: number, height: number }} [size] of the whole photo
+   */
+  film(size) {
     const { photo, quad, mode } = this.wish;
+    const others = this.session.portraits.slice(0, -1).filter(({ edited }) => edited);
+    const wanted = others.map((each) => ({ face: { photo, quad: each.quad }, strengths: each.strengths }));
     const cancel = new AbortController();
     const work = async (/** @type {(strengths: any) => Promise<any>} */ frame) => {
       for (const smile of [0, 0.5, 1]) {
@@ -421,11 +438,14 @@ class Day {
         assert.deepEqual(shows.face, { photo, quad }, "filmed another face");
         assert.ok(same(shows.strengths, { smile }) && shows.full, "filmed other sliders");
         if (this.wish.mode === mode) assert.equal(shows.mode, mode, "filmed otherwise");
+        assert.deepEqual(shows.onto?.size, size, "filmed in another size");
+        const found = shows.onto?.others.map((/** @type {any} */ { face, strengths }) => ({ face, strengths }));
+        if (size) assert.deepEqual(found, wanted, "filmed other faces otherwise");
         if (world.chance(0.2)) cancel.abort();
       }
       return /** @type {any} */ ({});
     };
-    const filmed = this.session.film(work, cancel.signal).then((/** @type {any} */ file) => {
+    const filmed = this.session.film(work, cancel.signal, size).then((/** @type {any} */ file) => {
       assert.ok(file.marked && !cancel.signal.aborted, "a clip that is not marked, or not wanted");
     });
     this.watch("film", filmed);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { filmed, videoSize } from "../../www/app/clip.js";
 import { EditScheduler } from "../../www/app/edit-scheduler.js";
 import { History } from "../../www/app/history.js";
 import { RestartLimit } from "../../www/app/recovery.js";
@@ -27,6 +28,27 @@ test("history goes back and forth, and forgets what a new step replaces", () => 
   assert.equal(history.canRedo, false);
   assert.deepEqual(history.redo(), { age: -1 });
   assert.deepEqual(history.undo(), { smile: 1 });
+});
+
+test("a photo in a video keeps its shape, and is as large as level 4 of the codecs has it", () => {
+  const sizes = (/** @type {number} */ width, /** @type {number} */ height) => videoSize({ width, height });
+  assert.deepEqual(sizes(1000, 701), { width: 1000, height: 701 });
+  assert.deepEqual(filmed(sizes(1000, 701)), { width: 1000, height: 700 });
+  assert.deepEqual(sizes(1920, 1080), { width: 1920, height: 1080 });
+  assert.deepEqual(sizes(2160, 3840), { width: 1080, height: 1920 });
+  assert.deepEqual(sizes(9000, 20), { width: 1920, height: 4 });
+  assert.deepEqual(sizes(2, 30_000), { width: 2, height: 1920 });
+  for (const [width, height] of [
+    [4000, 3000],
+    [2401, 1601],
+    [3001, 3000],
+    [1500, 1450],
+  ]) {
+    const size = sizes(width, height);
+    const blocks = Math.ceil(size.width / 16) * Math.ceil(size.height / 16);
+    assert.ok(blocks <= 8192 && blocks > 7900, `${width} x ${height}: ${blocks} blocks`);
+    assert.ok(Math.abs(size.width / size.height - width / height) < 0.002, `${size.width} x ${size.height}`);
+  }
 });
 
 test("history forgets a slider that is gone, and stays where it was", () => {
@@ -235,6 +257,28 @@ test("a picture asked for again after a gesture is made again: what it is made o
   subject.request({ smile: 1 }, false);
   await rests();
   assert.equal(begun.length, before + 1);
+});
+
+test("a picture that was forgotten is made again, under way or in a gesture", async (context) => {
+  const { subject, begun, pass, rests } = scheduler(context, quickEngine);
+  subject.request({ smile: 1 }, false);
+  await pass(1);
+  subject.request({ smile: 1 }, false);
+  await rests();
+  assert.equal(begun.length, 1, "the one under way is what is asked for");
+  subject.request({ smile: 2 }, false);
+  await pass(1);
+  subject.forget();
+  subject.request({ smile: 2 }, false);
+  await rests();
+  assert.equal(begun.length, 3, "the one under way is no longer");
+  subject.request({ smile: 3 }, true);
+  await rests();
+  const before = begun.length;
+  subject.forget();
+  subject.request({ smile: 3 }, false);
+  await rests();
+  assert.equal(begun.length, before + 1, "nor is the one that a gesture made");
 });
 
 /** @param {() => boolean} condition */

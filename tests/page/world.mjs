@@ -246,6 +246,7 @@ export function install() {
     self: globalThis,
     Worker: FakeWorker,
     ImageBitmap: FakeBitmap,
+    document: { querySelector: () => null }, // a page into which the build has written nothing
     MessageChannel: FakeChannel,
     setTimeout: (/** @type {() => void} */ run, /** @type {number} */ after) => world.setTimeout(run, after),
     clearTimeout: (/** @type {number} */ id) => world.clearTimeout(id),

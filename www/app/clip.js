@@ -5,11 +5,15 @@ import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
 /** @import { Session } from "./session.js" */
+/** @import { Size } from "../shared/protocol.js" */
 /** @import { DirectionInfo, Strengths } from "../shared/types.js" */
 
 /**
  * What moves: all sliders from rest to where they are, or one from end to end while the others stay.
  * @typedef {{ slider: DirectionInfo | undefined, seconds: number }} Way
+ *
+ * `size`: that of the whole photo in the video, which without it is of the face alone.
+ * @typedef {Way & { size: Size | undefined }} ClipPlan
  */
 
 /** How long the way rests at either end, as a share of the way between them. */
@@ -24,6 +28,11 @@ const KEPT = { type: "image/jpeg", quality: 0.97 };
  * those for which a machine is too slow.
  */
 const CODECS = ["avc1.640028", "avc1.420028", "vp09.00.40.08"];
+/**
+ * The largest picture of level 4 of these codecs, which every player is made for: the longer side of full HD, and as
+ * many blocks of pixels as that level has.
+ */
+const [MOST_SIDE, BLOCK, MOST_BLOCKS] = [1920, 16, 8192];
 
 /**
  * The codecs about which its encoder can be asked: those that the browser plays. What it does not play it hardly
@@ -41,14 +50,35 @@ export function canFilm() {
 }
 
 /**
+ * The part of a picture that is in a video of it: colours are kept for squares of two by two pixels.
+ * @param {Size} picture
+ * @returns {Size}
+ */
+export function filmed({ width, height }) {
+  return { width: width - (width % 2), height: height - (height % 2) };
+}
+
+/**
+ * How large a photo is in a video of it.
+ * @param {Size} photo
+ * @returns {Size}
+ */
+export function videoSize({ width, height }) {
+  const longer = Math.max(width, height);
+  for (let side = Math.min(MOST_SIDE, longer); ; side--) {
+    const [across, down] = [width, height].map((each) => Math.max(2, Math.round((each * side) / longer)));
+    if (Math.ceil(across / BLOCK) * Math.ceil(down / BLOCK) <= MOST_BLOCKS) return { width: across, height: down };
+  }
+}
+
+/**
  * How this browser can write a video of pictures; undefined if it cannot.
- * @param {{ width: number, height: number }} picture in pixels
+ * @param {Size} picture
  * @param {LatencyMode} [latencyMode] "realtime" for what is filmed while it happens
  * @returns {Promise<VideoEncoderConfig | undefined>}
  */
 export async function videoConfig(picture, latencyMode = "quality") {
-  // Colours are kept for squares of two by two pixels.
-  const [width, height] = [picture.width, picture.height].map((side) => side - (side % 2));
+  const { width, height } = filmed(picture);
   const bitrate = Math.max(LEAST_BITRATE, Math.round(BITS_PER_PIXEL * RATE * width * height));
   for (const codec of playable()) {
     /** @type {VideoEncoderConfig} */
@@ -99,7 +129,7 @@ function strengthsAt({ slider }, strengths, at) {
 
 /**
  * @param {Session} session
- * @param {Way} about
+ * @param {ClipPlan} about
  * @param {{
  *   comment: string, signal: AbortSignal, onProgress: (done: number, total: number) => void
  * }} options `onProgress` counts pictures of the engine
@@ -110,28 +140,32 @@ export async function makeClip(session, about, { comment, signal, onProgress }) 
   const strengths = { ...session.strengths };
   const shares = way(about.seconds);
   const total = picturesOf(about.seconds);
-  const filming = session.film(async (frame) => {
-    const pictures = new Pictures(
-      (at) => frame(strengthsAt(about, strengths, at)),
-      (done) => onProgress(done, total),
-    );
-    /** @type {Recorder | undefined} */
-    let recorder;
-    try {
-      const config = await videoConfig(await pictures.at(shares[0], true));
-      if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
-      recorder = new Recorder(config);
-      for (const [i, at] of shares.entries()) {
-        recorder.add(await pictures.at(at, shares.slice(i + 1).includes(at)));
-        await recorder.room();
-        check(signal);
+  const filming = session.film(
+    async (frame) => {
+      const pictures = new Pictures(
+        (at) => frame(strengthsAt(about, strengths, at)),
+        (done) => onProgress(done, total),
+      );
+      /** @type {Recorder | undefined} */
+      let recorder;
+      try {
+        const config = await videoConfig(await pictures.at(shares[0], true));
+        if (!config) throw new Failure({ code: "unsupported", message: say("clip.unavailable") });
+        recorder = new Recorder(config);
+        for (const [i, at] of shares.entries()) {
+          recorder.add(await pictures.at(at, shares.slice(i + 1).includes(at)));
+          await recorder.room();
+          check(signal);
+        }
+        return await recorder.finish(comment);
+      } finally {
+        recorder?.close();
+        pictures.close();
       }
-      return await recorder.finish(comment);
-    } finally {
-      recorder?.close();
-      pictures.close();
-    }
-  }, signal);
+    },
+    signal,
+    about.size,
+  );
   return filming.catch((thrown) => {
     if (signal.aborted) throw thrown;
     const { message: detail } = Failure.from(thrown);

@@ -26,7 +26,7 @@ export class EditScheduler {
   #made;
   /**
    * @type {{
-   *   strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController
+   *   strengths: Strengths, moving: boolean, size: number, start: number, cancel: AbortController, outdated: boolean
    * } | undefined}
    */
   #current;
@@ -78,13 +78,19 @@ export class EditScheduler {
     const current = this.#current;
     if (!current || current.cancel.signal.aborted) return;
     const { imageSize, smallestPreview } = this.options;
-    if (current.size === imageSize && same(current.strengths, strengths)) {
+    if (!current.outdated && current.size === imageSize && same(current.strengths, strengths)) {
       this.#wanted = undefined;
       return;
     }
     const quick = current.size === smallestPreview || performance.now() - current.start <= PREVIEW_ABOVE_MS;
     if (current.moving && quick) return;
     current.cancel.abort();
+  }
+
+  /** Notes that what was made, or is under way, is no longer what it would be: who asks for it again gets it anew. */
+  forget() {
+    this.#made = undefined;
+    if (this.#current) this.#current.outdated = true;
   }
 
   /** Resolves when the last picture asked for is there in full, or has failed. */
@@ -139,7 +145,7 @@ export class EditScheduler {
     const start = performance.now();
     const spent = () => performance.now() - start;
     const cancel = new AbortController();
-    this.#current = { strengths, moving, size, start, cancel };
+    this.#current = { strengths, moving, size, start, cancel, outdated: false };
     this.#made = undefined;
     try {
       await this.options.edit(strengths, full ? undefined : size, cancel.signal);

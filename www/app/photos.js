@@ -5,7 +5,7 @@ import { room } from "../shared/room.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { CloseUp, Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind, Size } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
@@ -251,13 +251,26 @@ export class Photos extends EventTarget {
   }
 
   /**
+   * Makes a smaller copy of a photo, with edited faces in it. It is gone with the worker; whoever made it releases it.
+   * @param {Photo} photo
+   * @param {Layer[]} layers
+   * @param {PasteMode} mode
+   * @param {{ id: Photo["id"], size: Size }} reduced
+   * @param {AbortSignal} signal
+   */
+  reduce(photo, layers, mode, { id, size }, signal) {
+    return this.#call("reduce", [photo.id, layers, mode, id, size], signal);
+  }
+
+  /**
    * The whole photo with edited faces in it, as a bitmap that the caller closes.
    * @param {Layer[]} layers
    * @param {PasteMode} mode
    * @param {AbortSignal} signal
+   * @param {Photo["id"]} [onto] a smaller copy of the photo
    */
-  paste(layers, mode, signal) {
-    return this.#call("paste", [layers, mode], signal);
+  paste(layers, mode, signal, onto) {
+    return this.#call("paste", [layers, mode, onto], signal);
   }
 
   /**

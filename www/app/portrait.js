@@ -12,7 +12,7 @@ import { read } from "./measures.js";
 
 /** @import { Engine } from "./engine.js" */
 /** @import { Photo, Photos } from "./photos.js" */
-/** @import { CloseUp, Encoding, Layer, Look, SaveKind, Shares } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, Look, SaveKind, Shares, Size } from "../shared/protocol.js" */
 /** @import { EditId, FoundFace, InversionId, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View */
@@ -371,6 +371,7 @@ export class Portrait {
   /** Forgets what was made by sliders that are others now. */
   forgetEdit() {
     this.#made = undefined;
+    this.#scheduler?.forget();
   }
 
   /** Forgets what the photo's worker made, which is gone. */
@@ -537,10 +538,12 @@ export class Portrait {
    * sliders comes back afterwards: the photo's worker holds one edit of a face.
    * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
    * @param {AbortSignal} wanted
+   * @param {Size} [size] that of the whole photo in the pictures, in which other faces are as they were edited; without
+   *   it they are of the face alone
    * @returns {Promise<Blob>}
    * @throws {Failure} that says why not
    */
-  async film(work, wanted) {
+  async film(work, wanted, size) {
     await this.#idle();
     const inversion = this.#inversion;
     if (!inversion || !this.#done) {
@@ -550,25 +553,39 @@ export class Portrait {
     const { signal } = ending;
     const end = () => ending.abort();
     for (const each of [wanted, this.#life.signal]) each.addEventListener("abort", end);
-    const { engine, photos } = this.#context;
+    const { engine, photos, mode } = this.#context;
+    const reduced = size && { id: newId("photo"), size };
+    const picture = (/** @type {EditId} */ edit) =>
+      reduced
+        ? photos.paste([{ crop: this.#crop, edit }], mode(), signal, reduced.id)
+        : photos.retouch(this.#crop, edit, this.#look(true), signal);
     const frame = async (/** @type {Strengths} */ strengths) => {
       for (let attempt = 1; ; attempt++) {
         const edit = newId("edit");
         try {
           await engine.edit(inversion, edit, strengths, undefined, signal);
-          return await this.#kept(photos.retouch(this.#crop, edit, this.#look(true), signal), signal);
+          return await this.#kept(picture(edit), signal);
         } catch (thrown) {
           // Another edit may come in between, such as one of a model that has gained sliders.
           if (Failure.from(thrown).code !== "stale-edit" || attempt === MOST_FRAMES) throw thrown;
         }
       }
     };
+    const filming = async () => {
+      // The photo is made small once, not for every picture.
+      if (reduced) await photos.reduce(this.photo, await this.#otherLayers(), mode(), reduced, signal);
+      return photos.mark(await work(frame), signal);
+    };
     this.forgetEdit();
     try {
       check(wanted);
       check(this.#life.signal);
-      return await this.#during(work(frame).then((file) => photos.mark(file, signal)));
+      return await this.#during(filming());
+    } catch (thrown) {
+      if (Failure.from(thrown).stale) this.#allLost(this.#made); // they are there when it is tried again
+      throw thrown;
     } finally {
+      if (reduced) photos.release(reduced.id);
       for (const each of [wanted, this.#life.signal]) each.removeEventListener("abort", end);
       if (!this.#life.signal.aborted) this.refresh();
     }
@@ -579,7 +596,7 @@ export class Portrait {
    * @param {unknown} made
    */
   #lost(made) {
-    if (made === this.#made) this.#made = undefined;
+    if (made === this.#made) this.forgetEdit();
   }
 
   /**

@@ -15,7 +15,7 @@ import { remember } from "./settings.js";
 /** @import { Engine } from "./engine.js" */
 /** @import { OwnFile } from "./own-directions.js" */
 /** @import { Photo } from "./photos.js" */
-/** @import { CloseUp, Encoding, SaveKind } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, SaveKind, Size } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
@@ -581,12 +581,13 @@ export class Session extends EventTarget {
    * A marked file that `work` makes of pictures of the face in use, at whatever strengths it asks for.
    * @param {(frame: (strengths: Strengths) => Promise<ImageBitmap>) => Promise<Blob>} work closes the pictures
    * @param {AbortSignal} signal
+   * @param {Size} [size] that of the whole photo in the pictures; without it they are of the face alone
    * @returns {Promise<Blob>}
    * @throws {Failure} that says why not
    */
-  async film(work, signal) {
+  async film(work, signal, size) {
     if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
-    return this.#portrait.film(work, signal);
+    return this.#portrait.film(work, signal, size);
   }
 
   // ---- The visitor's own directions

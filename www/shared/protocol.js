@@ -10,6 +10,7 @@
  * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
  *
  * @typedef {{ crop: CropId, edit: EditId }} Layer one edited face of a photo
+ * @typedef {{ width: number, height: number }} Size in pixels
  *
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels wide.
  * @typedef {{ mode: PasteMode, side: number }} Look
@@ -72,7 +73,8 @@
  *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
  *   closeUp(crop: CropId, edit: EditId | undefined, part: CloseUp): Promise<ImageBitmap>,
  *   change(crop: CropId, edit: EditId): Edited,
- *   paste(layers: Layer[], mode: PasteMode): Promise<ImageBitmap>,
+ *   reduce(photo: PhotoId, layers: Layer[], mode: PasteMode, reduced: PhotoId, size: Size): Promise<void>,
+ *   paste(layers: Layer[], mode: PasteMode, onto?: PhotoId): Promise<ImageBitmap>,
  *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
  *   mark(file: Blob): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,

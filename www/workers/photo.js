@@ -155,7 +155,7 @@ function retouched(crop, edited, { mode, side }) {
 
 /**
  * A whole photo with edited faces in their places, on a canvas that the caller frees.
- * @param {OffscreenCanvas} photo
+ * @param {OffscreenCanvas} photo or a smaller copy of it
  * @param {Layer[]} layers
  * @param {Look["mode"]} mode
  */
@@ -173,15 +173,17 @@ function pasted(photo, layers, mode) {
 
 /**
  * The part of a photo around a face, with the edited one in its place.
- * @param {OffscreenCanvas} photo
+ * @param {OffscreenCanvas} photo that the face was found in, or a smaller copy of it
  * @param {Crop} crop
  * @param {Edited} edited
  * @param {Look["mode"]} mode
  */
 function replaced(photo, crop, edited, mode) {
   const space = spaceOf(context2d(photo));
-  const { left, top, pixels, quad } = surroundings(photo, crop.quad, space);
-  const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x - left, y - top]));
+  const [across, down] = [photo.width / crop.photo.width, photo.height / crop.photo.height];
+  const place = /** @type {Quad} */ (crop.quad.map(([x, y]) => [x * across, y * down]));
+  const { left, top, pixels, quad } = surroundings(photo, place, space);
+  const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x * across - left, y * down - top]));
   const rgba = new Uint8Array(pixels.data.buffer);
   const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space);
   return { left, top, region: imageData(region, space) };
@@ -403,9 +405,25 @@ const methods = {
     return structuredClone(madeOf(id, edit).edited); // what is answered is given away
   },
 
-  async paste(layers, mode) {
+  /** A smaller copy of a photo, with edited faces in it and white behind it, as a photo of its own. */
+  async reduce(id, layers, mode, reduced, { width, height }) {
     await ready();
-    return pasted(cropOf(layers[0].crop).photo, layers, mode).transferToImageBitmap();
+    this.check();
+    const photo = photoOf(id);
+    const whole = layers.length > 0 ? pasted(photo, layers, mode) : photo;
+    const context = context2d(new OffscreenCanvas(width, height), spaceOf(context2d(photo)));
+    context.imageSmoothingQuality = "high";
+    context.drawImage(whole, 0, 0, width, height);
+    if (whole !== photo) free(whole);
+    layOverWhite(context.canvas);
+    photos.set(reduced, context.canvas);
+  },
+
+  /** A whole photo with edited faces in it, or a smaller copy of it. */
+  async paste(layers, mode, onto) {
+    await ready();
+    const photo = onto ? photoOf(onto) : cropOf(layers[0].crop).photo;
+    return pasted(photo, layers, mode).transferToImageBitmap();
   },
 
   /** A whole photo with edited faces in it, or the last face alone, as a file that says that it was edited. */

@@ -8,6 +8,7 @@ import { fillRadioGroup, fillSelect } from "./choices.js";
 import { announce, notice, report } from "./notices.js";
 
 /** @import { Session } from "../session.js" */
+/** @import { Size } from "../../shared/protocol.js" */
 
 /** How long a clip can be, in seconds. */
 const LENGTHS = [2, 3, 4, 6];
@@ -56,10 +57,11 @@ export class ClipForm {
 
   /**
    * Makes the clip; what goes wrong is told.
+   * @param {Size | undefined} size that of the whole photo in it, which without it is of the face alone
    * @param {AbortSignal} signal
    * @returns {Promise<Blob | undefined>} undefined where there is none
    */
-  async make(signal) {
+  async make(size, signal) {
     const [bar, done] = [byId("clip-bar", HTMLProgressElement), byId("clip-done", HTMLElement)];
     const place = byId("clip-progress", HTMLElement);
     const onProgress = (/** @type {number} */ count, /** @type {number} */ total) => {
@@ -71,7 +73,7 @@ export class ClipForm {
     place.hidden = false;
     announce(say("clip.making"));
     try {
-      const about = { slider, seconds: this.#seconds };
+      const about = { slider, seconds: this.#seconds, size };
       return await makeClip(this.session, about, { comment: t("clip.comment"), signal, onProgress });
     } catch (thrown) {
       if (signal.aborted) notice(say("clip.cancelled"));

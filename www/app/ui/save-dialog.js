@@ -2,7 +2,7 @@
 import { pairLayout } from "../../shared/pair.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { t } from "../../shared/strings.js";
-import { canFilm, videoConfig } from "../clip.js";
+import { canFilm, filmed, videoConfig, videoSize } from "../clip.js";
 import { byId, h } from "../dom.js";
 import { remember, settings } from "../settings.js";
 import { fillRadioGroup } from "./choices.js";
@@ -23,6 +23,8 @@ const TYPES = {
 export const VIDEO_ENDING = "mp4";
 /** How long the quality has to rest before the size is found out, in milliseconds. */
 const REST = 250;
+
+/** @typedef {"face" | "photo" | "clip" | "photo-clip"} Choice what is saved: two pictures and two videos */
 
 /** @type {FileType[]} those that this browser writes, as far as it is known */
 let types = ["image/png"];
@@ -59,8 +61,10 @@ class SaveDialog {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #generation = 0;
-  /** @type {"face" | "photo" | "clip"} */
+  /** @type {Choice} */
   #what;
+  /** Whether the browser's encoder was asked, and writes videos of the face, but none as large as the photo's. */
+  #tooLarge = false;
 
   /**
    * @param {Session} session
@@ -94,16 +98,22 @@ class SaveDialog {
 
   #fillChoices() {
     const { session, photo } = this;
-    /** @type {import("./choices.js").Choice<"face" | "photo" | "clip">[]} */
+    /** @type {import("./choices.js").Choice<Choice>[]} */
     const choices = [{ value: "face", label: t("save.face", { size: pixels(this.#face) }) }];
     if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
     const video = canFilm() && !refused;
-    if (video && this.#clip.possible) choices.push({ value: "clip", label: t("clip.choice") });
-    byId("save-no-clip", HTMLElement).textContent = video ? "" : t("clip.unavailable");
+    if (video && this.#clip.possible) {
+      const size = pixels(filmed(videoSize(photo)));
+      if (session.hasSurroundings && !this.#tooLarge)
+        choices.push({ value: "photo-clip", label: t("clip.photo", { size }) });
+      choices.push({ value: "clip", label: t("clip.choice") });
+    }
+    const none = video ? this.#tooLarge && t("clip.tooLarge") : t("clip.unavailable");
+    byId("save-no-clip", HTMLElement).textContent = none || "";
     fillRadioGroup(byId("save-choices", HTMLElement), choices, this.#what, (value) => {
       this.#what = value;
       this.#show();
-      if (value === "clip") void this.#askEncoder();
+      if (this.#films) void this.#askEncoder();
     });
   }
 
@@ -112,15 +122,27 @@ class SaveDialog {
    * before: to start the browser's machinery of videos takes time and memory.
    */
   async #askEncoder() {
-    if (await videoConfig(this.#face)) return;
-    refused = true;
-    if (this.#what === "clip") this.#what = this.session.hasSurroundings ? "photo" : "face";
+    const [asked, size] = [this.#what, this.#videoSize];
+    if (await videoConfig(size ?? this.#face)) return;
+    if (size && (await videoConfig(this.#face))) this.#tooLarge = true;
+    else refused = true;
+    if (this.#what === asked || (refused && this.#films)) this.#what = this.session.hasSurroundings ? "photo" : "face";
     this.#fillChoices();
     this.#show();
   }
 
   get #face() {
     return this.session.pictures.edited ?? { width: 0, height: 0 };
+  }
+
+  /** Whether a video is chosen. */
+  get #films() {
+    return this.#what === "clip" || this.#what === "photo-clip";
+  }
+
+  /** How large the whole photo is in the video that is chosen; undefined where that is of the face. */
+  get #videoSize() {
+    return this.#what === "photo-clip" ? videoSize(this.photo) : undefined;
   }
 
   /** @returns {SaveKind} */
@@ -137,7 +159,7 @@ class SaveDialog {
   }
 
   #show() {
-    const clip = this.#what === "clip";
+    const clip = this.#films;
     byId("save-picture", HTMLElement).hidden = clip;
     byId("save-clip", HTMLElement).hidden = !clip;
     byId("save-words-label", HTMLElement).hidden = !this.#both.checked;
@@ -154,7 +176,7 @@ class SaveDialog {
     clearTimeout(this.#timer);
     const mine = ++this.#generation;
     const place = byId("save-size", HTMLElement);
-    if (this.#what === "clip") {
+    if (this.#films) {
       place.textContent = this.#clip.effort;
       return;
     }
@@ -181,7 +203,7 @@ class SaveDialog {
     const { session } = this;
     this.#form.onsubmit = (event) => {
       const { submitter } = event;
-      if (this.#what !== "clip" || !(submitter instanceof HTMLButtonElement) || submitter.value !== "save") return;
+      if (!this.#films || !(submitter instanceof HTMLButtonElement) || submitter.value !== "save") return;
       event.preventDefault(); // the dialog tells how far the clip is
       void this.#film();
     };
@@ -217,7 +239,7 @@ class SaveDialog {
     this.#dialog.addEventListener("close", end);
     off(true);
     byId("save-cancel", HTMLButtonElement).focus(); // what had the focus can no longer be pressed
-    const file = await this.#clip.make(cancel.signal);
+    const file = await this.#clip.make(this.#videoSize, cancel.signal);
     this.#dialog.removeEventListener("close", end);
     off(false);
     if (!file) return;

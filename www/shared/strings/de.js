@@ -463,6 +463,7 @@ export default translation({
   "hint.saveInstead": "Speichern Sie das Bild stattdessen.",
 
   "clip.choice": "Ein Video des Gesichts, hin und zurück",
+  "clip.photo": "Ein Video des ganzen Fotos, hin und zurück, {size}",
   "clip.moves": "Was sich bewegt",
   "clip.all": "Alle Regler zusammen",
   "clip.one": "{slider}, von einem Ende zum anderen",
@@ -481,6 +482,8 @@ export default translation({
   "clip.cancelled": "Das Video wurde abgebrochen. Nichts wurde gespeichert.",
   "clip.unavailable":
     "Ein Video steht nicht zur Wahl: Dieser Browser hat keinen Encoder dafür (H.264 oder VP9 über WebCodecs).",
+  "clip.tooLarge":
+    "Ein Video des ganzen Fotos steht nicht zur Wahl: Der Encoder dieses Browsers schreibt keine so großen.",
   "clip.failed": "Das Video konnte nicht erstellt werden.",
   "hint.clip": "Versuchen Sie ein kürzeres, oder speichern Sie ein Bild.",
 

@@ -447,6 +447,7 @@ export default /** @type {const} */ ({
   "hint.saveInstead": "Save the picture instead.",
 
   "clip.choice": "A video of the face, there and back",
+  "clip.photo": "A video of the whole photo, there and back, {size}",
   "clip.moves": "What moves",
   "clip.all": "All sliders together",
   "clip.one": "{slider}, from end to end",
@@ -465,6 +466,7 @@ export default /** @type {const} */ ({
   "clip.cancelled": "The video was cancelled. Nothing was saved.",
   "clip.unavailable":
     "There is no choice of a video: this browser has no encoder for one (H.264 or VP9 by WebCodecs).",
+  "clip.tooLarge": "There is no choice of a video of the whole photo: this browser’s encoder writes none so large.",
   "clip.failed": "The video could not be made.",
   "hint.clip": "Try a shorter one, or save a picture instead.",
 
