@@ -33,7 +33,10 @@ const TOLERANCE = 2;
  * @type {Record<import("./drivers/each.mjs").Browser, Record<string, string>>}
  */
 const LIMITS = {
-  chromium: {},
+  chromium: {
+    // Version 156 spreads opacity as if it were stored in the narrow range of video: 234 becomes 254. 148 did not.
+    "avif-alpha": "is off by 20.0",
+  },
   firefox: {
     // Profiles are followed by tables that are a little coarse.
     "png-adobe": "is off by 4.0",
