@@ -120,7 +120,9 @@ impl InvertedFace {
         if !size.is_power_of_two() || !(least..=most).contains(&size) {
             return Err(EditError::PreviewSize { size, least, most });
         }
+        // First of all: a GPU is sent what was queued before each upload.
         let codes = directions.edited_codes(&self.compensated_codes, strengths)?;
+        let codes = codes.on(sdic);
         let change = directions.change(strengths)?;
         let fields = match held.fields {
             None if change.is_some() => self.unmoved_fields(directions)?,
@@ -145,7 +147,7 @@ impl InvertedFace {
             injection.feature = injection.feature + drawn;
         }
         Ok(EditRun {
-            edited: sdic.pass(codes.on(sdic), injection, size),
+            edited: sdic.pass(codes, injection, size),
             unedited,
             shown,
             motion,
