@@ -163,20 +163,10 @@ impl DirectionFile {
             }
             Self::Channels(layers) => {
                 let tensor = channels_of(config, naming, &layers)?;
-                let direction = Direction {
-                    name: name.clone(),
-                    label: naming.label.clone(),
-                    group: naming.group.clone(),
-                    folded: naming.group == EXPLORE,
-                    kind: DirectionKind::StyleSpace {
-                        tensor: tensor.name.clone(),
-                    },
-                    landmark_shifts: None,
-                    change: None,
-                    shown: None,
-                    range: CHANNELS_RANGE,
-                    styles: [0, styles],
+                let kind = DirectionKind::StyleSpace {
+                    tensor: tensor.name.clone(),
                 };
+                let direction = naming.direction(kind, CHANNELS_RANGE, styles);
                 Ok((vec![tensor], vec![direction]))
             }
             Self::Linear(mut tensor) => {
@@ -191,20 +181,10 @@ impl DirectionFile {
                     return Err(ImportError::tensor(&tensor.name, problem));
                 }
                 tensor.name = format!("directions.{name}");
-                let direction = Direction {
-                    name: name.clone(),
-                    label: naming.label.clone(),
-                    group: naming.group.clone(),
-                    folded: naming.group == EXPLORE,
-                    kind: DirectionKind::Linear {
-                        tensor: tensor.name.clone(),
-                    },
-                    landmark_shifts: None,
-                    change: None,
-                    shown: None,
-                    range: naming.range,
-                    styles: [0, styles],
+                let kind = DirectionKind::Linear {
+                    tensor: tensor.name.clone(),
                 };
+                let direction = naming.direction(kind, naming.range, styles);
                 Ok((vec![tensor], vec![direction]))
             }
             Self::Basis {
@@ -617,6 +597,22 @@ impl Naming {
     /// Named by a person, in any letters: those that commands cannot have become dashes there, and are shown as they are.
     pub fn of_person(words: &str) -> Self {
         Self::of_words(words, &plain(words))
+    }
+
+    /// A direction on all of so many styles.
+    fn direction(&self, kind: DirectionKind, range: [f32; 2], styles: usize) -> Direction {
+        Direction {
+            name: self.name.clone(),
+            label: self.label.clone(),
+            group: self.group.clone(),
+            folded: self.group == EXPLORE,
+            kind,
+            landmark_shifts: None,
+            change: None,
+            shown: None,
+            range,
+            styles: [0, styles],
+        }
     }
 
     fn of_words(words: &str, name: &str) -> Self {
