@@ -796,6 +796,33 @@ fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
 
 #[test]
 #[cfg_attr(miri, ignore = "large on purpose")]
+fn shares_of_several_uneven_tiles_need_no_rows_of_others() {
+    for (seed, minimal) in (0..cases(12)).zip([false, true].into_iter().cycle()) {
+        let mut random = Random(seed + 1);
+        let side = random.within(130, 180);
+        let kind = match seed % 3 {
+            0 => Kind::Upsample,
+            _ => Kind::Forward {
+                stride: [1, 1 + seed as usize % 3 % 2, 1],
+                padding: [[0; 2], [1; 2], [1; 2]],
+            },
+        };
+        let dims = [random.within(90, 120), 1, side, side];
+        let case = Case {
+            minimal: minimal && kind != Kind::Upsample,
+            ..Case::of(random, kind, [8, dims[0], 1, 3, 3], dims)
+        };
+        let layer = case.layer(Isa::best());
+        let count = 3 + seed as usize % 3;
+        let shares = shares(&layer, case.dims, count);
+        assert_eq!(shares.len(), count);
+        assert!(shares[0].positions.len() < layer.positions(1, case.dims));
+        check_shares(&case, &shares, Conduct::Reliable);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "large on purpose")]
 fn a_thread_with_a_pool_uses_it_until_it_fails() {
     let case = large(16, 16, 256);
     let layer = case.layer(Isa::best());

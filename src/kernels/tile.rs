@@ -152,6 +152,8 @@ impl Tile<'_> {
         let [channels, depth, height, width] = plan.inputs;
         let [deep, high, wide] = plan.axes;
         let first = plan.share.positions.start;
+        // A share's last tile may have fewer rows, and a share brings no others than it needs.
+        let needed = rows.count + 2 * high.halo + high.reach - 1;
         for channel in 0..channels {
             let scale = self.prologue.scale.map_or(1.0, |scale| scale[channel]);
             let shift = self.prologue.shift.map_or(0.0, |shift| shift[channel]);
@@ -162,7 +164,7 @@ impl Tile<'_> {
                 let source = (self.piece.depth * deep.split + slot).checked_sub(deep.lead);
                 let source = source.filter(|&source| source < depth);
                 let lines = part.chunks_exact_mut(plan.pitch).enumerate();
-                for (line, target) in lines.skip(rows.carried) {
+                for (line, target) in lines.take(needed).skip(rows.carried) {
                     let row = (first + rows.first + line) * high.split + row_part;
                     let row = row.checked_sub(high.lead);
                     match (source, row.filter(|&row| row < height)) {
