@@ -19,10 +19,11 @@ after(() => browser?.close());
 
 /**
  * Opens the first sample in a page that counts the tasks of the pool's threads.
- * @param {{ isolated?: boolean, start?: string, claimed?: string, begun?: string }} [options] `start` is run by each
- *   thread when it starts, `claimed` before its sixth task and all that follow, `begun` when it has begun with one
+ * @param {{ isolated?: boolean, engine?: string, start?: string, claimed?: string, begun?: string }} [options]
+ *   `engine` is run by the engine's worker when it starts; `start` by each thread when it starts, `claimed` before its
+ *   sixth task and all that follow, `begun` when it has begun with one
  */
-async function edited({ isolated, start = "", claimed = "", begun = "" } = {}) {
+async function edited({ isolated, engine = "", start = "", claimed = "", begun = "" } = {}) {
   const site = await host(path.join(root, "weights"), { isolated });
   const script = path.join(site.folder, "workers/pool-thread.js");
   const spy = `${start}
@@ -38,6 +39,8 @@ Atomics.compareExchange = (control, at, expected, next) => {
 };
 `;
   await writeFile(script, spy + (await readFile(script, "utf8")));
+  const owner = path.join(site.folder, "workers/engine.js");
+  await writeFile(owner, `${engine}\n${await readFile(owner, "utf8")}`);
   const { page, problems, context } = await visit(browser, site.url);
   await page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
@@ -83,6 +86,18 @@ test("with them all processors share the work, and every pixel is the same", asy
   assert.deepEqual(pool.problems, []);
 });
 
+for (const processors of [3, 4, 8]) {
+  test(`on ${processors} processors the pool lasts, and every pixel is the same`, async () => {
+    const pool = await edited({
+      engine: `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`,
+    });
+    const status = `CPU (WebAssembly), ${processors} threads`;
+    assert.deepEqual([pool.before, pool.after], [status, status]);
+    assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
+    assert.deepEqual(pool.problems, []);
+  });
+}
+
 test("without further threads that start, there is one", async () => {
   const { before, total, problems } = await edited({ start: "throw new Error('cannot start');" });
   assert.deepEqual([before, total, problems], ["CPU (WebAssembly)", 0, []]);
@@ -92,6 +107,13 @@ test("a thread that has died takes no work with it", async (context) => {
   const pool = await edited({ claimed: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);" });
   if (pool.threads === 1) return context.skip("one processor only");
   assert.ok(pool.inversion >= 6, `${pool.inversion} tasks`);
+  assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
+});
+
+test("an engine that is never heard of again while it starts threads is replaced by one of one thread", async () => {
+  const wait = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);";
+  const pool = await edited({ engine: `self.Worker = function () { ${wait} };` });
+  assert.deepEqual([pool.before, pool.total, pool.problems], ["CPU (WebAssembly)", 0, []]);
   assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
 });
 

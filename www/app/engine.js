@@ -103,7 +103,7 @@ export class Engine extends EventTarget {
     const { worker, info } = await startEngine({
       wish: COMPILING ? "cpu" : settings.backend,
       adapter: () => probing,
-      spawn: () => this.#spawn(),
+      spawn: (onLoaded) => this.#spawn(onLoaded),
       onFallback: ({ code, message }) => {
         if (code === "self-test") this.#notice(say("engine.selfTestFailed"));
         else this.#notice(say("engine.gpuFailed"), message);
@@ -118,10 +118,12 @@ export class Engine extends EventTarget {
     return model;
   }
 
-  #spawn() {
+  /** @param {() => void} onLoaded */
+  #spawn(onLoaded) {
     /** @type {EngineWorker} */
     const worker = engineWorker({
       on: {
+        loaded: onLoaded,
         progress: (progress) => this.#tell({ ...this.status, progress }),
         model: (model) => {
           [this.model, this.#named] = [model, true];

@@ -56,7 +56,7 @@ export class Core {
         wish,
         threads,
         adapter: probe,
-        spawn: () => this.#spawn(onProgress),
+        spawn: (onLoaded) => this.#spawn(onLoaded, onProgress),
         onFallback: (failure) => {
           this.fallback = failure;
         },
@@ -69,11 +69,15 @@ export class Core {
     }
   }
 
-  /** @param {((progress: LoadProgress) => void) | undefined} onProgress */
-  #spawn(onProgress) {
+  /**
+   * @param {() => void} onLoaded
+   * @param {((progress: LoadProgress) => void) | undefined} onProgress
+   */
+  #spawn(onLoaded, onProgress) {
     this.assertAlive();
     const worker = engineWorker({
       on: {
+        loaded: onLoaded,
         progress: (progress) => onProgress?.(progress),
         threads: (threads) => {
           if (this.info) this.info = { ...this.info, threads };

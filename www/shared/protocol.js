@@ -28,7 +28,7 @@
  */
 
 /**
- * The worker that holds the networks.
+ * The worker that holds the networks. `loaded`: its program has come, and the rest of its start needs no network.
  * @typedef {{
  *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
  *   load(model: { folder: string } | { own: string }, held?: boolean): Promise<ModelInfo>,
@@ -46,6 +46,7 @@
  * }} EngineMethods
  *
  * @typedef {{
+ *   loaded: undefined,
  *   progress: LoadProgress,
  *   model: ModelInfo,
  *   threads: number,

@@ -101,7 +101,7 @@ function bitmapOf({ width, height, data }) {
 const methods = {
   /**
    * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
-   * several threads where it can, at most as many as are named; a `threads` event tells when it has to go on with one.
+   * several threads where it can, at most as many as are named; a `loaded` event tells when it has come, a `threads` event tells when it has to go on with one.
    */
   async start(backend, threads) {
     if (backend === "webgpu" && (await probe()).kind === "none") {
@@ -110,6 +110,7 @@ const methods = {
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
     const module = await (backend === "webgpu" ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
     await (backend === "webgpu" ? module.default() : startCpu());
+    tell("loaded", undefined);
     const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
     const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1), threads) : undefined;
     const proof = within(started.selfTest(), SELF_TEST_SECONDS);
