@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 
-const DAYS = 3000;
+const DAYS = 10_000;
 
 /**
  * @param {{ from: number, to: number, step: number }} seeds

@@ -163,8 +163,8 @@ export class FakePort extends EventTarget {
   peer;
   /** @type {FakeWorker | undefined} where it was sent */
   owner;
-  /** @type {((event: MessageEvent) => void) | undefined} */
-  onmessage;
+  /** @type {MessageEvent[] | undefined} what has come before anyone listened */
+  #early = [];
 
   /** @param {any} message @param {{ transfer?: unknown[] }} [options] */
   postMessage(message, { transfer = [] } = {}) {
@@ -173,12 +173,22 @@ export class FakePort extends EventTarget {
     world.later(peer, () => {
       if (!peer || peer.owner?.dead) return;
       const event = new MessageEvent("message", { data });
-      peer.onmessage?.(event);
-      peer.dispatchEvent(event);
+      if (peer.#early) peer.#early.push(event);
+      else peer.dispatchEvent(event);
     });
   }
 
-  start() {}
+  /** @param {(event: Event) => void} listener */
+  set onmessage(listener) {
+    this.addEventListener("message", listener);
+    this.start();
+  }
+
+  start() {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const event of early) this.dispatchEvent(event);
+  }
   close() {}
 }
 

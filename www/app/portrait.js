@@ -544,6 +544,8 @@ export class Portrait {
    * @throws {Failure} that says why not
    */
   async film(work, wanted, size) {
+    const { engine, photos, mode } = this.#context;
+    const asked = mode(); // for all pictures, whatever is shown meanwhile
     await this.#idle();
     const inversion = this.#inversion;
     if (!inversion || !this.#done) {
@@ -553,12 +555,12 @@ export class Portrait {
     const { signal } = ending;
     const end = () => ending.abort();
     for (const each of [wanted, this.#life.signal]) each.addEventListener("abort", end);
-    const { engine, photos, mode } = this.#context;
+    const look = this.#look(true, asked);
     const reduced = size && { id: newId("photo"), size };
     const picture = (/** @type {EditId} */ edit) =>
       reduced
-        ? photos.paste([{ crop: this.#crop, edit }], mode(), signal, reduced.id)
-        : photos.retouch(this.#crop, edit, this.#look(true), signal);
+        ? photos.paste([{ crop: this.#crop, edit }], look.mode, signal, reduced.id)
+        : photos.retouch(this.#crop, edit, look, signal);
     const frame = async (/** @type {Strengths} */ strengths) => {
       for (let attempt = 1; ; attempt++) {
         const edit = newId("edit");
@@ -573,7 +575,7 @@ export class Portrait {
     };
     const filming = async () => {
       // The photo is made small once, not for every picture.
-      if (reduced) await photos.reduce(this.photo, await this.#otherLayers(), mode(), reduced, signal);
+      if (reduced) await photos.reduce(this.photo, await this.#otherLayers(), look.mode, reduced, signal);
       return photos.mark(await work(frame), signal);
     };
     this.forgetEdit();
@@ -630,22 +632,22 @@ export class Portrait {
    * @param {boolean} full
    * @returns {Look}
    */
-  #look(full) {
-    const mode = this.#context.mode();
-    return { mode, side: full ? this.#side : Math.min(PREVIEW_SIDE, this.#side) };
+  #look(full, mode = this.#context.mode()) {
+    const side = this.#side(mode);
+    return { mode, side: full ? side : Math.min(PREVIEW_SIDE, side) };
   }
 
   /** Width of the face as it is shown and saved on its own. */
-  get #side() {
+  #side(mode = this.#context.mode()) {
     const model = /** @type {ModelInfo} */ (this.#context.engine.model);
-    return faceSide(this.quad, this.#context.mode(), model.outputWidth);
+    return faceSide(this.quad, mode, model.outputWidth);
   }
 
   /** @param {AbortSignal} signal */
   async #showOriginal(signal) {
-    const side = this.#side;
+    const side = this.#side();
     const bitmap = await this.#kept(this.#context.photos.original(this.#crop, side, signal), signal);
-    if (side === this.#side) this.#show("original", bitmap);
+    if (side === this.#side()) this.#show("original", bitmap);
     else bitmap.close(); // whoever changed the mode shows it
   }
 
