@@ -118,6 +118,12 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
         },
     })?;
     let (width, height) = (picture.width(), picture.height());
+    if header.stored != Some([width, height]) {
+        return Err(PictureError::Damaged {
+            kind: header.kind,
+            problem: "it names several sizes",
+        });
+    }
     let rgba = plan
         .conversion
         .apply(picture)
