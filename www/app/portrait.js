@@ -630,6 +630,7 @@ export class Portrait {
   /**
    * How edits are to be shown and saved.
    * @param {boolean} full
+   * @param {Look["mode"]} [mode] the one in use, unless given
    * @returns {Look}
    */
   #look(full, mode = this.#context.mode()) {

@@ -100,8 +100,9 @@ function bitmapOf({ width, height, data }) {
 /** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   /**
-   * Starts the engine and lets it prove on a tiny network that this device computes correctly. On the CPU it uses
-   * several threads where it can, at most as many as are named; a `loaded` event tells when it has come, a `threads` event tells when it has to go on with one.
+   * Starts the engine and lets it prove on a tiny network that this device computes correctly; a `loaded` event tells
+   * when its program has come. On the CPU it uses several threads where it can, at most as many as are named; a
+   * `threads` event tells when it has to go on with one.
    */
   async start(backend, threads) {
     if (backend === "webgpu" && (await probe()).kind === "none") {
