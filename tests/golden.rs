@@ -12,7 +12,7 @@ use sdic::{
     face::Landmarks,
     networks::{read, to_tensor},
     pixels::{GRID, decode},
-    weights::WeightsDir,
+    weights::{Manifest, WeightsDir},
 };
 
 /// Strengths with which the golden edits were made.
@@ -120,7 +120,22 @@ fn open_without_editor(device: &Device) -> Engine {
 
 fn open_weights(path: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(path).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
+    open_as(&dir, dir.manifest().clone(), device)
+}
+
+/// The tiny model as if its files held 16-bit floats: a GPU keeps its weights so.
+#[cfg(feature = "wgpu")]
+fn open_halves(device: &Device) -> Engine {
+    let dir = WeightsDir::open(golden("tiny")).unwrap();
+    let mut manifest = dir.manifest().clone();
+    for entry in &mut manifest.tensors {
+        entry.dtype = sdic::weights::Dtype::F16.for_tensor(&entry.name, &entry.shape);
+    }
+    open_as(&dir, manifest, device)
+}
+
+fn open_as(dir: &WeightsDir, manifest: Manifest, device: &Device) -> Engine {
+    let mut loader = EngineLoader::with_manifest(manifest, device).unwrap();
     for index in 0..dir.manifest().shards.len() {
         let tensors = dir.read_shard(index).unwrap();
         loader = loader.push_tensors(index, tensors).unwrap();
@@ -148,15 +163,14 @@ fn golden_landmarks(golden_values: &Golden) -> Landmarks {
     std::array::from_fn(|i| [points[2 * i], points[2 * i + 1]])
 }
 
-fn pipeline_matches_pytorch(device: &Device, tolerance: f64) {
-    let engine = open_engine(device);
+fn pipeline_matches_pytorch(engine: &Engine, device: &Device, tolerance: f64) {
     let sdic = engine.sdic();
     let golden_values = Golden::open("tiny_trace.safetensors");
     let check4 = |name: &str, found: Tensor<4>| golden_values.check(name, found, tolerance);
     let check3 = |name: &str, found: Tensor<3>| golden_values.check(name, found, tolerance);
 
     let face: Tensor<4> = golden_values.tensor("image", device);
-    let known = inverted(&engine, face, Some(golden_landmarks(&golden_values)));
+    let known = inverted(engine, face, Some(golden_landmarks(&golden_values)));
     let unknown = InvertedFace {
         landmarks: None,
         ..known.clone()
@@ -234,7 +248,7 @@ fn changes_without_editor_match_pytorch(device: &Device, tolerance: f64) {
     let engine = open_without_editor(device);
     let golden_values = Golden::open("tiny_trace.safetensors");
     let face: Tensor<4> = golden_values.tensor("image", device);
-    let face = inverted(&engine, face, Some(golden_landmarks(&golden_values)));
+    let face = inverted(engine, face, Some(golden_landmarks(&golden_values)));
     let tilted = finished(engine.edit(&face, [("tilt", TILT)], None).unwrap());
     golden_values.check("plain.tilt", tilted.picture, tolerance);
     golden_values.check("unedited.tilt", tilted.unedited, tolerance);
@@ -333,7 +347,8 @@ mod cpu {
 
     #[test]
     fn pipeline_matches_pytorch() {
-        super::pipeline_matches_pytorch(&device::cpu(), 1e-5);
+        let device = device::cpu();
+        super::pipeline_matches_pytorch(&super::open_engine(&device), &device, 1e-5);
     }
 
     #[test]
@@ -367,7 +382,13 @@ mod gpu {
 
     #[test]
     fn pipeline_matches_pytorch() {
-        super::pipeline_matches_pytorch(&GPU, 1e-4);
+        super::pipeline_matches_pytorch(&super::open_engine(&GPU), &GPU, 1e-4);
+    }
+
+    /// The steps of 16-bit floats are 5e-4 wide.
+    #[test]
+    fn pipeline_in_halves_matches_pytorch() {
+        super::pipeline_matches_pytorch(&super::open_halves(&GPU), &GPU, 2e-3);
     }
 
     #[test]

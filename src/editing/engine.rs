@@ -19,9 +19,11 @@ use crate::{
     config::ModelConfig,
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
-    networks::{LoadError, Loader, ReadError, Sdic, Window, shown, shown_edit, to_tensor},
+    networks::{
+        LoadError, Loader, Precision, ReadError, Sdic, Window, device, shown, shown_edit, to_tensor,
+    },
     pixels::{Picture, PictureError, resize},
-    weights::{self, Direction, DirectionKind, Manifest, WeightsError},
+    weights::{self, Direction, DirectionKind, Dtype, Manifest, TensorEntry, WeightsError},
 };
 
 /// Heading under which directions from files are shown.
@@ -72,10 +74,23 @@ fn not_of_shape(wide: usize, high: usize) -> &'static str {
     }
 }
 
+/// A GPU keeps weights no more exactly than their file does; a CPU would not save anything.
+fn precision(manifest: &Manifest, directions: &HashSet<String>, device: &Device) -> Precision {
+    let exact = |tensor: &TensorEntry| {
+        let least = Dtype::F16.for_tensor(&tensor.name, &tensor.shape);
+        tensor.dtype == Dtype::F32 && least != Dtype::F32 && !directions.contains(&tensor.name)
+    };
+    match device::is_cpu(device) || manifest.tensors.iter().any(exact) {
+        true => Precision::Single,
+        false => Precision::Half,
+    }
+}
+
 /// A model that is being loaded, shard by shard in any order.
 pub struct EngineLoader {
     manifest: Manifest,
     loader: Loader,
+    precision: Precision,
     direction_names: HashSet<String>,
     directions: HashMap<String, weights::Tensor>,
     missing: BTreeSet<usize>,
@@ -97,9 +112,11 @@ impl EngineLoader {
     /// [`EngineError::Load`] if its configuration is impossible.
     pub fn with_manifest(manifest: Manifest, device: &Device) -> Result<Self, EngineError> {
         check_manifest(&manifest)?;
+        let direction_names = manifest.direction_tensors();
         Ok(Self {
             loader: Loader::new(&manifest.config, device)?,
-            direction_names: manifest.direction_tensors(),
+            precision: precision(&manifest, &direction_names, device),
+            direction_names,
             directions: HashMap::new(),
             missing: (0..manifest.shards.len()).collect(),
             manifest,
@@ -152,7 +169,7 @@ impl EngineLoader {
             return Err(EngineError::MissingShard(index));
         }
         let directions = Directions::new(&self.manifest, &self.directions)?;
-        let networks = self.loader.finish()?;
+        let networks = self.loader.finish(self.precision)?;
         Ok(Engine {
             sdic: Sdic::new(self.manifest.config.clone(), networks),
             manifest: self.manifest,

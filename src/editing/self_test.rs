@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{engine::EngineError, inversion::invert};
 use crate::{
     config::{DicnSizes, DipnSizes, EncoderSizes, Heads, ModelConfig},
-    networks::{Loader, Sdic, device, read},
+    networks::{Loader, Precision, Sdic, device, read},
     weights::Tensor as NamedTensor,
 };
 
@@ -70,8 +70,10 @@ fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
     } else {
         0.0
     };
+    // Of few bits, so that matrices, whose factor is a power of two here, are the same where they are rounded.
+    let step = 1.0 / 256.0;
     noise(index as u32 + 1)
-        .map(|value| gain * value + offset)
+        .map(|value| ((gain * value + offset) / step).round() * step)
         .take(count)
         .collect()
 }
@@ -89,7 +91,7 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
             values: parameter_values(index, name, shape),
         })
         .collect();
-    let networks = loader.load(tensors)?.finish()?;
+    let networks = loader.load(tensors)?.finish(Precision::Half)?;
     let side = config.encoder.input_size;
     let face: Vec<f32> = noise(0).take(3 * side * side).collect();
     let sdic = Sdic::new(config, networks);

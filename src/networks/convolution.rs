@@ -1,6 +1,7 @@
 //! A convolution with all that surrounds it, in one pass over memory: by this crate's kernels, on the CPU and on a GPU.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use half::f16;
 
 use super::{
     around::{Around, LayerActivation},
@@ -10,6 +11,15 @@ use super::{
 #[cfg(feature = "wgpu")]
 use super::{shaders::ShaderLayer, tensors::raise};
 use crate::kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
+
+/// How exactly convolutions and the matrices of styles keep their weights; products and sums are 32-bit floats always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// As 32-bit floats.
+    Single,
+    /// Rounded to 16-bit floats, which take half the memory of a GPU; a CPU widens them again.
+    Half,
+}
 
 /// A convolution with its weights laid out for the device that they are on.
 #[derive(Clone, Debug)]
@@ -35,13 +45,19 @@ impl Convolution {
     }
 
     /// Lays out weights that a kernel [exists](Self::exists) for.
-    pub fn new<const D: usize>(weight: Tensor<D>, kind: Kind) -> Self {
+    pub fn new<const D: usize>(weight: Tensor<D>, kind: Kind, precision: Precision) -> Self {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weight.device()) {
-            return Self::Gpu(Box::new(ShaderLayer::new(raise(weight), kind)));
+            return Self::Gpu(Box::new(ShaderLayer::new(raise(weight), kind, precision)));
         }
         let shape = volume_dims(&weight.dims());
-        Self::Cpu(Box::new(ConvLayer::new(&cpu_values(weight), shape, kind)))
+        let mut weight = cpu_values(weight);
+        if precision == Precision::Half {
+            for value in &mut weight {
+                *value = f16::from_f32(*value).to_f32();
+            }
+        }
+        Self::Cpu(Box::new(ConvLayer::new(&weight, shape, kind)))
     }
 
     /// Returns the result and `x`, which is not copied if nothing else holds it.
@@ -82,7 +98,7 @@ pub enum Matrix {
 impl Matrix {
     /// Lays out `weight`, `[out, in]`; `None` on the CPU.
     #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
-    pub fn new(weight: Tensor<2>) -> Option<Self> {
+    pub fn new(weight: Tensor<2>, precision: Precision) -> Option<Self> {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weight.device()) {
             let point = Kind::Forward {
@@ -91,7 +107,9 @@ impl Matrix {
             };
             let [output, input] = weight.dims();
             let weight = weight.reshape([output, input, 1, 1, 1]);
-            return Some(Self::Gpu(Box::new(ShaderLayer::new(weight, point))));
+            return Some(Self::Gpu(Box::new(ShaderLayer::new(
+                weight, point, precision,
+            ))));
         }
         None
     }
@@ -126,11 +144,11 @@ pub enum Convolutions {
 impl Convolutions {
     /// Lays out `weights`, `[out, in, kernel, kernel]` each; `None` on the CPU.
     #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
-    pub fn new(weights: Vec<Tensor<4>>, kind: Kind) -> Option<Self> {
+    pub fn new(weights: Vec<Tensor<4>>, kind: Kind, precision: Precision) -> Option<Self> {
         #[cfg(feature = "wgpu")]
         if !is_cpu(&weights[0].device()) {
             let weights = weights.into_iter().map(raise).collect();
-            let layer = ShaderLayer::side_by_side(weights, kind);
+            let layer = ShaderLayer::side_by_side(weights, kind, precision);
             return Some(Self::Gpu(Box::new(layer)));
         }
         None

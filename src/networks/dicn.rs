@@ -10,8 +10,8 @@ use burn::{
 };
 
 use super::layers::{
-    BasicConv, BatchNorm, Conv, LayerActivation, NoParameters, PRelu, conv_norm, conv1d, conv2d,
-    equal_conv2d, resize_bilinear,
+    BasicConv, BatchNorm, Conv, LayerActivation, NoParameters, PRelu, Precision, conv_norm, conv1d,
+    conv2d, equal_conv2d, resize_bilinear,
 };
 use crate::config::{DicnSizes, ModelConfig};
 
@@ -33,9 +33,14 @@ fn apply_rows(layers: &RowLayers, x: Tensor<3>) -> Tensor<3> {
     last.forward(conv_norm(first, norm, x, LayerActivation::LeakyRelu))
 }
 
-fn fuse_rows(layers: RowLayers) -> RowLayers {
+fn fuse_rows(layers: RowLayers, weights: Precision) -> RowLayers {
     let (first, norm, between, last) = layers;
-    (first.fuse(norm), None, between, last.fuse(None))
+    (
+        first.fuse(norm, weights),
+        None,
+        between,
+        last.fuse(None, weights),
+    )
 }
 
 /// Gains and offsets of the latent code.
@@ -63,11 +68,11 @@ impl LatentFusion {
         gain * codes.clone() + codes + offset
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            sen: fuse_rows(self.sen),
-            att: fuse_rows(self.att),
-            att2: fuse_rows(self.att2),
+            sen: fuse_rows(self.sen, weights),
+            att: fuse_rows(self.att, weights),
+            att2: fuse_rows(self.att2, weights),
         }
     }
 }
@@ -150,21 +155,25 @@ impl Dicn {
     }
 
     /// Folds every normalisation that follows a convolution into it.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         let (conv, norm, prelu) = self.conv_layer1;
         let (first, second, third, fourth) = self.semantic;
         let (before, between, after) = self.condition_shift3;
         Self {
-            conv_layer1: (conv.fuse(norm), None, prelu),
+            conv_layer1: (conv.fuse(norm, weights), None, prelu),
             semantic: (
-                first.fuse(),
-                second.fuse(None),
-                third.fuse(),
-                fourth.fuse(None),
+                first.fuse(weights),
+                second.fuse(None, weights),
+                third.fuse(weights),
+                fourth.fuse(None, weights),
             ),
-            att: (self.att.0.fuse(), self.att.1.fuse(None)),
-            condition_shift3: (before.fuse(None), between, after.fuse(None)),
-            aff1d: self.aff1d.fuse(),
+            att: (self.att.0.fuse(weights), self.att.1.fuse(None, weights)),
+            condition_shift3: (
+                before.fuse(None, weights),
+                between,
+                after.fuse(None, weights),
+            ),
+            aff1d: self.aff1d.fuse(weights),
             ..self
         }
     }
@@ -180,6 +189,10 @@ mod tests {
         let case = Case::open("latent_fusion");
         let layer = case.load(LatentFusion::new(12, 6, case.device()), &[]);
         case.check(layer.forward(case.input(0), case.input(1)));
-        case.check(layer.fuse().forward(case.input(0), case.input(1)));
+        case.check(
+            layer
+                .fuse(Precision::Single)
+                .forward(case.input(0), case.input(1)),
+        );
     }
 }

@@ -12,7 +12,8 @@ use burn::{
 use super::{
     encoder::Bottleneck,
     layers::{
-        BasicConv, BatchNorm, Conv, LayerActivation, conv_norm, conv2d, conv3d, deconv2d, deconv3d,
+        BasicConv, BatchNorm, Conv, LayerActivation, Precision, conv_norm, conv2d, conv3d,
+        deconv2d, deconv3d,
     },
 };
 use crate::config::DipnSizes;
@@ -82,13 +83,13 @@ impl Features {
         Pyramid { x1, x2, x4, x8 }
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            fe1: self.fe1.fuse(),
-            fe2: self.fe2.fuse(),
-            fe3: self.fe3.fuse(),
-            fe4: self.fe4.fuse(),
-            fe5: self.fe5.fuse(),
+            fe1: self.fe1.fuse(weights),
+            fe2: self.fe2.fuse(weights),
+            fe3: self.fe3.fuse(weights),
+            fe4: self.fe4.fuse(weights),
+            fe5: self.fe5.fuse(weights),
         }
     }
 }
@@ -114,10 +115,10 @@ impl UpsampleConcat {
         self.conv2.forward(x)
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            conv1: self.conv1.fuse(),
-            conv2: self.conv2.fuse(),
+            conv1: self.conv1.fuse(weights),
+            conv2: self.conv2.fuse(weights),
         }
     }
 }
@@ -150,12 +151,12 @@ impl FeatureUp {
         Pyramid { x1, x2, x4, x8 }
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            deconv8_4: self.deconv8_4.fuse(),
-            deconv4_2: self.deconv4_2.fuse(),
-            deconv2_1: self.deconv2_1.fuse(),
-            conv4: self.conv4.fuse(),
+            deconv8_4: self.deconv8_4.fuse(weights),
+            deconv4_2: self.deconv4_2.fuse(weights),
+            deconv2_1: self.deconv2_1.fuse(weights),
+            conv4: self.conv4.fuse(weights),
         }
     }
 }
@@ -198,11 +199,14 @@ impl ContextFusion {
         self.agg.forward(attention * semantic + volume)
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            semantic: (self.semantic.0.fuse(), self.semantic.1.fuse(None)),
-            att: (self.att.0.fuse(), self.att.1.fuse(None)),
-            agg: self.agg.fuse(),
+            semantic: (
+                self.semantic.0.fuse(weights),
+                self.semantic.1.fuse(None, weights),
+            ),
+            att: (self.att.0.fuse(weights), self.att.1.fuse(None, weights)),
+            agg: self.agg.fuse(weights),
         }
     }
 }
@@ -280,21 +284,27 @@ impl Hourglass {
         self.conv1_up.linear(conv1)
     }
 
-    fn fuse(self) -> Self {
-        let pair = |layers: Pair| (layers.0.fuse(), layers.1.fuse());
-        let triple = |layers: Triple| (layers.0.fuse(), layers.1.fuse(), layers.2.fuse());
+    fn fuse(self, weights: Precision) -> Self {
+        let pair = |layers: Pair| (layers.0.fuse(weights), layers.1.fuse(weights));
+        let triple = |layers: Triple| {
+            (
+                layers.0.fuse(weights),
+                layers.1.fuse(weights),
+                layers.2.fuse(weights),
+            )
+        };
         Self {
             conv1: pair(self.conv1),
             conv2: pair(self.conv2),
             conv3: pair(self.conv3),
-            conv3_up: self.conv3_up.fuse(),
-            conv2_up: self.conv2_up.fuse(),
-            conv1_up: self.conv1_up.fuse(),
+            conv3_up: self.conv3_up.fuse(weights),
+            conv2_up: self.conv2_up.fuse(weights),
+            conv1_up: self.conv1_up.fuse(weights),
             agg_0: triple(self.agg_0),
             agg_1: triple(self.agg_1),
-            cgf_32: self.cgf_32.fuse(),
-            cgf_16: self.cgf_16.fuse(),
-            cgf_8: self.cgf_8.fuse(),
+            cgf_32: self.cgf_32.fuse(weights),
+            cgf_16: self.cgf_16.fuse(weights),
+            cgf_8: self.cgf_8.fuse(weights),
         }
     }
 }
@@ -357,18 +367,22 @@ impl Dipn {
     }
 
     /// Folds every normalisation that follows a convolution into it.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         let (first, second, norm) = self.rgb1;
         Self {
-            feature1: self.feature1.fuse(),
-            feature2: self.feature2.fuse(),
-            feature_up: self.feature_up.fuse(),
-            conv: self.conv.fuse(),
-            desc: self.desc.fuse(None),
-            corr_stem: self.corr_stem.fuse(),
-            hourglass_fusion: self.hourglass_fusion.fuse(),
-            rgb1: (first.fuse(), second.fuse(norm), None),
-            rgb: self.rgb.into_iter().map(Bottleneck::fuse).collect(),
+            feature1: self.feature1.fuse(weights),
+            feature2: self.feature2.fuse(weights),
+            feature_up: self.feature_up.fuse(weights),
+            conv: self.conv.fuse(weights),
+            desc: self.desc.fuse(None, weights),
+            corr_stem: self.corr_stem.fuse(weights),
+            hourglass_fusion: self.hourglass_fusion.fuse(weights),
+            rgb1: (first.fuse(weights), second.fuse(norm, weights), None),
+            rgb: self
+                .rgb
+                .into_iter()
+                .map(|layer| layer.fuse(weights))
+                .collect(),
         }
     }
 }
@@ -383,6 +397,10 @@ mod tests {
         let case = Case::open("context_fusion");
         let layer = case.load(ContextFusion::new(4, 6, case.device()), &[]);
         case.check(layer.forward(case.input(0), case.input(1)));
-        case.check(layer.fuse().forward(case.input(0), case.input(1)));
+        case.check(
+            layer
+                .fuse(Precision::Single)
+                .forward(case.input(0), case.input(1)),
+        );
     }
 }

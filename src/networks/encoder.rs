@@ -11,7 +11,7 @@ use burn::{
 };
 
 use super::layers::{
-    BatchNorm, Conv, ConvGroup, EqualLinear, LayerActivation, PRelu, conv_norm, conv2d,
+    BatchNorm, Conv, ConvGroup, EqualLinear, LayerActivation, PRelu, Precision, conv_norm, conv2d,
     resize_bilinear,
 };
 #[cfg(feature = "wgpu")]
@@ -46,10 +46,10 @@ impl SqueezeExcite {
         (self.fc2).forward_with(None, squeezed, LayerActivation::Sigmoid)
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            fc1: self.fc1.fuse(None),
-            fc2: self.fc2.fuse(None),
+            fc1: self.fc1.fuse(None, weights),
+            fc2: self.fc2.fuse(None, weights),
         }
     }
 }
@@ -114,14 +114,14 @@ impl Bottleneck {
     }
 
     /// Folds the normalisations that follow a convolution into it.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         let (norm, conv1, prelu, conv2, last_norm, squeeze) = self.res_layer;
-        let (conv1, conv2) = (conv1.fuse(None), conv2.fuse(last_norm));
-        let squeeze = squeeze.map(SqueezeExcite::fuse);
+        let (conv1, conv2) = (conv1.fuse(None, weights), conv2.fuse(last_norm, weights));
+        let squeeze = squeeze.map(|layer| layer.fuse(weights));
         Self {
             shortcut_layer: self
                 .shortcut_layer
-                .map(|(conv, norm)| (conv.fuse(norm), None)),
+                .map(|(conv, norm)| (conv.fuse(norm, weights), None)),
             res_layer: (norm.fuse(), conv1, prelu, conv2, None, squeeze),
             stride: self.stride,
         }
@@ -185,11 +185,11 @@ impl StyleHead {
         self.linear.forward(x.flatten::<2>(1, 3))
     }
 
-    fn fuse(self) -> Self {
-        let convs = self.convs.into_iter().map(|conv| conv.fuse(None));
+    fn fuse(self, weights: Precision) -> Self {
+        let convs = self.convs.into_iter().map(|conv| conv.fuse(None, weights));
         Self {
             convs: convs.collect(),
-            linear: self.linear.fuse(),
+            linear: self.linear.fuse(weights),
         }
     }
 }
@@ -203,15 +203,15 @@ struct HeadGroup {
 
 impl HeadGroup {
     /// Of heads as loaded; `None` on the CPU.
-    fn new(heads: &[StyleHead]) -> Option<Self> {
+    fn new(heads: &[StyleHead], weights: Precision) -> Option<Self> {
         let convs = (0..heads[0].convs.len()).map(|layer| {
             let convs: Vec<_> = heads.iter().map(|head| &head.convs[layer]).collect();
-            ConvGroup::new(&convs)
+            ConvGroup::new(&convs, weights)
         });
         let linear: Vec<_> = heads.iter().map(|head| &head.linear).collect();
         Some(Self {
             convs: convs.collect::<Option<_>>()?,
-            linear: ConvGroup::linear(&linear)?,
+            linear: ConvGroup::linear(&linear, weights)?,
         })
     }
 
@@ -332,24 +332,33 @@ impl Encoder {
     }
 
     /// Folds every normalisation that follows a convolution into it.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         let (conv, norm, prelu) = self.input_layer;
         let (coarse, finer) = self.styles.split_at(COARSE_HEADS.min(self.styles.len()));
         let (middle, fine) = finer.split_at((MIDDLE_HEADS - COARSE_HEADS).min(finer.len()));
         let levels = [coarse, middle, fine].into_iter();
-        let groups = levels.filter(|heads| !heads.is_empty()).map(HeadGroup::new);
+        let groups = levels.filter(|heads| !heads.is_empty());
+        let groups = groups.map(|heads| HeadGroup::new(heads, weights));
         let groups = groups.collect::<Option<Vec<_>>>().map(Arc::new);
         let styles = match groups {
             Some(_) => Vec::new(),
-            None => self.styles.into_iter().map(StyleHead::fuse).collect(),
+            None => self
+                .styles
+                .into_iter()
+                .map(|layer| layer.fuse(weights))
+                .collect(),
         };
         Self {
-            input_layer: (conv.fuse(norm), None, prelu),
-            body: self.body.into_iter().map(Bottleneck::fuse).collect(),
+            input_layer: (conv.fuse(norm, weights), None, prelu),
+            body: self
+                .body
+                .into_iter()
+                .map(|layer| layer.fuse(weights))
+                .collect(),
             styles,
             groups,
-            latlayer1: self.latlayer1.fuse(None),
-            latlayer2: self.latlayer2.fuse(None),
+            latlayer1: self.latlayer1.fuse(None, weights),
+            latlayer2: self.latlayer2.fuse(None, weights),
             taps: self.taps,
             first_is_base: self.first_is_base,
         }
@@ -378,7 +387,7 @@ mod tests {
             let unit = Bottleneck::new(channels, stride, squeeze, case.device());
             let unit = case.load(unit, &[]);
             case.check(unit.forward(case.input(None)));
-            case.check(unit.fuse().forward(case.input(None)));
+            case.check(unit.fuse(Precision::Single).forward(case.input(None)));
         }
     }
 

@@ -9,7 +9,7 @@ use burn::{
     tensor::{Device, Tensor, activation},
 };
 
-use super::layers::{Conv, LayerActivation, STYLE_SLOPE, conv2d, pixel_unshuffle};
+use super::layers::{Conv, LayerActivation, Precision, STYLE_SLOPE, conv2d, pixel_unshuffle};
 use crate::config::{EditorSizes, ModelConfig};
 
 /// The feature editor (`feature_editor.` in weights).
@@ -69,14 +69,14 @@ impl FeatureEditor {
     }
 
     /// On the CPU hands the weights to the kernels.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         Self {
-            context: self.context.fuse(None),
-            gate1: self.gate1.fuse(None),
-            gate2: self.gate2.fuse(None),
-            plan: self.plan.fuse(None),
-            mix: self.mix.fuse(None),
-            out: self.out.fuse(None),
+            context: self.context.fuse(None, weights),
+            gate1: self.gate1.fuse(None, weights),
+            gate2: self.gate2.fuse(None, weights),
+            plan: self.plan.fuse(None, weights),
+            mix: self.mix.fuse(None, weights),
+            out: self.out.fuse(None, weights),
             fold: self.fold,
         }
     }
@@ -106,13 +106,17 @@ mod tests {
         let case = Case::open("feature_editor");
         let editor = editor(&case);
         case.check(editor.forward(case.input(0), case.input(1)));
-        case.check(editor.fuse().forward(case.input(0), case.input(1)));
+        case.check(
+            editor
+                .fuse(Precision::Single)
+                .forward(case.input(0), case.input(1)),
+        );
     }
 
     #[test]
     fn no_plan_adds_nothing_and_a_stronger_one_more_of_the_same() {
         let case = Case::open("feature_editor");
-        let editor = editor(&case).fuse();
+        let editor = editor(&case).fuse(Precision::Single);
         let drawn = |factor: f32| {
             let plan = case.input::<4>(1) * factor;
             cpu_values(editor.forward(case.input(0), plan))

@@ -23,7 +23,7 @@ use super::{
     around::{Around, LayerActivation, style_activation},
     convolution::Convolution,
     device::is_cpu,
-    layers::EqualLinear,
+    layers::{EqualLinear, Precision},
     tensors::parameter,
 };
 use crate::{config::ModelConfig, kernels::Kind};
@@ -123,7 +123,7 @@ impl ModulatedConv {
     }
 
     /// Computes once what does not depend on the style, and hands the weights to a kernel if there is one for them.
-    fn fuse(mut self, kind: Kind) -> Self {
+    fn fuse(mut self, kind: Kind, weights: Precision) -> Self {
         // The factor of the equalised learning rate goes with the weights.
         self.weight = (self.weight).map(|weight| weight.map(|weight| weight * self.gain));
         self.gain = 1.0;
@@ -138,7 +138,7 @@ impl ModulatedConv {
         };
         if let Some(weight) = self.weight.take_if(exists) {
             let weight = weight.into_value().squeeze_dim::<4>(0);
-            self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
+            self.kernel = Some(Arc::new(Convolution::new(weight, kind, weights)));
         }
         self
     }
@@ -214,7 +214,7 @@ impl StyledConv {
     }
 
     /// Computes once what no style changes, and the noise picture as it is added.
-    fn fuse(self, noise: Tensor<4>) -> (Self, Tensor<4>) {
+    fn fuse(self, noise: Tensor<4>, weights: Precision) -> (Self, Tensor<4>) {
         let kind = if self.upsample {
             Kind::Upsample
         } else {
@@ -225,7 +225,7 @@ impl StyledConv {
         };
         let noise = self.noise.strengthen(noise);
         let fused = Self {
-            conv: self.conv.fuse(kind),
+            conv: self.conv.fuse(kind, weights),
             noise: NoiseInjection { weight: None },
             ..self
         };
@@ -338,13 +338,13 @@ impl ToRgb {
         }
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         let kind = Kind::Forward {
             stride: [1; 3],
             padding: [[0; 2]; 3],
         };
         Self {
-            conv: self.conv.fuse(kind),
+            conv: self.conv.fuse(kind, weights),
             bias: self.bias,
         }
     }
@@ -446,7 +446,7 @@ impl Stylist {
 #[cfg(feature = "wgpu")]
 impl Stylist {
     /// Of layers as loaded.
-    fn new(convs: &[&ModulatedConv], to_rgbs: &[&ModulatedConv]) -> Self {
+    fn new(convs: &[&ModulatedConv], to_rgbs: &[&ModulatedConv], weights: Precision) -> Self {
         let styles = styles_of_layers(convs.len() + 1);
         let layers = convs.iter().chain(to_rgbs);
         let modulations = layers.zip(styles).map(|(layer, style)| {
@@ -454,7 +454,7 @@ impl Stylist {
             let start = style * matrix.dims()[1];
             (Product { matrix, start }, bias)
         });
-        let modulations = Products::with_bias(modulations.collect());
+        let modulations = Products::with_bias(modulations.collect(), weights);
         let starts = modulations.results().iter();
         let energies = convs
             .iter()
@@ -556,18 +556,27 @@ impl Generator {
     }
 
     /// Computes once what no style changes.
-    pub fn fuse(self) -> Self {
-        let stylist = self.stylist();
+    pub fn fuse(self, weights: Precision) -> Self {
+        let stylist = self.stylist(weights);
         let convs = std::iter::once(self.conv1).chain(self.convs);
-        let fused = (convs.zip(self.noises)).map(|(conv, noise)| conv.fuse(noise.into_value()));
+        let fused =
+            (convs.zip(self.noises)).map(|(conv, noise)| conv.fuse(noise.into_value(), weights));
         let (mut convs, noises): (Vec<_>, Vec<_>) = fused.unzip();
         Self {
             conv1: convs.remove(0),
-            to_rgb1: self.to_rgb1.fuse(),
+            to_rgb1: self.to_rgb1.fuse(weights),
             convs,
-            to_rgbs: self.to_rgbs.into_iter().map(ToRgb::fuse).collect(),
+            to_rgbs: self
+                .to_rgbs
+                .into_iter()
+                .map(|layer| layer.fuse(weights))
+                .collect(),
             noises: noises.into_iter().map(Param::from_tensor).collect(),
-            style: self.style.into_iter().map(EqualLinear::fuse).collect(),
+            style: self
+                .style
+                .into_iter()
+                .map(|layer| layer.fuse(weights))
+                .collect(),
             stylist,
             ..self
         }
@@ -575,17 +584,17 @@ impl Generator {
 
     /// On the GPU, of a generator as loaded.
     #[cfg(feature = "wgpu")]
-    fn stylist(&self) -> Option<Arc<Stylist>> {
+    fn stylist(&self, weights: Precision) -> Option<Arc<Stylist>> {
         if is_cpu(&self.input.input.val().device()) {
             return None;
         }
         let layers: Vec<_> = self.layers().collect();
         let (convs, to_rgbs) = layers.split_at(self.convs.len() + 1);
-        Some(Arc::new(Stylist::new(convs, to_rgbs)))
+        Some(Arc::new(Stylist::new(convs, to_rgbs, weights)))
     }
 
     #[cfg(not(feature = "wgpu"))]
-    fn stylist(&self) -> Option<Arc<Stylist>> {
+    fn stylist(&self, _weights: Precision) -> Option<Arc<Stylist>> {
         None
     }
 
@@ -762,7 +771,7 @@ mod tests {
         let layer = case.load(layer, &[]);
         let style = || case.input::<2>(1).into();
         case.check(layer.forward(case.input(0), style(), case.input(2)));
-        let (layer, noise) = layer.fuse(case.input(2));
+        let (layer, noise) = layer.fuse(case.input(2), Precision::Single);
         case.check(layer.forward(case.input(0), style(), noise));
     }
 
@@ -796,7 +805,7 @@ mod tests {
             assert_eq!(cpu_values(kept), cpu_values(x));
         };
         forward(&layer);
-        forward(&layer.fuse());
+        forward(&layer.fuse(Precision::Single));
     }
 
     #[test]

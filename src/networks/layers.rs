@@ -35,6 +35,7 @@ use super::{
 };
 pub use super::{
     around::{LayerActivation, PRelu, STYLE_SLOPE},
+    convolution::Precision,
     tensors::parameter,
 };
 use crate::{
@@ -317,7 +318,7 @@ impl<const D: usize> Conv<D> {
     }
 
     /// Folds `norm`, which follows, into the weights, and hands them to a kernel if there is one for them.
-    pub fn fuse(mut self, norm: Option<BatchNorm>) -> Self {
+    pub fn fuse(mut self, norm: Option<BatchNorm>, weights: Precision) -> Self {
         if let Some(norm) = norm {
             let (scale, shift) = norm.affine();
             let mut shape = [1; D];
@@ -338,7 +339,7 @@ impl<const D: usize> Conv<D> {
         };
         if let Some(weight) = self.weight.take_if(exists) {
             let weight = weight.into_value() * self.geometry.gain;
-            self.kernel = Some(Arc::new(Convolution::new(weight, kind)));
+            self.kernel = Some(Arc::new(Convolution::new(weight, kind, weights)));
         }
         self
     }
@@ -353,7 +354,7 @@ pub struct ConvGroup {
 
 impl ConvGroup {
     /// Of convolutions as loaded; `None` on the CPU.
-    pub fn new(convs: &[&Conv<4>]) -> Option<Self> {
+    pub fn new(convs: &[&Conv<4>], precision: Precision) -> Option<Self> {
         let weights = convs.iter().filter_map(|conv| {
             let weight = conv.weight.as_ref()?.val();
             Some(weight * conv.geometry.gain)
@@ -362,13 +363,13 @@ impl ConvGroup {
             .iter()
             .filter_map(|conv| Some(conv.bias.as_ref()?.val()));
         Some(Self {
-            kernels: Convolutions::new(weights.collect(), convs[0].kind())?,
+            kernels: Convolutions::new(weights.collect(), convs[0].kind(), precision)?,
             biases: Tensor::cat(biases.collect(), 0),
         })
     }
 
     /// Of linear layers as loaded, which see pictures of one pixel; `None` on the CPU.
-    pub fn linear(layers: &[&EqualLinear]) -> Option<Self> {
+    pub fn linear(layers: &[&EqualLinear], precision: Precision) -> Option<Self> {
         let point = Kind::Forward {
             stride: [1; 3],
             padding: [[0; 2]; 3],
@@ -381,7 +382,7 @@ impl ConvGroup {
             })
             .unzip();
         Some(Self {
-            kernels: Convolutions::new(weights, point)?,
+            kernels: Convolutions::new(weights, point, precision)?,
             biases: Tensor::cat(biases, 0),
         })
     }
@@ -426,9 +427,9 @@ impl<const D: usize> BasicConv<D> {
     }
 
     /// Folds the normalisation into the convolution.
-    pub fn fuse(self) -> Self {
+    pub fn fuse(self, weights: Precision) -> Self {
         Self {
-            conv: self.conv.fuse(self.bn),
+            conv: self.conv.fuse(self.bn, weights),
             bn: None,
         }
     }
@@ -625,9 +626,9 @@ impl EqualLinear {
     }
 
     /// On the GPU, hands the weights to a kernel.
-    pub fn fuse(mut self) -> Self {
+    pub fn fuse(mut self, weights: Precision) -> Self {
         let scaled = self.scaled();
-        let kernel = scaled.and_then(|(weight, bias)| Some((Matrix::new(weight)?, bias)));
+        let kernel = scaled.and_then(|(weight, bias)| Some((Matrix::new(weight, weights)?, bias)));
         if let Some((kernel, bias)) = kernel {
             self.bias = Param::from_tensor(bias);
             self.weight = None;
@@ -647,7 +648,7 @@ mod tests {
         let case = Case::open(name);
         let layer = case.load(BasicConv::new(conv, channels, case.device()), &[]);
         case.check(layer.forward(case.input(None)));
-        case.check(layer.fuse().forward(case.input(None)));
+        case.check(layer.fuse(Precision::Single).forward(case.input(None)));
     }
 
     #[test]
@@ -666,7 +667,7 @@ mod tests {
         let layer = BasicConv::plain(deconv3d([4, 1], case.device()));
         let layer = case.load(layer, &[]);
         case.check(layer.linear(case.input(None)));
-        case.check(layer.fuse().linear(case.input(None)));
+        case.check(layer.fuse(Precision::Single).linear(case.input(None)));
     }
 
     #[test]
@@ -677,7 +678,11 @@ mod tests {
         let case = Case::open("equal_conv");
         let layer = case.load(equal_conv2d([6, 4], case.device()), &[]);
         case.check(layer.forward(case.input(None)));
-        case.check(layer.fuse(None).forward(case.input(None)));
+        case.check(
+            layer
+                .fuse(None, Precision::Single)
+                .forward(case.input(None)),
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod sdic;
 mod shaders;
 mod tensors;
 
+pub use convolution::Precision;
 pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
 #[cfg(test)]

@@ -12,8 +12,8 @@ use burn::{
 use thiserror::Error;
 
 use super::{
-    dicn::Dicn, dipn::Dipn, encoder::Encoder, feature_editor::FeatureEditor, generator::Generator,
-    tensors::parameter,
+    convolution::Precision, dicn::Dicn, dipn::Dipn, encoder::Encoder,
+    feature_editor::FeatureEditor, generator::Generator, tensors::parameter,
 };
 use crate::{
     config::{ConfigError, ModelConfig},
@@ -50,13 +50,13 @@ impl Networks {
         }
     }
 
-    fn fuse(self) -> Self {
+    fn fuse(self, weights: Precision) -> Self {
         Self {
-            encoder: self.encoder.fuse(),
-            generator: self.generator.fuse(),
-            dipn: self.dipn.map(Dipn::fuse),
-            dicn: self.dicn.map(Dicn::fuse),
-            feature_editor: self.feature_editor.map(FeatureEditor::fuse),
+            encoder: self.encoder.fuse(weights),
+            generator: self.generator.fuse(weights),
+            dipn: self.dipn.map(|layer| layer.fuse(weights)),
+            dicn: self.dicn.map(|layer| layer.fuse(weights)),
+            feature_editor: self.feature_editor.map(|layer| layer.fuse(weights)),
             latent_avg: self.latent_avg,
         }
     }
@@ -282,15 +282,16 @@ impl Loader {
         Ok(self)
     }
 
-    /// The finished networks, with normalisations folded into the convolutions before them.
+    /// The finished networks, with normalisations folded into the convolutions before them, and `weights` kept so
+    /// exactly.
     ///
     /// # Errors
     /// [`LoadError::Missing`] lists what never came.
-    pub fn finish(self) -> Result<Networks, LoadError> {
+    pub fn finish(self, weights: Precision) -> Result<Networks, LoadError> {
         if !self.missing.is_empty() {
             return Err(LoadError::Missing(self.missing.into_keys().collect()));
         }
-        Ok(self.networks.fuse())
+        Ok(self.networks.fuse(weights))
     }
 }
 
@@ -395,7 +396,7 @@ mod tests {
         let error = refusal(once, vec![average()]);
         assert_eq!(error, LoadError::Duplicate("latent_avg".into()));
         let once = loader(&config).load(vec![average()]).unwrap();
-        let Err(LoadError::Missing(names)) = once.finish() else {
+        let Err(LoadError::Missing(names)) = once.finish(Precision::Single) else {
             panic!("must be incomplete");
         };
         assert!(names.contains(&"SAF.att.1.weight".to_owned()));

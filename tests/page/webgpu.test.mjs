@@ -254,6 +254,31 @@ test("a device lost in the middle of an edit costs nothing", { timeout: 6 * PATI
   await context.close();
 });
 
+test("memory that is refused costs nothing", { timeout: 6 * PATIENCE }, async () => {
+  const { context, page, fail } = await failing(`
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (buffer) {
+      if (!self.failing) return createBuffer.call(this, buffer);
+      // Where memory is short, a buffer is none; scopes for errors of validation do not hear of it.
+      this.pushErrorScope("validation");
+      const none = createBuffer.call(this, { ...buffer, mappedAtCreation: false, size: 2 ** 50 });
+      void this.popErrorScope();
+      const error = new GPUOutOfMemoryError("no memory");
+      setTimeout(() => this.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error })));
+      return none;
+    };`);
+  // An inversion makes new buffers; the edit after it finds them all.
+  await fail();
+  await page.locator("#sample-list button").click();
+  await page.locator(".notice", { hasText: "started again" }).waitFor({ timeout: 2 * PATIENCE });
+  await inverted(page);
+  assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
+  await page.selectOption("#paste-mode", "face");
+  await slide(page, "tilt", 50);
+  assert.ok(excess(await pixels(page), colours(golden.get("average.tilt"))) <= 1e-3, "the edit");
+  await context.close();
+});
+
 /**
  * Opens the page with a worker in which WebGPU is as `spoil` makes it.
  * @param {string} spoil

@@ -117,7 +117,7 @@ mod tests {
     use crate::{
         config::ModelConfig,
         editing::fit::golden::table,
-        networks::{Loader, device},
+        networks::{Loader, Precision, device},
         testing::models::{sample_tensor, tiny_config},
     };
 
@@ -167,7 +167,7 @@ mod tests {
             tensor
         });
         let loader = loader.load(tensors.collect()).unwrap();
-        Sdic::new(config, loader.finish().unwrap())
+        Sdic::new(config, loader.finish(Precision::Single).unwrap())
     }
 
     #[test]

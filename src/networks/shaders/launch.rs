@@ -6,7 +6,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use burn::{
     backend::Wgpu,
-    tensor::{DType, Shape, Tensor},
+    tensor::{DType, Int, Shape, Tensor},
 };
 use burn_cubecl::{
     cubecl::{
@@ -32,6 +32,12 @@ pub(super) fn dispatches() -> u64 {
 
 /// A tensor on the GPU, in row-major order.
 pub(super) fn buffer<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
+    let tensor = tensor.try_into_primitive::<Wgpu>();
+    into_contiguous(tensor.expect("a tensor on the GPU"))
+}
+
+/// Words on the GPU.
+pub(super) fn words(tensor: Tensor<1, Int>) -> CubeTensor {
     let tensor = tensor.try_into_primitive::<Wgpu>();
     into_contiguous(tensor.expect("a tensor on the GPU"))
 }

@@ -7,12 +7,16 @@ use burn::{
 use burn_cubecl::tensor::CubeTensor;
 
 use super::{
-    launch::{buffer, launch},
+    halves::halves,
+    launch::{buffer, launch, words},
     source::{Activation, INFO, Shape, Spec, Tiling},
 };
 use crate::{
     kernels::{self, Kind},
-    networks::around::{Around, LayerActivation},
+    networks::{
+        Precision,
+        around::{Around, LayerActivation},
+    },
 };
 
 const fn tiling(side: usize, slices: usize, places: [usize; 2], groups: usize) -> Tiling {
@@ -65,7 +69,8 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
 #[derive(Clone, Debug)]
 pub struct ShaderLayer {
     /// `[groups of four out][groups of four in][kernel elements][in][out]`.
-    weights: Tensor<1>,
+    weights: CubeTensor,
+    precision: Precision,
     shape: Shape,
     /// Whether the kernel has a depth, too.
     deep: bool,
@@ -110,15 +115,15 @@ impl ShaderLayer {
     ///
     /// # Panics
     /// If there is no kernel for it.
-    pub fn new(weight: Tensor<5>, kind: Kind) -> Self {
-        Self::side_by_side(vec![weight], kind)
+    pub fn new(weight: Tensor<5>, kind: Kind, precision: Precision) -> Self {
+        Self::side_by_side(vec![weight], kind, precision)
     }
 
     /// Several convolutions of one shape in one dispatch.
     ///
     /// # Panics
     /// As [`Self::new`], and if their shapes differ.
-    pub fn side_by_side(weights: Vec<Tensor<5>>, kind: Kind) -> Self {
+    pub fn side_by_side(weights: Vec<Tensor<5>>, kind: Kind, precision: Precision) -> Self {
         let count = weights.len();
         let dims = weights[0].dims();
         let [output, input, depth, height, width] = dims;
@@ -127,13 +132,18 @@ impl ShaderLayer {
             let weight = pad(weight.reshape([output, input, depth * height * width]), 0);
             let weight = pad(weight, 1);
             let [outputs, inputs, area] = weight.dims();
-            weight
+            let weight = weight
                 .reshape([outputs / 4, 4, inputs / 4, 4, area])
-                .permute([0, 2, 4, 3, 1])
-                .reshape([outputs * inputs * area])
+                .permute([0, 2, 4, 3, 1]);
+            weight.reshape([outputs * inputs * area])
         });
+        let weights = match precision {
+            Precision::Single => buffer(Tensor::cat(laid_out.collect(), 0)),
+            Precision::Half => words(Tensor::cat(laid_out.map(halves).collect(), 0)),
+        };
         Self {
-            weights: Tensor::cat(laid_out.collect(), 0),
+            weights,
+            precision,
             shape,
             deep: depth > 1,
             padding,
@@ -186,6 +196,7 @@ impl ShaderLayer {
             bias: around.bias.is_some(),
             skip: around.skip.is_some(),
             deep: self.deep,
+            halves: self.precision == Precision::Half,
             activation,
             ..Spec::bare(self.shape, tiling)
         };
@@ -248,7 +259,7 @@ impl ShaderLayer {
             depth,
             out_depth,
         ];
-        let mut inputs = vec![buffer(x), buffer(self.weights.clone())];
+        let mut inputs = vec![buffer(x), self.weights.clone()];
         inputs.extend(others);
         // Positions of an upsampling are those of its input.
         let positions = match self.shape {

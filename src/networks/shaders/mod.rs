@@ -9,6 +9,7 @@
 //! The limits are those that every WebGPU adapter has: 8 storage buffers, 256 invocations, 16 KiB of workgroup memory.
 
 mod bytes;
+mod halves;
 mod launch;
 mod layer;
 mod planes;

@@ -9,7 +9,11 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
-use super::launch::{Text, buffer, launch};
+use super::{
+    halves::halves,
+    launch::{Text, buffer, launch, words},
+};
+use crate::networks::Precision;
 
 /// Rows of a matrix are filled up to so many, so that every matrix's results begin where a buffer may be bound.
 const BLOCK: usize = 64;
@@ -28,7 +32,10 @@ pub struct Product {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Finish {
     /// A bias is added.
-    Bias,
+    Bias {
+        /// Whether the weights are halves, two in a word.
+        halves: bool,
+    },
     /// Of the squared input: `1 / sqrt(x + epsilon)`, of bits of an `f32`.
     InverseRoot(u32),
 }
@@ -39,10 +46,11 @@ impl Text for Finish {
     }
 
     fn text(&self) -> String {
-        let bias = *self == Self::Bias;
+        let bias = matches!(self, Self::Bias { .. });
+        let halves = matches!(self, Self::Bias { halves: true });
         let mut buffers = vec![
             ("input", "f32"),
-            ("weights", "vec4<f32>"),
+            ("weights", if halves { "vec2<u32>" } else { "vec4<f32>" }),
             ("table", "vec4<f32>"),
         ];
         if bias {
@@ -56,7 +64,7 @@ impl Text for Finish {
             );
         }
         let (value, finished) = match *self {
-            Self::Bias => ("value", "total + bias[row]".to_owned()),
+            Self::Bias { .. } => ("value", "total + bias[row]".to_owned()),
             Self::InverseRoot(epsilon) => {
                 let epsilon = f32::from_bits(epsilon);
                 (
@@ -65,8 +73,14 @@ impl Text for Finish {
                 )
             }
         };
+        let weights = if halves {
+            "vec4<f32>(unpack2x16float(weights[at].x), unpack2x16float(weights[at].y))"
+        } else {
+            "weights[at]"
+        };
         text + &format!(
-            "struct Info {{ rows: u32, pitch: u32, }}
+            "fn four(at: u32) -> vec4<f32> {{ return {weights}; }}
+            struct Info {{ rows: u32, pitch: u32, }}
             @group(0) @binding({}) var<uniform> info: Info;
             var<workgroup> shares: array<f32, {}>;
             @compute @workgroup_size({SIDE}, {SIDE}, 1)
@@ -77,10 +91,10 @@ impl Text for Finish {
                 let weights_at = entry.x + row % {BLOCK}u * fours;
                 let input_at = group.y * info.pitch + entry.y;
                 var sum = vec4<f32>();
-                for (var four = local.x; four < fours; four += {SIDE}u) {{
-                    let at = input_at + min(vec4<u32>(0u, 1u, 2u, 3u) + 4u * four, vec4<u32>(entry.z - 1u));
+                for (var chunk = local.x; chunk < fours; chunk += {SIDE}u) {{
+                    let at = input_at + min(vec4<u32>(0u, 1u, 2u, 3u) + 4u * chunk, vec4<u32>(entry.z - 1u));
                     let value = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
-                    sum += weights[weights_at + four] * ({value});
+                    sum += four(weights_at + chunk) * ({value});
                 }}
                 let lane = local.y * {SIDE}u + local.x;
                 shares[lane] = dot(sum, vec4<f32>(1.0));
@@ -104,7 +118,7 @@ impl Text for Finish {
 /// Matrices laid out for one dispatch.
 #[derive(Clone, Debug)]
 pub struct Products {
-    weights: Tensor<1>,
+    weights: CubeTensor,
     /// Per block: where its weights begin, in fours; where its vector begins; how long that is.
     table: Tensor<1>,
     bias: Option<Tensor<1>>,
@@ -116,7 +130,7 @@ pub struct Products {
 
 impl Products {
     /// `W x + bias` of each.
-    pub fn with_bias(products: Vec<(Product, Tensor<1>)>) -> Self {
+    pub fn with_bias(products: Vec<(Product, Tensor<1>)>, weights: Precision) -> Self {
         let (products, biases): (Vec<_>, Vec<_>) = products.into_iter().unzip();
         let padded = biases
             .into_iter()
@@ -124,7 +138,12 @@ impl Products {
         let bias = Tensor::cat(padded.collect(), 1).reshape([-1]);
         Self {
             bias: Some(bias),
-            ..Self::new(products, Finish::Bias)
+            ..Self::new(
+                products,
+                Finish::Bias {
+                    halves: weights == Precision::Half,
+                },
+            )
         }
     }
 
@@ -150,8 +169,14 @@ impl Products {
             at += height * width / 4;
             weights.push(matrix.reshape([height * width]));
         }
+        let weights = match finish {
+            Finish::Bias { halves: true } => {
+                words(Tensor::cat(weights.into_iter().map(halves).collect(), 0))
+            }
+            _ => buffer(Tensor::cat(weights, 0)),
+        };
         Self {
-            weights: Tensor::cat(weights, 0),
+            weights,
             table: vector(table, &device),
             bias: None,
             finish,
@@ -168,7 +193,7 @@ impl Products {
     /// With more added to each result: values for every row of all, [`Self::results`] and what fills them up.
     pub fn shifted(&self, shifts: Vec<f32>) -> Self {
         assert_eq!(shifts.len(), self.rows, "a value for every row");
-        let shifts = vector(shifts, &self.weights.device());
+        let shifts = vector(shifts, &self.table.device());
         let bias = self.bias.clone().expect("products with a bias");
         Self {
             bias: Some(bias + shifts),
@@ -187,11 +212,7 @@ impl Products {
     /// `[batch, values]` to `[batch, results]`.
     pub fn run(&self, x: Tensor<2>) -> (Tensor<2>, Vec<Tensor<2>>) {
         let [batch, pitch] = x.dims();
-        let mut inputs = vec![
-            buffer(x),
-            buffer(self.weights.clone()),
-            buffer(self.table.clone()),
-        ];
+        let mut inputs = vec![buffer(x), self.weights.clone(), buffer(self.table.clone())];
         inputs.extend(self.bias.clone().map(buffer));
         let info = [self.rows, pitch].map(|size| size as u32);
         let workgroups = [self.rows / SIDE, batch, 1];

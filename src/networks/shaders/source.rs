@@ -60,6 +60,8 @@ pub(super) struct Spec {
     pub tiling: Tiling,
     /// Whether the kernel, of 3, is as deep as it is high and wide, and the stride, too.
     pub deep: bool,
+    /// Whether weights are halves, two in a word: `pack2x16float`, which every adapter can unpack.
+    pub halves: bool,
     /// Buffers besides the input, the weights and the output.
     pub input_scale: bool,
     pub input_shift: bool,
@@ -102,6 +104,7 @@ impl Spec {
             shape,
             tiling,
             deep: false,
+            halves: false,
             input_scale: false,
             input_shift: false,
             output_scale: false,
@@ -164,7 +167,7 @@ impl Spec {
     pub fn buffers(&self) -> Vec<(&'static str, &'static str)> {
         [
             ("input", "f32", true),
-            ("weights", "mat4x4<f32>", true),
+            ("weights", self.weights(), true),
             ("input_scale", "f32", self.input_scale),
             ("input_shift", "f32", self.input_shift),
             ("output_scale", "f32", self.output_scale),
@@ -177,6 +180,14 @@ impl Spec {
         .into_iter()
         .filter_map(|(name, element, there)| there.then_some((name, element)))
         .collect()
+    }
+
+    fn weights(&self) -> &'static str {
+        if self.halves {
+            "vec4<u32>"
+        } else {
+            "mat4x4<f32>"
+        }
     }
 
     /// Buffers and sizes. Burn's tensors share buffers, which none may then bind for reading only.
@@ -205,8 +216,24 @@ impl Spec {
         );
     }
 
-    /// Reading four channels of the input; channels beyond the last have weights of zero.
+    /// Reading four channels of the input, of which those beyond the last have weights of zero, and weights.
     fn read(&self, text: &mut String) {
+        push(text, "fn matrix(at: u32) -> mat4x4<f32> {");
+        push(
+            text,
+            if self.halves {
+                "let first = weights[2u * at];
+                let second = weights[2u * at + 1u];
+                return mat4x4<f32>(
+                    vec4<f32>(unpack2x16float(first.x), unpack2x16float(first.y)),
+                    vec4<f32>(unpack2x16float(first.z), unpack2x16float(first.w)),
+                    vec4<f32>(unpack2x16float(second.x), unpack2x16float(second.y)),
+                    vec4<f32>(unpack2x16float(second.z), unpack2x16float(second.w)));
+                }"
+            } else {
+                "return weights[at]; }"
+            },
+        );
         push(
             text,
             "
@@ -452,7 +479,7 @@ impl Spec {
                 push(
                     products,
                     &format!(
-                        "let matrix_{group} = weights[(weights_{group} + chunk) * {area}u + {tap}];"
+                        "let matrix_{group} = matrix((weights_{group} + chunk) * {area}u + {tap});"
                     ),
                 );
             }
@@ -657,7 +684,7 @@ impl Spec {
             let name = |tap: usize| if tap == 2 { "before" } else { "at" };
             push(
                 &mut products,
-                &format!("let matrix_{tap} = weights[(weights_0 + chunk) * 9u + {tap}u];"),
+                &format!("let matrix_{tap} = matrix((weights_0 + chunk) * 9u + {tap}u);"),
             );
             for row in 0..rows {
                 for column in 0..columns {

@@ -1,7 +1,9 @@
 use burn::tensor::{Device, Tensor, TensorData};
+use half::f16;
 
 use super::{
     bytes::Bytes,
+    halves::{Halves, halves},
     launch::{Text, dispatches},
     layer::{ShaderLayer, TILINGS},
     planes::{Planes, gated, leaky, means},
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     kernels::Kind,
     networks::{
+        Precision,
         around::{Around, LayerActivation, PRelu},
         assign, cpu_values,
     },
@@ -46,6 +49,15 @@ impl Noise {
 
     fn values(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.next()).collect()
+    }
+}
+
+const PRECISIONS: [Precision; 2] = [Precision::Single, Precision::Half];
+
+/// To what 16-bit floats can hold.
+fn round(values: &mut [f32]) {
+    for value in values {
+        *value = f16::from_f32(*value).to_f32();
     }
 }
 
@@ -246,18 +258,21 @@ impl Case {
     }
 
     /// Runs it with each of some tilings; returns the worst difference as a part of the largest value.
-    fn worst(&self, tilings: &[Tiling]) -> f64 {
+    fn worst(&self, tilings: &[Tiling], precision: Precision) -> f64 {
         let device = &gpu().device;
         let [batch, input, output, height, width] = self.dims;
         let [out_height, out_width] = self.output_sides();
-        let values = self.values();
+        let mut values = self.values();
+        if precision == Precision::Half {
+            round(&mut values.weight);
+        }
         let expected = self.expected(&values);
         let weight = tensor(
             &values.weight,
             [output, input, 1, self.kernel, self.kernel],
             device,
         );
-        let layer = ShaderLayer::new(weight, self.kind);
+        let layer = ShaderLayer::new(weight, self.kind, precision);
         let slopes = PRelu::new(output, device);
         let named = [("weight".to_owned(), values.slopes.clone())].into();
         let (slopes, _) = assign(slopes, &[], named);
@@ -302,7 +317,7 @@ impl Case {
             let off = off.fold(0.0_f64, |most, off| if off <= most { most } else { off }) / largest;
             assert!(
                 off <= 1e-5,
-                "{:?} {:?} {tiling:?}: off by {off:e}",
+                "{:?} {:?} {tiling:?} {precision:?}: off by {off:e}",
                 self.kind,
                 self.dims
             );
@@ -345,7 +360,9 @@ fn check(kind: Kind, kernel: usize) {
             styled: index % 2 == 0,
             skip: even && kind == forward(1, 1),
         };
-        worst = worst.max(case.worst(&tilings));
+        for precision in PRECISIONS {
+            worst = worst.max(case.worst(&tilings, precision));
+        }
     }
     println!("{kind:?}: at most {worst:e} off");
 }
@@ -373,7 +390,7 @@ fn an_input_in_another_order_is_put_in_order() {
     let device = &gpu().device;
     let mut noise = Noise(7);
     let weight = tensor(&noise.values(6 * 4 * 9), [6, 4, 1, 3, 3], device);
-    let layer = ShaderLayer::new(weight, forward(3, 1));
+    let layer = ShaderLayer::new(weight, forward(3, 1), Precision::Single);
     let x = tensor(&noise.values(5 * 9 * 4), [1, 1, 5, 9, 4], device).permute([0, 4, 1, 2, 3]);
     let ordered = tensor(&cpu_values(x.clone()), [1, 4, 1, 5, 9], device);
     let [found, expected] = [x, ordered].map(|x| cpu_values(layer.run(x, Around::default())));
@@ -384,14 +401,18 @@ fn an_input_in_another_order_is_put_in_order() {
 #[test]
 fn products_match_the_definition() {
     let device = &gpu().device;
-    for batch in [1, 3] {
+    for (batch, precision) in [1, 3]
+        .into_iter()
+        .flat_map(|batch| PRECISIONS.map(|kept| (batch, kept)))
+    {
         let mut noise = Noise(batch as u64);
         let (values, epsilon) = (70, 1e-8);
         let x = noise.values(batch * values);
         let input = || tensor(&x, [batch, values], device);
         let sizes = [[1, 1, 69], [5, 7, 0], [64, 70, 0], [100, 64, 6], [3, 2, 5]];
         let made = sizes.map(|[output, input, start]| {
-            let matrix = noise.values(output * input);
+            let mut matrix = noise.values(output * input);
+            round(&mut matrix);
             (matrix, noise.values(output), [output, input, start])
         });
         let product = |index: usize, positive: bool| {
@@ -406,7 +427,7 @@ fn products_match_the_definition() {
         };
         let biases = |index: usize| tensor(&made[index].1, [made[index].1.len()], device);
         let with_bias = (0..made.len()).map(|i| (product(i, false), biases(i)));
-        let with_bias = Products::with_bias(with_bias.collect());
+        let with_bias = Products::with_bias(with_bias.collect(), precision);
         let roots = (0..made.len()).map(|i| product(i, true)).collect();
         let roots = Products::inverse_roots(roots, epsilon);
         for (products, root) in [(with_bias, false), (roots, true)] {
@@ -451,7 +472,7 @@ fn products_match_the_definition() {
 #[test]
 fn volumes_match_the_definition() {
     let device = &gpu().device;
-    for (kernel, stride, dims) in [
+    let cases = [
         (3, 1, [1, 1, 2, 1, 1, 1]),
         (3, 1, [2, 5, 3, 4, 7, 5]),
         (3, 1, [1, 8, 12, 3, 18, 20]),
@@ -459,12 +480,17 @@ fn volumes_match_the_definition() {
         (3, 2, [2, 3, 5, 5, 9, 37]),
         (1, 1, [1, 6, 9, 3, 7, 10]),
         (1, 1, [1, 4, 4, 5, 1, 40]),
-    ] {
+    ];
+    for ((kernel, stride, dims), precision) in cases
+        .into_iter()
+        .flat_map(|case| PRECISIONS.map(|kept| (case, kept)))
+    {
         let [batch, input, output, depth, height, width] = dims;
         let mut noise = Noise(dims.iter().sum::<usize>() as u64);
         let (volume, taps) = (depth * height * width, kernel * kernel * kernel);
         let x = noise.values(batch * input * volume);
-        let weight = noise.values(output * input * taps);
+        let mut weight = noise.values(output * input * taps);
+        round(&mut weight);
         let bias = noise.values(output);
         let padding = [[kernel / 2; 2]; 3];
         let kind = Kind::Forward {
@@ -477,7 +503,7 @@ fn volumes_match_the_definition() {
             ..Around::default()
         };
         let shape = [output, input, kernel, kernel, kernel];
-        let layer = ShaderLayer::new(tensor(&weight, shape, device), kind);
+        let layer = ShaderLayer::new(tensor(&weight, shape, device), kind, precision);
         let sides = [depth, height, width];
         let found = layer.run(
             tensor(&x, [batch, input, depth, height, width], device),
@@ -567,12 +593,16 @@ fn planes_match_the_definition() {
 #[test]
 fn convolutions_side_by_side_are_those_alone() {
     let device = &gpu().device;
-    for (kernel, stride, [input, output, side]) in [
+    let cases = [
         (3, 2, [5, 7, 9]),
         (3, 1, [8, 8, 6]),
         (1, 1, [9, 3, 1]),
         (3, 2, [4, 6, 2]),
-    ] {
+    ];
+    for ((kernel, stride, [input, output, side]), precision) in cases
+        .into_iter()
+        .flat_map(|case| PRECISIONS.map(|kept| (case, kept)))
+    {
         let mut noise = Noise(side as u64);
         let kind = forward(kernel, stride);
         let shape = [output, input, 1, kernel, kernel];
@@ -580,7 +610,7 @@ fn convolutions_side_by_side_are_those_alone() {
             .map(|_| tensor(&noise.values(shape.iter().product()), shape, device))
             .collect();
         let biases = noise.values(3 * output);
-        let several = ShaderLayer::side_by_side(weights.clone(), kind);
+        let several = ShaderLayer::side_by_side(weights.clone(), kind, precision);
         for pictures in [1, 3] {
             let area = input * side * side;
             let x = noise.values(pictures * area);
@@ -595,9 +625,31 @@ fn convolutions_side_by_side_are_those_alone() {
                 let x = &x[index % pictures * area..][..area];
                 let x = tensor(x, [1, input, 1, side, side], device);
                 let bias = &biases[index * output..][..output];
-                cpu_values(ShaderLayer::new(weight.clone(), kind).run(x, around(bias)))
+                cpu_values(ShaderLayer::new(weight.clone(), kind, precision).run(x, around(bias)))
             });
             assert_eq!(found, alone.collect::<Vec<_>>(), "{kind:?} of {pictures}");
+        }
+    }
+}
+
+/// Rounded as the CPU rounds them, to within one step of an f16: WGSL leaves halfway cases to the adapter.
+#[test]
+fn weights_are_rounded_to_halves() {
+    let device = &gpu().device;
+    // More words than there are threads.
+    for count in [2, 30, 1 << 24] {
+        let values = Noise(count as u64).values(count);
+        let packed = halves(tensor(&values, [count], device));
+        let packed = packed.into_data().try_into_vec::<u32>().expect("words");
+        assert_eq!(packed.len(), count / 2);
+        for (word, pair) in packed.iter().zip(values.chunks(2)) {
+            for (bits, &value) in [word & 0xffff, word >> 16].into_iter().zip(pair) {
+                let off = (f16::from_bits(bits as u16).to_f32() - value).abs();
+                assert!(
+                    off <= value.abs() / 1024.0 + 1e-7,
+                    "{value} is off by {off:e}"
+                );
+            }
         }
     }
 }
@@ -609,6 +661,7 @@ fn specs() -> impl Iterator<Item = Spec> {
             shape,
             tiling,
             deep: false,
+            halves: styled,
             input_scale: true,
             input_shift: !styled,
             output_scale: styled && !skip,
@@ -685,6 +738,8 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
             check_text(&deep, 3);
         }
     }
-    check_text(&Finish::Bias, 5);
+    check_text(&Finish::Bias { halves: false }, 5);
+    check_text(&Finish::Bias { halves: true }, 5);
+    check_text(&Halves, 2);
     check_text(&Finish::InverseRoot(0), 4);
 }
