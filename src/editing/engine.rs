@@ -14,6 +14,7 @@ use super::{
     edit::{EditRun, Edited, EditedPictures, InvertedFace},
     error::EditError,
     inversion::{Stage, invert},
+    rehearsal::Rehearsal,
 };
 use crate::{
     config::ModelConfig,
@@ -121,6 +122,16 @@ impl EngineLoader {
             missing: (0..manifest.shards.len()).collect(),
             manifest,
         })
+    }
+
+    /// With weights kept so exactly, whatever the file and the device suggest.
+    pub(super) fn keeping(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// A model of the same layers that can be run while the weights of this one come.
+    pub fn rehearsal(&self) -> Rehearsal {
+        Rehearsal::new(&self.manifest, self.precision)
     }
 
     /// What is being loaded.

@@ -12,6 +12,7 @@ mod holding;
 mod inversion;
 mod look;
 mod motion;
+mod rehearsal;
 mod self_test;
 
 pub use directions::{
@@ -23,4 +24,5 @@ pub use error::EditError;
 pub use inversion::{Inversion, InversionRun, Stage, invert};
 pub use look::{Look, LookError, MOST_STRENGTH};
 pub use motion::Fields;
+pub use rehearsal::Rehearsal;
 pub use self_test::{TOLERANCE, largest_difference};

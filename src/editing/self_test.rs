@@ -47,7 +47,7 @@ fn tiny_config() -> ModelConfig {
 }
 
 /// Repeatable values in [-1, 1) (a linear congruential generator).
-fn noise(seed: u32) -> impl Iterator<Item = f32> {
+pub(super) fn noise(seed: u32) -> impl Iterator<Item = f32> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     std::iter::from_fn(move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -56,7 +56,7 @@ fn noise(seed: u32) -> impl Iterator<Item = f32> {
 }
 
 /// Values that keep activations near unit scale through every branch.
-fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
+pub(super) fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
     let count = shape.iter().product();
     let fan_in: usize = shape.iter().skip(1).product();
     let equalised = name.starts_with("decoder.") || name.contains("condition_shift3");
@@ -114,18 +114,23 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
 /// [`EngineError`] if the device fails outright.
 pub async fn largest_difference(device: &Device) -> Result<f32, EngineError> {
     let reference = run(&device::cpu()).await?;
-    let found = run(device).await?;
+    Ok(largest_of(&reference, &run(device).await?))
+}
+
+/// The largest difference between the values of two devices, relative to the largest value; infinite where one is
+/// not a number.
+pub(super) fn largest_of(reference: &[f32], found: &[f32]) -> f32 {
     let scale = reference
         .iter()
         .fold(1.0_f32, |scale, value| scale.max(value.abs()));
     let worst = reference
         .iter()
-        .zip(&found)
+        .zip(found)
         .map(|(expected, found)| (expected - found).abs())
         .try_fold(0.0_f32, |worst, difference| {
             difference.is_finite().then(|| worst.max(difference))
         });
-    Ok(worst.map_or(f32::INFINITY, |worst| worst / scale))
+    worst.map_or(f32::INFINITY, |worst| worst / scale)
 }
 
 #[cfg(test)]

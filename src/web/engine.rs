@@ -173,7 +173,18 @@ impl WebEngine {
     /// ("self-test") if it is above 1e-3. Also compiles the shaders.
     #[wasm_bindgen(js_name = selfTest)]
     pub async fn self_test(&self) -> Result<f32, JsValue> {
-        let difference = largest_difference(&self.device).await?;
+        self.judged(largest_difference(&self.device).await?)
+    }
+
+    /// Between `begin` and `finish`: has this device compile what the model will need, on a model of the same layers
+    /// with few channels, and compares it with the CPU as `selfTest` does.
+    pub async fn rehearse(&self) -> Result<f32, JsValue> {
+        let rehearsal = self.loader.borrow().as_ref().map(EngineLoader::rehearsal);
+        let rehearsal = rehearsal.ok_or_else(not_loading)?;
+        self.judged(rehearsal.run(&self.device).await?)
+    }
+
+    fn judged(&self, difference: f32) -> Result<f32, JsValue> {
         if difference > TOLERANCE {
             let text = format!(
                 "the adapter {} computes wrongly (difference {difference}); use the CPU instead",

@@ -1,0 +1,170 @@
+//! A model in the place of another one that is still on its way: the same layers and sides, but few channels.
+//!
+//! What a GPU compiles for the one it compiles for the other: kernels depend on layers and sides, and learn of channels
+//! when they run. So the compiling is done behind the download of the weights, and what was compiled is compared with
+//! the CPU before anybody sees a picture of it.
+
+use burn::tensor::Device;
+
+use super::{
+    engine::{EngineError, EngineLoader},
+    self_test::{largest_of, noise, parameter_values},
+};
+use crate::{
+    config::{DicnSizes, DipnSizes, EditorSizes, EncoderSizes, ModelConfig},
+    face::LANDMARKS,
+    networks::{Precision, device, read, tensor_shapes},
+    pixels::Picture,
+    weights::{Dtype, Manifest, Tensor, TensorEntry},
+};
+
+/// Channels of the generator: two groups of four, as kernels take them.
+const CHANNELS: usize = 8;
+
+/// The same layers and sides with few channels. Style vectors stay as long as they are, for directions have their
+/// length.
+fn thin(config: &ModelConfig) -> ModelConfig {
+    let few = |channels: &usize| CHANNELS.min(*channels);
+    // A stage of as many channels as the one before has no layer in its shortcut.
+    let rising = |index: usize| CHANNELS * (index + 1);
+    ModelConfig {
+        channels: config.channels.iter().map(few).collect(),
+        encoder: EncoderSizes {
+            widths: std::array::from_fn(rising),
+            head_width: CHANNELS,
+            ..config.encoder.clone()
+        },
+        dipn: config.dipn.as_ref().map(|_| DipnSizes {
+            features: std::array::from_fn(rising),
+            descriptor: CHANNELS,
+            volume: 4,
+        }),
+        dicn: config.dicn.as_ref().map(|sizes| DicnSizes {
+            stem: CHANNELS,
+            middle: CHANNELS,
+            ..sizes.clone()
+        }),
+        editor: config.editor.as_ref().map(|sizes| EditorSizes {
+            width: CHANNELS,
+            ..sizes.clone()
+        }),
+        ..config.clone()
+    }
+}
+
+/// The manifest of a thin model with the directions of `manifest`.
+fn thin_manifest(manifest: &Manifest) -> Manifest {
+    let config = thin(&manifest.config);
+    let entry = |name: &str, shape: Vec<usize>| TensorEntry {
+        name: name.to_owned(),
+        shape,
+        dtype: Dtype::F32,
+        shard: 0,
+    };
+    let mut tensors: Vec<_> = (tensor_shapes(&config).into_iter())
+        .map(|(name, shape)| entry(&name, shape))
+        .collect();
+    let shapes = manifest.shapes();
+    let changes = manifest.config.change_shape();
+    let channels = manifest.config.style_channels().iter().sum::<usize>();
+    for name in manifest.direction_tensors() {
+        let shape = shapes.get(name.as_str()).copied().unwrap_or_default();
+        let shape = match shape {
+            shape if shape == changes => config.change_shape().to_vec(),
+            &[all] if all == channels => vec![config.style_channels().iter().sum()],
+            shape => shape.to_vec(),
+        };
+        tensors.push(entry(&name, shape));
+    }
+    Manifest {
+        config,
+        tensors,
+        shards: Vec::new(),
+        samples: Vec::new(),
+        ..manifest.clone()
+    }
+}
+
+/// What a tensor of the thin model holds.
+fn values(manifest: &Manifest, index: usize, entry: &TensorEntry) -> Vec<f32> {
+    let TensorEntry { name, shape, .. } = entry;
+    if manifest.face_shape.as_ref() == Some(name) {
+        // Points all over a face, on a spiral.
+        let point = |i: usize| {
+            let (angle, distance) = (2.4 * i as f32, 0.3 * (i as f32 / LANDMARKS as f32).sqrt());
+            [0.5 + distance * angle.cos(), 0.5 + distance * angle.sin()]
+        };
+        return (0..LANDMARKS).flat_map(point).collect();
+    }
+    if manifest.direction_tensors().contains(name) {
+        // Little, so that no face would tear, and no deviation is negative.
+        let small = noise(index as u32).map(|value| 1e-3 * (2.0 + value));
+        return small.take(shape.iter().product()).collect();
+    }
+    parameter_values(index, name, shape)
+}
+
+/// A model of few channels that stands in for the one that is being loaded.
+pub struct Rehearsal {
+    manifest: Manifest,
+    precision: Precision,
+}
+
+impl Rehearsal {
+    pub(super) fn new(manifest: &Manifest, precision: Precision) -> Self {
+        Self {
+            manifest: thin_manifest(manifest),
+            precision,
+        }
+    }
+
+    /// Runs it on `device` and on the CPU; returns how far they are apart, as
+    /// [`largest_difference`](super::largest_difference) does.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the device fails outright.
+    pub async fn run(&self, device: &Device) -> Result<f32, EngineError> {
+        let reference = self.perform(&device::cpu()).await?;
+        Ok(largest_of(&reference, &self.perform(device).await?))
+    }
+
+    /// Values for a made-up picture: of its inversion, and of an edit by all sliders.
+    async fn perform(&self, device: &Device) -> Result<Vec<f32>, EngineError> {
+        let manifest = &self.manifest;
+        let tensors = manifest
+            .tensors
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| Tensor {
+                name: entry.name.clone(),
+                shape: entry.shape.clone(),
+                values: values(manifest, index, entry),
+            });
+        let tensors = tensors.collect();
+        let loader = EngineLoader::with_manifest(manifest.clone(), device)?.keeping(self.precision);
+        let engine = loader.push_tensors(0, tensors)?.finish()?;
+        let [height, width] = engine.config().output_size();
+        let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];
+        let rgba: Vec<u8> = (0..width * height).flat_map(pixel).collect();
+        let picture = Picture::new(width, height, &rgba)?;
+        let face = engine
+            .invert(&picture, None, async |_| Ok::<_, EngineError>(()))
+            .await?;
+        let mut seen = face.compensated_codes.clone();
+        seen.extend(read(face.inversion.reconstruction.clone()).await?);
+        let sliders = manifest.directions.iter();
+        let strengths =
+            sliders.map(|direction| (direction.name.as_str(), 0.1 * direction.range[1]));
+        let edit = engine.edit(&face, strengths, None)?;
+        let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
+        let pictures = engine.render_edited(edited).await?;
+        seen.extend(
+            pictures
+                .picture
+                .rgba()
+                .iter()
+                .map(|&byte| f32::from(byte) / 255.0),
+        );
+        Ok(seen)
+    }
+}
