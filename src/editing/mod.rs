@@ -25,4 +25,6 @@ pub use inversion::{Inversion, InversionRun, Stage, invert};
 pub use look::{Look, LookError, MOST_STRENGTH};
 pub use motion::Fields;
 pub use rehearsal::Rehearsal;
+#[doc(hidden)]
+pub use self_test::parameter_values as made_up_parameters;
 pub use self_test::{TOLERANCE, largest_difference};

@@ -55,8 +55,8 @@ pub(super) fn noise(seed: u32) -> impl Iterator<Item = f32> {
     })
 }
 
-/// Values that keep activations near unit scale through every branch.
-pub(super) fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
+/// Made-up values of the `index`-th parameter, which keep activations near unit scale through every branch.
+pub fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
     let count = shape.iter().product();
     let fan_in: usize = shape.iter().skip(1).product();
     let equalised = name.starts_with("decoder.") || name.contains("condition_shift3");

@@ -15,7 +15,11 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
 /// GPU set-up, in builds with the `wgpu` feature.
 #[cfg(feature = "wgpu")]
 pub mod gpu {
-    use burn::tensor::{Device, wgpu::WgpuInitError};
+    use burn::{
+        backend::Wgpu,
+        tensor::{Device, Tensor, wgpu::WgpuInitError},
+    };
+    use burn_cubecl::cubecl::MemoryScope;
     use thiserror::Error;
 
     /// Operations queued before they are submitted together.
@@ -32,6 +36,29 @@ pub mod gpu {
         pub device: Device,
         /// Adapter name and graphics API, for people.
         pub adapter: String,
+    }
+
+    /// Bytes of a GPU's memory.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Memory {
+        /// In tensors that are in use.
+        pub in_use: u64,
+        /// In all buffers, those among them that are kept for tensors to come.
+        pub reserved: u64,
+    }
+
+    /// What this program takes of a GPU's memory.
+    ///
+    /// # Panics
+    /// If the device is the CPU.
+    pub fn memory(device: &Device) -> Memory {
+        let tensor = Tensor::<1>::zeros([1], device).try_into_primitive::<Wgpu>();
+        let client = tensor.expect("a tensor on the GPU").client;
+        let usage = client.memory_report(MemoryScope::Device).usage();
+        Memory {
+            in_use: usage.bytes_in_use,
+            reserved: usage.bytes_reserved,
+        }
     }
 
     /// Opens the adapter that the system prefers.

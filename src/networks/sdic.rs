@@ -257,12 +257,12 @@ pub struct GeneratorPass<'a> {
 
 impl GeneratorPass<'_> {
     /// Those of the convolutions so far.
-    pub(crate) fn multiplications(&self) -> u64 {
+    pub fn multiplications(&self) -> u64 {
         self.multiplications
     }
 
     /// A [`mark`] behind what has been queued of the pass.
-    pub(crate) fn mark(&self) -> Option<Mark> {
+    pub fn mark(&self) -> Option<Mark> {
         mark(&self.synthesis.feature)
     }
 

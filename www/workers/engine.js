@@ -30,6 +30,8 @@ const inverted = new Map();
 let photos;
 /** @type {import("./answers.js").CallContext | undefined} the search for sliders that is under way */
 let searching;
+/** @type {Promise<unknown>} what a graphics card compiles and proves while the model's weights come */
+let rehearsal = Promise.resolve();
 /** What lets the host's model in. */
 const gate = new Gate();
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
@@ -66,6 +68,11 @@ const taker = {
   begin(bytes) {
     inverted.clear();
     const model = running().begin(bytes);
+    if (running().backend === "webgpu") {
+      rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
+      // Whoever loads the model hears of a failure, if the weights come at all.
+      rehearsal.catch(() => {});
+    }
     tell("model", model);
     return model;
   },
@@ -132,6 +139,7 @@ const methods = {
     const model = await ("own" in wanted
       ? loadOwn(wanted.own, taker, onProgress)
       : loadHosted(new URL(wanted.folder), taker, onProgress, gate));
+    await rehearsal;
     running().finish();
     own = "own" in wanted ? wanted.own : undefined;
     // Without them edits move nothing that the model does not tell.

@@ -1,0 +1,219 @@
+//! What a GPU makes of a model: compiling, loading, inversions and edits, layer by layer, and the memory they take.
+//!
+//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables. MODEL is a weights directory, or `face` or `cars` for
+//! made-up weights of the authors' sizes, as 16-bit floats.
+
+use std::{ops::ControlFlow, path::Path, time::Instant};
+
+use burn::tensor::{Device, Tensor};
+use sdic::{
+    config::ModelConfig,
+    editing::{Engine, EngineError, EngineLoader, InvertedFace, made_up_parameters},
+    networks::{device::gpu, read, tensor_shapes},
+    pixels::Picture,
+    weights::{self, Dtype, FORMAT, Manifest, TensorEntry, WeightsDir},
+};
+
+/// Tensors of a made-up model that are in memory at once.
+const BATCH: usize = 16;
+
+/// Seconds that `work` takes.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let started = Instant::now();
+    let value = work();
+    (value, started.elapsed().as_secs_f64())
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.1}", 1e3 * seconds)
+}
+
+/// First quartile, median and third quartile.
+fn quartiles(mut seconds: Vec<f64>) -> [f64; 3] {
+    seconds.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| seconds[(seconds.len() - 1) * quarter / 4])
+}
+
+fn made_up_manifest(preset: &str) -> Manifest {
+    let config = ModelConfig::preset(preset).expect("a folder, or a preset");
+    let tensors = tensor_shapes(&config).into_iter();
+    let tensors = tensors.map(|(name, shape)| TensorEntry {
+        dtype: Dtype::F16.for_tensor(&name, &shape),
+        name,
+        shape,
+        shard: 0,
+    });
+    Manifest {
+        format: FORMAT,
+        name: preset.to_owned(),
+        title: format!("made-up weights of the sizes of \"{preset}\""),
+        tensors: tensors.collect(),
+        config,
+        depicts: None,
+        shards: Vec::new(),
+        directions: Vec::new(),
+        face_shape: None,
+        provenance: "random numbers".to_owned(),
+        licence: "none needed".to_owned(),
+        model_card: None,
+        samples: Vec::new(),
+        extra: serde_json::Map::new(),
+    }
+}
+
+fn load_made_up(mut loader: EngineLoader) -> Engine {
+    let entries = loader.manifest().tensors.clone();
+    for (batch, entries) in entries.chunks(BATCH).enumerate() {
+        let tensors = entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| weights::Tensor {
+                values: made_up_parameters(batch * BATCH + index, &entry.name, &entry.shape),
+                name: entry.name.clone(),
+                shape: entry.shape.clone(),
+            });
+        loader = loader
+            .push_tensors(0, tensors.collect())
+            .expect("parameters");
+    }
+    loader.finish().expect("all parameters")
+}
+
+fn load(dir: &WeightsDir, mut loader: EngineLoader) -> Engine {
+    for index in 0..dir.manifest().shards.len() {
+        let tensors = dir.read_shard(index).expect("a shard");
+        loader = loader.push_tensors(index, tensors).expect("parameters");
+    }
+    loader.finish().expect("all parameters")
+}
+
+fn wait(image: Tensor<4>) {
+    pollster::block_on(read(image)).expect("values");
+}
+
+fn invert(engine: &Engine, face: &Picture) -> InvertedFace {
+    let begin = async |_| Ok::<_, EngineError>(());
+    let inverted = pollster::block_on(engine.invert(face, None, begin)).expect("an inversion");
+    wait(inverted.inversion.reconstruction.clone());
+    inverted
+}
+
+/// An edit by all sliders, or one that changes nothing, and its picture.
+fn edit(engine: &Engine, face: &InvertedFace) {
+    let sliders = engine.manifest().directions.iter();
+    let strengths = sliders.map(|direction| (direction.name.as_str(), 0.1 * direction.range[1]));
+    let run = engine.edit(face, strengths, None).expect("an edit");
+    pollster::block_on(async {
+        let finished = run.finish(async || Ok::<_, EngineError>(())).await?;
+        engine.render_edited(finished).await
+    })
+    .expect("pictures");
+}
+
+/// One generator pass, waiting for every convolution: what each takes, in seconds, and its multiplications.
+fn layers(engine: &Engine, face: &InvertedFace) -> Vec<(f64, u64)> {
+    let codes = face.inversion.compensated_codes.clone();
+    let injection = face.inversion.injected_residual.clone().into();
+    let sdic = engine.sdic();
+    let mut pass = sdic.pass(codes, injection, engine.config().image_size);
+    let mut found = Vec::new();
+    loop {
+        let before = pass.multiplications();
+        let started = Instant::now();
+        match pass.advance() {
+            ControlFlow::Continue(further) => {
+                if let Some(mark) = further.mark() {
+                    pollster::block_on(mark);
+                }
+                found.push((
+                    started.elapsed().as_secs_f64(),
+                    further.multiplications() - before,
+                ));
+                pass = further;
+            }
+            ControlFlow::Break(image) => {
+                wait(image);
+                return found;
+            }
+        }
+    }
+}
+
+fn memory(device: &Device, when: &str) {
+    let memory = gpu::memory(device);
+    let [in_use, reserved] = [memory.in_use, memory.reserved].map(|bytes| bytes as f64 / 1e6);
+    println!("| {when} | {in_use:.0} | {reserved:.0} |");
+}
+
+fn main() {
+    let arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
+    let arguments: Vec<_> = arguments.collect();
+    let model = arguments.first().map_or("weights", String::as_str);
+    let rounds = arguments.get(1).map_or(Ok(9), |rounds| rounds.parse());
+    let rounds: usize = rounds.expect("ROUNDS is a number");
+    let gpu = pollster::block_on(gpu::open()).expect("a GPU");
+    let device = gpu.device;
+
+    let dir = Path::new(model)
+        .is_dir()
+        .then(|| WeightsDir::open(model).expect("weights"));
+    let manifest = match &dir {
+        Some(dir) => dir.manifest().clone(),
+        None => made_up_manifest(model),
+    };
+    println!(
+        "{}, {} px, on {}\n",
+        manifest.title, manifest.config.image_size, gpu.adapter
+    );
+    let loader = EngineLoader::with_manifest(manifest, &device).expect("a model");
+    let rehearsal = loader.rehearsal();
+    let (difference, rehearsed) = timed(|| pollster::block_on(rehearsal.run(&device)));
+    let difference = difference.expect("a rehearsal");
+    let (engine, loaded) = timed(|| match &dir {
+        Some(dir) => load(dir, loader),
+        None => load_made_up(loader),
+    });
+    println!("| memory, MB | in use | reserved |\n|---|---|---|");
+    memory(&device, "loaded");
+    let [height, width] = engine.config().output_size();
+    let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];
+    let rgba: Vec<u8> = (0..width * height).flat_map(pixel).collect();
+    let picture = Picture::new(width, height, &rgba).expect("a picture");
+    let (face, cold_inversion) = timed(|| invert(&engine, &picture));
+    memory(&device, "after an inversion");
+    let ((), cold_edit) = timed(|| edit(&engine, &face));
+    memory(&device, "after an edit");
+    let inversions = (0..rounds)
+        .map(|_| timed(|| invert(&engine, &picture)).1)
+        .collect();
+    let edits = (0..rounds)
+        .map(|_| timed(|| edit(&engine, &face)).1)
+        .collect();
+    memory(&device, "after all");
+
+    println!("\n| ms | cold | quartile | median | quartile |\n|---|---|---|---|---|");
+    println!(
+        "| rehearsal (off by {difference:.1e}) | {} | | | |",
+        milliseconds(rehearsed)
+    );
+    println!("| loading | {} | | | |", milliseconds(loaded));
+    for (name, cold, warm) in [
+        ("inversion", cold_inversion, inversions),
+        ("edit", cold_edit, edits),
+    ] {
+        let [low, median, high] = quartiles(warm).map(milliseconds);
+        println!(
+            "| {name} | {} | {low} | {median} | {high} |",
+            milliseconds(cold)
+        );
+    }
+
+    println!("\n| convolution of the generator | ms | GMAC/s |\n|---|---|---|");
+    layers(&engine, &face);
+    for (index, (seconds, multiplications)) in layers(&engine, &face).into_iter().enumerate() {
+        let rate = multiplications as f64 / seconds / 1e9;
+        println!("| {index} | {} | {rate:.0} |", milliseconds(seconds));
+    }
+}
