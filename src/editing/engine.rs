@@ -9,12 +9,13 @@ use std::{
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
+#[cfg(feature = "wgpu")]
+use super::rehearsal::Rehearsal;
 use super::{
     directions::{Directions, check_manifest},
     edit::{EditRun, Edited, EditedPictures, InvertedFace},
     error::EditError,
     inversion::{Stage, invert},
-    rehearsal::Rehearsal,
 };
 use crate::{
     config::ModelConfig,
@@ -125,11 +126,13 @@ impl EngineLoader {
     }
 
     /// With weights kept so exactly, whatever the file and the device suggest.
+    #[cfg(feature = "wgpu")]
     pub(super) fn keeping(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }
 
     /// A model of the same layers that can be run while the weights of this one come.
+    #[cfg(feature = "wgpu")]
     pub fn rehearsal(&self) -> Rehearsal {
         Rehearsal::new(&self.manifest, self.precision)
     }

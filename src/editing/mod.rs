@@ -12,6 +12,7 @@ mod holding;
 mod inversion;
 mod look;
 mod motion;
+#[cfg(feature = "wgpu")]
 mod rehearsal;
 mod self_test;
 
@@ -24,6 +25,7 @@ pub use error::EditError;
 pub use inversion::{Inversion, InversionRun, Stage, invert};
 pub use look::{Look, LookError, MOST_STRENGTH};
 pub use motion::Fields;
+#[cfg(feature = "wgpu")]
 pub use rehearsal::Rehearsal;
 #[doc(hidden)]
 pub use self_test::parameter_values as made_up_parameters;

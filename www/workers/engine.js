@@ -68,11 +68,9 @@ const taker = {
   begin(bytes) {
     inverted.clear();
     const model = running().begin(bytes);
-    if (running().backend === "webgpu") {
-      rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
-      // Whoever loads the model hears of a failure, if the weights come at all.
-      rehearsal.catch(() => {});
-    }
+    rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
+    // Whoever loads the model hears of a failure, if the weights come at all.
+    rehearsal.catch(() => {});
     tell("model", model);
     return model;
   },
