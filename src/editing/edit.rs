@@ -2,8 +2,8 @@
 //!
 //! The formula is that of [`inversion`](super::inversion). Where an edit moves the face, F moves with it: with M the
 //! motion, M(F) - G(w') is added to G(e). What then differs from the picture of M(F) and w' is what the edit changed
-//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
-//! for M(F).
+//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the
+//! features that an edit brings is added on top: as it is, or as the feature editor draws it for M(F).
 
 use std::{
     ops::ControlFlow,
@@ -121,8 +121,8 @@ impl InvertedFace {
             return Err(EditError::PreviewSize { size, least, most });
         }
         // First of all: a GPU is sent what was queued before each upload.
-        let codes = directions.edited_codes(&self.compensated_codes, strengths)?;
-        let codes = codes.on(sdic);
+        let edited_codes = directions.edited_codes(&self.compensated_codes, strengths)?;
+        let edited_codes = edited_codes.on(sdic);
         let change = directions.change(strengths)?;
         let fields = match held.fields {
             None if change.is_some() => self.unmoved_fields(directions)?,
@@ -147,7 +147,7 @@ impl InvertedFace {
             injection.feature = injection.feature + drawn;
         }
         Ok(EditRun {
-            edited: sdic.pass(codes, injection, size),
+            edited: sdic.pass(edited_codes, injection, size),
             unedited,
             shown,
             motion,
