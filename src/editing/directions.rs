@@ -287,8 +287,11 @@ impl Directions {
             } = self.slider(name, strength)?;
             add_rows(&mut rows, offset, styles, strength, self.style_dim);
         }
-        let shifts = self.total(strengths, |slider| slider.channels.as_deref())?;
-        Ok(EditedCodes { rows, shifts })
+        let channel_offsets = self.total(strengths, |slider| slider.channels.as_deref())?;
+        Ok(EditedCodes {
+            rows,
+            channel_offsets,
+        })
     }
 
     /// The face on which changes are laid out, if this model has any.
@@ -371,10 +374,10 @@ impl Offset {
     pub fn added(&self, codes: &[f32], strength: f32, style_dim: usize) -> EditedCodes {
         let mut rows = codes.to_vec();
         add_rows(&mut rows, &self.rows, &self.styles, strength, style_dim);
-        let scaled = |channels: &Vec<f32>| channels.iter().map(|shift| strength * shift).collect();
+        let scaled = |channels: &Vec<f32>| channels.iter().map(|value| strength * value).collect();
         EditedCodes {
             rows,
-            shifts: self.channels.as_ref().map(scaled),
+            channel_offsets: self.channels.as_ref().map(scaled),
         }
     }
 }
@@ -384,8 +387,8 @@ impl Offset {
 pub struct EditedCodes {
     /// W+ codes, rows of `style_dim` values.
     pub rows: Vec<f32>,
-    /// What is added to the style channels; see [`Codes::shifts`].
-    pub shifts: Option<Vec<f32>>,
+    /// What is added to the style channels; see [`Codes::channel_offsets`].
+    pub channel_offsets: Option<Vec<f32>>,
 }
 
 impl EditedCodes {
@@ -395,7 +398,7 @@ impl EditedCodes {
         let shape = [1, config.styles(), config.style_dim];
         Codes {
             plus: BurnTensor::from_data(TensorData::new(self.rows, shape), &sdic.device()),
-            shifts: self.shifts,
+            channel_offsets: self.channel_offsets,
         }
     }
 }
@@ -403,7 +406,10 @@ impl EditedCodes {
 impl From<Vec<f32>> for EditedCodes {
     /// Of codes that no slider has changed.
     fn from(rows: Vec<f32>) -> Self {
-        Self { rows, shifts: None }
+        Self {
+            rows,
+            channel_offsets: None,
+        }
     }
 }
 
@@ -580,8 +586,8 @@ mod tests {
         let edited = |strengths| directions.edited_codes(&[0.0; 6], strengths).unwrap();
         let both = edited(&[("lips", 2.0), ("smile", 1.0), ("hair", -1.0)]);
         assert_eq!(both.rows, [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
-        assert_eq!(both.shifts, Some(vec![2.0, -1.0, 3.5]));
-        assert_eq!(edited(&[("lips", 0.0)]).shifts, None);
+        assert_eq!(both.channel_offsets, Some(vec![2.0, -1.0, 3.5]));
+        assert_eq!(edited(&[("lips", 0.0)]).channel_offsets, None);
         // Their reach is not told by what codes do.
         assert_eq!(directions.length("lips"), None);
         assert!(directions.length("age").is_some() && directions.unseen("lips"));

@@ -148,7 +148,8 @@ impl<'a> InversionRun<'a> {
             }
             Found::Discrepancy(networks, codes, initial, discrepancy) => {
                 let initial_feature = initial.lower.feature.clone();
-                let found = networks.compensate(discrepancy.clone(), initial_feature, codes.clone());
+                let found =
+                    networks.compensate(discrepancy.clone(), initial_feature, codes.clone());
                 Found::Compensation(codes, initial, discrepancy, found)
             }
             Found::Compensation(codes, initial, discrepancy, compensation) => {

@@ -513,7 +513,7 @@ mod tests {
         assert!(probes[0].offset.rows.is_empty() && probes[0].strength == 5.0);
         let codes = probes[0].offset.added(&[0.5; 18 * 512], 2.0, 512);
         assert_eq!(
-            (codes.rows, codes.shifts),
+            (codes.rows, codes.channel_offsets),
             (vec![0.5; 18 * 512], Some(vec![2.0; channels]))
         );
 
