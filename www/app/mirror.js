@@ -9,7 +9,7 @@ import { cameraStream, endStream, noCamera } from "./camera.js";
 import { videoConfig } from "./clip.js";
 
 /** @import { MirrorFace, MirrorMethods, MirrorPicture } from "../shared/protocol.js" */
-/** @import { Photo } from "./photos.js" */
+/** @import { OpenPhoto } from "./photos.js" */
 /** @import { Session } from "./session.js" */
 
 /** Why a mirror has ended. @typedef {"closed" | "hidden" | "photo" | "camera" | "failed"} End */
@@ -47,7 +47,7 @@ export class Mirror extends EventTarget {
   /** @type {Run | undefined} */
   #run;
   #starting = false;
-  /** @type {{ file: Blob, face: MirrorFace | undefined, photo: Photo | undefined } | undefined} what was taken of the camera */
+  /** @type {{ file: Blob, face: MirrorFace | undefined, photo: OpenPhoto | undefined } | undefined} what was taken of the camera */
   #still;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;

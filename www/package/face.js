@@ -6,7 +6,7 @@ import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
 import { guarded } from "./told.js";
 
-/** @import { Photo as OpenPhoto } from "../app/photos.js" */
+/** @import { OpenPhoto } from "../app/photos.js" */
 /** @import { Layer, Shares } from "../shared/protocol.js" */
 /** @import { EditId, InversionId, PasteMode, Point, Quad, Strengths, ViewName } from "../shared/types.js" */
 /** @import { Core, OnStage } from "./core.js" */

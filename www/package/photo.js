@@ -5,7 +5,7 @@ import { say } from "../shared/say.js";
 import { Face } from "./face.js";
 import { guarded, told } from "./told.js";
 
-/** @import { Photo as OpenPhoto } from "../app/photos.js" */
+/** @import { OpenPhoto } from "../app/photos.js" */
 /** @import { FileType, Layer } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { FoundFace, PasteMode, Point, Quad } from "../shared/types.js" */

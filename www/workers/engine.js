@@ -210,14 +210,14 @@ const methods = {
   },
 
   /** A small picture of an edit, made while nothing else is to be done. */
-  async thumbnail(inversion, strengths, previewSize, look) {
+  async thumbnail(inversion, strengths, previewSize, rendering) {
     await this.giveWay();
     const { engine, crop } = holding(inversion);
     const edited = await engine.edit(inversion, strengths, previewSize, async () => {
       await this.giveWay();
       this.check();
     });
-    return supply().call("thumbnail", [crop, edited, look], { move: true });
+    return supply().call("thumbnail", [crop, edited, rendering], { move: true });
   },
 };
 

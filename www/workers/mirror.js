@@ -12,7 +12,7 @@ import { faceNetworks, once } from "./face-networks.js";
 import { MirrorCanvas } from "./mirror-canvas.js";
 
 /** @import { MirrorFace, MirrorMethods } from "../shared/protocol.js" */
-/** @import { Edited, Face, Point, Quad } from "../shared/types.js" */
+/** @import { DetectedFace, Edited, Point, Quad } from "../shared/types.js" */
 
 /** Longest side of the picture in which the face is followed: its network sees 192 pixels of it. */
 const LOOK_SIDE = 480;
@@ -32,7 +32,7 @@ const STEADY = 0.35;
 
 /**
  * A face that is followed, in the pixels in which it is looked for.
- * @typedef {Pick<Face, "mesh" | "quadPoints" | "yaw"> & { quad: Quad }} Followed
+ * @typedef {Pick<DetectedFace, "mesh" | "quadPoints" | "yaw"> & { quad: Quad }} Followed
  */
 
 /** The square canvas of what is looked at. */
