@@ -112,7 +112,7 @@ async function ownNames(page) {
 
 /**
  * Counts the calls to the engine from now on: `calls` are methods in the order they were posted, `answers` in that of
- * their answers; `cancelled` are those that were called off.
+ * their answers; `cancelled` are those that were cancelled.
  * @param {Page} page
  */
 async function watch(page) {
@@ -271,7 +271,7 @@ test("with the bundled model each look shows this face, otherwise than all other
   await bundled.remove();
 });
 
-test("pictures of a face that is no longer shown are called off", async () => {
+test("pictures of a face that is no longer shown are cancelled", async () => {
   const { page, context } = await visit(browser, site.url);
   await modelReady(page);
   await page.evaluate(() => {

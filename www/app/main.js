@@ -54,7 +54,8 @@ startKeys(session, viewer, looks);
 const convert = startOwnWeights(session);
 const open = startInput(session, looks, convert);
 
-// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.
+// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of
+// them.
 engine.addEventListener("model", () => {
   const faces = showsFaces(engine.model);
   offerSamples(faces);

@@ -19,8 +19,8 @@ import { videoConfig } from "./clip.js";
  * @typedef {{
  *   stream: MediaStream, worker: RemoteWorker<MirrorMethods>, ending: AbortController, times: number[], seen: number,
  *   face: MirrorFace | undefined, rests: number, showing: boolean, again: boolean, recording: boolean
- * }} Run `times`: what the last pictures with a face took; `rests`: pictures since the face moved; `again`: the edit has
- *   changed while it was shown
+ * }} Run `times`: what the last pictures with a face took; `rests`: pictures since the face moved; `again`: the edit
+ *   has changed while it was shown
  */
 
 /** The most milliseconds that a picture may take: with more it is no mirror. */
@@ -38,8 +38,8 @@ const LONGEST_MS = 60_000;
 
 /**
  * Fires `on`, `picture` (its detail is a `MirrorPicture`, whose bitmap the listener takes), `still` (the face has been
- * still long enough), `recording` (it has begun, or ended), `clip` (a file that was recorded), `failure`, and `off` with
- * an `End`.
+ * still long enough), `recording` (it has begun, or ended), `clip` (a file that was recorded), `failure`, and `off`
+ * with an `End`.
  */
 export class Mirror extends EventTarget {
   #session;

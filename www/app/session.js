@@ -322,8 +322,8 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that shows
-   * no faces takes the middle of the photo.
+   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that
+   * shows no faces takes the middle of the photo.
    * @param {OpenPhoto} photo
    * @param {boolean} [placed]
    */

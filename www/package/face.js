@@ -83,8 +83,8 @@ export class Face {
    * of the whole photo from then on, see `Photo.render`.
    * @param {Readonly<Strengths>} strengths by the name of the slider, see `Engine.sliders`
    * @param {{ size?: number, drawnAt?: number, onto?: PasteMode, signal?: AbortSignal }} [options] `size`: width of
-   *   the picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves; `onto`:
-   *   "difference" keeps the photo's own pixels, "face" is the rebuilt face; unless told, what suits the model
+   *   the picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves;
+   *   `onto`: "difference" keeps the photo's own pixels, "face" is the rebuilt face; unless told, what suits the model
    * @returns {Promise<ImageBitmap>} which the caller closes
    */
   edit(strengths, { size, drawnAt, onto = this.#core.model.pasteMode, signal } = {}) {

@@ -2,10 +2,11 @@
 // library that knows every container would be a hundred times as long as this, and the page has none otherwise.
 
 /**
- * @typedef {{ data: Uint8Array<ArrayBuffer>, key: boolean, timestamp: number }} VideoSample `timestamp` in microseconds, in
- *   the order in which they are decoded
+ * @typedef {{ data: Uint8Array<ArrayBuffer>, key: boolean, timestamp: number }} VideoSample `timestamp` in
+ *   microseconds, in the order in which they are decoded
  *
- * `rate` is the number of pictures in a second, for how long the last one stays; `comment` is what players show of the file.
+ * `rate` is the number of pictures in a second, for how long the last one stays; `comment` is what players show of the
+ * file.
  * @typedef {{
  *   config: VideoDecoderConfig, width: number, height: number, rate: number, comment: string
  * }} Track

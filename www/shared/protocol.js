@@ -15,8 +15,9 @@
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels wide.
  * @typedef {{ mode: PasteMode, side: number }} Rendering
  *
- * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top), in
- * widths and heights of the face, and is `share` of either wide and high. Not `smooth`, the photo's pixels are squares.
+ * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top),
+ * in widths and heights of the face, and is `share` of either wide and high. Not `smooth`, the photo's pixels are
+ * squares.
  * @typedef {{ left: number, top: number, share: number, width: number, height: number, smooth: boolean }} CloseUp
  *
  * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType

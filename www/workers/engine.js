@@ -153,8 +153,8 @@ const methods = {
   },
 
   /**
-   * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is. Other
-   * calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
+   * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is.
+   * Other calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
    */
   async findSliders() {
     const engine = running();

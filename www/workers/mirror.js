@@ -18,8 +18,8 @@ import { MirrorCanvas } from "./mirror-canvas.js";
 const LOOK_SIDE = 480;
 /**
  * How different the face may be from the still, and where nothing of the edit is left: mean distance of the points of
- * both meshes in sides of the square, and how far the head has turned, in degrees. A turn by 15 degrees moves the points
- * by 0.017, a nod by 0.012, a broad smile by 0.007.
+ * both meshes in sides of the square, and how far the head has turned, in degrees. A turn by 15 degrees moves the
+ * points by 0.017, a nod by 0.012, a broad smile by 0.007.
  */
 const [ALIKE, UNLIKE] = [0.02, 0.04];
 const [TURNED, AWAY] = [15, 28];

@@ -118,8 +118,8 @@ class SaveDialog {
   }
 
   /**
-   * Takes the choice of a clip back where the browser has no encoder for one. It is asked when a clip is wanted, and not
-   * before: to start the browser's machinery of videos takes time and memory.
+   * Takes the choice of a clip back where the browser has no encoder for one. It is asked when a clip is wanted, and
+   * not before: to start the browser's machinery of videos takes time and memory.
    */
   async #askEncoder() {
     const [asked, size] = [this.#what, this.#videoSize];
