@@ -241,9 +241,9 @@ impl Directions {
         Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
     }
 
-    /// The strengths that take a face with the given landmarks where the given ones would take a face that shows nothing
-    /// of the edits yet: strengths of the same name added up, and from those above 0 what the face shows already
-    /// taken away, as far as 0. Without landmarks, and for edits that do not tell, strengths stay as they are.
+    /// The strengths that take a face with the given landmarks where the given ones would take a face that shows
+    /// nothing of the edits yet: strengths of the same name added up, and from those above 0 what the face shows
+    /// already taken away, as far as 0. Without landmarks, and for edits that do not tell, strengths stay as they are.
     ///
     /// # Errors
     /// [`EditError`] names the edit.

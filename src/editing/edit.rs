@@ -2,8 +2,8 @@
 //!
 //! The formula is that of [`inversion`](super::inversion). Where an edit moves the face, F moves with it: with M the
 //! motion, M(F) - G(w') is added to G(e). What then differs from the picture of M(F) and w' is what the edit changed
-//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the
-//! features that an edit brings is added on top: as it is, or as the feature editor draws it for M(F).
+//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of
+//! the features that an edit brings is added on top: as it is, or as the feature editor draws it for M(F).
 
 use std::{
     ops::ControlFlow,

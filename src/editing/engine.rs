@@ -204,8 +204,8 @@ impl Engine {
 
     /// Adds the directions in a file, or replaces those of an earlier file of that name. The names of the edits begin
     /// with `own/` and the file's name, so that they are none of the model's. A single direction reaches as far as the
-    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis count
-    /// standard deviations.
+    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis
+    /// count standard deviations.
     ///
     /// # Errors
     /// [`ImportError`] for a file that holds no directions, or those of a model of other sizes.

@@ -745,14 +745,14 @@ impl Generator {
     }
 }
 
-/// Which style the convolutions and, after these, the layers to RGB have. A block's RGB layer has that of the next block's
-/// first convolution.
+/// Which style the convolutions and, after these, the layers to RGB have. A block's RGB layer has that of the next
+/// block's first convolution.
 fn styles_of_layers(styles: usize) -> impl Iterator<Item = usize> {
     (0..styles - 1).chain((1..styles).step_by(2))
 }
 
-/// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB of
-/// a generator with so many blocks.
+/// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB
+/// of a generator with so many blocks.
 fn places(blocks: usize) -> impl Iterator<Item = usize> {
     let to_rgbs = 2 * blocks + 1;
     let block = move |block| [2 * block + 1, 2 * block + 2, to_rgbs + block + 1];

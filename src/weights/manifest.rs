@@ -167,7 +167,8 @@ pub enum DirectionKind {
     },
     /// Moves one coordinate of a principal component basis to `strength` standard deviations.
     Ganspace {
-        /// Prefix of the tensors `<basis>.comp` `[n, 1, style_dim]`, `<basis>.mean` `[1, style_dim]` and `<basis>.std` `[n]`.
+        /// Prefix of the tensors `<basis>.comp` `[n, 1, style_dim]`, `<basis>.mean` `[1, style_dim]` and `<basis>.std`
+        /// `[n]`.
         basis: String,
         /// Component, below n.
         component: usize,
@@ -328,8 +329,8 @@ impl Manifest {
     /// Checks a shard completely and yields its tensors, decoded one at a time.
     ///
     /// # Errors
-    /// Size, SHA-256, format and any disagreement with the tensor table are found before the first tensor is yielded; the
-    /// items fail on values that are not finite.
+    /// Size, SHA-256, format and any disagreement with the tensor table are found before the first tensor is yielded;
+    /// the items fail on values that are not finite.
     pub fn decode_shard<'a>(
         &'a self,
         index: usize,

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     kernels::{self, Kind},
     networks::{
-        Precision,
         around::{Around, LayerActivation},
+        precision::Precision,
     },
 };
 
