@@ -189,7 +189,14 @@ fn target(from: &Module, path: &[String], modules: &BTreeMap<Module, String>) ->
     at
 }
 
-/// The files from which each file imports, by what it writes and by what it hands on from those inside it.
+/// The name at the end of a text, if it is not a part of a longer path.
+fn last_name(text: &str) -> &str {
+    let other = |c: char| !(c.is_alphanumeric() || c == '_');
+    let (before, name) = text.split_at(text.rfind(other).map_or(0, |at| at + 1));
+    if before.ends_with("::") { "" } else { name }
+}
+
+/// The files from which each file imports.
 fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     let modules = modules();
     let of = |module: &Module, code: &str| {
@@ -197,8 +204,9 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
             .iter()
             .map(|path| target(module, path, &modules))
             .collect();
-        for (at, word) in code.match_indices("use ") {
-            let inner = child(module, identifier(&code[at + word.len()..]).0);
+        // The file of a folder names those in the folder without a root.
+        for (at, _) in code.match_indices("::") {
+            let inner = child(module, last_name(&code[..at]));
             targets.extend(modules.contains_key(&inner).then_some(inner));
         }
         targets.remove(module);

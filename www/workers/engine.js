@@ -6,6 +6,7 @@ import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
+import { bitmapOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { findSliders } from "./sliders.js";
@@ -13,7 +14,7 @@ import { ThreadPool } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { CropId, Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
+/** @import { CropId, Edited, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -91,11 +92,6 @@ const useFaces = once(async () => {
   const { manifest, weights } = await faceNetworks();
   running().useFaces(manifest, weights);
 });
-
-/** @param {Picture} picture */
-function bitmapOf({ width, height, data }) {
-  return createImageBitmap(new ImageData(data, width, height));
-}
 
 /** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {

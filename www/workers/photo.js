@@ -5,7 +5,7 @@ import { Failure } from "../shared/failure.js";
 import { heightOf, isWholePhoto, wholePhoto, widthOf } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
-import { context2d, free, spaceOf } from "./canvas.js";
+import { bitmapOf, context2d, free, imageData, spaceOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
 import { faceNetworks, once } from "./face-networks.js";
@@ -246,19 +246,6 @@ function closeUp({ canvas, left, top }, [[x, y], [lowerX, lowerY], , [rightX, ri
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(canvas, 0, 0);
   return context.canvas.transferToImageBitmap();
-}
-
-/**
- * @param {Picture} picture
- * @param {PredefinedColorSpace} [colorSpace]
- */
-function imageData({ width, height, data }, colorSpace = "srgb") {
-  return new ImageData(data, width, height, { colorSpace });
-}
-
-/** @param {Picture} picture */
-function bitmapOf(picture) {
-  return createImageBitmap(imageData(picture));
 }
 
 /**
