@@ -202,7 +202,7 @@ fn pipeline_matches_pytorch(engine: &Engine, device: &Device, tolerance: f64) {
     let planes = Tensor::from_data(TensorData::new(planes, [1, 2, GRID, GRID]), device);
     check4("motion.tilt", planes);
     // The same motion from elsewhere, and none.
-    let shifts = engine.directions().landmark_shifts(&[("tilt", TILT)]);
+    let shifts = engine.directions().displacements(&[("tilt", TILT)]);
     let shifts = shifts.unwrap();
     let moving = |shifts: Option<&Landmarks>| {
         let edit = engine.edit_moving(&known, [("tilt", TILT)], None, shifts);

@@ -56,7 +56,7 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
             .map_or(Ok(()), check_shown)
             .map_err(error)?;
         for (name, shape) in [
-            (&direction.landmark_shifts, &[LANDMARKS, 2][..]),
+            (&direction.displacements, &[LANDMARKS, 2][..]),
             (&direction.change, &change_shape),
         ] {
             let Some(name) = name else { continue };
@@ -101,15 +101,15 @@ struct Slider {
     /// For all style channels of the model, in the order of
     /// [`ModelConfig::style_channels`](crate::config::ModelConfig::style_channels).
     channels: Option<Vec<f32>>,
-    /// `[68, 2]`, see [`Direction::landmark_shifts`].
-    landmark_shifts: Option<Vec<f32>>,
+    /// `[68, 2]`, see [`Direction::displacements`].
+    displacements: Option<Vec<f32>>,
     /// As [`change_shape`](crate::config::ModelConfig::change_shape) says, see [`Direction::change`].
     change: Option<Vec<f32>>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
     /// Upper end of the strengths offered.
     most: f32,
-    /// Whether it was looked at how it moves a face: without [`Self::landmark_shifts`] it does not.
+    /// Whether it was looked at how it moves a face: without [`Self::displacements`] it does not.
     seen: bool,
 }
 
@@ -161,9 +161,8 @@ impl Directions {
         for direction in &manifest.directions {
             match self.sliders.get_mut(&direction.name) {
                 None => self.insert(direction, tensors)?,
-                Some(slider) if new(&direction.landmark_shifts) => {
-                    slider.landmark_shifts =
-                        values_of(direction.landmark_shifts.as_ref(), tensors)?;
+                Some(slider) if new(&direction.displacements) => {
+                    slider.displacements = values_of(direction.displacements.as_ref(), tensors)?;
                 }
                 Some(_) => {}
             }
@@ -201,7 +200,7 @@ impl Directions {
             styles: first..end,
             rows: slider_rows(direction, tensors, self.style_dim)?,
             channels,
-            landmark_shifts: values_of(direction.landmark_shifts.as_ref(), tensors)?,
+            displacements: values_of(direction.displacements.as_ref(), tensors)?,
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
             most: direction.range[1],
@@ -229,7 +228,7 @@ impl Directions {
     pub fn unseen(&self, name: &str) -> bool {
         let slider = self.sliders.get(name);
         slider.is_some_and(|slider| {
-            !slider.seen && slider.landmark_shifts.is_none() && slider.change.is_none()
+            !slider.seen && slider.displacements.is_none() && slider.change.is_none()
         })
     }
 
@@ -309,11 +308,8 @@ impl Directions {
     ///
     /// # Errors
     /// [`EditError`] names the edit.
-    pub fn landmark_shifts(
-        &self,
-        strengths: &[(&str, f32)],
-    ) -> Result<Option<Landmarks>, EditError> {
-        let total = self.total(strengths, |slider| slider.landmark_shifts.as_deref())?;
+    pub fn displacements(&self, strengths: &[(&str, f32)]) -> Result<Option<Landmarks>, EditError> {
+        let total = self.total(strengths, |slider| slider.displacements.as_deref())?;
         Ok(total.as_deref().map(landmarks))
     }
 
@@ -544,7 +540,7 @@ mod tests {
             styles,
             rows: rows.to_vec(),
             channels: None,
-            landmark_shifts: shifts.map(|shift| shift.repeat(68)),
+            displacements: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
             most: 4.0,
@@ -604,8 +600,8 @@ mod tests {
     fn motions_and_changes_add_up_and_rest_without_strength() {
         let total = |strengths: &[(&'static str, f32)]| {
             let directions = directions();
-            let shifts = directions.landmark_shifts(strengths).unwrap();
-            (shifts, directions.change(strengths).unwrap())
+            let displacements = directions.displacements(strengths).unwrap();
+            (displacements, directions.change(strengths).unwrap())
         };
         assert_eq!(total(&[]), (None, None));
         assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));

@@ -77,8 +77,8 @@ impl InvertedFace {
         self.edit_effective(sdic, directions, &strengths, size, held)
     }
 
-    /// [`Self::edit`] that moves the landmarks as `shifts` say, whatever motion the directions bring. `None` moves
-    /// nothing. Where the shifts would tear the face, they and all strengths are held back alike.
+    /// [`Self::edit`] that moves the landmarks as `displacements` say, whatever motion the directions bring. `None`
+    /// moves nothing. Where the displacements would tear the face, they and all strengths are held back alike.
     ///
     /// # Errors
     /// As there.
@@ -88,13 +88,14 @@ impl InvertedFace {
         directions: &Directions,
         strengths: impl IntoIterator<Item = (&'s str, f32)>,
         size: Option<usize>,
-        shifts: Option<&Landmarks>,
+        displacements: Option<&Landmarks>,
     ) -> Result<EditRun<'a>, EditError> {
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
         let landmarks = self.landmarks.as_ref();
         let mut held = Held::default();
-        if let Some((shape, shifts)) = directions.shape_for(landmarks).zip(shifts) {
-            let (share, fields) = share_that_holds(landmarks.unwrap_or(shape), shifts, shape)?;
+        if let Some((shape, displacements)) = directions.shape_for(landmarks).zip(displacements) {
+            let (share, fields) =
+                share_that_holds(landmarks.unwrap_or(shape), displacements, shape)?;
             held.fields = Some(fields);
             if share < 1.0 {
                 for (name, strength) in &mut strengths {

@@ -620,7 +620,7 @@ impl Explorer {
                 kind: DirectionKind::Linear {
                     tensor: tensor.name.clone(),
                 },
-                landmark_shifts: None,
+                displacements: None,
                 change: None,
                 shown: None,
                 range: Self::RANGE,

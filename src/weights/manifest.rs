@@ -123,7 +123,7 @@ pub struct Direction {
     pub folded: bool,
     /// Tensor: how far strength 1 moves the landmarks of a face. Nothing moves without it.
     #[serde(rename = "motion", default, skip_serializing_if = "Option::is_none")]
-    pub landmark_shifts: Option<String>,
+    pub displacements: Option<String>,
     /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::face_shape`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
@@ -318,7 +318,7 @@ impl Manifest {
                         .map(|part| format!("{basis}.{part}"))
                         .to_vec(),
                 };
-                names.extend(direction.landmark_shifts.clone());
+                names.extend(direction.displacements.clone());
                 names.extend(direction.change.clone());
                 names
             })

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
     editing::{
         Engine, Look,
-        fit::{FitError, Seen, found_shifts},
+        fit::{FitError, Seen, found_displacements},
         paste_mode,
     },
     face::{FaceFinder, PasteMode},
@@ -187,9 +187,10 @@ impl<'a> Editor<'a> {
         // Where the model does not tell how its edits move a face, its own pictures do.
         let mut seen = Seen::default();
         let pause = async || Ok::<_, FitError>(());
-        let shifts = found_shifts(engine, &self.finder, &face, &strengths, &mut seen, pause);
-        let shifts = pollster::block_on(shifts)?;
-        let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
+        let displacements =
+            found_displacements(engine, &self.finder, &face, &strengths, &mut seen, pause);
+        let displacements = pollster::block_on(displacements)?;
+        let edit = engine.edit_moving(&face, strengths, None, displacements.as_ref())?;
         for (name, share) in edit.held() {
             let (path, percent) = (path.display(), (100.0 * share).round());
             let why = "more would tear this face";

@@ -185,7 +185,7 @@ fn sliders(config: &ModelConfig, deviations: &[f32]) -> ChannelSliders {
             kind: DirectionKind::StyleSpace {
                 tensor: tensor.name.clone(),
             },
-            landmark_shifts: None,
+            displacements: None,
             change: None,
             shown: None,
             range: [-REACH, REACH],
@@ -265,7 +265,7 @@ mod tests {
             }
             Followed {
                 name: slider_name(published),
-                landmark_shifts: None,
+                displacements: None,
                 effects,
             }
         });
