@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
-use super::recognise::{Kind, depicts, other_model, recognise};
+use super::recognise::{CheckpointKind, depicts, other_model, recognise};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::{Budget, leaves};
@@ -42,7 +42,7 @@ const MAX_MODELS: usize = 16;
 /// A checkpoint whose tensors have been checked against the networks; none has been read yet.
 pub struct Checkpoint<R> {
     file: TorchFile<R>,
-    kind: Kind,
+    kind: CheckpointKind,
     config: ModelConfig,
     depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
@@ -203,7 +203,7 @@ impl<R: Read + Seek> Checkpoint<R> {
 /// A model in a file.
 #[derive(PartialEq)]
 struct Model {
-    kind: Kind,
+    kind: CheckpointKind,
     config: ModelConfig,
     depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
