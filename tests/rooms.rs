@@ -17,16 +17,10 @@ const WITHOUT_BURN: [&str; 3] = ["config", "pixels", "kernels"];
 const NO_ROOMS: [&str; 3] = ["lib", "bin", "testing"];
 
 /// Names that several types have, and why they may.
-const SHARED_NAMES: [(&str, &str); 2] = [
-    (
-        "FaceFinder",
-        "that of `web` is JavaScript's view of that of `face`",
-    ),
-    (
-        "Info",
-        "what a shader is told, laid out as its own text says; each file has its own",
-    ),
-];
+const SHARED_NAMES: [(&str, &str); 1] = [(
+    "FaceFinder",
+    "that of `web` is JavaScript's view of that of `face`",
+)];
 
 /// A module by its path, such as `["pixels", "header"]`.
 type Module = Vec<String>;
