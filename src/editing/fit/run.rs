@@ -247,7 +247,7 @@ pub async fn fit<F: Faces, E: From<FitError>>(
 ) -> Result<Fit, E> {
     let groups = groups(plan.styles);
     let of_measure = plan.pictures_of_measure();
-    let mut session = Session::new(faces, journal, pause, plan.pictures());
+    let mut session = FitSession::new(faces, journal, pause, plan.pictures());
     let (drawn, pictures) = session.draw(plan.samples).await?;
     let samples = Samples::new(drawn, pictures, plan)?;
     let trials = samples.trials();
@@ -290,7 +290,7 @@ pub async fn check_faces<F: Faces, E: From<FitError>>(
     pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
 ) -> Result<(), E> {
     let samples = plan.samples.min(FIRST_PICTURES);
-    let mut session = Session::new(faces, journal, pause, plan.pictures());
+    let mut session = FitSession::new(faces, journal, pause, plan.pictures());
     session.draw(samples).await.map(drop)
 }
 
@@ -481,7 +481,7 @@ fn choose(measure: Measure, effects: &[[f64; MEASURES]]) -> (Range<usize>, f64) 
 }
 
 /// A fit under way.
-struct Session<'a, F, P> {
+struct FitSession<'a, F, P> {
     faces: &'a mut F,
     journal: &'a mut Journal,
     pause: P,
@@ -491,7 +491,7 @@ struct Session<'a, F, P> {
     total: usize,
 }
 
-impl<'a, F: Faces, P> Session<'a, F, P> {
+impl<'a, F: Faces, P> FitSession<'a, F, P> {
     fn new(faces: &'a mut F, journal: &'a mut Journal, pause: P, total: usize) -> Self {
         Self {
             faces,
