@@ -1,7 +1,7 @@
 //! Which model a checkpoint is: by its options, and by the networks that it has.
 //!
-//! SDIC took encoder, generator and the layout of its files over from e4e, and e4e from pSp. So the same names are found
-//! in all of them, and a file without `DIP.*` and `SAF.*` is an inversion without compensation.
+//! SDIC took encoder, generator and the layout of its files over from e4e, and e4e from pSp. So the same names are
+//! found in all of them, and a file without `DIP.*` and `SAF.*` is an inversion without compensation.
 
 use std::collections::HashMap;
 use std::fmt;
