@@ -271,7 +271,7 @@ class Day {
   opening;
   /** @type {import("../../www/app/photos.js").OpenPhoto | undefined} */
   present;
-  /** @type {import("../../www/app/photos.js").OpenPhoto | undefined} the photo before, on which a crop may still be placed */
+  /** @type {import("../../www/app/photos.js").OpenPhoto | undefined} the one before, on which a crop may still lie */
   earlier;
   gone = false;
   /** @type {{ content: string, back: () => void } | undefined} the photo that gave way last, with unsaved edits */

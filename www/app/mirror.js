@@ -47,7 +47,10 @@ export class Mirror extends EventTarget {
   /** @type {Run | undefined} */
   #run;
   #starting = false;
-  /** @type {{ file: Blob, face: MirrorFace | undefined, photo: OpenPhoto | undefined } | undefined} what was taken of the camera */
+  /**
+   * What was taken of the camera.
+   * @type {{ file: Blob, face: MirrorFace | undefined, photo: OpenPhoto | undefined } | undefined}
+   */
   #still;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;

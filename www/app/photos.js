@@ -5,7 +5,8 @@ import { room } from "../shared/room.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { CloseUp, Encoding, Layer, Rendering, OpenedPhoto, PhotoMethods, SaveKind, Size } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, OpenedPhoto, PhotoMethods } from "../shared/protocol.js" */
+/** @import { Rendering, SaveKind, Size } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 

@@ -4,15 +4,12 @@ import { faceSide, PREVIEW_SIDE, showsFaces } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
-import { guarded } from "./told.js";
+import { guarded, NEVER } from "./told.js";
 
 /** @import { OpenPhoto } from "../app/photos.js" */
 /** @import { Layer, Shares } from "../shared/protocol.js" */
 /** @import { EditId, InversionId, PasteMode, Point, Quad, Strengths, ViewName } from "../shared/types.js" */
 /** @import { Core, OnStage } from "./core.js" */
-
-/** For calls that nobody gives up. */
-const NEVER = new AbortController().signal;
 
 /** A face that was inverted: it can be edited. Made by `Photo.invert`. */
 export class Face {

@@ -3,6 +3,9 @@ import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 import { isKey, spell, t } from "../shared/strings.js";
 
+/** For calls that nobody gives up. */
+export const NEVER = new AbortController().signal;
+
 /** @import { Said } from "../shared/say.js" */
 
 /** What the page advises by naming its own buttons, as advice to a developer. */

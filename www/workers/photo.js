@@ -12,7 +12,7 @@ import { faceNetworks, once } from "./face-networks.js";
 import { marked } from "./mark.js";
 import { pair } from "./pair.js";
 
-/** @import { CloseUp, Layer, Rendering, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { CloseUp, Layer, PhotoMethods, PhotoSupply, Rendering } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
 
 /**

@@ -39,7 +39,13 @@ pub struct Edit {
     #[command(flatten)]
     with: With,
     /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
-    #[arg(long, value_delimiter = ',', required_unless_present = "look", value_parser = parse_strength, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        required_unless_present = "look",
+        value_parser = parse_strength,
+        allow_hyphen_values = true
+    )]
     edit: Vec<(String, f32)>,
     /// A look, a file with strengths; those of --edit come on top.
     #[arg(long)]
