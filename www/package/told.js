@@ -3,9 +3,6 @@ import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 import { isKey, spell, t } from "../shared/strings.js";
 
-/** For calls that nobody gives up. */
-export const NEVER = new AbortController().signal;
-
 /** @import { Said } from "../shared/say.js" */
 
 /** What the page advises by naming its own buttons, as advice to a developer. */
@@ -15,6 +12,9 @@ const HINTS = Object.freeze({
   "hint.useCpu": say("package.useCpu"),
   "hint.photo": say("package.photo"),
 });
+
+/** For calls that nobody gives up. */
+export const NEVER = new AbortController().signal;
 
 /** Failures that are told already. */
 const shown = new WeakSet();
