@@ -45,7 +45,8 @@ need_wasm_target() {
 
 need_node() {
   command -v node >/dev/null || die "node not found: install Node.js 20 or newer, then run this again"
-  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "Node.js 20 or newer is needed, found $(node --version)"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ||
+    die "Node.js 20 or newer is needed, found $(node --version)"
 }
 
 need_node_packages() {
@@ -60,11 +61,13 @@ need_node_packages() {
 apt_install() {
   is_root && command -v apt-get >/dev/null || return 1
   say "installing $*"
-  { apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }; } >/dev/null
+  local install=(apt-get install -y --no-install-recommends "$@")
+  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } >/dev/null
 }
 
 need_chromium() {
-  [ -n "${CHROMIUM:-}" ] || CHROMIUM="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
+  [ -n "${CHROMIUM:-}" ] ||
+    CHROMIUM="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
   if [ -z "$CHROMIUM" ]; then
     apt_install chromium || die "no Chromium found: install one, or set CHROMIUM to its path"
     CHROMIUM="$(command -v chromium)"
@@ -107,14 +110,16 @@ report_untested() {
 
 need_vulkan() {
   compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null && return
-  apt_install libvulkan1 mesa-vulkan-drivers || warn "no Vulkan driver found: the native wgpu tests will fail without one"
+  apt_install libvulkan1 mesa-vulkan-drivers ||
+    warn "no Vulkan driver found: the native wgpu tests will fail without one"
 }
 
 # tool PROGRAM CRATE VERSION [CARGO FLAGS]: prints the path of a Rust tool of exactly that version, building it once if
 # needed. A registry may lack what the tool's own lock file names, for it is a mirror that lags behind.
 tool() {
   local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
-  local install=(cargo install "$crate" --quiet --version "$version" --root "$root" --target-dir "$root/target" "${@:4}")
+  local install=(cargo install "$crate" --quiet --version "$version" --root "$root")
+  install+=(--target-dir "$root/target" "${@:4}")
   if [ ! -x "$root/bin/$program" ]; then
     say "building $crate $version (some minutes, once)" >&2
     "${install[@]}" --locked >&2 || {
@@ -150,7 +155,11 @@ need_mdbook() {
 
 # Tells builds of the same sources by the same compiler apart from others.
 sources() {
-  { find src "$binder" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; sha256sum Cargo.toml Cargo.lock build.sh; rustc --version; } | sha256sum
+  {
+    find src "$binder" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    sha256sum Cargo.toml Cargo.lock build.sh
+    rustc --version
+  } | sha256sum
 }
 
 # cargo for the browser: on_wasm VERB [CARGO FLAGS]
@@ -187,7 +196,8 @@ fuse() {
   local folder
   folder="$(mktemp -d)"
   bind "$folder" rustc -- -C target-feature=+relaxed-simd
-  cmp -s <(grep -v '^ *//' "$1/sdic.js") <(grep -v '^ *//' "$folder/sdic.js") || die "the fused engine's bindings differ"
+  cmp -s <(grep -v '^ *//' "$1/sdic.js") <(grep -v '^ *//' "$folder/sdic.js") ||
+    die "the fused engine's bindings differ"
   mv "$folder/sdic_bg.wasm" "$1/sdic_fused_bg.wasm"
   rm -r "$folder"
 }

@@ -3,8 +3,8 @@
 //
 //   node benches/interruptions.mjs CHECKPOINT.pt [--whole]
 //
-// Prints how long the conversion took, how much memory the processes of pages held at most meanwhile (`/proc`), how long
-// the first inversion and an edit took, and what was kept. `--whole` leaves the interruptions out. Needs
+// Prints how long the conversion took, how much memory the processes of pages held at most meanwhile (`/proc`), how
+// long the first inversion and an edit took, and what was kept. `--whole` leaves the interruptions out. Needs
 // `CHROMIUM`, `./build.sh build`, and three times the checkpoint's size on the disk.
 import assert from "node:assert/strict";
 import { constants, copyFile, mkdtemp, open, readdir, readFile, rm, stat, symlink, truncate } from "node:fs/promises";

@@ -3,8 +3,8 @@
 //   node benches/mirror.mjs [PICTURES]
 //
 // A camera of 640 x 480 and one of 1280 x 720 film a sample portrait that goes to and fro, with an edit on it; then
-// nobody is there, and every picture is searched. Prints the median and the slowest of so many pictures, 100 unless told,
-// from the camera's frame to what is shown. Needs `./build.sh build`.
+// nobody is there, and every picture is searched. Prints the median and the slowest of so many pictures, 100 unless
+// told, from the camera's frame to what is shown. Needs `./build.sh build`.
 import path from "node:path";
 import { CAMERA, SCRIPTED_CAMERA } from "../tests/page/scripted-camera.mjs";
 import { host, launch, modelReady, PATIENCE, root, slide, visit } from "../tests/page/support.mjs";

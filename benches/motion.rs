@@ -105,7 +105,7 @@ impl Bench {
     fn known(&self, name: &str, strength: f32) -> Option<Landmarks> {
         self.engine
             .directions()
-            .landmark_shifts(&[(name, strength)])
+            .displacements(&[(name, strength)])
             .expect("a slider")
     }
 
@@ -200,7 +200,7 @@ impl Bench {
         let effective = directions
             .effective([(name, strength)], subject.face.landmarks.as_ref())
             .expect("a slider");
-        directions.landmark_shifts(&effective).expect("a slider")
+        directions.displacements(&effective).expect("a slider")
     }
 }
 

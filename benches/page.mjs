@@ -154,8 +154,8 @@ async function work(browser, url, backend) {
   await page.goto(url);
   const result = await page.evaluate(async (rounds) => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ Engine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
-    const [engine, photos, { signal }] = [new Engine(), new Photos(), new AbortController()];
+    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
     const { outputHeight, imageSize, injectSize, samples, directions } = await engine.start();
     /** @type {string[]} */
     const crops = [];
@@ -227,8 +227,8 @@ async function besides(browser, url, backend) {
   await alone.page.goto(url);
   await alone.page.evaluate(async () => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ Engine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
-    const [engine, photos, { signal }] = [new Engine(), new Photos(), new AbortController()];
+    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
     const { samples } = await engine.start();
     for (const [i, { file }] of samples.entries()) {
       const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);

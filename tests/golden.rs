@@ -202,7 +202,7 @@ fn pipeline_matches_pytorch(engine: &Engine, device: &Device, tolerance: f64) {
     let planes = Tensor::from_data(TensorData::new(planes, [1, 2, GRID, GRID]), device);
     check4("motion.tilt", planes);
     // The same motion from elsewhere, and none.
-    let shifts = engine.directions().landmark_shifts(&[("tilt", TILT)]);
+    let shifts = engine.directions().displacements(&[("tilt", TILT)]);
     let shifts = shifts.unwrap();
     let moving = |shifts: Option<&Landmarks>| {
         let edit = engine.edit_moving(&known, [("tilt", TILT)], None, shifts);
@@ -248,7 +248,7 @@ fn changes_without_editor_match_pytorch(device: &Device, tolerance: f64) {
     let engine = open_without_editor(device);
     let golden_values = Golden::open("tiny_trace.safetensors");
     let face: Tensor<4> = golden_values.tensor("image", device);
-    let face = inverted(engine, face, Some(golden_landmarks(&golden_values)));
+    let face = inverted(&engine, face, Some(golden_landmarks(&golden_values)));
     let tilted = finished(engine.edit(&face, [("tilt", TILT)], None).unwrap());
     golden_values.check("plain.tilt", tilted.picture, tolerance);
     golden_values.check("unedited.tilt", tilted.unedited, tolerance);

@@ -8,20 +8,16 @@ fn read(path: &str) -> String {
 
 /// The files of `src/web`, one after another.
 fn web() -> String {
-    let files = [
-        "mod",
-        "blob",
-        "convert",
-        "engine",
-        "fit",
-        "model",
-        "photo",
-        "picture",
-        "thread_pool",
-    ];
-    files
-        .map(|file| read(&format!("src/web/{file}.rs")))
-        .concat()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.collect()
 }
 
 /// What stands between `start` and the next `end` behind it.
@@ -80,6 +76,7 @@ fn interfaces_have_the_fields_of_their_structs() {
         (&web, "FitProgress", "FitProgress"),
         (&web, "FaceJs", "Face"),
         (&web, "QuadPointsFields", "QuadPoints"),
+        (&web, "ChangeJs", "FileChange"),
         (&manifest, "ShardEntry", "ShardInfo"),
         (&manifest, "Sample", "SampleInfo"),
     ] {

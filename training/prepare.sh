@@ -11,7 +11,8 @@ mkdir -p "$work/clean"
 
 landmarks() { # of the aligned faces in a folder
   [ -f "$2" ] && return
-  cargo run --release --manifest-path "$here/../Cargo.toml" --no-default-features --features cli -- points "$1" --out "$2.partial"
+  cargo run --release --manifest-path "$here/../Cargo.toml" --no-default-features --features cli \
+    -- points "$1" --out "$2.partial"
   mv "$2.partial" "$2"
 }
 

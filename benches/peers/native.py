@@ -23,7 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from benches.peers import export
 
 JOBS = ("invert", "edit")
-# Seconds before each job: threads of onnxruntime go on spinning for 0.03 s after theirs, on a core that the next needs.
+# Seconds before each job: threads of onnxruntime go on spinning for 0.03 s, on a core that the next one needs.
 REST = 0.2
 
 

@@ -56,7 +56,7 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
             .map_or(Ok(()), check_shown)
             .map_err(error)?;
         for (name, shape) in [
-            (&direction.landmark_shifts, &[LANDMARKS, 2][..]),
+            (&direction.displacements, &[LANDMARKS, 2][..]),
             (&direction.change, &change_shape),
         ] {
             let Some(name) = name else { continue };
@@ -101,15 +101,15 @@ struct Slider {
     /// For all style channels of the model, in the order of
     /// [`ModelConfig::style_channels`](crate::config::ModelConfig::style_channels).
     channels: Option<Vec<f32>>,
-    /// `[68, 2]`, see [`Direction::landmark_shifts`].
-    landmark_shifts: Option<Vec<f32>>,
+    /// `[68, 2]`, see [`Direction::displacements`].
+    displacements: Option<Vec<f32>>,
     /// As [`change_shape`](crate::config::ModelConfig::change_shape) says, see [`Direction::change`].
     change: Option<Vec<f32>>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
     /// Upper end of the strengths offered.
     most: f32,
-    /// Whether it was looked at how it moves a face: without [`Self::landmark_shifts`] it does not.
+    /// Whether it was looked at how it moves a face: without [`Self::displacements`] it does not.
     seen: bool,
 }
 
@@ -161,9 +161,8 @@ impl Directions {
         for direction in &manifest.directions {
             match self.sliders.get_mut(&direction.name) {
                 None => self.insert(direction, tensors)?,
-                Some(slider) if new(&direction.landmark_shifts) => {
-                    slider.landmark_shifts =
-                        values_of(direction.landmark_shifts.as_ref(), tensors)?;
+                Some(slider) if new(&direction.displacements) => {
+                    slider.displacements = values_of(direction.displacements.as_ref(), tensors)?;
                 }
                 Some(_) => {}
             }
@@ -201,7 +200,7 @@ impl Directions {
             styles: first..end,
             rows: slider_rows(direction, tensors, self.style_dim)?,
             channels,
-            landmark_shifts: values_of(direction.landmark_shifts.as_ref(), tensors)?,
+            displacements: values_of(direction.displacements.as_ref(), tensors)?,
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
             most: direction.range[1],
@@ -229,7 +228,7 @@ impl Directions {
     pub fn unseen(&self, name: &str) -> bool {
         let slider = self.sliders.get(name);
         slider.is_some_and(|slider| {
-            !slider.seen && slider.landmark_shifts.is_none() && slider.change.is_none()
+            !slider.seen && slider.displacements.is_none() && slider.change.is_none()
         })
     }
 
@@ -241,9 +240,9 @@ impl Directions {
         Some((squares * self.style_dim as f32 / rows.len() as f32).sqrt())
     }
 
-    /// The strengths that take a face with the given landmarks where the given ones would take a face that shows nothing
-    /// of the edits yet: strengths of the same name added up, and from those above 0 what the face shows already
-    /// taken away, as far as 0. Without landmarks, and for edits that do not tell, strengths stay as they are.
+    /// The strengths that take a face with the given landmarks where the given ones would take a face that shows
+    /// nothing of the edits yet: strengths of the same name added up, and from those above 0 what the face shows
+    /// already taken away, as far as 0. Without landmarks, and for edits that do not tell, strengths stay as they are.
     ///
     /// # Errors
     /// [`EditError`] names the edit.
@@ -287,8 +286,11 @@ impl Directions {
             } = self.slider(name, strength)?;
             add_rows(&mut rows, offset, styles, strength, self.style_dim);
         }
-        let shifts = self.total(strengths, |slider| slider.channels.as_deref())?;
-        Ok(EditedCodes { rows, shifts })
+        let channel_offsets = self.total(strengths, |slider| slider.channels.as_deref())?;
+        Ok(EditedCodes {
+            rows,
+            channel_offsets,
+        })
     }
 
     /// The face on which changes are laid out, if this model has any.
@@ -306,11 +308,8 @@ impl Directions {
     ///
     /// # Errors
     /// [`EditError`] names the edit.
-    pub fn landmark_shifts(
-        &self,
-        strengths: &[(&str, f32)],
-    ) -> Result<Option<Landmarks>, EditError> {
-        let total = self.total(strengths, |slider| slider.landmark_shifts.as_deref())?;
+    pub fn displacements(&self, strengths: &[(&str, f32)]) -> Result<Option<Landmarks>, EditError> {
+        let total = self.total(strengths, |slider| slider.displacements.as_deref())?;
         Ok(total.as_deref().map(landmarks))
     }
 
@@ -371,10 +370,10 @@ impl Offset {
     pub fn added(&self, codes: &[f32], strength: f32, style_dim: usize) -> EditedCodes {
         let mut rows = codes.to_vec();
         add_rows(&mut rows, &self.rows, &self.styles, strength, style_dim);
-        let scaled = |channels: &Vec<f32>| channels.iter().map(|shift| strength * shift).collect();
+        let scaled = |channels: &Vec<f32>| channels.iter().map(|value| strength * value).collect();
         EditedCodes {
             rows,
-            shifts: self.channels.as_ref().map(scaled),
+            channel_offsets: self.channels.as_ref().map(scaled),
         }
     }
 }
@@ -384,8 +383,8 @@ impl Offset {
 pub struct EditedCodes {
     /// W+ codes, rows of `style_dim` values.
     pub rows: Vec<f32>,
-    /// What is added to the style channels; see [`Codes::shifts`].
-    pub shifts: Option<Vec<f32>>,
+    /// What is added to the style channels; see [`Codes::channel_offsets`].
+    pub channel_offsets: Option<Vec<f32>>,
 }
 
 impl EditedCodes {
@@ -395,7 +394,7 @@ impl EditedCodes {
         let shape = [1, config.styles(), config.style_dim];
         Codes {
             plus: BurnTensor::from_data(TensorData::new(self.rows, shape), &sdic.device()),
-            shifts: self.shifts,
+            channel_offsets: self.channel_offsets,
         }
     }
 }
@@ -403,7 +402,10 @@ impl EditedCodes {
 impl From<Vec<f32>> for EditedCodes {
     /// Of codes that no slider has changed.
     fn from(rows: Vec<f32>) -> Self {
-        Self { rows, shifts: None }
+        Self {
+            rows,
+            channel_offsets: None,
+        }
     }
 }
 
@@ -538,7 +540,7 @@ mod tests {
             styles,
             rows: rows.to_vec(),
             channels: None,
-            landmark_shifts: shifts.map(|shift| shift.repeat(68)),
+            displacements: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
             most: 4.0,
@@ -580,8 +582,8 @@ mod tests {
         let edited = |strengths| directions.edited_codes(&[0.0; 6], strengths).unwrap();
         let both = edited(&[("lips", 2.0), ("smile", 1.0), ("hair", -1.0)]);
         assert_eq!(both.rows, [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
-        assert_eq!(both.shifts, Some(vec![2.0, -1.0, 3.5]));
-        assert_eq!(edited(&[("lips", 0.0)]).shifts, None);
+        assert_eq!(both.channel_offsets, Some(vec![2.0, -1.0, 3.5]));
+        assert_eq!(edited(&[("lips", 0.0)]).channel_offsets, None);
         // Their reach is not told by what codes do.
         assert_eq!(directions.length("lips"), None);
         assert!(directions.length("age").is_some() && directions.unseen("lips"));
@@ -598,8 +600,8 @@ mod tests {
     fn motions_and_changes_add_up_and_rest_without_strength() {
         let total = |strengths: &[(&'static str, f32)]| {
             let directions = directions();
-            let shifts = directions.landmark_shifts(strengths).unwrap();
-            (shifts, directions.change(strengths).unwrap())
+            let displacements = directions.displacements(strengths).unwrap();
+            (displacements, directions.change(strengths).unwrap())
         };
         assert_eq!(total(&[]), (None, None));
         assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));

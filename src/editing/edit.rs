@@ -2,8 +2,8 @@
 //!
 //! The formula is that of [`inversion`](super::inversion). Where an edit moves the face, F moves with it: with M the
 //! motion, M(F) - G(w') is added to G(e). What then differs from the picture of M(F) and w' is what the edit changed
-//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of the features that an edit brings is added on top: as it is, or as the feature editor draws it
-//! for M(F).
+//! besides. Where the model compensates nothing, nothing has to follow the face, and G(e) stays as it is. A change of
+//! the features that an edit brings is added on top: as it is, or as the feature editor draws it for M(F).
 
 use std::{
     ops::ControlFlow,
@@ -77,8 +77,8 @@ impl InvertedFace {
         self.edit_effective(sdic, directions, &strengths, size, held)
     }
 
-    /// [`Self::edit`] that moves the landmarks as `shifts` say, whatever motion the directions bring. `None` moves
-    /// nothing. Where the shifts would tear the face, they and all strengths are held back alike.
+    /// [`Self::edit`] that moves the landmarks as `displacements` say, whatever motion the directions bring. `None`
+    /// moves nothing. Where the displacements would tear the face, they and all strengths are held back alike.
     ///
     /// # Errors
     /// As there.
@@ -88,13 +88,14 @@ impl InvertedFace {
         directions: &Directions,
         strengths: impl IntoIterator<Item = (&'s str, f32)>,
         size: Option<usize>,
-        shifts: Option<&Landmarks>,
+        displacements: Option<&Landmarks>,
     ) -> Result<EditRun<'a>, EditError> {
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
         let landmarks = self.landmarks.as_ref();
         let mut held = Held::default();
-        if let Some((shape, shifts)) = directions.shape_for(landmarks).zip(shifts) {
-            let (share, fields) = share_that_holds(landmarks.unwrap_or(shape), shifts, shape)?;
+        if let Some((shape, displacements)) = directions.shape_for(landmarks).zip(displacements) {
+            let (share, fields) =
+                share_that_holds(landmarks.unwrap_or(shape), displacements, shape)?;
             held.fields = Some(fields);
             if share < 1.0 {
                 for (name, strength) in &mut strengths {
@@ -121,8 +122,8 @@ impl InvertedFace {
             return Err(EditError::PreviewSize { size, least, most });
         }
         // First of all: a GPU is sent what was queued before each upload.
-        let codes = directions.edited_codes(&self.compensated_codes, strengths)?;
-        let codes = codes.on(sdic);
+        let edited_codes = directions.edited_codes(&self.compensated_codes, strengths)?;
+        let edited_codes = edited_codes.on(sdic);
         let change = directions.change(strengths)?;
         let fields = match held.fields {
             None if change.is_some() => self.unmoved_fields(directions)?,
@@ -147,7 +148,7 @@ impl InvertedFace {
             injection.feature = injection.feature + drawn;
         }
         Ok(EditRun {
-            edited: sdic.pass(codes, injection, size),
+            edited: sdic.pass(edited_codes, injection, size),
             unedited,
             shown,
             motion,

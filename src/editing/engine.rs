@@ -218,8 +218,8 @@ impl Engine {
 
     /// Adds the directions in a file, or replaces those of an earlier file of that name. The names of the edits begin
     /// with `own/` and the file's name, so that they are none of the model's. A single direction reaches as far as the
-    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis count
-    /// standard deviations.
+    /// model's own sliders do that change the codes alone, whatever the length of its vector; components of a basis
+    /// count standard deviations.
     ///
     /// # Errors
     /// [`ImportError`] for a file that holds no directions, or those of a model of other sizes.
@@ -285,7 +285,7 @@ impl Engine {
             let [low, high] = own.range;
             Some(high.max(-low) * self.directions.length(&own.name)?)
         };
-        let codes_only = |own: &&Direction| own.landmark_shifts.is_none() && own.change.is_none();
+        let codes_only = |own: &&Direction| own.displacements.is_none() && own.change.is_none();
         let own = || self.manifest.directions.iter();
         let mut reaches: Vec<_> = own().filter(codes_only).filter_map(reach).collect();
         if reaches.is_empty() {
@@ -384,9 +384,9 @@ impl Engine {
         face: &InvertedFace,
         strengths: impl IntoIterator<Item = (&'s str, f32)>,
         size: Option<usize>,
-        shifts: Option<&Landmarks>,
+        displacements: Option<&Landmarks>,
     ) -> Result<EditRun<'_>, EditError> {
-        face.edit_moving(&self.sdic, &self.directions, strengths, size, shifts)
+        face.edit_moving(&self.sdic, &self.directions, strengths, size, displacements)
     }
 
     /// Both pictures of an edit as a person sees them.
@@ -636,7 +636,7 @@ mod tests {
     fn directions_from_files_join_the_models_own() {
         let mut engine = engine();
         let codes = vec![0.0; 24];
-        let shift = |engine: &Engine, name: &str, strength| {
+        let offset_of = |engine: &Engine, name: &str, strength| {
             let edited = engine
                 .directions()
                 .edited_codes(&codes, &[(name, strength)]);
@@ -659,7 +659,7 @@ mod tests {
         );
         assert_eq!((tilt.range, tilt.styles), ([-20.0, 20.0], [0, 6]));
         assert_eq!(
-            shift(&engine, &tilt.name, 2.0),
+            offset_of(&engine, &tilt.name, 2.0),
             [0.0, 0.0, 1.0, 0.0].repeat(6)
         );
 
@@ -669,8 +669,11 @@ mod tests {
             let added = add(&mut engine, "smile.npy", &npy("<f4", &[1, 6, 4], values)).unwrap();
             assert_eq!(added.len(), 1);
         }
-        assert_eq!(shift(&engine, "own/smile.npy/smile", 1.0), rows);
-        assert_eq!(shift(&engine, "smile", 1.0), [0.0, 2.0, 0.0, 0.0].repeat(6));
+        assert_eq!(offset_of(&engine, "own/smile.npy/smile", 1.0), rows);
+        assert_eq!(
+            offset_of(&engine, "smile", 1.0),
+            [0.0, 2.0, 0.0, 0.0].repeat(6)
+        );
 
         let basis = include_bytes!("../../tests/import/basis.pt");
         let added = add(&mut engine, "pca.pt", basis).unwrap();
@@ -681,7 +684,7 @@ mod tests {
         );
         assert_eq!(added[1].range, [-4.0, 4.0]);
         assert_eq!(
-            shift(&engine, &added[1].name, 1.0),
+            offset_of(&engine, &added[1].name, 1.0),
             [0.0, 2.0, 0.0, 0.0].repeat(6)
         );
     }
@@ -761,7 +764,7 @@ mod tests {
         // Beside "smile", which reaches 10, one that reaches 50 with a motion.
         let mut turn = engine.manifest.directions[0].clone();
         turn.range = [-25.0, 25.0];
-        turn.landmark_shifts = Some("turn.motion".to_owned());
+        turn.displacements = Some("turn.motion".to_owned());
         engine.manifest.directions.push(turn);
         let range = |engine: &mut Engine| {
             let tilt = npy("<f4", &[4], &[0.0, 0.0, 0.5, 0.0]);

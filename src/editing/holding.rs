@@ -43,7 +43,7 @@ pub fn hold_back(
     let together = largest_share(|share| takes(&scaled(strengths, share)))?;
     let mut shares = Vec::new();
     for ((name, strength), share) in strengths.iter_mut().zip(alone) {
-        let moves = directions.landmark_shifts(&[(name, 1.0)])?.is_some();
+        let moves = directions.displacements(&[(name, 1.0)])?.is_some();
         if moves {
             *strength *= together;
         }
@@ -57,18 +57,19 @@ pub fn hold_back(
     })
 }
 
-/// The share of some shifts that a face with these landmarks takes, and how it moves then.
+/// The share of some displacements that a face with these landmarks takes, and how it moves then.
 ///
 /// # Errors
 /// [`EditError::Landmarks`] for unusable ones.
 pub fn share_that_holds(
     landmarks: &Landmarks,
-    shifts: &Landmarks,
+    displacements: &Landmarks,
     shape: &Landmarks,
 ) -> Result<(f32, Fields), EditError> {
     let fields = |share: f32| {
-        let shifts = shifts.map(|shift| shift.map(|value| share * value));
-        Fields::new(landmarks, Some(&shifts), shape).ok_or(EditError::Landmarks)
+        let displacements =
+            displacements.map(|displacement| displacement.map(|value| share * value));
+        Fields::new(landmarks, Some(&displacements), shape).ok_or(EditError::Landmarks)
     };
     let asked = fields(1.0)?;
     if asked.hold() {
@@ -84,11 +85,11 @@ fn fields_of(
     landmarks: Option<&Landmarks>,
     strengths: &[(&str, f32)],
 ) -> Result<Option<Fields>, EditError> {
-    let shifts = directions.landmark_shifts(strengths)?;
-    let Some((shape, shifts)) = directions.shape_for(landmarks).zip(shifts) else {
+    let displacements = directions.displacements(strengths)?;
+    let Some((shape, displacements)) = directions.shape_for(landmarks).zip(displacements) else {
         return Ok(None);
     };
-    let fields = Fields::new(landmarks.unwrap_or(shape), Some(&shifts), shape);
+    let fields = Fields::new(landmarks.unwrap_or(shape), Some(&displacements), shape);
     fields.ok_or(EditError::Landmarks).map(Some)
 }
 

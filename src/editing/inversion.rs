@@ -147,8 +147,9 @@ impl<'a> InversionRun<'a> {
                 Found::Discrepancy(networks, codes, initial, discrepancy)
             }
             Found::Discrepancy(networks, codes, initial, discrepancy) => {
-                let feature = initial.lower.feature.clone();
-                let found = networks.compensate(discrepancy.clone(), feature, codes.clone());
+                let initial_feature = initial.lower.feature.clone();
+                let found =
+                    networks.compensate(discrepancy.clone(), initial_feature, codes.clone());
                 Found::Compensation(codes, initial, discrepancy, found)
             }
             Found::Compensation(codes, initial, discrepancy, compensation) => {

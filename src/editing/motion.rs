@@ -1,4 +1,4 @@
-//! How an edit moves a face: shifts of its 68 landmarks, and a thin-plate spline for everything between them.
+//! How an edit moves a face: displacements of its 68 landmarks, and a thin-plate spline for everything between them.
 //!
 //! The spline is Bookstein's (PAMI 1989), lightly smoothed; four points on the forehead go with the brows, and
 //! sixteen on the picture's border stay in place. All positions are in sides of the aligned picture.
@@ -35,15 +35,17 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// For a face with these landmarks, moved by `shifts`, and a face of `shape`. `None` if a number is not finite or
-    /// the landmarks leave the spline undetermined.
+    /// For a face with these landmarks, moved by `displacements`, and a face of `shape`. `None` if a number is not finite
+    /// or the landmarks leave the spline undetermined.
     pub fn new(
         landmarks: &Landmarks,
-        shifts: Option<&Landmarks>,
+        displacements: Option<&Landmarks>,
         shape: &Landmarks,
     ) -> Option<Self> {
-        let shift = |i: usize| shifts.map_or([0.0; 2], |shifts| shifts[i]);
-        let moved = std::array::from_fn(|i| [0, 1].map(|axis| landmarks[i][axis] + shift(i)[axis]));
+        let displacement =
+            |i: usize| displacements.map_or([0.0; 2], |displacements| displacements[i]);
+        let moved =
+            std::array::from_fn(|i| [0, 1].map(|axis| landmarks[i][axis] + displacement(i)[axis]));
         let at = controls(&moved).map(|point| point.map(f64::from));
         let (from, on) = (controls(landmarks), controls(shape));
         let arrows = std::array::from_fn::<_, CONTROLS, _>(|i| {
@@ -69,7 +71,7 @@ impl Fields {
             })
             .unzip();
         Some(Self {
-            motion: shifts.and_then(|_| Field::new(motion)),
+            motion: displacements.and_then(|_| Field::new(motion)),
             place: Field::new(place)?,
         })
     }
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_moves_without_shifts() {
+    fn nothing_moves_without_displacements() {
         let still = [[0.0; 2]; LANDMARKS];
         let unmoved = |field: Field| field.arrows().iter().flatten().all(|v| v.abs() < 1e-6);
         let fields = Fields::new(&face(), Some(&still), &face()).unwrap();
@@ -214,11 +216,11 @@ mod tests {
 
     #[test]
     fn points_go_where_they_are_shifted_and_the_border_stays() {
-        let (face, mut shifts) = (face(), [[0.0; 2]; LANDMARKS]);
-        for shift in &mut shifts[48..] {
-            *shift = [0.02, -0.03];
+        let (face, mut displacements) = (face(), [[0.0; 2]; LANDMARKS]);
+        for displacement in &mut displacements[48..] {
+            *displacement = [0.02, -0.03];
         }
-        let motion = Fields::new(&face, Some(&shifts), &face);
+        let motion = Fields::new(&face, Some(&displacements), &face);
         let motion = motion.and_then(|fields| fields.motion).unwrap();
         for [x, y] in &face[48..] {
             let [right, down] = motion.at([x + 0.02, y - 0.03]);

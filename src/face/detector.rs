@@ -25,22 +25,22 @@ pub(super) struct Detection {
 
 /// A box and its points in the searched square's own coordinates.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct BoxCandidate {
     score: f32,
     numbers: [f32; NUMBERS],
 }
 
-impl Candidate {
+impl BoxCandidate {
     /// The candidate in the own coordinates of a quarter of the square, if its middle lies there; quarters count in
     /// reading order.
-    fn in_quarter(&self, quarter: usize) -> Option<Candidate> {
+    fn in_quarter(&self, quarter: usize) -> Option<BoxCandidate> {
         let corner = [quarter % 2, quarter / 2].map(|at| at as f32 / 2.0);
         let numbers = std::array::from_fn(|n| match n {
             2 | 3 => 2.0 * self.numbers[n],
             _ => 2.0 * (self.numbers[n] - corner[n % 2]),
         });
         let inside = numbers[..2].iter().all(|at| (0.0..1.0).contains(at));
-        inside.then_some(Candidate { numbers, ..*self })
+        inside.then_some(BoxCandidate { numbers, ..*self })
     }
 
     /// Left, top, right, bottom.
@@ -60,7 +60,7 @@ impl Candidate {
     }
 
     /// Intersection over union of two boxes.
-    fn overlap(&self, other: &Candidate) -> f32 {
+    fn overlap(&self, other: &BoxCandidate) -> f32 {
         let (a, b) = (self.edges(), other.edges());
         let area = |e: [f32; 4]| (e[2] - e[0]).max(0.0) * (e[3] - e[1]).max(0.0);
         let shared = area([
@@ -110,7 +110,7 @@ fn values(rgb: Option<[f32; 3]>) -> [f32; 3] {
     rgb.unwrap_or_default().map(|v| v / 127.5 - 1.0)
 }
 
-fn candidates(network: &Network, input: Vec<f32>) -> Vec<Candidate> {
+fn candidates(network: &Network, input: Vec<f32>) -> Vec<BoxCandidate> {
     let side = network.input_shape()[0];
     let outputs = network.run(input);
     let grid = network.output_shapes()[1][1];
@@ -119,7 +119,7 @@ fn candidates(network: &Network, input: Vec<f32>) -> Vec<Candidate> {
 
 /// Anchors above the least score. Every anchor is a cell of the output grid and its numbers are offsets from the
 /// middle of the cell, in input pixels.
-fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<Candidate> {
+fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<BoxCandidate> {
     let anchors = boxes
         .as_chunks::<NUMBERS>()
         .0
@@ -134,13 +134,13 @@ fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<Candidat
                 let is_extent = n == 2 || n == 3;
                 offsets[n] / side + if is_extent { 0.0 } else { middle[n % 2] }
             });
-            (score >= LEAST_SCORE).then_some(Candidate { score, numbers })
+            (score >= LEAST_SCORE).then_some(BoxCandidate { score, numbers })
         })
         .collect()
 }
 
 /// Weighted non-maximum suppression: overlapping boxes become their mean weighted by score, with the best one's score.
-fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+fn merge(mut candidates: Vec<BoxCandidate>) -> Vec<BoxCandidate> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut merged = Vec::new();
     while let Some(&best) = candidates.first() {
@@ -155,7 +155,7 @@ fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
                 .sum::<f32>()
                 / total
         });
-        merged.push(Candidate {
+        merged.push(BoxCandidate {
             score: best.score,
             numbers,
         });
@@ -164,7 +164,7 @@ fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     merged
 }
 
-fn locate(candidate: &Candidate, square: &Quad) -> Detection {
+fn locate(candidate: &BoxCandidate, square: &Quad) -> Detection {
     let n = &candidate.numbers;
     Detection {
         score: candidate.score,

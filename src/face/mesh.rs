@@ -19,8 +19,10 @@ const HOPELESS: f32 = 0.005;
 const LEFT_EYE: [usize; 6] = [33, 160, 158, 133, 153, 144];
 const RIGHT_EYE: [usize; 6] = [362, 385, 387, 263, 373, 380];
 const OUTER_EYE_CORNERS: [usize; 2] = [33, 263];
-const MOUTH_CORNERS: [usize; 2] = [61, 291];
-const CHEEKS: [usize; 2] = [234, 454];
+/// Corners of the mouth in the mesh.
+pub(crate) const MOUTH_CORNERS: [usize; 2] = [61, 291];
+/// The outermost points of the cheeks in the mesh.
+pub(crate) const CHEEKS: [usize; 2] = [234, 454];
 
 /// The outline of the face, clockwise from the top of the forehead.
 pub(super) const OVAL: [usize; 36] = [

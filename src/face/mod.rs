@@ -24,4 +24,5 @@ pub use finder::FaceFinder;
 pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::{AlignedMesh, landmarks_of};
+pub(crate) use mesh::{CHEEKS, MOUTH_CORNERS};
 pub use paste::{PasteMode, Rendered, paste_back, toned};

@@ -17,7 +17,7 @@ use crate::weights::one_line;
 const MAX_NUMBERS: usize = 1 << 22;
 
 /// Height, width and channels of a value.
-type Shape = [usize; 3];
+type ValueShape = [usize; 3];
 
 /// A network as the manifest describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct Description {
 #[serde(deny_unknown_fields)]
 struct Input {
     value: String,
-    shape: Shape,
+    shape: ValueShape,
 }
 
 /// One operation of the graph; `input`, `other` and `output` name values, the rest name tensors.
@@ -40,9 +40,9 @@ struct Input {
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum Operation {
     /// Convolution, weight `[out, kernel height, kernel width, in]`.
-    Conv2d(Convolution),
+    Conv2d(ConvolutionDescription),
     /// One filter per channel, weight `[1, kernel height, kernel width, channels]`.
-    DepthwiseConv2d(Convolution),
+    DepthwiseConv2d(ConvolutionDescription),
     /// Sum of two values of one shape.
     Add {
         input: String,
@@ -65,7 +65,7 @@ enum Operation {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Convolution {
+struct ConvolutionDescription {
     input: String,
     output: String,
     weight: String,
@@ -92,7 +92,7 @@ enum ActivationKind {
 
 /// The activation after an operation, with its weights.
 #[derive(Clone, Debug)]
-struct Finish {
+struct OutputActivation {
     /// Offset per channel; none after an addition.
     bias: Option<Vec<f32>>,
     kind: Option<ActivationKind>,
@@ -100,7 +100,7 @@ struct Finish {
     slopes: Vec<f32>,
 }
 
-impl Finish {
+impl OutputActivation {
     fn activation(&self) -> Activation<'_> {
         match self.kind {
             None => Activation::Identity,
@@ -135,9 +135,12 @@ fn zeros(input: usize, kernel: usize, stride: usize, padding: Padding) -> Option
 
 #[derive(Clone, Debug)]
 enum Layer {
-    Conv2d(ConvLayer, Finish),
-    Depthwise(DepthwiseLayer, Finish),
-    Add { other: usize, finish: Finish },
+    Conv2d(ConvLayer, OutputActivation),
+    Depthwise(DepthwiseLayer, OutputActivation),
+    Add {
+        other: usize,
+        finish: OutputActivation,
+    },
     MaxPool,
     PadChannels,
     Upsample,
@@ -155,7 +158,7 @@ struct Step {
 /// A network ready to run.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    shapes: Vec<Shape>,
+    shapes: Vec<ValueShape>,
     steps: Vec<Step>,
     outputs: Vec<usize>,
 }
@@ -215,12 +218,12 @@ impl Network {
     }
 
     /// Height, width and channels of the input.
-    pub fn input_shape(&self) -> Shape {
+    pub fn input_shape(&self) -> ValueShape {
         self.shapes[0]
     }
 
     /// Height, width and channels of every output.
-    pub fn output_shapes(&self) -> Vec<Shape> {
+    pub fn output_shapes(&self) -> Vec<ValueShape> {
         self.outputs
             .iter()
             .map(|&value| self.shapes[value])
@@ -278,7 +281,7 @@ struct Builder<'a> {
     network: &'a str,
     tensors: &'a SafeTensors<'a>,
     indices: BTreeMap<String, usize>,
-    shapes: Vec<Shape>,
+    shapes: Vec<ValueShape>,
     /// Numbers that may still be read: half as many are in the file, and operations seldom share them.
     left: usize,
 }
@@ -292,7 +295,7 @@ impl Builder<'_> {
         }
     }
 
-    fn define(&mut self, name: &str, shape: Shape) -> Result<usize, FaceError> {
+    fn define(&mut self, name: &str, shape: ValueShape) -> Result<usize, FaceError> {
         let numbers = shape
             .iter()
             .try_fold(1usize, |product, &side| product.checked_mul(side));
@@ -383,14 +386,14 @@ impl Builder<'_> {
         kind: Option<ActivationKind>,
         slope: &Option<String>,
         channels: usize,
-    ) -> Result<Finish, FaceError> {
+    ) -> Result<OutputActivation, FaceError> {
         let slopes = match (kind, slope) {
             (Some(ActivationKind::Prelu), Some(slope)) => self.per_channel(slope, channels)?,
             (None | Some(ActivationKind::Relu), None) => Vec::new(),
             _ => return Err(self.fault(at, "prelu takes a slope, other activations take none")),
         };
         let bias = bias.map(|bias| self.per_channel(bias, channels));
-        Ok(Finish {
+        Ok(OutputActivation {
             bias: bias.transpose()?,
             kind,
             slopes,
@@ -399,7 +402,11 @@ impl Builder<'_> {
 
     /// The weights of a convolution as planes `[outputs][inputs][rows][columns]`, their shape, and the zeros around
     /// an input of `from`.
-    fn convolution(&mut self, op: &Convolution, from: Shape) -> Result<Filters, FaceError> {
+    fn convolution(
+        &mut self,
+        op: &ConvolutionDescription,
+        from: ValueShape,
+    ) -> Result<Filters, FaceError> {
         let (shape, weight) = self.tensor(&op.weight)?;
         let [outputs, rows, columns, inputs] = shape[..] else {
             let problem = format!("weight shape {shape:?} has not four axes");
@@ -562,7 +569,7 @@ struct Filters {
 }
 
 /// The shape of what a layer makes.
-fn shape_of([channels, _, height, width]: [usize; 4]) -> Shape {
+fn shape_of([channels, _, height, width]: [usize; 4]) -> ValueShape {
     [height, width, channels]
 }
 
@@ -614,7 +621,7 @@ fn max_pool(input: &[f32], width: usize) -> Vec<f32> {
 
 /// Bilinear doubling with half-pixel centres: along both axes, every output takes 3/4 of its own input and 1/4 of the
 /// nearest neighbour.
-fn upsample(input: &[f32], [height, width, _]: Shape) -> Vec<f32> {
+fn upsample(input: &[f32], [height, width, _]: ValueShape) -> Vec<f32> {
     let mut output = vec![0.0; 4 * input.len()];
     // A row between its neighbours, with the first and last value repeated.
     let mut mixed = vec![0.0; width + 2];

@@ -26,9 +26,11 @@ const DRIFT: f32 = 24.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasteMode {
-    /// The edited face itself, matched in colour along its border. For edits of shape and pose whose motion is not known.
+    /// The edited face itself, matched in colour along its border. For edits of shape and pose whose motion is not
+    /// known.
     Face,
-    /// The photo's own pixels, moved as the edit moves the face, and what it changed besides added: keeps pores and grain.
+    /// The photo's own pixels, moved as the edit moves the face, and what it changed besides added: keeps pores and
+    /// grain.
     Difference,
 }
 

@@ -35,8 +35,8 @@ pub(super) struct Archive<R> {
     length: u64,
 }
 
-/// Refuses an archive that lacks its end, as one does that was not fetched whole. Who looks for the end any further reads
-/// all of a large file, many times over.
+/// Refuses an archive that lacks its end, as one does that was not fetched whole. Who looks for the end any further
+/// reads all of a large file, many times over.
 fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<(), ImportError> {
     let start = length.saturating_sub((END_BYTES + MOST_COMMENT) as u64);
     let mut tail = Vec::new();

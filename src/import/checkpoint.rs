@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
-use super::recognise::{Kind, depicts, other_model, recognise};
+use super::recognise::{CheckpointKind, depicts, other_model, recognise};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::{Budget, leaves};
@@ -42,7 +42,7 @@ const MAX_MODELS: usize = 16;
 /// A checkpoint whose tensors have been checked against the networks; none has been read yet.
 pub struct Checkpoint<R> {
     file: TorchFile<R>,
-    kind: Kind,
+    kind: CheckpointKind,
     config: ModelConfig,
     depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
@@ -135,9 +135,9 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// `module.` put before or into their names is left out if every name that the model needs is there then.
     ///
     /// The model is the one whose configuration is in `opts["config"]` as JSON or, without that, the face or the car
-    /// model by its number of style heads; with the heads of the car model but another data set in `opts`, it is a model
-    /// of the same size whose picture is the whole square. A checkpoint without DIPN and DICN is a model of e4e or of pSp,
-    /// as `opts["encoder_type"]` tells, and compensates nothing.
+    /// model by its number of style heads; with the heads of the car model but another data set in `opts`, it is a
+    /// model of the same size whose picture is the whole square. A checkpoint without DIPN and DICN is a model of e4e
+    /// or of pSp, as `opts["encoder_type"]` tells, and compensates nothing.
     ///
     /// # Errors
     /// The file cannot be read, is no SDIC checkpoint, contradicts itself, or lacks tensors, which are named.
@@ -203,7 +203,7 @@ impl<R: Read + Seek> Checkpoint<R> {
 /// A model in a file.
 #[derive(PartialEq)]
 struct Model {
-    kind: Kind,
+    kind: CheckpointKind,
     config: ModelConfig,
     depicts: Option<Depicts>,
     tensors: HashMap<String, TensorRef>,
@@ -309,8 +309,8 @@ fn no_model(root: Value<'_>) -> ImportError {
 }
 
 impl Model {
-    /// The model whose names are those of `leaves` after `prefix`; `plain` are the names in the file. Mean style and options
-    /// lie beside it or further out.
+    /// The model whose names are those of `leaves` after `prefix`; `plain` are the names in the file. Mean style and
+    /// options lie beside it or further out.
     fn under(
         prefix: &str,
         leaves: &[(String, Value<'_>)],
@@ -368,7 +368,8 @@ impl Model {
     }
 }
 
-/// What has this name in the nearest dictionary around those under `prefix`, or is the only one of its name in the file.
+/// What has this name in the nearest dictionary around those under `prefix`, or is the only one of its name in the
+/// file.
 fn outside<'a>(prefix: &str, name: &str, leaves: &[(String, Value<'a>)]) -> Option<Value<'a>> {
     let at = |path: &str| {
         let found = leaves.iter().rev().find(|(other, _)| other == path);
@@ -469,8 +470,8 @@ fn check_kernel(name: &str, kernel: Option<Tensor>) -> Result<(), ImportError> {
 
 /// A conversion in progress. Holds one tensor and one shard.
 ///
-/// Files come out one by one, so that the caller can write them however it must, also asynchronously; the manifest is the
-/// last, and without it the rest is not a weights directory.
+/// Files come out one by one, so that the caller can write them however it must, also asynchronously; the manifest is
+/// the last, and without it the rest is not a weights directory.
 pub struct Conversion<R> {
     checkpoint: Checkpoint<R>,
     dtype: Dtype,
@@ -620,7 +621,7 @@ impl Explorer {
                 kind: DirectionKind::Linear {
                     tensor: tensor.name.clone(),
                 },
-                landmark_shifts: None,
+                displacements: None,
                 change: None,
                 shown: None,
                 range: Self::RANGE,
@@ -632,8 +633,8 @@ impl Explorer {
     }
 }
 
-/// Imports a checkpoint file as a new weights directory `out`, which appears complete or not at all. `progress` hears how
-/// many tensors of how many have been converted.
+/// Imports a checkpoint file as a new weights directory `out`, which appears complete or not at all. `progress` hears
+/// how many tensors of how many have been converted.
 ///
 /// # Errors
 /// As [`Checkpoint::open`] and [`Conversion::next_file`]; `out` exists; or the file system's reason.

@@ -24,8 +24,8 @@ use crate::weights::{
 
 /// Largest file with directions that is read, far above the few megabytes of a whole basis.
 const MAX_FILE_BYTES: u64 = 32_000_000;
-/// Names of the three parts of a basis: as this project stores them, and as GANSpace does, for the latent space and with
-/// arrays for other layers beside them.
+/// Names of the three parts of a basis: as this project stores them, and as GANSpace does, for the latent space and
+/// with arrays for other layers beside them.
 const BASIS_PARTS: [[&str; 3]; 2] = [
     ["comp", "mean", "std"],
     ["lat_comp", "lat_mean", "lat_stdev"],
@@ -58,10 +58,10 @@ pub enum DirectionFile {
 
 impl DirectionFile {
     /// Reads a file of `torch.save`, of safetensors, of `numpy.save` or of `numpy.savez`. It holds either one tensor
-    /// (bare, or the only one of floats) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and `std`,
-    /// whose names may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace; other
-    /// things beside them are not looked at. Or a list or dictionary of vectors, one for each layer's style channels, in
-    /// the order of the list or of the numbers in their names.
+    /// (bare, or the only one of floats) of shape `[D]`, `[1, D]` or `[styles, D]`, or tensors `mean`, `comp` and
+    /// `std`, whose names may have a prefix ending in a dot, or `lat_mean`, `lat_comp` and `lat_stdev` of GANSpace;
+    /// other things beside them are not looked at. Or a list or dictionary of vectors, one for each layer's style
+    /// channels, in the order of the list or of the numbers in their names.
     ///
     /// # Errors
     /// The file cannot be read, is larger than 32 MB, or holds other tensors or values that are not finite.
@@ -594,7 +594,8 @@ impl Naming {
         Self::of_words(&stem, &plain(&stem.to_lowercase().replace(['_', '.'], "-")))
     }
 
-    /// Named by a person, in any letters: those that commands cannot have become dashes there, and are shown as they are.
+    /// Named by a person, in any letters: those that commands cannot have become dashes there, and are shown as they
+    /// are.
     pub fn of_person(words: &str) -> Self {
         Self::of_words(words, &plain(words))
     }
@@ -607,7 +608,7 @@ impl Naming {
             group: self.group.clone(),
             folded: self.group == EXPLORE,
             kind,
-            landmark_shifts: None,
+            displacements: None,
             change: None,
             shown: None,
             range,
@@ -746,7 +747,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             group: preset.group.to_owned(),
             folded: false,
             kind: kind(preset.component),
-            landmark_shifts: None,
+            displacements: None,
             change: None,
             shown: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
@@ -758,7 +759,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
         group: EXPLORE.to_owned(),
         folded: true,
         kind: kind(component),
-        landmark_shifts: None,
+        displacements: None,
         change: None,
         shown: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],

@@ -11,7 +11,8 @@ pub(super) const MAX_VALUES: usize = 8 << 20;
 /// Deepest nesting in a header; that of a record of records is 6 or so.
 const MAX_DEPTH: usize = 32;
 
-/// Reads an array of numbers of any width, byte order and order of indices. The file has no name for it: `name` is used.
+/// Reads an array of numbers of any width, byte order and order of indices. The file has no name for it: `name` is
+/// used.
 ///
 /// # Errors
 /// The file is damaged, or holds something else than numbers.
@@ -28,11 +29,11 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Tensor, ImportError> 
         }
     };
     let header = String::from_utf8_lossy(header);
-    let Header {
+    let NpyHeader {
         descr,
         fortran_order,
         shape,
-    } = Header::parse(&header)
+    } = NpyHeader::parse(&header)
         .ok_or_else(|| damaged("whose header describes no array".to_owned()))?;
     let (element, order) = match &descr {
         Literal::Text(descr) => element(descr).map_err(|content| {
@@ -139,8 +140,9 @@ fn element(descr: &str) -> Result<(Element, ByteOrder), &'static str> {
     Ok((element, order))
 }
 
-/// What a header says. It is a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (1, 512), }`.
-struct Header<'a> {
+/// What a header says. It is a Python dictionary such as
+/// `{'descr': '<f4', 'fortran_order': False, 'shape': (1, 512), }`.
+struct NpyHeader<'a> {
     descr: Literal<'a>,
     fortran_order: bool,
     shape: Vec<usize>,
@@ -156,7 +158,7 @@ enum Literal<'a> {
     List,
 }
 
-impl<'a> Header<'a> {
+impl<'a> NpyHeader<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut scanner = Scanner { rest: text };
         let (mut descr, mut fortran_order, mut shape) = (None, None, None);

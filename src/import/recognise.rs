@@ -1,7 +1,7 @@
 //! Which model a checkpoint is: by its options, and by the networks that it has.
 //!
-//! SDIC took encoder, generator and the layout of its files over from e4e, and e4e from pSp. So the same names are found
-//! in all of them, and a file without `DIP.*` and `SAF.*` is an inversion without compensation.
+//! SDIC took encoder, generator and the layout of its files over from e4e, and e4e from pSp. So the same names are
+//! found in all of them, and a file without `DIP.*` and `SAF.*` is an inversion without compensation.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,7 +23,7 @@ const HEADS: std::ops::RangeInclusive<usize> = 12..=18;
 
 /// Which model a checkpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CheckpointKind {
     Face,
     Cars,
     Other,
@@ -31,7 +31,7 @@ pub(super) enum Kind {
     Psp,
 }
 
-impl Kind {
+impl CheckpointKind {
     /// Name and title for a manifest.
     pub fn names(self) -> [&'static str; 2] {
         match self {
@@ -48,7 +48,7 @@ impl Kind {
 pub(super) fn recognise(
     opts: Option<Value<'_>>,
     tensors: &HashMap<&str, Value<'_>>,
-) -> Result<(Kind, ModelConfig), ImportError> {
+) -> Result<(CheckpointKind, ModelConfig), ImportError> {
     let options = Options(opts);
     if let Some(json) = options.text("config") {
         let config: ModelConfig = serde_json::from_str(json).map_err(|error| {
@@ -58,9 +58,9 @@ pub(super) fn recognise(
         })?;
         config.validate()?;
         let kind = match config.encoder.heads {
-            _ if config.compensates() => Kind::Other,
-            Heads::Offsets => Kind::E4e,
-            Heads::Codes => Kind::Psp,
+            _ if config.compensates() => CheckpointKind::Other,
+            Heads::Offsets => CheckpointKind::E4e,
+            Heads::Codes => CheckpointKind::Psp,
         };
         return Ok((kind, config));
     }
@@ -167,15 +167,15 @@ fn unknown_encoder(found: &str) -> ImportError {
 }
 
 /// A model of SDIC: by its style heads the face or the car model, or one of the latter's size.
-fn sdic(options: &Options<'_>, heads: usize) -> Result<(Kind, ModelConfig), ImportError> {
+fn sdic(options: &Options<'_>, heads: usize) -> Result<(CheckpointKind, ModelConfig), ImportError> {
     Ok(match heads {
-        18 => (Kind::Face, ModelConfig::face()),
+        18 => (CheckpointKind::Face, ModelConfig::face()),
         16 if options.is_car() || options.data_set().is_empty() => {
-            (Kind::Cars, ModelConfig::cars())
+            (CheckpointKind::Cars, ModelConfig::cars())
         }
         16 => {
             let cars = ModelConfig::cars();
-            (Kind::Other, ModelConfig { crop: None, ..cars })
+            (CheckpointKind::Other, ModelConfig { crop: None, ..cars })
         }
         _ => {
             return Err(ImportError::Content(format!(
@@ -187,10 +187,13 @@ fn sdic(options: &Options<'_>, heads: usize) -> Result<(Kind, ModelConfig), Impo
 }
 
 /// A model of e4e or pSp, of the size that its style heads tell. Which of them it is cannot be seen in the tensors.
-fn uncompensated(options: &Options<'_>, heads: usize) -> Result<(Kind, ModelConfig), ImportError> {
+fn uncompensated(
+    options: &Options<'_>,
+    heads: usize,
+) -> Result<(CheckpointKind, ModelConfig), ImportError> {
     let (kind, outputs) = match options.text(ENCODER) {
-        Some(E4E) => (Kind::E4e, Heads::Offsets),
-        Some(PSP) => (Kind::Psp, Heads::Codes),
+        Some(E4E) => (CheckpointKind::E4e, Heads::Offsets),
+        Some(PSP) => (CheckpointKind::Psp, Heads::Codes),
         Some(other) => return Err(unknown_encoder(other)),
         None => {
             return Err(ImportError::Content(format!(

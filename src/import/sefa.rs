@@ -1,5 +1,6 @@
-//! Closed-form factorisation of a generator (SeFa; Shen and Zhou, CVPR 2021, arXiv 2007.06600): the directions that change
-//! the modulation most are the eigenvectors of A^T A with the largest eigenvalues, where A stacks the modulation weights.
+//! Closed-form factorisation of a generator (SeFa; Shen and Zhou, CVPR 2021, arXiv 2007.06600): the directions that
+//! change the modulation most are the eigenvectors of A^T A with the largest eigenvalues, where A stacks the modulation
+//! weights.
 
 /// Vectors iterated beside those asked for, so that close eigenvalues do not slow the iteration down.
 const SPARE: usize = 28;

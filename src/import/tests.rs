@@ -231,7 +231,8 @@ fn every_protocol_is_read() {
     }
 }
 
-/// As Python's pickler writes them in each protocol: paths, NumPy values, sets, own classes, functions, modules, and so on.
+/// As Python's pickler writes them in each protocol: paths, NumPy values, sets, own classes, functions, modules, and so
+/// on.
 #[test]
 fn objects_that_nobody_needs_are_inert() {
     for bytes in [

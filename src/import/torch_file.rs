@@ -17,7 +17,8 @@ const LEGACY_MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 /// Longest pickle of it.
 const LEGACY_START: usize = 32;
 
-/// A file written by `torch.save`. Its pickle is in memory; the elements of tensors stay in the file until they are read.
+/// A file written by `torch.save`. Its pickle is in memory; the elements of tensors stay in the file until they are
+/// read.
 pub struct TorchFile<R> {
     container: Container<R>,
     pickle: Pickle,
@@ -30,7 +31,8 @@ enum Container<R> {
         root: String,
         order: ByteOrder,
     },
-    /// Elements of each storage start at an offset; machines of either byte order write the least significant byte first.
+    /// Elements of each storage start at an offset; machines of either byte order write the least significant byte
+    /// first.
     Legacy {
         reader: R,
         offsets: HashMap<String, u64>,
@@ -82,8 +84,8 @@ impl<R: Read + Seek> TorchFile<R> {
         })
     }
 
-    /// Legacy files are pickles of a magic number, a version, the machine, the content and a list of storages, and then,
-    /// per storage, its element count in 8 bytes and its elements.
+    /// Legacy files are pickles of a magic number, a version, the machine, the content and a list of storages, and
+    /// then, per storage, its element count in 8 bytes and its elements.
     fn open_legacy(mut reader: R) -> Result<Self, ImportError> {
         let length = reader.seek(SeekFrom::End(0))?;
         reader.rewind()?;
@@ -218,7 +220,8 @@ impl<R: Read + Seek> TorchFile<R> {
     }
 }
 
-/// The folder of the pickle, with a slash at its end; none if the folder was left out when the archive was packed again.
+/// The folder of the pickle, with a slash at its end; none if the folder was left out when the archive was packed
+/// again.
 fn root<R: Read + Seek>(archive: &Archive<R>) -> Option<String> {
     let names = archive.names().into_iter();
     let roots = names.filter_map(|name| {

@@ -5,8 +5,8 @@ use super::pickle::Value;
 
 /// Deepest dictionary that is looked into.
 const MAX_DEPTH: usize = 6;
-/// Bytes that paths, and what is known of the things at their ends, may take for each byte of the pickle. They lie there
-/// once, unless dictionaries hold one another.
+/// Bytes that paths, and what is known of the things at their ends, may take for each byte of the pickle. They lie
+/// there once, unless dictionaries hold one another.
 pub(super) const BYTES_PER_BYTE: usize = 16;
 /// Bytes that they may take in any case.
 pub(super) const FREE_BYTES: usize = 1 << 20;

@@ -99,7 +99,7 @@ impl DepthwiseLayer {
         // SAFETY: all planes are written.
         let output = unsafe {
             written(outputs, |planes| {
-                self.isa.run(Planes {
+                self.isa.run(DepthwisePass {
                     layer: self,
                     input,
                     size: [dims[2], dims[3]],
@@ -114,7 +114,7 @@ impl DepthwiseLayer {
 }
 
 /// A whole layer with all that it needs.
-struct Planes<'a> {
+struct DepthwisePass<'a> {
     layer: &'a DepthwiseLayer,
     input: &'a [f32],
     /// Height and width of the input.
@@ -124,7 +124,7 @@ struct Planes<'a> {
     planes: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
-impl Job for Planes<'_> {
+impl Job for DepthwisePass<'_> {
     #[inline(always)]
     fn run<S: Tiled>(self, simd: S) {
         let DepthwiseLayer { axes, phase, .. } = self.layer;

@@ -29,4 +29,4 @@ pub use layer::{ConvLayer, Prologue};
 pub use resample::{add_upsampled, warp};
 pub use simd::Isa;
 pub use task::perform;
-pub use thread_pool::{Answer, Task, ThreadPool, set_thread_pool};
+pub use thread_pool::{Answer, ConvolutionTask, ThreadPool, set_thread_pool};

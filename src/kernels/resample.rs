@@ -106,8 +106,8 @@ pub fn add_upsampled(picture: &mut [f32], small: &[f32], dims: [usize; 3]) {
 /// Reads pictures bilinearly at given spots. The border goes on outside.
 ///
 /// # Shapes
-/// `planes` is `[channels, side, side]`; `spots` has a place for each pixel of the result, right and down in pixels from
-/// the middle of the first pixel. The result is `[channels, spots]`.
+/// `planes` is `[channels, side, side]`; `spots` has a place for each pixel of the result, right and down in pixels
+/// from the middle of the first pixel. The result is `[channels, spots]`.
 ///
 /// # Panics
 /// If `side` is 0 or `planes` has parts of a plane.

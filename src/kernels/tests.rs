@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Activation, Answer, ConvLayer, DepthwiseLayer, Epilogue, Isa, Kind, Prologue, Task, ThreadPool,
-    add_upsampled,
+    Activation, Answer, ConvLayer, ConvolutionTask, DepthwiseLayer, Epilogue, Isa, Kind, Prologue,
+    ThreadPool, add_upsampled,
     conv::written,
     layer::{Share, Source},
     perform, set_thread_pool,
@@ -447,7 +447,8 @@ pub fn check_upsampling(seed: u64) -> Result<(), String> {
     )
 }
 
-/// One random warp, by the definition: every pixel counts by how near it is, and those beyond the border are the border's.
+/// One random warp, by the definition: every pixel counts by how near it is, and those beyond the border are the
+/// border's.
 pub fn check_warp(seed: u64) -> Result<(), String> {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     random.next();
@@ -646,7 +647,7 @@ impl ThreadPool for FakePool {
         self.threads
     }
 
-    fn send(&self, thread: usize, task: &Task) -> bool {
+    fn send(&self, thread: usize, task: &ConvolutionTask) -> bool {
         if self.conduct(thread) == Conduct::Unreachable {
             return false;
         }

@@ -1,10 +1,10 @@
 //! Convolutions shared out among workers that have no memory in common.
 //!
 //! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
-//! modules. Each is sent a share of a large convolution as a [`Task`], [`perform`](super::perform)s it, and sends the
-//! values back. A share is a band of rows where the picture is the larger part of what has to be sent, else some output
-//! channels. Every output value is computed by the same sums in the same order as without a pool, so results are equal
-//! to the last bit.
+//! modules. Each is sent a share of a large convolution as a [`ConvolutionTask`], [`perform`](super::perform)s it, and
+//! sends the values back. A share is a band of rows where the picture is the larger part of what has to be sent, else
+//! some output channels. Every output value is computed by the same sums in the same order as without a pool, so
+//! results are equal to the last bit.
 //!
 //! The caller does its own share first. A task that its thread has not begun by then is withdrawn and done by the
 //! caller: on a busy machine a pool costs little.
@@ -31,7 +31,7 @@ pub trait ThreadPool {
     fn threads(&self) -> usize;
 
     /// Sends a task to `thread`; false if that is impossible. Each gets one at a time.
-    fn send(&self, thread: usize, task: &Task) -> bool;
+    fn send(&self, thread: usize, task: &ConvolutionTask) -> bool;
 
     /// Waits for what [`perform`](super::perform) made of the task that `thread` was sent, if it has begun.
     fn collect(&self, thread: usize) -> Answer;
@@ -52,7 +52,7 @@ pub enum Answer {
 }
 
 /// A share of a convolution, to be [`perform`](super::perform)ed by a worker with the same build of this crate.
-pub struct Task<'a> {
+pub struct ConvolutionTask<'a> {
     /// What is to be done.
     pub order: String,
     /// What it is to be done with: these values one after another.
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
     }
 
     /// A share as a task.
-    pub fn task(&self, share: &Share) -> Task<'a> {
+    pub fn task(&self, share: &Share) -> ConvolutionTask<'a> {
         let Self { layer, source, .. } = self;
         let [_, _, height, width] = source.dims;
         let window = layer.axes(source.dims)[1].window(&share.positions, height);
@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
             bias: epilogue.bias.is_some(),
             leaky,
         };
-        Task {
+        ConvolutionTask {
             order: serde_json::to_string(&order).unwrap_or_default(),
             values,
             result: layer.share_dims(share, source.dims).iter().product(),

@@ -9,7 +9,7 @@ use super::{
     plan::Plan,
     resample::blur_rows,
     simd::{Job, Sweep, Tiled},
-    winograd::Positions,
+    winograd::TilePositions,
 };
 
 /// Some rows of some output channels at one depth.
@@ -103,7 +103,7 @@ impl Job for Tile<'_> {
                 match &plan.minimal {
                     Some(minimal) => {
                         let first = plan.share.blocks.start;
-                        let positions = Positions {
+                        let positions = TilePositions {
                             input,
                             stride: plan.stride,
                             part: plan.part,

@@ -46,7 +46,7 @@ pub(super) struct Transformed {
 }
 
 /// Successive positions in the padded input and in the sums.
-pub(super) struct Positions<'a> {
+pub(super) struct TilePositions<'a> {
     /// Padded input: channels of `stride` values, in parts of `part`, in rows of `pitch`.
     pub input: &'a [f32],
     pub stride: usize,
@@ -155,7 +155,7 @@ impl Transformed {
         &self,
         simd: S,
         layer: &ConvLayer,
-        positions: &Positions,
+        positions: &TilePositions,
         blocks: Range<usize>,
         scratch: &mut [f32],
         sums: &mut [f32],
@@ -238,12 +238,12 @@ fn output<S: Tiled>(simd: S, [a, b, c, d]: [S::f32s; SIDE]) -> [S::f32s; PATCH] 
 fn transform_input<S: Tiled>(
     simd: S,
     source: &[f32],
-    positions: &Positions,
+    positions: &TilePositions,
     vectors: usize,
     target: &mut [f32],
     stride: usize,
 ) {
-    let Positions { part, pitch, .. } = *positions;
+    let TilePositions { part, pitch, .. } = *positions;
     for at in (0..vectors).map(|vector| vector * S::F32_LANES) {
         let load = |row: usize, column: usize| {
             let part = (row % PATCH * PATCH + column % PATCH) * part;

@@ -6,20 +6,12 @@ use half::f16;
 use super::{
     around::{Around, LayerActivation},
     device::is_cpu,
+    precision::Precision,
     tensors::{cpu_values, volume_dims},
 };
 #[cfg(feature = "wgpu")]
 use super::{shaders::ShaderLayer, tensors::raise};
 use crate::kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
-
-/// How exactly convolutions and the matrices of styles keep their weights; products and sums are 32-bit floats always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// As 32-bit floats.
-    Single,
-    /// Rounded to 16-bit floats, which take half the memory of a GPU; a CPU widens them again.
-    Half,
-}
 
 /// A convolution with its weights laid out for the device that they are on.
 #[derive(Clone, Debug)]

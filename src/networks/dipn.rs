@@ -56,7 +56,7 @@ struct Features {
 
 /// Features at 1, 1/2, 1/4 and 1/8 of the side, `[batch, channels, side, side]` each.
 #[derive(Clone)]
-struct Pyramid {
+struct FeaturePyramid {
     x1: Tensor<4>,
     x2: Tensor<4>,
     x4: Tensor<4>,
@@ -75,12 +75,12 @@ impl Features {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Pyramid {
+    fn forward(&self, x: Tensor<4>) -> FeaturePyramid {
         let x1 = self.fe1.forward(x);
         let x2 = self.fe3.forward(self.fe2.forward(x1.clone()));
         let x4 = self.fe4.forward(x2.clone());
         let x8 = self.fe5.forward(x4.clone());
-        Pyramid { x1, x2, x4, x8 }
+        FeaturePyramid { x1, x2, x4, x8 }
     }
 
     fn fuse(self, weights: Precision) -> Self {
@@ -143,12 +143,12 @@ impl FeatureUp {
         }
     }
 
-    fn forward(&self, features: Pyramid) -> Pyramid {
-        let Pyramid { x1, x2, x4, x8 } = features;
+    fn forward(&self, features: FeaturePyramid) -> FeaturePyramid {
+        let FeaturePyramid { x1, x2, x4, x8 } = features;
         let x4 = self.deconv8_4.forward(x8.clone(), x4);
         let x2 = self.deconv4_2.forward(x4.clone(), x2);
         let x1 = self.conv4.forward(self.deconv2_1.forward(x2.clone(), x1));
-        Pyramid { x1, x2, x4, x8 }
+        FeaturePyramid { x1, x2, x4, x8 }
     }
 
     fn fuse(self, weights: Precision) -> Self {
@@ -268,7 +268,7 @@ impl Hourglass {
     }
 
     /// `[batch, volume, depth, side, side]` to `[batch, 1, depth, side, side]`.
-    fn forward(&self, x: Tensor<5>, guide: &Pyramid) -> Tensor<5> {
+    fn forward(&self, x: Tensor<5>, guide: &FeaturePyramid) -> Tensor<5> {
         let pair = |layers: &Pair, x| layers.1.forward(layers.0.forward(x));
         let triple = |layers: &Triple, x| layers.2.forward(layers.1.forward(layers.0.forward(x)));
         let conv1 = pair(&self.conv1, x);

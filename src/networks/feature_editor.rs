@@ -50,8 +50,8 @@ impl FeatureEditor {
     /// What a plan, in the place of the face, adds to its compensated features.
     ///
     /// # Shapes
-    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`, result like the
-    /// features.
+    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`, result like
+    /// the features.
     pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let context = self.context.forward_with(None, features, leaky);

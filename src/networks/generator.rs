@@ -91,10 +91,10 @@ impl ModulatedConv {
 
     /// Input scales from a style vector and what is added to its channels, with the equalised learning rate's factor:
     /// `[batch, style_dim]` and `[1, in]` to `[batch, in]`.
-    fn modulate(&self, style: Tensor<2>, shift: Option<Tensor<2>>) -> Tensor<2> {
+    fn modulate(&self, style: Tensor<2>, offset: Option<Tensor<2>>) -> Tensor<2> {
         let channels = self.modulation.forward(style);
-        let scales = match shift {
-            Some(shift) => channels + shift,
+        let scales = match offset {
+            Some(offset) => channels + offset,
             None => channels,
         };
         if self.gain == 1.0 {
@@ -236,7 +236,7 @@ impl StyledConv {
     fn forward(&self, x: Tensor<4>, style: LayerStyle, noise: Tensor<4>) -> Tensor<4> {
         let (scales, demodulation) = match style {
             LayerStyle::Scales(scales, demodulation) => (scales, demodulation),
-            LayerStyle::Vector(style, shift) => (self.conv.modulate(style, shift), None),
+            LayerStyle::Vector(style, offset) => (self.conv.modulate(style, offset), None),
         };
         let demodulation = demodulation.unwrap_or_else(|| self.conv.demodulate(scales.clone()));
         let noise = self.noise.strengthen(noise);
@@ -318,7 +318,7 @@ impl ToRgb {
     ) -> (Tensor<4>, Tensor<4>) {
         let scales = match style {
             LayerStyle::Scales(scales, _) => scales,
-            LayerStyle::Vector(style, shift) => self.conv.modulate(style, shift),
+            LayerStyle::Vector(style, offset) => self.conv.modulate(style, offset),
         };
         if let Some(kernel) = &self.conv.kernel {
             let around = Around {
@@ -391,12 +391,15 @@ pub struct Codes {
     pub plus: Tensor<3>,
     /// What is added to the style channels that the layers make of them, in the order of
     /// [`ModelConfig::style_channels`].
-    pub shifts: Option<Vec<f32>>,
+    pub channel_offsets: Option<Vec<f32>>,
 }
 
 impl From<Tensor<3>> for Codes {
     fn from(plus: Tensor<3>) -> Self {
-        Self { plus, shifts: None }
+        Self {
+            plus,
+            channel_offsets: None,
+        }
     }
 }
 
@@ -471,8 +474,8 @@ impl Stylist {
 
     fn styles(&self, codes: &Codes) -> Styles {
         let vectors = codes.plus.clone().flatten::<2>(1, 2);
-        let (scales, parts) = match &codes.shifts {
-            Some(shifts) => (self.modulations.shifted(self.laid_out(shifts))).run(vectors),
+        let (scales, parts) = match &codes.channel_offsets {
+            Some(offsets) => (self.modulations.shifted(self.laid_out(offsets))).run(vectors),
             None => self.modulations.run(vectors),
         };
         let (_, demodulations) = self.demodulations.run(scales);
@@ -487,15 +490,17 @@ impl Stylist {
         }
     }
 
-    /// Shifts of the style channels, where the results of the layers are.
-    fn laid_out(&self, shifts: &[f32]) -> Vec<f32> {
+    /// Offsets of the style channels, where the results of the layers are.
+    fn laid_out(&self, offsets: &[f32]) -> Vec<f32> {
         let results = self.modulations.results();
         let mut laid_out = vec![0.0; self.modulations.rows()];
-        let mut shifts = shifts.iter();
+        let mut offsets = offsets.iter();
         for place in places(results.len() / 3) {
             let [start, count] = results[place];
             let layer = laid_out[start..start + count].iter_mut();
-            layer.zip(&mut shifts).for_each(|(to, shift)| *to = *shift);
+            layer
+                .zip(&mut offsets)
+                .for_each(|(to, offset)| *to = *offset);
         }
         laid_out
     }
@@ -604,30 +609,30 @@ impl Generator {
             return stylist.styles(codes);
         }
         let [_, styles, _] = codes.plus.dims();
-        let mut shifts = match &codes.shifts {
-            Some(shifts) => self.shifts_of_layers(shifts),
+        let mut offsets = match &codes.channel_offsets {
+            Some(offsets) => self.offsets_of_layers(offsets),
             None => Vec::new(),
         };
         let layer = |(place, index): (usize, usize)| {
-            let shift = shifts.get_mut(place).and_then(Option::take);
-            LayerStyle::Vector(style(&codes.plus, index), shift)
+            let offset = offsets.get_mut(place).and_then(Option::take);
+            LayerStyle::Vector(style(&codes.plus, index), offset)
         };
         let mut convs: Vec<_> = styles_of_layers(styles).enumerate().map(layer).collect();
         let to_rgbs = convs.split_off(self.convs.len() + 1);
         Styles { convs, to_rgbs }
     }
 
-    /// Shifts of the style channels, `[1, in]`, of the convolutions, then of the layers to RGB.
-    fn shifts_of_layers(&self, shifts: &[f32]) -> Vec<Option<Tensor<2>>> {
+    /// Offsets of the style channels, `[1, in]`, of the convolutions, then of the layers to RGB.
+    fn offsets_of_layers(&self, offsets: &[f32]) -> Vec<Option<Tensor<2>>> {
         let mut of_layers = vec![None; self.layers().count()];
         let device = self.input.input.val().device();
         let widths: Vec<_> = self.layers().map(ModulatedConv::inputs).collect();
-        let mut rest = shifts;
+        let mut rest = offsets;
         for place in places(self.to_rgbs.len()) {
             let layer;
             (layer, rest) = rest.split_at(widths[place]);
             // Most edits move a channel of one layer alone.
-            if layer.iter().any(|shift| *shift != 0.0) {
+            if layer.iter().any(|offset| *offset != 0.0) {
                 let values = TensorData::new(layer.to_vec(), [1, widths[place]]);
                 of_layers[place] = Some(Tensor::from_data(values, &device));
             }
@@ -740,14 +745,14 @@ impl Generator {
     }
 }
 
-/// Which style the convolutions and, after these, the layers to RGB have. A block's RGB layer has that of the next block's
-/// first convolution.
+/// Which style the convolutions and, after these, the layers to RGB have. A block's RGB layer has that of the next
+/// block's first convolution.
 fn styles_of_layers(styles: usize) -> impl Iterator<Item = usize> {
     (0..styles - 1).chain((1..styles).step_by(2))
 }
 
-/// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB of
-/// a generator with so many blocks.
+/// Where the layers of [`ModelConfig::style_channels`] lie among the convolutions and, after these, the layers to RGB
+/// of a generator with so many blocks.
 fn places(blocks: usize) -> impl Iterator<Item = usize> {
     let to_rgbs = 2 * blocks + 1;
     let block = move |block| [2 * block + 1, 2 * block + 2, to_rgbs + block + 1];

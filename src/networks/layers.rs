@@ -35,7 +35,7 @@ use super::{
 };
 pub use super::{
     around::{LayerActivation, PRelu, STYLE_SLOPE},
-    convolution::Precision,
+    precision::Precision,
     tensors::parameter,
 };
 use crate::{
@@ -60,8 +60,8 @@ pub struct BatchNorm {
     bias: Param<Tensor<1>>,
     running_mean: Param<Tensor<1>>,
     running_var: Param<Tensor<1>>,
-    /// Scale and shift, once they are known. Elsewhere in memory: a tensor takes hundreds of bytes of a struct, networks
-    /// have a hundred of these, and are moved over a stack of 1 MB in a browser.
+    /// Scale and shift, once they are known. Elsewhere in memory: a tensor takes hundreds of bytes of a struct,
+    /// networks have a hundred of these, and are moved over a stack of 1 MB in a browser.
     #[module(skip)]
     fused: Option<Arc<(Tensor<1>, Tensor<1>)>>,
 }

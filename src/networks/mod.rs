@@ -14,13 +14,13 @@ mod generator;
 mod layers;
 mod model;
 mod pictures;
+mod precision;
 mod queue;
 mod sdic;
 #[cfg(feature = "wgpu")]
 mod shaders;
 mod tensors;
 
-pub use convolution::Precision;
 pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
 #[cfg(test)]
@@ -28,6 +28,7 @@ pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use pictures::{ReadError, Window, difference, from_data, read, shown, shown_edit, to_tensor};
 pub use queue::Mark;
+pub use precision::Precision;
 pub(crate) use queue::{GROUP, Groups};
 pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Sdic};
 #[cfg(test)]

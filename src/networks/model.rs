@@ -12,8 +12,8 @@ use burn::{
 use thiserror::Error;
 
 use super::{
-    convolution::Precision, dicn::Dicn, dipn::Dipn, encoder::Encoder,
-    feature_editor::FeatureEditor, generator::Generator, tensors::parameter,
+    dicn::Dicn, dipn::Dipn, encoder::Encoder, feature_editor::FeatureEditor, generator::Generator,
+    precision::Precision, tensors::parameter,
 };
 use crate::{
     config::{ConfigError, ModelConfig},

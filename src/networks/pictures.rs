@@ -56,7 +56,8 @@ pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Height, width and values of a picture `[1, 3, height, width]`. A byte would hide what is no number: it becomes black.
+/// Height, width and values of a picture `[1, 3, height, width]`. A byte would hide what is no number: it becomes
+/// black.
 fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
     let shape: Vec<usize> = data.shape().iter().copied().collect();
     let bad_shape = || ReadError::Shape {

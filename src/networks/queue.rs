@@ -1,5 +1,5 @@
-//! How much a GPU is given in advance. It takes whatever is queued, and cannot be told to leave it: what is called off
-//! has to be unqueued still. So work goes to it in groups, and the third waits until the first is done.
+//! How much a GPU is given in advance. It takes whatever is queued, and cannot be told to leave it: work that may be
+//! cancelled must not be queued yet. So work goes to it in groups, and the third waits until the first is done.
 
 use std::{future::Future, pin::Pin};
 

@@ -235,11 +235,11 @@ impl Compensator<'_> {
     pub fn compensate(
         &self,
         discrepancy: Tensor<4>,
-        feature: Tensor<4>,
+        initial_feature: Tensor<4>,
         codes: Tensor<3>,
     ) -> Compensation {
         Compensation {
-            residual: self.dicn.residual(discrepancy.clone(), feature),
+            residual: self.dicn.residual(discrepancy.clone(), initial_feature),
             codes: self.dicn.compensate_codes(discrepancy, codes),
         }
     }

@@ -22,7 +22,7 @@ pub(crate) fn blurred(picture: &Picture, sigma: f32) -> Picture<'static> {
 
 /// Blurs rows of `width` numbers in place.
 pub(crate) fn blur(plane: &mut [f32], width: usize, sigma: f32) {
-    let window = Window::new(sigma);
+    let window = BoxFilter::new(sigma);
     let mut scratch = Vec::new();
     for row in plane.chunks_exact_mut(width) {
         window.smooth(row, &mut scratch);
@@ -41,23 +41,23 @@ pub(crate) fn blur(plane: &mut [f32], width: usize, sigma: f32) {
 
 /// A box filter with fractional ends, whose threefold use has a given variance and all but the shape of a Gaussian
 /// (P. Gwosdek et al., "Theoretical foundations of Gaussian convolution by extended box filtering", 2011).
-struct Window {
+struct BoxFilter {
     /// Neighbours on either side that count fully.
     radius: usize,
     /// Weight of the next neighbours.
     edge: f32,
 }
 
-impl Window {
+impl BoxFilter {
     const PASSES: usize = 3;
 
-    fn new(sigma: f32) -> Window {
+    fn new(sigma: f32) -> BoxFilter {
         let variance = sigma * sigma / Self::PASSES as f32;
         let radius = (((12.0 * variance + 1.0).sqrt() - 1.0) / 2.0).floor();
         let whole = 2.0 * radius + 1.0;
         let edge = whole * (variance - radius * (radius + 1.0) / 3.0)
             / (2.0 * ((radius + 1.0).powi(2) - variance));
-        Window {
+        BoxFilter {
             radius: radius as usize,
             edge,
         }

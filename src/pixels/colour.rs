@@ -43,7 +43,7 @@ const USUAL_GAMMA: u32 = 45_455;
 const ROUNDING: u32 = 50;
 
 /// How a picture's numbers become those of a working space.
-pub(super) struct Conversion {
+pub(super) struct ColourConversion {
     /// The working space.
     pub space: Space,
     /// What to convert from; `None` if the numbers are right as they are.
@@ -54,8 +54,8 @@ pub(super) struct Conversion {
 
 impl Colours {
     /// The conversion for a picture with these colours.
-    pub fn conversion(&self, grey: bool) -> Conversion {
-        let as_it_is = |space| Conversion {
+    pub fn conversion(&self, grey: bool) -> ColourConversion {
+        let as_it_is = |space| ColourConversion {
             space,
             from: None,
             note: None,
@@ -80,7 +80,7 @@ impl Colours {
             _ => self.profile(),
         };
         let conversion = profile.and_then(|profile| chosen(profile, grey, self.label()));
-        conversion.unwrap_or_else(Conversion::without_profile)
+        conversion.unwrap_or_else(ColourConversion::without_profile)
     }
 
     fn label(&self) -> Option<&'static str> {
@@ -161,7 +161,7 @@ fn colours_in(profile: &ColorProfile, space: Space, rgb: &[u8]) -> Result<Vec<u8
 }
 
 /// Chooses the space, and whether there is anything to convert; `None` for a profile of inks.
-fn chosen(profile: ColorProfile, grey: bool, label: Option<&str>) -> Option<Conversion> {
+fn chosen(profile: ColorProfile, grey: bool, label: Option<&str>) -> Option<ColourConversion> {
     let (space, same) = match profile.color_space {
         DataColorSpace::Gray if grey => {
             let same = profile.gray_trc.as_ref().is_some_and(is_curve_of_srgb);
@@ -190,14 +190,14 @@ fn chosen(profile: ColorProfile, grey: bool, label: Option<&str>) -> Option<Conv
         _ => return None,
     };
     if same {
-        return Some(Conversion {
+        return Some(ColourConversion {
             space,
             from: None,
             note: None,
         });
     }
     let name = label.map_or_else(|| name(&profile), str::to_owned);
-    Some(Conversion {
+    Some(ColourConversion {
         space,
         from: Some(profile),
         note: Some(Note::ProfileConverted { name }),
@@ -271,7 +271,7 @@ fn greys(profile: &ColorProfile, levels: &[u8]) -> Result<Vec<u8>, CmsError> {
 /// Pixels that are converted at a time.
 const PART: usize = 1 << 14;
 
-impl Conversion {
+impl ColourConversion {
     /// Takes the numbers for sRGB because the profile cannot be read.
     fn without_profile() -> Self {
         Self {

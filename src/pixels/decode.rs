@@ -12,10 +12,10 @@ use image::{
 };
 
 use super::{
-    colour::{Colours, Conversion},
+    colour::{ColourConversion, Colours},
     error::PictureError,
     header::{Header, inspect},
-    kind::Kind,
+    kind::MediaKind,
     note::Note,
     picture::Picture,
     space::Space,
@@ -25,8 +25,8 @@ use super::{
 pub const WORKING_PIXELS: u64 = 24_000_000;
 /// Longest side of a picture that is worked on.
 pub const WORKING_SIDE: u32 = 16_384;
-/// Most bytes that decoding one photo may allocate at once: for [`MAX_PIXELS`](super::MAX_PIXELS) of four channels of 16
-/// bits.
+/// Most bytes that decoding one photo may allocate at once: for [`MAX_PIXELS`](super::MAX_PIXELS) of four channels of
+/// 16 bits.
 const MAX_ALLOCATION: u64 = 1 << 30;
 
 /// A photo that is ready to be worked on.
@@ -41,12 +41,12 @@ pub struct Decoded {
 }
 
 /// What will come out of decoding a picture.
-pub struct Plan {
+pub struct DecodePlan {
     /// The colour space worked in.
     pub space: Space,
     /// What will have been done to it.
     pub notes: Vec<Note>,
-    pub(super) conversion: Conversion,
+    pub(super) conversion: ColourConversion,
 }
 
 /// The size at which a photo of `size` is worked on.
@@ -64,7 +64,7 @@ pub fn working_size([width, height]: [u32; 2]) -> [u32; 2] {
 
 impl Header {
     /// What will come out of decoding this picture.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self) -> DecodePlan {
         self.plan_with(if self.inks {
             Colours::Srgb.conversion(false)
         } else {
@@ -72,7 +72,7 @@ impl Header {
         })
     }
 
-    fn plan_with(&self, conversion: Conversion) -> Plan {
+    fn plan_with(&self, conversion: ColourConversion) -> DecodePlan {
         let reduced = self.upright().map(|from| (from, working_size(from)));
         let reduced = reduced.filter(|(from, to)| from != to);
         let notes = [
@@ -83,7 +83,7 @@ impl Header {
             (self.depth > 8).then_some(Note::DepthReduced { bits: self.depth }),
             self.inks.then_some(Note::InksConverted),
         ];
-        Plan {
+        DecodePlan {
             space: conversion.space,
             notes: notes.into_iter().flatten().collect(),
             conversion,
@@ -102,8 +102,8 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
         return Err(PictureError::Unsupported { what });
     }
     let format = match header.kind {
-        Kind::Jpeg => ImageFormat::Jpeg,
-        Kind::Png => ImageFormat::Png,
+        MediaKind::Jpeg => ImageFormat::Jpeg,
+        MediaKind::Png => ImageFormat::Png,
         _ => ImageFormat::WebP,
     };
     let plan = header.plan_with(header.plan().conversion.usable());

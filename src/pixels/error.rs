@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::kind::Kind;
+use super::kind::MediaKind;
 
 /// Most pixels of a photo that is decoded at all.
 pub const MAX_PIXELS: u64 = 120_000_000;
@@ -14,7 +14,7 @@ pub const MAX_PIXELS: u64 = 120_000_000;
 pub enum PictureError {
     /// No picture in any format.
     #[error("{}", not_a_picture(*.0))]
-    NotAPicture(Kind),
+    NotAPicture(MediaKind),
     /// A picture in a format or of a sort that is not read.
     #[error("{what} are not read here; save the picture as an ordinary JPEG, PNG or WebP first")]
     Unsupported {
@@ -36,7 +36,7 @@ pub enum PictureError {
     #[error("the {} is damaged: {problem}; download or export it again", kind.name())]
     Damaged {
         /// Format of the file.
-        kind: Kind,
+        kind: MediaKind,
         /// What is wrong.
         problem: &'static str,
     },
@@ -69,14 +69,14 @@ pub enum PictureError {
     },
 }
 
-fn not_a_picture(kind: Kind) -> String {
+fn not_a_picture(kind: MediaKind) -> String {
     let what = match kind {
-        Kind::Empty => "the file is empty (0 bytes)",
-        Kind::Pdf => "this is a PDF",
-        Kind::Svg => "this is a drawing (SVG), not a photo",
-        Kind::Film => "this is a film; take a still of it",
-        Kind::WebPage => "this is a web page",
-        Kind::Archive => "this is a zip archive, or a document made of one",
+        MediaKind::Empty => "the file is empty (0 bytes)",
+        MediaKind::Pdf => "this is a PDF",
+        MediaKind::Svg => "this is a drawing (SVG), not a photo",
+        MediaKind::Film => "this is a film; take a still of it",
+        MediaKind::WebPage => "this is a web page",
+        MediaKind::Archive => "this is a zip archive, or a document made of one",
         _ => "this is no picture in a known format",
     };
     format!("{what}; choose a JPEG, PNG or WebP file")

@@ -2,7 +2,7 @@
 
 /// What a file is, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MediaKind {
     /// Read everywhere.
     Jpeg,
     /// Read everywhere.
@@ -37,7 +37,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl MediaKind {
     /// The format's name.
     pub fn name(self) -> &'static str {
         match self {

@@ -20,14 +20,14 @@ mod space;
 mod tone;
 
 pub(crate) use blur::{blur, blurred, mirrored};
-pub use decode::{Decoded, Plan, WORKING_PIXELS, WORKING_SIDE, decode, resize, working_size};
+pub use decode::{DecodePlan, Decoded, WORKING_PIXELS, WORKING_SIDE, decode, resize, working_size};
 pub use difference::Difference;
 pub use encode::{Format, encode, encode_png};
 pub use error::{MAX_PIXELS, PictureError};
 pub(crate) use field::between_cells;
 pub use field::{Field, GRID};
 pub use header::{Header, Patch, inspect};
-pub use kind::Kind;
+pub use kind::MediaKind;
 pub use mark::{Change, HEAD, mark, marked};
 pub use note::Note;
 pub use picture::Picture;

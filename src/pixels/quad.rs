@@ -109,8 +109,8 @@ impl Quad {
         Quad::new(add(eyes, scale(down, 0.1)), half).ok_or(QuadError)
     }
 
-    /// The square or rectangle through four corners in the order of [`Quad::corners`], the nearest one if they form none
-    /// exactly. Where the sides hardly differ, it is a square.
+    /// The square or rectangle through four corners in the order of [`Quad::corners`], the nearest one if they form
+    /// none exactly. Where the sides hardly differ, it is a square.
     ///
     /// # Errors
     /// [`QuadError`] if the corners coincide or are not finite.

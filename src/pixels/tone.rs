@@ -3,8 +3,8 @@
 /// Parts of the scale from black to white for which the tint is known.
 const STEPS: usize = 32;
 /// How far the colours of a toned photo are from the tint of their lightness, of 255: as a root of the mean square,
-/// and all but one in a hundred. JPEG at quality 60 leaves 4.0 and 10.9 of this in sepia; of 1019 portraits in colour, the
-/// least had 4.3 and 14.6.
+/// and all but one in a hundred. JPEG at quality 60 leaves 4.0 and 10.9 of this in sepia; of 1019 portraits in colour,
+/// the least had 4.3 and 14.6.
 const SPREAD: f32 = 4.2;
 const RARE: f32 = 12.5;
 

@@ -176,7 +176,8 @@ impl Parts {
         })
     }
 
-    /// The file with the dictionary that `root` makes of the opcodes of the tensors, of the mean style and of the options.
+    /// The file with the dictionary that `root` makes of the opcodes of the tensors, of the mean style and of the
+    /// options.
     pub fn write_as(&self, root: impl Fn(&[(&str, Vec<u8>)], &[u8], &[u8]) -> Vec<u8>) -> Vec<u8> {
         let mut storages = Vec::new();
         let mut stored = |tensor_: &Tensor| {

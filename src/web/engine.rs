@@ -18,7 +18,7 @@ use super::{
 use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
-        fit::{Seen, found_shifts, moves_unseen},
+        fit::{Seen, found_displacements, moves_unseen},
         largest_difference,
     },
     face::{FaceFinder, landmarks_of},
@@ -282,10 +282,11 @@ impl WebEngine {
             Some(finder) if moves_unseen(&engine, face, &strengths) => {
                 // Nobody else looks at this face meanwhile; else it is looked at once more.
                 let mut seen = held_face.seen.take();
-                let shifts = found_shifts(&engine, &finder, face, &strengths, &mut seen, pause);
-                let shifts = shifts.await;
+                let displacements =
+                    found_displacements(&engine, &finder, face, &strengths, &mut seen, pause);
+                let displacements = displacements.await;
                 held_face.seen.replace(seen);
-                engine.edit_moving(face, strengths, preview_size, shifts?.as_ref())?
+                engine.edit_moving(face, strengths, preview_size, displacements?.as_ref())?
             }
             _ => engine.edit(face, strengths, preview_size)?,
         };

@@ -50,7 +50,7 @@ extern "C" {
 }
 
 #[derive(Serialize)]
-struct Found<'a> {
+struct PhotoHeaderInfo<'a> {
     problem: Option<&'a str>,
     kind: &'a str,
     size: Option<[u32; 2]>,
@@ -109,7 +109,7 @@ pub fn inspect_photo(file: Blob) -> Result<PhotoHeaderJs, JsValue> {
         at: patch.at as f64,
         bytes: &patch.bytes,
     });
-    let found = Found {
+    let found = PhotoHeaderInfo {
         problem: None,
         kind: header.kind.name(),
         size: header.stored,

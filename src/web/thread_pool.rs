@@ -6,7 +6,7 @@ use js_sys::{Float32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::thrown;
-use crate::kernels::{self, Answer, Task, ThreadPool};
+use crate::kernels::{self, Answer, ConvolutionTask, ThreadPool};
 
 /// Values before the order in the area of a task: the order's length in bytes, and how many values follow it.
 const HEAD: usize = 2;
@@ -33,7 +33,7 @@ impl ThreadPool for ThreadPoolJs {
         self.threads()
     }
 
-    fn send(&self, thread: usize, task: &Task) -> bool {
+    fn send(&self, thread: usize, task: &ConvolutionTask) -> bool {
         let order = task.order.as_bytes();
         let count: usize = task.values.iter().map(|values| values.len()).sum();
         let head = HEAD + order.len().div_ceil(size_of::<f32>());

@@ -99,8 +99,8 @@ impl Drop for Added {
     }
 }
 
-/// A directory that comes into being complete or not at all: files are written to a hidden sibling, which takes the final
-/// name on [`StagedDir::commit`] and is removed when dropped before that.
+/// A directory that comes into being complete or not at all: files are written to a hidden sibling, which takes the
+/// final name on [`StagedDir::commit`] and is removed when dropped before that.
 #[derive(Debug)]
 pub struct StagedDir {
     target: PathBuf,

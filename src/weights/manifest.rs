@@ -123,7 +123,7 @@ pub struct Direction {
     pub folded: bool,
     /// Tensor: how far strength 1 moves the landmarks of a face. Nothing moves without it.
     #[serde(rename = "motion", default, skip_serializing_if = "Option::is_none")]
-    pub landmark_shifts: Option<String>,
+    pub displacements: Option<String>,
     /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::face_shape`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
@@ -167,7 +167,8 @@ pub enum DirectionKind {
     },
     /// Moves one coordinate of a principal component basis to `strength` standard deviations.
     Ganspace {
-        /// Prefix of the tensors `<basis>.comp` `[n, 1, style_dim]`, `<basis>.mean` `[1, style_dim]` and `<basis>.std` `[n]`.
+        /// Prefix of the tensors `<basis>.comp` `[n, 1, style_dim]`, `<basis>.mean` `[1, style_dim]` and `<basis>.std`
+        /// `[n]`.
         basis: String,
         /// Component, below n.
         component: usize,
@@ -317,7 +318,7 @@ impl Manifest {
                         .map(|part| format!("{basis}.{part}"))
                         .to_vec(),
                 };
-                names.extend(direction.landmark_shifts.clone());
+                names.extend(direction.displacements.clone());
                 names.extend(direction.change.clone());
                 names
             })
@@ -328,8 +329,8 @@ impl Manifest {
     /// Checks a shard completely and yields its tensors, decoded one at a time.
     ///
     /// # Errors
-    /// Size, SHA-256, format and any disagreement with the tensor table are found before the first tensor is yielded; the
-    /// items fail on values that are not finite.
+    /// Size, SHA-256, format and any disagreement with the tensor table are found before the first tensor is yielded;
+    /// the items fail on values that are not finite.
     pub fn decode_shard<'a>(
         &'a self,
         index: usize,

@@ -1,8 +1,8 @@
 //! Weights directories: `manifest.json` plus safetensors shards of at most 16 MiB.
 //!
-//! [`Manifest::parse`] checks a manifest completely before any shard is fetched; [`Manifest::decode_shard`] checks a shard
-//! and yields its tensors one at a time, so that a loader holds one shard and one tensor beside the parameters it fills.
-//! Both work on bytes and run in a browser. [`WeightsDir`] and [`StagedDir`] add the file system.
+//! [`Manifest::parse`] checks a manifest completely before any shard is fetched; [`Manifest::decode_shard`] checks a
+//! shard and yields its tensors one at a time, so that a loader holds one shard and one tensor beside the parameters it
+//! fills. Both work on bytes and run in a browser. [`WeightsDir`] and [`StagedDir`] add the file system.
 //!
 //! [`ShardPacker`] is the way back: tensors in, finished shards out.
 

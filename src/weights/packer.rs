@@ -66,7 +66,8 @@ impl ShardPacker {
     /// Adds a tensor. Returns the previous shard when this tensor no longer fits into it.
     ///
     /// # Errors
-    /// Names the tensor: values that are not finite or do not fit `dtype`, a repeated or unusable name, more than 16 MiB.
+    /// Names the tensor: values that are not finite or do not fit `dtype`, a repeated or unusable name, more than 16
+    /// MiB.
     pub fn push(
         &mut self,
         tensor: &Tensor,

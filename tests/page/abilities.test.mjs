@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as pictures from "./pictures.mjs";
-import { difference, host, inverted, launch, modelReady, npy, pixels, slide, visit, weightsLike } from "./support.mjs";
+import {
+  difference,
+  host,
+  launch,
+  modelReady,
+  npy,
+  openSample,
+  pixels,
+  slide,
+  visit,
+  weightsLike,
+} from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -30,11 +41,10 @@ after(async () => {
 });
 
 /** @param {Page} page */
-async function openSample(page) {
+async function startWithSample(page) {
   await page.waitForSelector('#engine-button:is([data-state="ready"], [data-state="failed"])', { timeout: 60_000 });
   await modelReady(page);
-  await page.locator("#sample-list button").click();
-  await inverted(page);
+  await openSample(page);
 }
 
 /**
@@ -77,7 +87,7 @@ const REFUSALS = [
 for (const [what, script, button] of REFUSALS) {
   test(`the editor works where ${what}`, async () => {
     const { page, problems, context } = await visit(browser, site.url, { script });
-    await openSample(page);
+    await startWithSample(page);
     const plain = await pixels(page);
     await slide(page, "tilt", 80);
     assert.ok(difference(plain, await pixels(page)) > 0);
@@ -100,7 +110,7 @@ test("copying that is refused says what to do instead", async () => {
     const { page, problems, context } = await visit(browser, site.url, {
       script: `navigator.clipboard.write = ${write}`,
     });
-    await openSample(page);
+    await startWithSample(page);
     await page.click("#copy");
     assert.match(await told(page), /did not allow copying\. Save the picture instead\.\s+Write permission denied/);
     assert.deepEqual(problems, []);
@@ -120,7 +130,7 @@ test("sharing that comes too late after the press is offered once more; a refusa
     };
   `;
   const { page, problems, context } = await visit(browser, site.url, { script });
-  await openSample(page);
+  await startWithSample(page);
   const share = page.locator("#share");
   const again = page.locator(".notice").getByRole("button", { name: "Share" });
   const asked = (/** @type {number} */ count) =>
@@ -225,7 +235,7 @@ test("a direction that the browser does not keep can be used, and that is said",
   const full = `Cache.prototype.put = async () => { throw new DOMException("The disk is full.", "QuotaExceededError"); };`;
   for (const script of [full, `Object.defineProperty(globalThis, "caches", ${THROWS});`]) {
     const { page, context } = await visit(browser, site.url, { script });
-    await openSample(page);
+    await startWithSample(page);
     const file = { name: "lean.npy", mimeType: "", buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))) };
     await page.setInputFiles("#direction-files", file);
     assert.match(await told(page, "note"), /lean\.npy can be used now, but this browser did not keep it/);

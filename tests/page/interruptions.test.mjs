@@ -1,4 +1,5 @@
-// Checkpoints of one's own, converted by the page itself: those of e4e and pSp, conversions that are interrupted, names.
+// Checkpoints of one's own, converted by the page itself: those of e4e and pSp, conversions that are interrupted,
+// names.
 import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";

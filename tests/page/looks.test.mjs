@@ -13,6 +13,7 @@ import {
   inverted,
   launch,
   modelReady,
+  openSample,
   PATIENCE,
   pixels,
   root,
@@ -56,16 +57,15 @@ after(async () => {
 async function begin(options) {
   const opened = await visit(browser, site.url, options);
   await modelReady(opened.page);
-  await openSample(opened.page, 0);
+  await startWithSample(opened.page, 0);
   return opened;
 }
 
-/** @param {Page} page @param {number} which */
-async function openSample(page, which) {
+/** From the start page, wherever the page is. @param {Page} page @param {number} which */
+async function startWithSample(page, which) {
   if (await page.locator("#start").isHidden()) await page.reload();
   await modelReady(page);
-  await page.locator("#sample-list button").nth(which).click();
-  await inverted(page);
+  await openSample(page, which);
 }
 
 /** @param {Page} page @param {string} name */
@@ -112,7 +112,7 @@ async function ownNames(page) {
 
 /**
  * Counts the calls to the engine from now on: `calls` are methods in the order they were posted, `answers` in that of
- * their answers; `cancelled` are those that were called off.
+ * their answers; `cancelled` are those that were cancelled.
  * @param {Page} page
  */
 async function watch(page) {
@@ -271,7 +271,7 @@ test("with the bundled model each look shows this face, otherwise than all other
   await bundled.remove();
 });
 
-test("pictures of a face that is no longer shown are called off", async () => {
+test("pictures of a face that is no longer shown are cancelled", async () => {
   const { page, context } = await visit(browser, site.url);
   await modelReady(page);
   await page.evaluate(() => {
@@ -334,7 +334,7 @@ test("own looks are kept for the next visit, renamed, exported, deleted and brou
   assert.deepEqual(await ownNames(page), ["Sunday", "Sunday (2)"], "none is written over");
 
   await page.reload();
-  await openSample(page, 0);
+  await startWithSample(page, 0);
   assert.deepEqual(await ownNames(page), ["Sunday", "Sunday (2)"]);
   await tile(page, "Sunday").click();
   assert.deepEqual(await positions(page), { smile: 40, eyes: 0, age: -12 });
@@ -363,7 +363,7 @@ test("own looks are kept for the next visit, renamed, exported, deleted and brou
   }
   assert.equal(await page.evaluate(() => document.activeElement?.id), "add-look", "the focus goes on");
   await page.reload();
-  await openSample(page, 0);
+  await startWithSample(page, 0);
   assert.deepEqual(await ownNames(page), []);
   assert.deepEqual(problems, []);
   await context.close();
@@ -387,7 +387,7 @@ test("what was kept and is no look is left out, and other tabs see what one keep
     localStorage.setItem(key, JSON.stringify(all));
   });
   await page.reload();
-  await openSample(page, 0);
+  await startWithSample(page, 0);
   assert.deepEqual(await ownNames(page), ["Good", "Better"]);
   await context.close();
 });

@@ -19,7 +19,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { enter, FakeBitmap, install, settle, World } from "./world.mjs";
 
 install();
-const { Engine } = await import("../../www/app/engine.js");
+const { PageEngine } = await import("../../www/app/engine.js");
 const { Session } = await import("../../www/app/session.js");
 const { Failure } = await import("../../www/shared/failure.js");
 const { Remote } = await import("../../www/shared/rpc.js");
@@ -254,7 +254,7 @@ const name = (quad) => quad[0][0];
 
 /** One visitor's day. */
 class Day {
-  engine = new Engine();
+  engine = new PageEngine();
   session = new Session(this.engine);
   /** @type {Set<string>} what has not settled yet */
   open = new Set();
@@ -269,9 +269,9 @@ class Day {
   working = false;
   /** @type {string | undefined} */
   opening;
-  /** @type {import("../../www/app/photos.js").Photo | undefined} */
+  /** @type {import("../../www/app/photos.js").OpenPhoto | undefined} */
   present;
-  /** @type {import("../../www/app/photos.js").Photo | undefined} the photo before, on which a crop may still be placed */
+  /** @type {import("../../www/app/photos.js").OpenPhoto | undefined} the one before, on which a crop may still lie */
   earlier;
   gone = false;
   /** @type {{ content: string, back: () => void } | undefined} the photo that gave way last, with unsaved edits */

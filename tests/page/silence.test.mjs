@@ -1,4 +1,5 @@
-// What never answers: a host that stops sending, and storage that is broken. Neither keeps the visitor waiting for ever.
+// What never answers: a host that stops sending, and storage that is broken. Neither keeps the visitor waiting for
+// ever.
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";

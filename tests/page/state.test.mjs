@@ -12,6 +12,7 @@ import {
   launch,
   modelReady,
   npy,
+  openSample,
   pixels,
   settled,
   slide,
@@ -74,13 +75,6 @@ async function openByHand(page, bytes) {
   await page.locator("#align-dialog[open]").waitFor();
   await page.getByRole("button", { name: "Use this crop" }).click();
   await inverted(page);
-}
-
-/** Opens the sample, and returns what is shown of it. @param {Page} page */
-async function openSample(page) {
-  await page.locator("#sample-list button").click();
-  await inverted(page);
-  return pixels(page);
 }
 
 /**
@@ -173,7 +167,8 @@ async function drop(page, file) {
 test("what cannot be opened leaves the portrait being edited as it is, and it can be edited on", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
-  const none = await openSample(page);
+  await openSample(page);
+  const none = await pixels(page);
   await slide(page, "tilt", 60);
   const tilted = await pixels(page);
   const folder = await temporary("folder");

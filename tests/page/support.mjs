@@ -168,6 +168,16 @@ export async function inverted(page) {
 }
 
 /**
+ * Opens a sample of the start page, and waits until it can be edited.
+ * @param {import("playwright-core").Page} page
+ * @param {number} [which]
+ */
+export async function openSample(page, which = 0) {
+  await page.locator("#sample-list button").nth(which).click();
+  await inverted(page);
+}
+
+/**
  * Waits until no edit is under way.
  * @param {import("playwright-core").Page} page
  */

@@ -16,6 +16,7 @@ import {
   launch,
   modelReady,
   npy,
+  openSample,
   pixels,
   root,
   settled,
@@ -301,12 +302,6 @@ async function ready(options) {
   await modelReady(visitor.page);
   await visitor.page.locator("#sample-list button").waitFor();
   return visitor;
-}
-
-/** @param {Page} page */
-async function openSample(page) {
-  await page.locator("#sample-list button").click();
-  await inverted(page);
 }
 
 /** @param {Page} page */

@@ -54,12 +54,12 @@ def edit(
         return sum(found) if found else None
 
     added = sum(amount[:, None, None] * offset(manifest, tensors, name, 1.0) for name, amount in amounts.items())
-    landmark_shifts, change = total("motion"), total("change")
-    if landmark_shifts is None and change is None:
+    displacements, change = total("motion"), total("change")
+    if displacements is None and change is None:
         return *model.edit(inversion, added), None
     shape = tensors[manifest["face_shape"]]
     landmarks = shape.expand(count, -1, -1) if landmarks is None else landmarks
     still = torch.zeros_like(landmarks)
-    motion, place = fields(landmarks, still if landmark_shifts is None else landmark_shifts, shape)
-    motion = None if landmark_shifts is None else motion
+    motion, place = fields(landmarks, still if displacements is None else displacements, shape)
+    motion = None if displacements is None else motion
     return *model.edit(inversion, added, motion, change, place), motion

@@ -14,7 +14,7 @@ from .motion import sample
 class Edits(nn.Module):
     """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and to the
     feature of the face of mean shape, `changes` [10,*change_shape]; both are learned. The teachers know that `shape`
-    [68,2] and how far a slider shifts its landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
+    [68,2] and how far a slider displaces its landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
 
     def __init__(self, config):
         super().__init__()
@@ -25,9 +25,9 @@ class Edits(nn.Module):
         self.register_buffer("shifts", torch.zeros(count, LANDMARKS, 2))
 
     def follow(self, appearance):
-        """Takes shape and shifts of the landmarks from a teacher."""
+        """Takes shape and displacements of the landmarks from a teacher."""
         self.shape.copy_(appearance.shape)
-        self.shifts.copy_(appearance.landmark_shifts)
+        self.shifts.copy_(appearance.displacements)
 
     def offset(self, which, strengths):
         """What the sliders `which` [n] add to the codes at `strengths` [n], [n,styles,D]."""

@@ -58,10 +58,10 @@ def spline(at, values):
     return found.mT.reshape(n, -1, GRID, GRID).to(kind)
 
 
-def fields(landmarks, landmark_shifts, shape):
-    """For faces whose landmarks [n,68,2] move by `landmark_shifts` [n,68,2]: the motion, which says where the
+def fields(landmarks, displacements, shape):
+    """For faces whose landmarks [n,68,2] move by `displacements` [n,68,2]: the motion, which says where the
     moved picture comes from, and the place, which says where it lies on the face of `shape` [68,2]."""
-    at = controls(landmarks + landmark_shifts)
+    at = controls(landmarks + displacements)
     there = controls(shape[None]).expand(len(at), -1, -1)
     return spline(at, torch.cat([controls(landmarks) - at, there - at], 2)).split(2, 1)
 

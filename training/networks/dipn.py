@@ -1,4 +1,4 @@
-"""DIPN: from the photo and its initial reconstruction to the discrepancy map."""
+"""DIPN: from the face and its initial reconstruction to the discrepancy map."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class HourglassFusion(nn.Module):
 
 
 class Dipn(nn.Module):
-    """Photo and initial reconstruction, [n,3,E,E] each in [-1,1] -> discrepancy map [n,3,E,E]."""
+    """Face and initial reconstruction, [n,3,E,E] each in [-1,1] -> discrepancy map [n,3,E,E]."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -126,14 +126,14 @@ class Dipn(nn.Module):
         )
         self.rgb = nn.Sequential(*(Bottleneck(c, 3, 1, squeeze=False) for c in (16, 3, 3)))
 
-    def descriptors(self, photo, initial):
-        """Both descriptors as one volume [n,1,2*descriptor,E,E], and the photo's feature pyramid."""
-        features = self.feature_up(*self.feature1(photo))
+    def descriptors(self, face, initial):
+        """Both descriptors as one volume [n,1,2*descriptor,E,E], and the face's feature pyramid."""
+        features = self.feature_up(*self.feature1(face))
         other = self.feature_up(*self.feature2(initial))
         pair = [self.desc(self.conv(f[0])) for f in (features, other)]
         return torch.cat(pair, 1).unsqueeze(1), features
 
-    def forward(self, photo, initial):
-        volume, (_, x2, x4, x8) = self.descriptors(photo, initial)
+    def forward(self, face, initial):
+        volume, (_, x2, x4, x8) = self.descriptors(face, initial)
         fused = self.hourglass_fusion(self.corr_stem(volume), x2, x4, x8)
         return self.rgb(self.rgb1(fused.squeeze(1)))

@@ -58,9 +58,9 @@ class Sdic(nn.Module):
         """A picture at the size that encoder and DIPN look at, by the mean of the pixels."""
         return F.adaptive_avg_pool2d(picture, self.config.encoder.input_size)
 
-    def encode(self, photo):
-        """Codes of photos of any size."""
-        return self.encoder(self.seen(photo)) + self.latent_avg
+    def encode(self, face):
+        """Codes w of faces of any size."""
+        return self.encoder(self.seen(face)) + self.latent_avg
 
     @torch.no_grad()
     def move_average(self, mean):
@@ -70,19 +70,19 @@ class Sdic(nn.Module):
             head.linear.bias -= offsets[i] if i == 0 else offsets[i] - offsets[0]
         self.latent_avg.copy_(mean)
 
-    def compensate(self, photo, codes, initial, initial_feature):
-        """Discrepancy, compensated feature F and codes w' for a photo of any size."""
-        discrepancy = self.DIP(self.seen(photo), self.shown(initial))
+    def compensate(self, face, codes, initial, initial_feature):
+        """Discrepancy, compensated feature F and codes w' for a face of any size."""
+        discrepancy = self.DIP(self.seen(face), self.shown(initial))
         return discrepancy, *self.SAF(discrepancy, initial_feature, codes)
 
     def shown(self, initial):
         """What DIPN sees of the plain reconstruction."""
         return resize(initial.clamp(-1, 1), self.config.encoder.input_size)
 
-    def invert(self, photo) -> Inversion:
-        codes = self.encode(photo)
+    def invert(self, face) -> Inversion:
+        codes = self.encode(face)
         initial, initial_feature = self.decoder(codes)
-        discrepancy, feature, compensated_codes = self.compensate(photo, codes, initial, initial_feature)
+        discrepancy, feature, compensated_codes = self.compensate(face, codes, initial, initial_feature)
         lower_feature, lower_skip = self.decoder.head(compensated_codes)
         reconstruction = self.decoder.tail(feature, lower_skip, compensated_codes)
         return Inversion(

@@ -29,14 +29,14 @@ def log_detail(images):
     return 0.5 * (blur(detail.square().mean(1, keepdim=True), DETAIL) + 1e-4).log()
 
 
-def with_head_still(landmark_shifts, landmarks):
+def with_head_still(displacements, landmarks):
     """Shifts [68,2] of the landmarks less the similarity that moves the steady ones best."""
     x, y = landmarks[:, 0], landmarks[:, 1]
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     rows = torch.stack([torch.stack([x, -y, one, zero], 1), torch.stack([y, x, zero, one], 1)], 1)
     steady = rows[STEADY].reshape(-1, 4)
-    similarity = torch.linalg.lstsq(steady, landmark_shifts[STEADY].reshape(-1, 1)).solution
-    return landmark_shifts - (rows @ similarity).squeeze(-1)
+    similarity = torch.linalg.lstsq(steady, displacements[STEADY].reshape(-1, 1)).solution
+    return displacements - (rows @ similarity).squeeze(-1)
 
 
 def regression(designs, weight):
@@ -58,15 +58,15 @@ def regression(designs, weight):
 
 
 class Appearance:
-    """`shape` [68,2] is the mean; the change with each slider is `landmark_shifts` [10,68,2] and `maps`
+    """`shape` [68,2] is the mean; the change with each slider is `displacements` [10,68,2] and `maps`
     [10,5,S,S], the latter on the mean shape: colour added, logarithm of detail, and opacity of what is drawn over
     the face in black."""
 
-    def __init__(self, shape, landmark_shifts, maps):
-        self.shape, self.landmark_shifts, self.maps = shape, landmark_shifts, maps
+    def __init__(self, shape, displacements, maps):
+        self.shape, self.displacements, self.maps = shape, displacements, maps
 
     def tensors(self):
-        return self.shape, self.landmark_shifts, self.maps
+        return self.shape, self.displacements, self.maps
 
     @classmethod
     def fit(cls, faces: Faces, landmarks, batch: int = 64):
@@ -82,7 +82,7 @@ class Appearance:
         solve = regression(designs, weight)
         own, turned = ((weight * design).T for design in designs)
         shapes = solve @ (own @ landmarks.flatten(1) + turned @ mirrored(landmarks).flatten(1))
-        mean, *shifts = shapes.view(-1, LANDMARKS, 2)
+        mean, *displacements = shapes.view(-1, LANDMARKS, 2)
         moments = torch.zeros(len(solve), 4, size, size)
         for part in torch.arange(len(ids)).split(batch):
             at = controls(mean[None]).expand(len(part), -1, -1)
@@ -90,22 +90,22 @@ class Appearance:
             maps = torch.cat([texture, log_detail(texture)], 1)
             moments += torch.tensordot(own[:, part], maps, 1) + torch.tensordot(turned[:, part], maps.flip(3), 1)
         maps = F.pad(torch.tensordot(solve, moments, 1)[2:] * face_mask(mean, size), (0, 0, 0, 0, 0, 1))
-        shifts = torch.stack(
+        displacements = torch.stack(
             [
-                shift if slider.turns_head else with_head_still(shift, mean)
-                for slider, shift in zip(SLIDERS, shifts[1:], strict=True)
+                displacement if slider.turns_head else with_head_still(displacement, mean)
+                for slider, displacement in zip(SLIDERS, displacements[1:], strict=True)
             ]
         )
         gain = torch.tensor([slider.emphasis for slider in SLIDERS])
-        shifts, maps = shifts * gain[:, None, None], maps * gain[:, None, None, None]
+        displacements, maps = displacements * gain[:, None, None], maps * gain[:, None, None, None]
         glasses = ROWS["glasses"]
-        shifts[glasses], maps[glasses] = 0, F.pad(drawn_glasses(mean, size), (0, 0, 0, 0, 4, 0))
-        return cls(mean, shifts, maps)
+        displacements[glasses], maps[glasses] = 0, F.pad(drawn_glasses(mean, size), (0, 0, 0, 0, 4, 0))
+        return cls(mean, displacements, maps)
 
     def fields(self, landmarks, which, strengths):
         """Motion and place of faces with landmarks [n,68,2] that move by `strengths` [n] standard deviations of
         the sliders `which` [n]."""
-        return fields(landmarks, strengths[:, None, None] * self.landmark_shifts[which], self.shape)
+        return fields(landmarks, strengths[:, None, None] * self.displacements[which], self.shape)
 
     def edited(self, images, motion, place, which, strengths):
         """Images [n,3,S,S], each moved by `strengths` [n] standard deviations of the slider `which` [n]; `motion`

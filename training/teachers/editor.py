@@ -29,16 +29,16 @@ class Editor:
         low, high = zip(*(slider.ends for slider in SLIDERS), strict=True)
         self.appearance, self.landmarks, self.exemplars = appearance, landmarks, exemplars
         self.low, self.high = np.array(low, np.float32), np.array(high, np.float32)
-        for name, landmark_shifts in exemplars.landmark_shifts.items():
-            appearance.landmark_shifts[ROWS[name]] = landmark_shifts
+        for name, displacements in exemplars.displacements.items():
+            appearance.displacements[ROWS[name]] = displacements
 
     @classmethod
     def load(cls, work: pathlib.Path, faces: Faces):
         """From the teachers in the work folder."""
         state = load(work / "appearance.pt", faces.device)
         exemplars = Exemplars(load(work / "exemplars.pt", faces.device), faces.device)
-        shape, landmark_shifts, maps = (tensor.float() for tensor in state["model"])
-        return cls(Appearance(shape, landmark_shifts, reduced(maps, faces.size)), state["points"].float(), exemplars)
+        shape, displacements, maps = (tensor.float() for tensor in state["model"])
+        return cls(Appearance(shape, displacements, reduced(maps, faces.size)), state["points"].float(), exemplars)
 
     def landmarks_of(self, ids):
         """The landmarks [n,68,2] of pictures."""

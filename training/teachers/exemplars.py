@@ -69,14 +69,14 @@ class Opening(NamedTuple):
 
 
 class Exemplars:
-    """Teachers of single sliders. `landmark_shifts` holds the shifts [68,2] per unit of those sliders whose motion
-    they need; that of the smile replaces the appearance model's. `shown` says, of a slider, between which
+    """Teachers of single sliders. `displacements` holds those of landmarks, [68,2] per unit, of the sliders
+    whose motion they need; that of the smile replaces the appearance model's. `shown` says, of a slider, between which
     distances of its two landmarks a face goes from showing nothing of it to showing all."""
 
     def __init__(self, tensors: dict, device="cpu"):
         self.held = {name: tensor.float().to(device) for name, tensor in tensors.items()}
         self.shape = self.held["shape"]
-        self.landmark_shifts = {name: self.held[f"{name}_shifts"] for name in ("smile", "mouth")}
+        self.displacements = {name: self.held[f"{name}_shifts"] for name in ("smile", "mouth")}
         self.shown = {"smile": tuple(round(end, 3) for end in self.held["smile_range"].tolist())}
 
     def tensors(self):
@@ -98,26 +98,26 @@ class Exemplars:
         # Who has a wide mouth does not smile yet: the range begins above most calm mouths.
         wide = mouth_width(landmarks[before]).quantile(0.8), mouth_width(landmarks[after[toothy]]).median()
         held["smile_range"] = torch.stack(wide)
-        shifts = cls.smile_shifts(landmarks[before[toothy]], landmarks[after[toothy]], shape)
-        held["smile_shifts"] = shifts / by_name("smile").ends[1]
+        displacements = cls.smile_displacements(landmarks[before[toothy]], landmarks[after[toothy]], shape)
+        held["smile_shifts"] = displacements / by_name("smile").ends[1]
         chosen = [people.index(person) for person in SMILING]
         held["smile_ratio"] = cls.smile_ratio(images, landmarks, before[chosen], after[chosen], shape, size)
         lent = find["london", LENT, "smiling"]
         held["mouth"], held["edges"] = cls.mouth(images[lent : lent + 1], landmarks[lent]), edges(shape)
-        held["mouth_shifts"] = appearance.landmark_shifts[ROWS["mouth"]].float()
+        held["mouth_shifts"] = appearance.displacements[ROWS["mouth"]].float()
         held["teeth"] = cls.teeth(*portraits, held, shape)
         held["skin"] = skin_mask(shape, size)
         held["age_detail"] = cls.age_detail(*elder, shape, size)
         return cls(held)
 
     @staticmethod
-    def smile_shifts(before, after, shape):
-        shifts = []
+    def smile_displacements(before, after, shape):
+        displacements = []
         for a, b in zip(before, after, strict=True):
-            shifts += [with_head_still(b - a, a), with_head_still(mirrored(b) - mirrored(a), mirrored(a))]
-        shifts = torch.stack(shifts).sort(0).values
-        trim = len(shifts) // 5
-        return with_head_still(shifts[trim : len(shifts) - trim].mean(0), shape)
+            displacements += [with_head_still(b - a, a), with_head_still(mirrored(b) - mirrored(a), mirrored(a))]
+        displacements = torch.stack(displacements).sort(0).values
+        trim = len(displacements) // 5
+        return with_head_still(displacements[trim : len(displacements) - trim].mean(0), shape)
 
     @staticmethod
     def smile_ratio(images, landmarks, before, after, shape, size):
@@ -240,7 +240,7 @@ class Exemplars:
             landmarks, place, images.shape[-1]
         )
         out = (seen + DARK) * (grow * ratio).exp() - DARK
-        opening = self.opening(images, landmarks, place, strengths[:, None, None] * self.landmark_shifts["smile"])
+        opening = self.opening(images, landmarks, place, strengths[:, None, None] * self.displacements["smile"])
         # A mouth that opens a little shows the ends of the upper teeth.
         row = 1 - (1 - opening.v) * grow[:, 0].clamp(0, 1) ** 0.7
         dim = 0.8 + 0.2 * smooth(opening.gap / 9, 0, 1)  # little light reaches between lips that just part
@@ -250,7 +250,7 @@ class Exemplars:
     def opened(self, images, landmarks, motion, place, strengths):
         """A mouth that opens without a smile: the ends of the upper teeth, and the dark."""
         seen = unit(sample(images, motion)).clamp(0, 1)
-        opening = self.opening(images, landmarks, place, strengths[:, None, None] * self.landmark_shifts["mouth"])
+        opening = self.opening(images, landmarks, place, strengths[:, None, None] * self.displacements["mouth"])
         high = 0.075 * column(eye_distance(landmarks))[:, 0] * SIDE  # of what shows of the teeth
         down = opening.v * opening.high / high
         teeth = 0.92 * self.lit_teeth(seen, place, opening, 0.5 + 0.38 * down.clamp(0, 1.2))
@@ -260,8 +260,8 @@ class Exemplars:
         inner = torch.lerp(teeth, dark[:, :, None, None] * tongue, smooth(down, 0.75, 1.2)[:, None])
         return torch.lerp(seen, inner, opening.cover).clamp(0, 1) * 2 - 1
 
-    def opening(self, images, landmarks, place, landmark_shifts):
-        """Where a mouth is that opens by shifts [n,68,2] of the landmarks."""
+    def opening(self, images, landmarks, place, displacements):
+        """Where a mouth is that opens as landmarks move by `displacements` [n,68,2]."""
         held, where = self.held, spots_of(place, images.shape[-1])
         left, right = self.shape[48, 0], self.shape[54, 0]
         u = (where[..., 0] - left) / (right - left)
@@ -270,7 +270,7 @@ class Exemplars:
         upper, lower = F.grid_sample(tables, spots, padding_mode="border", align_corners=True).unbind(1)
         tall = (lower - upper).clamp_min(1e-4)
         v = (where[..., 1] - upper) / tall
-        moved = landmarks + landmark_shifts
+        moved = landmarks + displacements
         gap, before = (mouth_gap(p) * eye_distance(p) * SIDE for p in (moved, landmarks))
         high = gap[:, None, None] * tall / (held["edges"][1] - held["edges"][0]).amax()
         deep = torch.minimum(v, 1 - v) * high

@@ -6,12 +6,12 @@ const MEASURED = "sdic-small-256";
 
 /**
  * Parts of an aligned face, in sixteenths of a side: left, top, right, bottom.
- * @typedef {readonly [number, number, number, number]} Part
+ * @typedef {readonly [number, number, number, number]} FacePart
  */
-const FACE = /** @type {Part} */ ([4, 4, 12, 14]);
-const EYES = /** @type {Part} */ ([4, 6, 12, 9]);
-const FOREHEAD = /** @type {Part} */ ([5, 4, 11, 6]);
-const MOUTH = /** @type {Part} */ ([6, 11, 10, 13]);
+const FACE = /** @type {FacePart} */ ([4, 4, 12, 14]);
+const EYES = /** @type {FacePart} */ ([4, 6, 12, 9]);
+const FOREHEAD = /** @type {FacePart} */ ([5, 4, 11, 6]);
+const MOUTH = /** @type {FacePart} */ ([6, 11, 10, 13]);
 
 // In steps of 255. Of 177 held-out faces, three are beyond one of the first two (`benches/coverings.mjs`).
 /** How much more, or less, light the eyes must have lost than the whole face for something to cover a part of it. */
@@ -24,7 +24,7 @@ const LIGHT = 10;
 /**
  * The mean of a measure over a part of a square picture.
  * @param {Uint8ClampedArray} pixels
- * @param {Part} part
+ * @param {FacePart} part
  * @param {(i: number) => number} of the colour value at an index
  */
 function over(pixels, [left, top, right, bottom], of) {
@@ -57,8 +57,8 @@ export function isMeasured({ name }) {
  * @returns {"eyes" | "mouth" | "unlike" | undefined}
  */
 export function covering(face, plain, compensated) {
-  const lost = (/** @type {Part} */ part) => over(face, part, (i) => face[i] - plain[i]);
-  const light = (/** @type {Part} */ part) => over(face, part, (i) => face[i]);
+  const lost = (/** @type {FacePart} */ part) => over(face, part, (i) => face[i] - plain[i]);
+  const light = (/** @type {FacePart} */ part) => over(face, part, (i) => face[i]);
   // The plain reconstruction has eyes and a mouth in any case. Dark glasses make the eyes darker than there, while the
   // rest of the face hardly differs. A light mask makes the rest lighter than there, a dark one darker.
   const eyes = lost(EYES) - lost(FACE);

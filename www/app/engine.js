@@ -9,7 +9,7 @@ import { COMPILING } from "./build.js";
 import { remember, settings } from "./settings.js";
 
 /** @import { EngineWorker } from "../shared/engine-start.js" */
-/** @import { Look } from "../shared/protocol.js" */
+/** @import { Rendering } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { Adapter, Backend, CropId, EditId, EngineInfo, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { ModelInfo, Strengths, ViewName } from "../shared/types.js" */
@@ -27,7 +27,7 @@ const BUNDLED = new URL("../weights/", import.meta.url).href;
  * told), `search` (how far the search for sliders is), `worker` (there is another one, or none) and `crash` (the
  * engine was ready, and is gone).
  */
-export class Engine extends EventTarget {
+export class PageEngine extends EventTarget {
   /** @type {EngineWorker | undefined} */
   #worker;
   /** @type {Promise<ModelInfo> | undefined} a start under way or done, never one that failed */
@@ -242,11 +242,11 @@ export class Engine extends EventTarget {
    * @param {InversionId} inversion
    * @param {Strengths} strengths
    * @param {number | undefined} previewSize
-   * @param {Look} look
+   * @param {Rendering} rendering
    * @param {AbortSignal} signal
    */
-  async thumbnail(inversion, strengths, previewSize, look, signal) {
-    return this.#running.call("thumbnail", [inversion, strengths, previewSize, look], { signal });
+  async thumbnail(inversion, strengths, previewSize, rendering, signal) {
+    return this.#running.call("thumbnail", [inversion, strengths, previewSize, rendering], { signal });
   }
 
   /**

@@ -4,7 +4,7 @@ import { showsFaces } from "../shared/quad.js";
 import { speakOfFaces } from "../shared/strings.js";
 import { followCompilation } from "./compiling.js";
 import { byId } from "./dom.js";
-import { Engine } from "./engine.js";
+import { PageEngine } from "./engine.js";
 import { shown } from "./first.js";
 import { startInput } from "./input.js";
 import { LookPictures } from "./look-pictures.js";
@@ -32,7 +32,7 @@ import { startViewer } from "./ui/viewer.js";
 /** How long the engine gives way to the samples. */
 const LONGEST_WAIT_MS = 1500;
 
-const engine = new Engine();
+const engine = new PageEngine();
 const session = new Session(engine);
 const search = new SliderSearch(engine);
 const viewer = startViewer(session);
@@ -54,7 +54,8 @@ startKeys(session, viewer, looks);
 const convert = startOwnWeights(session);
 const open = startInput(session, looks, convert);
 
-// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.
+// One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of
+// them.
 engine.addEventListener("model", () => {
   const faces = showsFaces(engine.model);
   offerSamples(faces);

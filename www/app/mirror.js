@@ -9,7 +9,7 @@ import { cameraStream, endStream, noCamera } from "./camera.js";
 import { videoConfig } from "./clip.js";
 
 /** @import { MirrorFace, MirrorMethods, MirrorPicture } from "../shared/protocol.js" */
-/** @import { Photo } from "./photos.js" */
+/** @import { OpenPhoto } from "./photos.js" */
 /** @import { Session } from "./session.js" */
 
 /** Why a mirror has ended. @typedef {"closed" | "hidden" | "photo" | "camera" | "failed"} End */
@@ -19,8 +19,8 @@ import { videoConfig } from "./clip.js";
  * @typedef {{
  *   stream: MediaStream, worker: RemoteWorker<MirrorMethods>, ending: AbortController, times: number[], seen: number,
  *   face: MirrorFace | undefined, rests: number, showing: boolean, again: boolean, recording: boolean
- * }} Run `times`: what the last pictures with a face took; `rests`: pictures since the face moved; `again`: the edit has
- *   changed while it was shown
+ * }} Run `times`: what the last pictures with a face took; `rests`: pictures since the face moved; `again`: the edit
+ *   has changed while it was shown
  */
 
 /** The most milliseconds that a picture may take: with more it is no mirror. */
@@ -38,8 +38,8 @@ const LONGEST_MS = 60_000;
 
 /**
  * Fires `on`, `picture` (its detail is a `MirrorPicture`, whose bitmap the listener takes), `still` (the face has been
- * still long enough), `recording` (it has begun, or ended), `clip` (a file that was recorded), `failure`, and `off` with
- * an `End`.
+ * still long enough), `recording` (it has begun, or ended), `clip` (a file that was recorded), `failure`, and `off`
+ * with an `End`.
  */
 export class Mirror extends EventTarget {
   #session;
@@ -47,7 +47,10 @@ export class Mirror extends EventTarget {
   /** @type {Run | undefined} */
   #run;
   #starting = false;
-  /** @type {{ file: Blob, face: MirrorFace | undefined, photo: Photo | undefined } | undefined} what was taken of the camera */
+  /**
+   * What was taken of the camera.
+   * @type {{ file: Blob, face: MirrorFace | undefined, photo: OpenPhoto | undefined } | undefined}
+   */
   #still;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;

@@ -3,7 +3,7 @@ import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 import { fingerprint, forgetFile, keepFile, keptFiles } from "./kept-files.js";
 
-/** @import { Engine } from "./engine.js" */
+/** @import { PageEngine } from "./engine.js" */
 /** @import { DirectionInfo, ModelInfo } from "../shared/types.js" */
 
 /** What files with directions are called. */
@@ -24,7 +24,7 @@ export class OwnDirections extends EventTarget {
   /** @type {OwnFile[]} */
   files = [];
 
-  /** @param {Engine} engine */
+  /** @param {PageEngine} engine */
   constructor(engine) {
     super();
     this.#engine = engine;

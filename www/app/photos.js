@@ -5,12 +5,13 @@ import { room } from "../shared/room.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 
-/** @import { CloseUp, Encoding, Layer, Look, OpenedPhoto, PhotoMethods, SaveKind, Size } from "../shared/protocol.js" */
+/** @import { CloseUp, Encoding, Layer, OpenedPhoto, PhotoMethods } from "../shared/protocol.js" */
+/** @import { Rendering, SaveKind, Size } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { CropId, EditId, PasteMode, Point, Quad, QuadPoints } from "../shared/types.js" */
 
 /** An open photo; whoever opened it releases it. */
-export class Photo {
+export class OpenPhoto {
   id = newId("photo");
   /** @type {ImageBitmap | undefined} */
   #bitmap;
@@ -48,7 +49,7 @@ export class Photo {
 export class Photos extends EventTarget {
   /** @type {RemoteWorker<PhotoMethods> | undefined} */
   #worker;
-  /** @type {Set<Photo>} */
+  /** @type {Set<OpenPhoto>} */
   #open = new Set();
 
   /** The worker, started on first use, and given the photos that its predecessor held. */
@@ -116,10 +117,10 @@ export class Photos extends EventTarget {
    * @param {Blob} file
    * @param {string} name
    * @param {AbortSignal} signal
-   * @returns {Promise<{ photo: Photo, notes: Saying[] }>} with what the visitor is told
+   * @returns {Promise<{ photo: OpenPhoto, notes: Saying[] }>} with what the visitor is told
    */
   open(file, name, signal) {
-    const photo = new Photo(name);
+    const photo = new OpenPhoto(name);
     return this.#opening(photo, async () => {
       const opened = await this.#call("open", [photo.id, file, room().pixels], signal);
       photo.show(opened);
@@ -129,11 +130,11 @@ export class Photos extends EventTarget {
 
   /**
    * A photo turned by a quarter, as a photo of its own.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {AbortSignal} signal
    */
   turn(photo, signal) {
-    const turned = new Photo(photo.name);
+    const turned = new OpenPhoto(photo.name);
     return this.#opening(turned, async () => {
       turned.show(await this.#call("turn", [photo.id, turned.id], signal));
       return turned;
@@ -142,7 +143,7 @@ export class Photos extends EventTarget {
 
   /**
    * @template T
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {() => Promise<T>} work opens it
    */
   async #opening(photo, work) {
@@ -156,7 +157,7 @@ export class Photos extends EventTarget {
     }
   }
 
-  /** @param {Photo} photo */
+  /** @param {OpenPhoto} photo */
   close(photo) {
     this.#open.delete(photo);
     photo.close();
@@ -165,7 +166,7 @@ export class Photos extends EventTarget {
 
   /**
    * Has the worker forget a photo or crop.
-   * @param {Photo["id"] | CropId} id
+   * @param {OpenPhoto["id"] | CropId} id
    */
   release(id) {
     this.#worker?.call("release", [id]).catch(() => {}); // a crashed worker has forgotten it, too
@@ -173,7 +174,7 @@ export class Photos extends EventTarget {
 
   /**
    * Every face of a photo, largest first.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {AbortSignal} signal
    */
   faces(photo, signal) {
@@ -187,7 +188,7 @@ export class Photos extends EventTarget {
 
   /**
    * The face in a quad that is not a crop yet.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {Quad} quad
    * @param {number} size
    * @param {boolean} faceless whether it is no face
@@ -198,7 +199,7 @@ export class Photos extends EventTarget {
 
   /**
    * Begins a crop of a photo.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {CropId} crop
    * @param {Quad} quad
    * @param {Point[] | undefined} mesh of the face, when it was found and not placed by hand
@@ -222,11 +223,11 @@ export class Photos extends EventTarget {
    * The edited face, as a bitmap that the caller closes.
    * @param {CropId} crop
    * @param {EditId} edit
-   * @param {Look} look
+   * @param {Rendering} rendering
    * @param {AbortSignal} signal
    */
-  retouch(crop, edit, look, signal) {
-    return this.#call("retouch", [crop, edit, look], signal);
+  retouch(crop, edit, rendering, signal) {
+    return this.#call("retouch", [crop, edit, rendering], signal);
   }
 
   /**
@@ -252,10 +253,10 @@ export class Photos extends EventTarget {
 
   /**
    * Makes a smaller copy of a photo, with edited faces in it. It is gone with the worker; whoever made it releases it.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {Layer[]} layers
    * @param {PasteMode} mode
-   * @param {{ id: Photo["id"], size: Size }} reduced
+   * @param {{ id: OpenPhoto["id"], size: Size }} reduced
    * @param {AbortSignal} signal
    */
   reduce(photo, layers, mode, { id, size }, signal) {
@@ -267,7 +268,7 @@ export class Photos extends EventTarget {
    * @param {Layer[]} layers
    * @param {PasteMode} mode
    * @param {AbortSignal} signal
-   * @param {Photo["id"]} [onto] a smaller copy of the photo
+   * @param {OpenPhoto["id"]} [onto] a smaller copy of the photo
    */
   paste(layers, mode, signal, onto) {
     return this.#call("paste", [layers, mode, onto], signal);
@@ -277,11 +278,11 @@ export class Photos extends EventTarget {
    * The whole photo with edited faces in it, or the last face alone, as a file.
    * @param {Layer[]} layers
    * @param {SaveKind} what
-   * @param {Look} look
+   * @param {Rendering} rendering
    * @param {Encoding} encoding
    */
-  save(layers, what, look, encoding) {
-    return this.#call("save", [layers, what, look, encoding]);
+  save(layers, what, rendering, encoding) {
+    return this.#call("save", [layers, what, rendering, encoding]);
   }
 
   /**

@@ -10,9 +10,9 @@ import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
 import { read } from "./measures.js";
 
-/** @import { Engine } from "./engine.js" */
-/** @import { Photo, Photos } from "./photos.js" */
-/** @import { CloseUp, Encoding, Layer, Look, SaveKind, Shares, Size } from "../shared/protocol.js" */
+/** @import { PageEngine } from "./engine.js" */
+/** @import { OpenPhoto, Photos } from "./photos.js" */
+/** @import { CloseUp, Encoding, Layer, Rendering, SaveKind, Shares, Size } from "../shared/protocol.js" */
 /** @import { EditId, FoundFace, InversionId, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /** @typedef {"original" | "initial" | "reconstruction" | "discrepancy" | "edited"} View */
@@ -20,7 +20,7 @@ import { read } from "./measures.js";
 /**
  * What a portrait needs to know and to tell.
  * @typedef {{
- *   engine: Engine,
+ *   engine: PageEngine,
  *   photos: Photos,
  *   mode: () => PasteMode,
  *   others: () => Portrait[],
@@ -77,7 +77,7 @@ export class Portrait {
   timing = {};
 
   /**
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face undefined when it was placed by hand
    * @param {PortraitContext} context
@@ -320,8 +320,14 @@ export class Portrait {
   thumbnail(inversion, strengths, side, signal) {
     const { imageSize, injectSize } = /** @type {ModelInfo} */ (this.#context.engine.model);
     const size = Math.max(injectSize, THUMBNAIL_SIZE);
-    const look = { mode: this.#context.mode(), side };
-    return this.#context.engine.thumbnail(inversion, strengths, size < imageSize ? size : undefined, look, signal);
+    const rendering = { mode: this.#context.mode(), side };
+    return this.#context.engine.thumbnail(
+      inversion,
+      strengths,
+      size < imageSize ? size : undefined,
+      rendering,
+      signal,
+    );
   }
 
   /**
@@ -498,12 +504,12 @@ export class Portrait {
       if (this.#life.signal.aborted) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
       const made = this.#made;
       if (!made || !this.#done) break;
-      const look = this.#look(true);
+      const rendering = this.#rendering(true);
       try {
         const others = what === "photo" || what === "photo-pair" ? await this.#otherLayers() : [];
         const layers = [...others, { crop: this.#crop, edit: made.edit }];
-        const file = await this.#written(layers, what, look, encoding);
-        if (look.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
+        const file = await this.#written(layers, what, rendering, encoding);
+        if (rendering.mode === this.#context.mode() && same(made.strengths, this.strengths)) return file;
       } catch (thrown) {
         if (!Failure.from(thrown).stale) throw thrown;
         this.#allLost(made);
@@ -518,13 +524,13 @@ export class Portrait {
    * looks alike.
    * @param {Layer[]} layers
    * @param {SaveKind} what
-   * @param {Look} look
+   * @param {Rendering} rendering
    * @param {Encoding} encoding
    */
-  #written(layers, what, look, encoding) {
-    const key = JSON.stringify([layers, what, look, encoding]);
+  #written(layers, what, rendering, encoding) {
+    const key = JSON.stringify([layers, what, rendering, encoding]);
     if (this.#file?.key === key) return this.#file.file;
-    const file = this.#context.photos.save(layers, what, look, encoding);
+    const file = this.#context.photos.save(layers, what, rendering, encoding);
     const written = { key, file };
     this.#file = written;
     file.catch(() => {
@@ -555,12 +561,12 @@ export class Portrait {
     const { signal } = ending;
     const end = () => ending.abort();
     for (const each of [wanted, this.#life.signal]) each.addEventListener("abort", end);
-    const look = this.#look(true, asked);
+    const rendering = this.#rendering(true, asked);
     const reduced = size && { id: newId("photo"), size };
     const picture = (/** @type {EditId} */ edit) =>
       reduced
-        ? photos.paste([{ crop: this.#crop, edit }], look.mode, signal, reduced.id)
-        : photos.retouch(this.#crop, edit, look, signal);
+        ? photos.paste([{ crop: this.#crop, edit }], rendering.mode, signal, reduced.id)
+        : photos.retouch(this.#crop, edit, rendering, signal);
     const frame = async (/** @type {Strengths} */ strengths) => {
       for (let attempt = 1; ; attempt++) {
         const edit = newId("edit");
@@ -575,7 +581,7 @@ export class Portrait {
     };
     const filming = async () => {
       // The photo is made small once, not for every picture.
-      if (reduced) await photos.reduce(this.photo, await this.#otherLayers(), look.mode, reduced, signal);
+      if (reduced) await photos.reduce(this.photo, await this.#otherLayers(), rendering.mode, reduced, signal);
       return photos.mark(await work(frame), signal);
     };
     this.forgetEdit();
@@ -630,10 +636,10 @@ export class Portrait {
   /**
    * How edits are to be shown and saved.
    * @param {boolean} full
-   * @param {Look["mode"]} [mode] the one in use, unless given
-   * @returns {Look}
+   * @param {Rendering["mode"]} [mode] the one in use, unless given
+   * @returns {Rendering}
    */
-  #look(full, mode = this.#context.mode()) {
+  #rendering(full, mode = this.#context.mode()) {
     const side = this.#side(mode);
     return { mode, side: full ? side : Math.min(PREVIEW_SIDE, side) };
   }
@@ -656,11 +662,11 @@ export class Portrait {
   async #showEdited(signal) {
     const made = this.#made;
     if (!made) return;
-    const look = this.#look(made.full);
-    const bitmap = await this.#kept(this.#context.photos.retouch(this.#crop, made.edit, look, signal), signal);
+    const rendering = this.#rendering(made.full);
+    const bitmap = await this.#kept(this.#context.photos.retouch(this.#crop, made.edit, rendering, signal), signal);
     // Else whoever came in between shows what now holds.
-    if (made !== this.#made || look.mode !== this.#context.mode()) return bitmap.close();
-    this.#shown = { edit: made.edit, mode: look.mode };
+    if (made !== this.#made || rendering.mode !== this.#context.mode()) return bitmap.close();
+    this.#shown = { edit: made.edit, mode: rendering.mode };
     this.#show("edited", bitmap);
   }
 

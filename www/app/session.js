@@ -12,15 +12,15 @@ import { Portrait } from "./portrait.js";
 import { RestartLimit } from "./recovery.js";
 import { remember } from "./settings.js";
 
-/** @import { Engine } from "./engine.js" */
+/** @import { PageEngine } from "./engine.js" */
 /** @import { OwnFile } from "./own-directions.js" */
-/** @import { Photo } from "./photos.js" */
+/** @import { OpenPhoto } from "./photos.js" */
 /** @import { CloseUp, Encoding, SaveKind, Size } from "../shared/protocol.js" */
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
- * @typedef {{ file: Blob | Promise<Blob>, name: string, aligned: boolean, turns: number }} Source
- * @typedef {Source & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
+ * @typedef {{ file: Blob | Promise<Blob>, name: string, aligned: boolean, turns: number }} PhotoSource
+ * @typedef {PhotoSource & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
  */
 
 /** Portraits besides the one in use that keep their inversion and pictures. */
@@ -66,23 +66,23 @@ export class Session extends EventTarget {
   #opening = new AbortController();
   /** What is being done with the open photo before there is a portrait: turning it, or looking for faces. */
   #looking = new AbortController();
-  /** @type {Photo | undefined} in which faces are still to be found */
+  /** @type {OpenPhoto | undefined} in which faces are still to be found */
   #searched;
   /** What the open photo was cut for. */
   #cut = FACES;
 
-  /** @type {Source | undefined} what the open photo was read from */
+  /** @type {PhotoSource | undefined} what the open photo was read from */
   #source;
   /** @type {Strengths} sliders that the first face of the open photo begins with */
   #carried = {};
   /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
   #saved = new WeakMap();
 
-  /** @type {Photo | undefined} */
+  /** @type {OpenPhoto | undefined} */
   photo;
   /** @type {FoundFace[]} */
   faces = [];
-  /** @param {Engine} engine */
+  /** @param {PageEngine} engine */
   constructor(engine) {
     super();
     this.engine = engine;
@@ -303,8 +303,8 @@ export class Session extends EventTarget {
 
   /**
    * Goes on with another photo; the one before is closed.
-   * @param {Photo} photo
-   * @param {Source | undefined} source
+   * @param {OpenPhoto} photo
+   * @param {PhotoSource | undefined} source
    * @param {AbortSignal} signal aborted when another one is wanted by now
    * @param {Strengths} [carried]
    */
@@ -322,9 +322,9 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that shows
-   * no faces takes the middle of the photo.
-   * @param {Photo} photo
+   * Looks for faces, and goes on to the largest. In an aligned face there is nothing to look for, and a model that
+   * shows no faces takes the middle of the photo.
+   * @param {OpenPhoto} photo
    * @param {boolean} [placed]
    */
   async #search(photo, placed = false) {
@@ -353,7 +353,7 @@ export class Session extends EventTarget {
 
   /**
    * Goes on with what a model that shows no faces takes of a photo.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {ModelInfo} model
    * @param {boolean} placed
    */
@@ -365,7 +365,7 @@ export class Session extends EventTarget {
   }
 
   /**
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {FoundFace[]} faces
    * @param {boolean} placed
    */
@@ -385,7 +385,7 @@ export class Session extends EventTarget {
   /**
    * Goes on with the face in `quad`; not if that photo is no longer open. A face that was worked on before is as it
    * was left. One that is placed anew keeps its sliders.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face
    */
@@ -412,7 +412,7 @@ export class Session extends EventTarget {
 
   /**
    * A portrait in place of those of the same face.
-   * @param {Photo} photo
+   * @param {OpenPhoto} photo
    * @param {Quad} quad
    * @param {FoundFace | undefined} face
    */

@@ -14,8 +14,9 @@ import { ownName } from "../shared/cache.js";
  *   searches: Record<string, "paused" | "refused">,
  *   looks: "open" | "folded",
  *   download: "running" | "paused"
- * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were saved last; `searches` for sliders, by the
- *   fingerprint of the model, that are not to begin by themselves; `download` of the model
+ * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were
+ *   saved last; `searches` for sliders, by the fingerprint of the model, that are not to begin by themselves;
+ * `download` of the model
  */
 
 const KEY = ownName("settings");

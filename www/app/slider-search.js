@@ -4,7 +4,7 @@ import { showsFaces } from "../shared/quad.js";
 import { fingerprint } from "./kept-files.js";
 import { remember, settings } from "./settings.js";
 
-/** @import { Engine } from "./engine.js" */
+/** @import { PageEngine } from "./engine.js" */
 /** @import { ModelInfo, SearchProgress } from "../shared/types.js" */
 
 /**
@@ -29,7 +29,7 @@ export class SliderSearch extends EventTarget {
   /** @type {SearchProgress | undefined} */
   progress;
 
-  /** @param {Engine} engine */
+  /** @param {PageEngine} engine */
   constructor(engine) {
     super();
     this.#engine = engine;

@@ -4,15 +4,12 @@ import { faceSide, PREVIEW_SIDE, showsFaces } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest, same } from "../shared/strengths.js";
-import { guarded } from "./told.js";
+import { guarded, NEVER } from "./told.js";
 
-/** @import { Photo as OpenPhoto } from "../app/photos.js" */
+/** @import { OpenPhoto } from "../app/photos.js" */
 /** @import { Layer, Shares } from "../shared/protocol.js" */
 /** @import { EditId, InversionId, PasteMode, Point, Quad, Strengths, ViewName } from "../shared/types.js" */
 /** @import { Core, OnStage } from "./core.js" */
-
-/** For calls that nobody gives up. */
-const NEVER = new AbortController().signal;
 
 /** A face that was inverted: it can be edited. Made by `Photo.invert`. */
 export class Face {
@@ -83,8 +80,8 @@ export class Face {
    * of the whole photo from then on, see `Photo.render`.
    * @param {Readonly<Strengths>} strengths by the name of the slider, see `Engine.sliders`
    * @param {{ size?: number, drawnAt?: number, onto?: PasteMode, signal?: AbortSignal }} [options] `size`: width of
-   *   the picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves; `onto`:
-   *   "difference" keeps the photo's own pixels, "face" is the rebuilt face; unless told, what suits the model
+   *   the picture in pixels; `drawnAt`: one of `Engine.sizes`, the smaller the quicker, for while a slider moves;
+   *   `onto`: "difference" keeps the photo's own pixels, "face" is the rebuilt face; unless told, what suits the model
    * @returns {Promise<ImageBitmap>} which the caller closes
    */
   edit(strengths, { size, drawnAt, onto = this.#core.model.pasteMode, signal } = {}) {

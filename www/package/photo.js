@@ -3,16 +3,13 @@ import { middleOf, showsFaces, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { Face } from "./face.js";
-import { guarded, told } from "./told.js";
+import { guarded, NEVER, told } from "./told.js";
 
-/** @import { Photo as OpenPhoto } from "../app/photos.js" */
+/** @import { OpenPhoto } from "../app/photos.js" */
 /** @import { FileType, Layer } from "../shared/protocol.js" */
 /** @import { Saying } from "../shared/say.js" */
 /** @import { FoundFace, PasteMode, Point, Quad } from "../shared/types.js" */
 /** @import { Core, OnStage } from "./core.js" */
-
-/** For calls that nobody gives up. */
-const NEVER = new AbortController().signal;
 
 /** An open photo, with the faces that were found in it. Made by `Engine.open`. */
 export class Photo {

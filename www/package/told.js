@@ -13,6 +13,9 @@ const HINTS = Object.freeze({
   "hint.photo": say("package.photo"),
 });
 
+/** For calls that nobody gives up. */
+export const NEVER = new AbortController().signal;
+
 /** Failures that are told already. */
 const shown = new WeakSet();
 

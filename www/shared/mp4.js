@@ -2,15 +2,16 @@
 // library that knows every container would be a hundred times as long as this, and the page has none otherwise.
 
 /**
- * @typedef {{ data: Uint8Array<ArrayBuffer>, key: boolean, timestamp: number }} Sample `timestamp` in microseconds, in
- *   the order in which they are decoded
+ * @typedef {{ data: Uint8Array<ArrayBuffer>, key: boolean, timestamp: number }} VideoSample `timestamp` in
+ *   microseconds, in the order in which they are decoded
  *
- * `rate` is the number of pictures in a second, for how long the last one stays; `comment` is what players show of the file.
+ * `rate` is the number of pictures in a second, for how long the last one stays; `comment` is what players show of the
+ * file.
  * @typedef {{
  *   config: VideoDecoderConfig, width: number, height: number, rate: number, comment: string
  * }} Track
  *
- * @typedef {Uint8Array<ArrayBuffer> | readonly number[] | string} Part bytes, or letters of one byte each
+ * @typedef {Uint8Array<ArrayBuffer> | readonly number[] | string} BoxPart bytes, or letters of one byte each
  */
 
 /** Units of time in which one picture lasts. */
@@ -36,7 +37,7 @@ function u32(value) {
   return [(value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 }
 
-/** @param {Part[]} parts */
+/** @param {BoxPart[]} parts */
 function joined(parts) {
   const bytes = parts.map((part) => (typeof part === "string" ? [...part].map((c) => c.charCodeAt(0)) : part));
   const whole = new Uint8Array(bytes.reduce((sum, { length }) => sum + length, 0));
@@ -50,7 +51,7 @@ function joined(parts) {
 
 /**
  * @param {string} type of four letters
- * @param {...Part} parts
+ * @param {...BoxPart} parts
  */
 function box(type, ...parts) {
   const body = joined(parts);
@@ -61,7 +62,7 @@ function box(type, ...parts) {
  * A box with a version and flags.
  * @param {string} type
  * @param {number} versionAndFlags
- * @param {...Part} parts
+ * @param {...BoxPart} parts
  */
 function full(type, versionAndFlags, ...parts) {
   return box(type, u32(versionAndFlags), ...parts);
@@ -69,7 +70,7 @@ function full(type, versionAndFlags, ...parts) {
 
 /**
  * A whole file. What it says of itself comes first, so that it plays while it is still on its way.
- * @param {Sample[]} samples
+ * @param {VideoSample[]} samples
  * @param {Track} track
  * @returns {Blob}
  */
@@ -91,7 +92,7 @@ function isAvc({ codec }) {
 }
 
 /**
- * @param {Sample[]} samples
+ * @param {VideoSample[]} samples
  * @param {Track} track
  * @param {number} begin where the first sample begins in the file
  */
@@ -142,7 +143,7 @@ function zeros(count) {
 }
 
 /**
- * @param {Sample[]} samples
+ * @param {VideoSample[]} samples
  * @param {Track} track
  * @param {number} begin
  * @param {number[]} durations
@@ -172,7 +173,7 @@ function sampleTable(samples, track, begin, durations, shifts) {
 
 /**
  * In units of time: for how long each picture is decoded, and how much later it is shown than it is decoded.
- * @param {Sample[]} samples
+ * @param {VideoSample[]} samples
  * @param {number} rate
  */
 function timing(samples, rate) {

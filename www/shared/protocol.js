@@ -13,10 +13,11 @@
  * @typedef {{ width: number, height: number }} Size in pixels
  *
  * How an edit is shown and saved: onto the photo's own pixels or as the rebuilt face, `side` pixels wide.
- * @typedef {{ mode: PasteMode, side: number }} Look
+ * @typedef {{ mode: PasteMode, side: number }} Rendering
  *
- * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top), in
- * widths and heights of the face, and is `share` of either wide and high. Not `smooth`, the photo's pixels are squares.
+ * The part of a face that is looked at closely, as a picture of `width` by `height` pixels: it begins at (left, top),
+ * in widths and heights of the face, and is `share` of either wide and high. Not `smooth`, the photo's pixels are
+ * squares.
  * @typedef {{ left: number, top: number, share: number, width: number, height: number, smooth: boolean }} CloseUp
  *
  * @typedef {"image/png" | "image/jpeg" | "image/webp" | "image/avif"} FileType
@@ -40,7 +41,7 @@
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
  *   thumbnail(
- *     inversion: InversionId, strengths: Strengths, previewSize: number | undefined, look: Look
+ *     inversion: InversionId, strengths: Strengths, previewSize: number | undefined, rendering: Rendering
  *   ): Promise<ImageBitmap>,
  *   release(inversion: InversionId): void,
  * }} EngineMethods
@@ -71,12 +72,12 @@
  *   preview(photo: PhotoId, quad: Quad, size: number, faceless?: boolean): Promise<Picture>,
  *   crop(photo: PhotoId, crop: CropId, quad: Quad, mesh: Point[] | undefined, faceless?: boolean): void,
  *   original(crop: CropId, side: number): Promise<ImageBitmap>,
- *   retouch(crop: CropId, edit: EditId, look: Look): Promise<ImageBitmap>,
+ *   retouch(crop: CropId, edit: EditId, rendering: Rendering): Promise<ImageBitmap>,
  *   closeUp(crop: CropId, edit: EditId | undefined, part: CloseUp): Promise<ImageBitmap>,
  *   change(crop: CropId, edit: EditId): Edited,
  *   reduce(photo: PhotoId, layers: Layer[], mode: PasteMode, reduced: PhotoId, size: Size): Promise<void>,
  *   paste(layers: Layer[], mode: PasteMode, onto?: PhotoId): Promise<ImageBitmap>,
- *   save(layers: Layer[], what: SaveKind, look: Look, encoding: Encoding): Promise<Blob>,
+ *   save(layers: Layer[], what: SaveKind, rendering: Rendering, encoding: Encoding): Promise<Blob>,
  *   mark(file: Blob): Promise<Blob>,
  *   release(id: PhotoId | CropId): void,
  * }} PhotoMethods
@@ -87,7 +88,7 @@
  * @typedef {{
  *   face(crop: CropId, size: number): Promise<{ picture: Picture, quad: Quad, mesh: Point[] | undefined }>,
  *   take(crop: CropId, edit: EditId, edited: Edited): void,
- *   thumbnail(crop: CropId, edited: Edited, look: Look): Promise<ImageBitmap>,
+ *   thumbnail(crop: CropId, edited: Edited, rendering: Rendering): Promise<ImageBitmap>,
  * }} PhotoSupply
  */
 

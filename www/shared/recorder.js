@@ -3,7 +3,7 @@ import { Failure } from "./failure.js";
 import { mp4 } from "./mp4.js";
 import { COLOURS, frameOf } from "./video-frame.js";
 
-/** @import { Sample } from "./mp4.js" */
+/** @import { VideoSample } from "./mp4.js" */
 
 /** Pictures in a second, where nothing else is said. */
 export const RATE = 24;
@@ -14,7 +14,7 @@ const [MOST_WAITING, PATIENCE] = [8, 10];
 
 /** The browser's encoder, and what has come out of it. */
 export class Recorder {
-  /** @type {Sample[]} */
+  /** @type {VideoSample[]} */
   #samples = [];
   /** @type {VideoDecoderConfig | undefined} */
   #decoder;

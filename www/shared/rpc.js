@@ -9,7 +9,7 @@ import { Failure } from "./failure.js";
  * @typedef {{ id: number, method: string, args: unknown[] }} Call
  * @typedef {{ cancel: number }} Cancel the id of a call
  * @typedef {{ link: MessagePort | undefined }} Link a way to another worker, in place of any given before
- * @typedef {{ id: number, value: unknown } | { id: number, failure: FailureData }} Answer
+ * @typedef {{ id: number, value: unknown } | { id: number, failure: FailureData }} CallAnswer
  * @typedef {{ event: string, data: unknown }} Notice
  * @typedef {Record<string, (...args: any[]) => unknown>} Methods
  */
@@ -62,7 +62,7 @@ export function check(signal) {
  * @template {Record<string, any>} [Events=Record<string, never>]
  */
 export class Remote {
-  /** @type {Map<number, { settle: (answer: Answer) => void, reject: (failure: Failure) => void }>} */
+  /** @type {Map<number, { settle: (answer: CallAnswer) => void, reject: (failure: Failure) => void }>} */
   #waiting = new Map();
   #next = 0;
   /** @type {Failure | undefined} why there will be no more answers */
@@ -76,7 +76,7 @@ export class Remote {
   constructor(endpoint, { on = {}, onFatal } = {}) {
     this.endpoint = endpoint;
     endpoint.addEventListener("message", (event) => {
-      const { data } = /** @type {MessageEvent<Answer | Notice>} */ (event);
+      const { data } = /** @type {MessageEvent<CallAnswer | Notice>} */ (event);
       if (this.#over) return "value" in data ? release(data.value) : undefined;
       if ("event" in data) return on[data.event]?.(/** @type {any} */ (data.data));
       if ("failure" in data && new Failure(data.failure).fatal) onFatal?.(new Failure(data.failure));
@@ -107,7 +107,7 @@ export class Remote {
         end();
         reject(signal?.aborted ? superseded() : failure);
       };
-      const settle = (/** @type {Answer} */ answer) => {
+      const settle = (/** @type {CallAnswer} */ answer) => {
         if ("failure" in answer) return fail(new Failure(answer.failure));
         end();
         if (!signal?.aborted) return resolve(/** @type {any} */ (answer.value));

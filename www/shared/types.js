@@ -3,7 +3,7 @@
  * @typedef {import("../pkg/cpu/sdic.js").Picture} Picture
  * @typedef {import("../pkg/cpu/sdic.js").Point} Point
  * @typedef {import("../pkg/cpu/sdic.js").Quad} Quad
- * @typedef {import("../pkg/cpu/sdic.js").Face} Face
+ * @typedef {import("../pkg/cpu/sdic.js").Face} DetectedFace
  * @typedef {import("../pkg/cpu/sdic.js").QuadPoints} QuadPoints
  * @typedef {import("../pkg/cpu/sdic.js").DirectionInfo} DirectionInfo
  * @typedef {import("../pkg/cpu/sdic.js").ShardInfo} Shard
@@ -24,7 +24,7 @@
  * }} LoadProgress `held`: the download is paused
  * @typedef {FitProgress & { secondsLeft: number | undefined }} SearchProgress
  * @typedef {Record<string, number>} Strengths
- * @typedef {Face & { thumbnail: Picture }} FoundFace a face of a photo with a small aligned picture of it
+ * @typedef {DetectedFace & { thumbnail: Picture }} FoundFace a face of a photo with a small aligned picture of it
  */
 
 /**

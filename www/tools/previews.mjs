@@ -38,8 +38,8 @@ const sheets = [{ file: "samples/preview.webp", strengths: {} }, ...sliders.flat
 const made = await page.evaluate(
   async ({ sheets, side, across, quality, room }) => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ Engine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
-    const [engine, photos, { signal }] = [new Engine(), new Photos(), new AbortController()];
+    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
     const { samples } = await engine.start();
     const contexts = sheets.map(() => {
       const canvas = new OffscreenCanvas(side * across, side * Math.ceil(samples.length / across));

@@ -1,10 +1,10 @@
-// Takes www/icons/screenshot.webp and screenshot-narrow.webp: the editor with a sample portrait that was made to smile, at
-// a desk and on a telephone.
+// Takes www/icons/screenshot.webp and screenshot-narrow.webp: the editor with a sample portrait that was made to smile,
+// at a desk and on a telephone.
 //
 //   node www/tools/screenshot.mjs [NUMBER [POSITION]]
 //
-// NUMBER: which sample, from 1; 5 unless told. POSITION: of the smile's slider, up to 100. Needs what `./build.sh build`
-// built, and CHROMIUM where the browser is not found without.
+// NUMBER: which sample, from 1; 5 unless told. POSITION: of the smile's slider, up to 100. Needs what
+// `./build.sh build` built, and CHROMIUM where the browser is not found without.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { inverted, launch, modelReady, root, slide, still, visit } from "../../tests/page/support.mjs";

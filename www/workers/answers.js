@@ -75,8 +75,9 @@ export class CallContext {
  *   endpoint?: Endpoint, concurrent?: boolean, background?: readonly (keyof M & string)[],
  *   onLink?: (port: MessagePort | undefined) => void, onFatal?: (failure: Failure) => void
  * }} [options] calls come from the page unless told; not `concurrent`, they are answered one after another in the
- *   order they came, but for those of `background`, which nobody waits for; `onLink` hears of a way to another worker, even while a call runs; `onFatal` hears, instead of a caller
- *   who is not the page, of a failure after which this worker cannot be used
+ *   order they came, but for those of `background`, which nobody waits for; `onLink` hears of a way to another worker,
+ *   even while a call runs; `onFatal` hears, instead of a caller who is not the page, of a failure after which this
+ *   worker cannot be used
  */
 export function answerCalls(methods, { endpoint = self, concurrent = false, background = [], onLink, onFatal } = {}) {
   /** @type {Map<number, CallContext>} */

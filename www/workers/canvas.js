@@ -1,6 +1,8 @@
 // Canvases in which pixels are worked on, and how far a browser lets pages have them.
 import { Failure } from "../shared/failure.js";
 
+/** @import { Picture } from "../shared/types.js" */
+
 /**
  * What a page reads of a canvas: what is in it, nearly that, or noise.
  * @typedef {"true" | "noisy" | "hidden"} Readback
@@ -40,6 +42,19 @@ export function spaceOf(context) {
  */
 export function free(canvas) {
   canvas.width = canvas.height = 0;
+}
+
+/**
+ * @param {Picture} picture
+ * @param {PredefinedColorSpace} [colorSpace]
+ */
+export function imageData({ width, height, data }, colorSpace = "srgb") {
+  return new ImageData(data, width, height, { colorSpace });
+}
+
+/** @param {Picture} picture */
+export function bitmapOf(picture) {
+  return createImageBitmap(imageData(picture));
 }
 
 /**

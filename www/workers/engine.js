@@ -6,6 +6,7 @@ import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
+import { bitmapOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { findSliders } from "./sliders.js";
@@ -13,7 +14,7 @@ import { ThreadPool } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { CropId, Edited, InversionId, LoadProgress, Picture } from "../shared/types.js" */
+/** @import { CropId, Edited, InversionId, LoadProgress } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -97,11 +98,6 @@ const useFaces = once(async () => {
   running().useFaces(manifest, weights);
 });
 
-/** @param {Picture} picture */
-function bitmapOf({ width, height, data }) {
-  return createImageBitmap(new ImageData(data, width, height));
-}
-
 /** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   /**
@@ -159,8 +155,8 @@ const methods = {
   },
 
   /**
-   * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is. Other
-   * calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
+   * Looks for sliders in the visitor's own model, which has them from then on; `search` events tell how far it is.
+   * Other calls are answered meanwhile. Paused, it fails as superseded, and goes on another time where it was.
    */
   async findSliders() {
     const engine = running();
@@ -216,14 +212,14 @@ const methods = {
   },
 
   /** A small picture of an edit, made while nothing else is to be done. */
-  async thumbnail(inversion, strengths, previewSize, look) {
+  async thumbnail(inversion, strengths, previewSize, rendering) {
     await this.giveWay();
     const { engine, crop } = holding(inversion);
     const edited = await engine.edit(inversion, strengths, previewSize, async () => {
       await this.giveWay();
       this.check();
     });
-    return supply().call("thumbnail", [crop, edited, look], { move: true });
+    return supply().call("thumbnail", [crop, edited, rendering], { move: true });
   },
 };
 

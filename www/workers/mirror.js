@@ -12,14 +12,14 @@ import { faceNetworks, once } from "./face-networks.js";
 import { MirrorCanvas } from "./mirror-canvas.js";
 
 /** @import { MirrorFace, MirrorMethods } from "../shared/protocol.js" */
-/** @import { Edited, Face, Point, Quad } from "../shared/types.js" */
+/** @import { DetectedFace, Edited, Point, Quad } from "../shared/types.js" */
 
 /** Longest side of the picture in which the face is followed: its network sees 192 pixels of it. */
 const LOOK_SIDE = 480;
 /**
  * How different the face may be from the still, and where nothing of the edit is left: mean distance of the points of
- * both meshes in sides of the square, and how far the head has turned, in degrees. A turn by 15 degrees moves the points
- * by 0.017, a nod by 0.012, a broad smile by 0.007.
+ * both meshes in sides of the square, and how far the head has turned, in degrees. A turn by 15 degrees moves the
+ * points by 0.017, a nod by 0.012, a broad smile by 0.007.
  */
 const [ALIKE, UNLIKE] = [0.02, 0.04];
 const [TURNED, AWAY] = [15, 28];
@@ -32,7 +32,7 @@ const STEADY = 0.35;
 
 /**
  * A face that is followed, in the pixels in which it is looked for.
- * @typedef {Pick<Face, "mesh" | "quadPoints" | "yaw"> & { quad: Quad }} Followed
+ * @typedef {Pick<DetectedFace, "mesh" | "quadPoints" | "yaw"> & { quad: Quad }} Followed
  */
 
 /** The square canvas of what is looked at. */

@@ -5,14 +5,14 @@ import { Failure } from "../shared/failure.js";
 import { heightOf, isWholePhoto, wholePhoto, widthOf } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
-import { context2d, free, spaceOf } from "./canvas.js";
+import { bitmapOf, context2d, free, imageData, spaceOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
 import { faceNetworks, once } from "./face-networks.js";
 import { marked } from "./mark.js";
 import { pair } from "./pair.js";
 
-/** @import { CloseUp, Layer, Look, PhotoMethods, PhotoSupply } from "../shared/protocol.js" */
+/** @import { CloseUp, Layer, PhotoMethods, PhotoSupply, Rendering } from "../shared/protocol.js" */
 /** @import { CropId, EditId, Edited, PhotoId, Picture, Point, Quad } from "../shared/types.js" */
 
 /**
@@ -143,7 +143,7 @@ function remembered({ photo, quad, cuts, faceless }, size) {
  * The edited face as it is shown.
  * @param {Crop} crop
  * @param {Edited} edited
- * @param {Look} look
+ * @param {Rendering} rendering
  * @returns {Picture}
  */
 function retouched(crop, edited, { mode, side }) {
@@ -157,7 +157,7 @@ function retouched(crop, edited, { mode, side }) {
  * A whole photo with edited faces in their places, on a canvas that the caller frees.
  * @param {OffscreenCanvas} photo or a smaller copy of it
  * @param {Layer[]} layers
- * @param {Look["mode"]} mode
+ * @param {Rendering["mode"]} mode
  */
 function pasted(photo, layers, mode) {
   const made = layers.map(({ crop, edit }) => madeOf(crop, edit));
@@ -176,7 +176,7 @@ function pasted(photo, layers, mode) {
  * @param {OffscreenCanvas} photo that the face was found in, or a smaller copy of it
  * @param {Crop} crop
  * @param {Edited} edited
- * @param {Look["mode"]} mode
+ * @param {Rendering["mode"]} mode
  */
 function replaced(photo, crop, edited, mode) {
   const space = spaceOf(context2d(photo));
@@ -246,19 +246,6 @@ function closeUp({ canvas, left, top }, [[x, y], [lowerX, lowerY], , [rightX, ri
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(canvas, 0, 0);
   return context.canvas.transferToImageBitmap();
-}
-
-/**
- * @param {Picture} picture
- * @param {PredefinedColorSpace} [colorSpace]
- */
-function imageData({ width, height, data }, colorSpace = "srgb") {
-  return new ImageData(data, width, height, { colorSpace });
-}
-
-/** @param {Picture} picture */
-function bitmapOf(picture) {
-  return createImageBitmap(imageData(picture));
 }
 
 /**
@@ -387,10 +374,10 @@ const methods = {
     return bitmapOf(remembered(cropOf(id), side));
   },
 
-  async retouch(id, edit, look) {
+  async retouch(id, edit, rendering) {
     await ready();
     const { crop, edited } = madeOf(id, edit);
-    return bitmapOf(retouched(crop, edited, look));
+    return bitmapOf(retouched(crop, edited, rendering));
   },
 
   async closeUp(id, edit, part) {
@@ -427,17 +414,17 @@ const methods = {
   },
 
   /** A whole photo with edited faces in it, or the last face alone, as a file that says that it was edited. */
-  async save(layers, what, look, encoding) {
+  async save(layers, what, rendering, encoding) {
     await ready();
     const last = layers[layers.length - 1];
     const { crop, edited } = madeOf(last.crop, last.edit);
     const { words } = encoding;
-    const face = () => canvasOf(retouched(crop, edited, look));
+    const face = () => canvasOf(retouched(crop, edited, rendering));
     const canvas = {
       face,
-      photo: () => pasted(crop.photo, layers, look.mode),
-      pair: () => paired(canvasOf(remembered(crop, look.side)), true, face(), words),
-      "photo-pair": () => paired(crop.photo, false, pasted(crop.photo, layers, look.mode), words),
+      photo: () => pasted(crop.photo, layers, rendering.mode),
+      pair: () => paired(canvasOf(remembered(crop, rendering.side)), true, face(), words),
+      "photo-pair": () => paired(crop.photo, false, pasted(crop.photo, layers, rendering.mode), words),
     }[what]();
     try {
       if (encoding.type === "image/jpeg") layOverWhite(canvas);
@@ -482,9 +469,9 @@ const forEngine = {
   },
 
   /** A picture of an edit that is not kept. */
-  async thumbnail(id, edited, look) {
+  async thumbnail(id, edited, rendering) {
     await ready();
-    return bitmapOf(retouched(cropOf(id), edited, look));
+    return bitmapOf(retouched(cropOf(id), edited, rendering));
   },
 };
 

@@ -150,7 +150,7 @@ fn report(fit: &Fit) {
     for name in judge(&fit.followed).refused {
         println!("dropped {name:<12} {REFUSAL}");
     }
-    let moving = fit.followed.iter().filter(|f| f.landmark_shifts.is_some());
+    let moving = fit.followed.iter().filter(|f| f.displacements.is_some());
     println!(
         "motion found for {} of {} other directions",
         moving.count(),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
     editing::{
         Engine, Look,
-        fit::{FitError, Seen, found_shifts},
+        fit::{FitError, Seen, found_displacements},
         paste_mode,
     },
     face::{FaceFinder, PasteMode},
@@ -39,7 +39,13 @@ pub struct Edit {
     #[command(flatten)]
     with: With,
     /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
-    #[arg(long, value_delimiter = ',', required_unless_present = "look", value_parser = parse_strength, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        required_unless_present = "look",
+        value_parser = parse_strength,
+        allow_hyphen_values = true
+    )]
     edit: Vec<(String, f32)>,
     /// A look, a file with strengths; those of --edit come on top.
     #[arg(long)]
@@ -187,9 +193,10 @@ impl<'a> Editor<'a> {
         // Where the model does not tell how its edits move a face, its own pictures do.
         let mut seen = Seen::default();
         let pause = async || Ok::<_, FitError>(());
-        let shifts = found_shifts(engine, &self.finder, &face, &strengths, &mut seen, pause);
-        let shifts = pollster::block_on(shifts)?;
-        let edit = engine.edit_moving(&face, strengths, None, shifts.as_ref())?;
+        let displacements =
+            found_displacements(engine, &self.finder, &face, &strengths, &mut seen, pause);
+        let displacements = pollster::block_on(displacements)?;
+        let edit = engine.edit_moving(&face, strengths, None, displacements.as_ref())?;
         for (name, share) in edit.held() {
             let (path, percent) = (path.display(), (100.0 * share).round());
             let why = "more would tear this face";

@@ -116,7 +116,7 @@ struct With {
     weights: PathBuf,
     /// Format to write, whatever the name says.
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<FormatArg>,
     /// The picture is an aligned face already, or has the shape of a model without faces; write only that.
     #[arg(long)]
     aligned: bool,
@@ -138,7 +138,7 @@ enum Backend {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum FormatArg {
     /// Without loss.
     Png,
     /// Smaller, with a little loss, and without transparency.
@@ -147,12 +147,12 @@ enum Format {
     Webp,
 }
 
-impl From<Format> for pixels::Format {
-    fn from(format: Format) -> Self {
+impl From<FormatArg> for pixels::Format {
+    fn from(format: FormatArg) -> Self {
         match format {
-            Format::Png => Self::Png,
-            Format::Jpeg => Self::Jpeg,
-            Format::Webp => Self::WebP,
+            FormatArg::Png => Self::Png,
+            FormatArg::Jpeg => Self::Jpeg,
+            FormatArg::Webp => Self::WebP,
         }
     }
 }

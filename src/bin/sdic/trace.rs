@@ -69,7 +69,7 @@ fn parse_styles(text: &str) -> Result<std::ops::Range<usize>, String> {
 }
 
 /// A tensor to be written.
-struct Entry {
+struct TraceTensor {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
@@ -77,7 +77,7 @@ struct Entry {
 
 /// Collects tensors without their batch dimension.
 #[derive(Default)]
-struct Recorder(BTreeMap<String, Entry>);
+struct Recorder(BTreeMap<String, TraceTensor>);
 
 impl Recorder {
     fn record<const D: usize>(
@@ -100,7 +100,7 @@ impl Recorder {
         };
         self.0.insert(
             name.to_owned(),
-            Entry {
+            TraceTensor {
                 dtype,
                 shape,
                 bytes,

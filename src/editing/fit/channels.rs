@@ -1,9 +1,9 @@
 //! Single style channels with published meanings (StyleSpace; Wu, Lischinski and Shechtman, CVPR 2021).
 //!
 //! The table holds numbers that the paper's authors have published for StyleGAN2's 1024-px generator of FFHQ faces: the
-//! list of their notebook "StyleSpace_single" and the figure of local channels on their project's page. A generator that
-//! was trained on from that one keeps their meanings more or less; another of the same sizes does not. So those that a
-//! measure can tell are tried, and vouch for those that none can.
+//! list of their notebook "StyleSpace_single" and the figure of local channels on their project's page. A generator
+//! that was trained on from that one keeps their meanings more or less; another of the same sizes does not. So those
+//! that a measure can tell are tried, and vouch for those that none can.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -185,7 +185,7 @@ fn sliders(config: &ModelConfig, deviations: &[f32]) -> ChannelSliders {
             kind: DirectionKind::StyleSpace {
                 tensor: tensor.name.clone(),
             },
-            landmark_shifts: None,
+            displacements: None,
             change: None,
             shown: None,
             range: [-REACH, REACH],
@@ -215,8 +215,8 @@ pub struct Verdict {
 /// Why a slider is refused.
 pub const REFUSAL: &str = "this model's channel does something else, or nothing";
 
-/// Judges the channels by what they were seen to move. Those that no measure can tell are refused with the others, where
-/// fewer than half of these do what they say: the generator is another one then.
+/// Judges the channels by what they were seen to move. Those that no measure can tell are refused with the others,
+/// where fewer than half of these do what they say: the generator is another one then.
 pub fn judge(followed: &[Followed]) -> Verdict {
     let mut verdict = Verdict::default();
     let (mut tried, mut unmeasured) = (0, Vec::new());
@@ -265,7 +265,7 @@ mod tests {
             }
             Followed {
                 name: slider_name(published),
-                landmark_shifts: None,
+                displacements: None,
                 effects,
             }
         });

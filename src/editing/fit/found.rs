@@ -21,7 +21,7 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 struct Looked {
     strengths: Vec<(String, f32)>,
-    shifts: Option<Landmarks>,
+    displacements: Option<Landmarks>,
 }
 
 /// Whether an edit of a face changes codes by directions of which nobody knows how they move it.
@@ -39,7 +39,7 @@ pub fn moves_unseen(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f3
 ///
 /// # Errors
 /// Those of `pause`, and [`FitError`] for an unknown edit or a failing device.
-pub async fn found_shifts<E: From<FitError>>(
+pub async fn found_displacements<E: From<FitError>>(
     engine: &Engine,
     finder: &FaceFinder,
     face: &InvertedFace,
@@ -52,7 +52,7 @@ pub async fn found_shifts<E: From<FitError>>(
         .effective(strengths.iter().copied(), face.landmarks.as_ref())
         .map_err(FitError::from)?;
     let known = directions
-        .landmark_shifts(&strengths)
+        .displacements(&strengths)
         .map_err(FitError::from)?;
     if !moves_unseen(engine, face, &strengths) {
         return Ok(known);
@@ -63,7 +63,7 @@ pub async fn found_shifts<E: From<FitError>>(
         .map(|&(name, strength)| (name.to_owned(), strength))
         .collect();
     let found = match &seen.latest {
-        Some(latest) if latest.strengths == key => latest.shifts,
+        Some(latest) if latest.strengths == key => latest.displacements,
         _ => {
             let codes = &face.compensated_codes;
             let edited_codes = directions
@@ -79,10 +79,10 @@ pub async fn found_shifts<E: From<FitError>>(
             };
             let (_, after) = look(engine, finder, edited_codes, &mut pause).await?;
             let pair = before.zip(after.map(|mesh| mesh.landmarks()));
-            let found = pair.and_then(|(before, after)| shifts(&before, &after));
+            let found = pair.and_then(|(before, after)| displacements(&before, &after));
             seen.latest = Some(Looked {
                 strengths: key,
-                shifts: found,
+                displacements: found,
             });
             found
         }
@@ -97,7 +97,7 @@ pub async fn found_shifts<E: From<FitError>>(
 }
 
 /// From landmarks to others; `None` if they are the same as far as a mesh can tell.
-fn shifts(before: &Landmarks, after: &Landmarks) -> Option<Landmarks> {
+fn displacements(before: &Landmarks, after: &Landmarks) -> Option<Landmarks> {
     let found: Landmarks =
         std::array::from_fn(|i| [0, 1].map(|axis| after[i][axis] - before[i][axis]));
     let farthest = found.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f32::max);

@@ -103,7 +103,7 @@ impl Installation {
         }
         let config = &self.manifest.config;
         let still = |direction: &&Direction| {
-            direction.landmark_shifts.is_none() && direction.change.is_none()
+            direction.displacements.is_none() && direction.change.is_none()
         };
         let directions = self.manifest.directions.iter().chain(&self.directions);
         let probe = |direction: &Direction| {
@@ -221,10 +221,10 @@ impl Installation {
                 sign = -1.0;
             }
         }
-        if let Some(shifts) = &followed.landmark_shifts {
+        if let Some(shifts) = &followed.displacements {
             let shifts = shifts.map(|shift| shift.map(|value| sign * value));
             let tensor = landmarks(&format!("fit.motion.{}", direction.name), &shifts);
-            direction.landmark_shifts = Some(tensor.name.clone());
+            direction.displacements = Some(tensor.name.clone());
             self.tensors.push(tensor);
         }
     }
@@ -242,7 +242,7 @@ impl Installation {
             shape: vec![slider.rows.len() / width, width],
             values: slider.rows.clone(),
         };
-        let motion = landmarks(&format!("fit.{name}.motion"), &slider.landmark_shifts);
+        let motion = landmarks(&format!("fit.{name}.motion"), &slider.displacements);
         // Rounded, so that people can read it.
         let reach = (10.0 * slider.reach).floor() / 10.0;
         self.directions.push(Direction {
@@ -253,7 +253,7 @@ impl Installation {
             kind: DirectionKind::Linear {
                 tensor: offset.name.clone(),
             },
-            landmark_shifts: Some(motion.name.clone()),
+            displacements: Some(motion.name.clone()),
             change: None,
             shown: None,
             range: [-reach, reach],
@@ -366,7 +366,7 @@ mod tests {
             measure,
             styles,
             rows: rows.to_vec(),
-            landmark_shifts: SHIFTS,
+            displacements: SHIFTS,
             reach: 2.57,
             deviation: 0.3,
             spill: (Measure::Yaw, 0.1),
@@ -386,7 +386,7 @@ mod tests {
     fn followed(name: &str, effects: [f64; MEASURES]) -> Followed {
         Followed {
             name: name.to_owned(),
-            landmark_shifts: Some(SHIFTS),
+            displacements: Some(SHIFTS),
             effects,
         }
     }
@@ -422,10 +422,7 @@ mod tests {
                 .rows;
             let row = [2.0, 4.0, 6.0, 8.0];
             assert_eq!(edited, [vec![0.0; 8], row.repeat(2), vec![0.0; 8]].concat());
-            let shifts = directions
-                .landmark_shifts(&[("yaw", 2.0)])
-                .unwrap()
-                .unwrap();
+            let shifts = directions.displacements(&[("yaw", 2.0)]).unwrap().unwrap();
             assert_eq!(shifts, SHIFTS.map(|shift| shift.map(|value| 2.0 * value)));
             assert_eq!(directions.face_shape(), Some(&[[0.4, 0.6]; 68]));
         }
@@ -472,7 +469,7 @@ mod tests {
         let names: Vec<_> = changed.directions.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["smile", "beard", "found-smile", "yaw"]);
         assert_eq!(changed.directions[0], manifest.directions[0]);
-        let motion = changed.directions[1].landmark_shifts.as_deref();
+        let motion = changed.directions[1].displacements.as_deref();
         assert_eq!(motion, Some("fit.motion.beard"));
         assert_eq!(changed.face_shape, manifest.face_shape);
     }
@@ -490,7 +487,7 @@ mod tests {
             kind: DirectionKind::StyleSpace {
                 tensor: format!("stylespace.{name}"),
             },
-            landmark_shifts: None,
+            displacements: None,
             change: None,
             shown: None,
             range: [-10.0, 10.0],
@@ -513,7 +510,7 @@ mod tests {
         assert!(probes[0].offset.rows.is_empty() && probes[0].strength == 5.0);
         let codes = probes[0].offset.added(&[0.5; 18 * 512], 2.0, 512);
         assert_eq!(
-            (codes.rows, codes.shifts),
+            (codes.rows, codes.channel_offsets),
             (vec![0.5; 18 * 512], Some(vec![2.0; channels]))
         );
 
@@ -574,7 +571,7 @@ mod tests {
         let mut before = load(&manifest, &[]);
         assert!(before.directions().unseen("beard") && !before.directions().unseen("smile"));
         let still = Followed {
-            landmark_shifts: None,
+            displacements: None,
             ..followed("beard", [0.0; MEASURES])
         };
         let installation = Installation::new(&manifest, None, None).unwrap();
@@ -588,7 +585,7 @@ mod tests {
             assert_eq!(
                 engine
                     .directions()
-                    .landmark_shifts(&[("beard", 1.0)])
+                    .displacements(&[("beard", 1.0)])
                     .unwrap(),
                 None
             );

@@ -1,7 +1,7 @@
 //! What is measured of a face: distances in its mesh, its pose, and colours of its parts.
 
 use crate::{
-    face::{AlignedMesh, Landmarks, MESH_POINTS},
+    face::{AlignedMesh, CHEEKS, Landmarks, MESH_POINTS, MOUTH_CORNERS},
     pixels::{Picture, Point},
 };
 
@@ -22,10 +22,8 @@ const LIDS: [[usize; 2]; 2] = [[159, 145], [386, 374]];
 /// Outer and inner corner.
 const EYE_CORNERS: [[usize; 2]; 2] = [[33, 133], [263, 362]];
 const BROWS: [usize; 6] = [105, 66, 107, 334, 296, 336];
-const MOUTH_CORNERS: [usize; 2] = [61, 291];
 const INNER_LIPS: [usize; 2] = [13, 14];
 const OUTER_LIPS: [usize; 2] = [0, 17];
-const CHEEKS: [usize; 2] = [234, 454];
 const JAW: [usize; 2] = [172, 397];
 const FOREHEAD_AND_CHIN: [usize; 2] = [10, 152];
 const BETWEEN_EYES: usize = 168;

@@ -199,7 +199,7 @@ pub struct FoundSlider {
     /// What strength 1 adds: one row for all styles, or one for every style of the model.
     pub rows: Vec<f32>,
     /// How far strength 1 moves the landmarks.
-    pub landmark_shifts: Landmarks,
+    pub displacements: Landmarks,
     /// Largest strength, both ways.
     pub reach: f32,
     /// The standard deviation of the measure.
@@ -214,7 +214,7 @@ pub struct Followed {
     /// Its name.
     pub name: String,
     /// How far strength 1 moves the landmarks; `None` if nothing moves.
-    pub landmark_shifts: Option<Landmarks>,
+    pub displacements: Option<Landmarks>,
     /// By how many standard deviations strength 1 moves each measure.
     pub effects: [f64; MEASURES],
 }
@@ -247,7 +247,7 @@ pub async fn fit<F: Faces, E: From<FitError>>(
 ) -> Result<Fit, E> {
     let groups = groups(plan.styles);
     let of_measure = plan.pictures_of_measure();
-    let mut session = Session::new(faces, journal, pause, plan.pictures());
+    let mut session = FitSession::new(faces, journal, pause, plan.pictures());
     let (drawn, pictures) = session.draw(plan.samples).await?;
     let samples = Samples::new(drawn, pictures, plan)?;
     let trials = samples.trials();
@@ -290,7 +290,7 @@ pub async fn check_faces<F: Faces, E: From<FitError>>(
     pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
 ) -> Result<(), E> {
     let samples = plan.samples.min(FIRST_PICTURES);
-    let mut session = Session::new(faces, journal, pause, plan.pictures());
+    let mut session = FitSession::new(faces, journal, pause, plan.pictures());
     session.draw(samples).await.map(drop)
 }
 
@@ -481,7 +481,7 @@ fn choose(measure: Measure, effects: &[[f64; MEASURES]]) -> (Range<usize>, f64) 
 }
 
 /// A fit under way.
-struct Session<'a, F, P> {
+struct FitSession<'a, F, P> {
     faces: &'a mut F,
     journal: &'a mut Journal,
     pause: P,
@@ -491,7 +491,7 @@ struct Session<'a, F, P> {
     total: usize,
 }
 
-impl<'a, F: Faces, P> Session<'a, F, P> {
+impl<'a, F: Faces, P> FitSession<'a, F, P> {
     fn new(faces: &'a mut F, journal: &'a mut Journal, pause: P, total: usize) -> Self {
         Self {
             faces,
@@ -600,7 +600,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
             measure,
             styles,
             rows,
-            landmark_shifts: [[0.0; 2]; LANDMARKS],
+            displacements: [[0.0; 2]; LANDMARKS],
             reach: reach as f32,
             deviation: trials.deviations[measure as usize],
             spill: (measure, 0.0),
@@ -660,7 +660,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         }
         let Moved {
             effects,
-            landmark_shifts,
+            displacements,
         } = Moved::of(trials, &pairs, strength);
         let own = effects[measure as usize];
         if own.is_nan() || own < WEAK {
@@ -684,7 +684,7 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
         // From here on by what it was seen to do.
         let unit = own as f32;
         slider.rows.iter_mut().for_each(|value| *value /= unit);
-        slider.landmark_shifts = landmark_shifts.map(|shift| shift.map(|value| value / unit));
+        slider.displacements = displacements.map(|shift| shift.map(|value| value / unit));
         slider.reach = (slider.reach * unit).min(FARTHEST as f32);
         Ok(Ok(slider))
     }
@@ -711,15 +711,15 @@ impl<'a, F: Faces, P> Session<'a, F, P> {
             .await?;
         let Moved {
             effects,
-            landmark_shifts,
+            displacements,
         } = Moved::of(trials, &pairs, probe.strength);
-        let farthest = landmark_shifts
+        let farthest = displacements
             .iter()
             .map(|[x, y]| x.hypot(*y))
             .fold(0.0, f32::max);
         Ok(Followed {
             name: probe.name.clone(),
-            landmark_shifts: (farthest * probe.strength >= STILL).then_some(landmark_shifts),
+            displacements: (farthest * probe.strength >= STILL).then_some(displacements),
             effects,
         })
     }
@@ -760,13 +760,13 @@ struct Ends {
 /// What strength 1 moves on average.
 struct Moved {
     effects: [f64; MEASURES],
-    landmark_shifts: Landmarks,
+    displacements: Landmarks,
 }
 
 impl Moved {
     fn of(trials: &Trials, pairs: &[(Reading, Reading)], strength: f32) -> Self {
         let mut effects = [0.0; MEASURES];
-        let mut landmark_shifts = [[0.0; 2]; LANDMARKS];
+        let mut displacements = [[0.0; 2]; LANDMARKS];
         let units = 2.0 * strength * pairs.len().max(1) as f32;
         for (low, high) in pairs {
             let change = trials.change(low, high);
@@ -774,7 +774,7 @@ impl Moved {
                 .iter_mut()
                 .zip(change)
                 .for_each(|(sum, change)| *sum += change / f64::from(units));
-            for (sum, (low, high)) in landmark_shifts
+            for (sum, (low, high)) in displacements
                 .iter_mut()
                 .zip(low.landmarks.iter().zip(&high.landmarks))
             {
@@ -783,7 +783,7 @@ impl Moved {
         }
         Self {
             effects,
-            landmark_shifts,
+            displacements,
         }
     }
 }

@@ -204,7 +204,7 @@ fn planted_directions_are_found_in_their_styles() {
         } else {
             0.0
         };
-        for [x, y] in slider.landmark_shifts {
+        for [x, y] in slider.displacements {
             assert!(
                 (x - moves).abs() < 0.005 && y == 0.0,
                 "{:?}: {x} {y}",
@@ -217,13 +217,16 @@ fn planted_directions_are_found_in_their_styles() {
     let [yaw, nothing] = &fit.followed[..] else {
         panic!("two probes")
     };
-    let shifts = yaw.landmark_shifts.unwrap();
+    let displacements = yaw.displacements.unwrap();
     assert!(
-        shifts.iter().all(|[x, _]| (x - 0.02).abs() < 1e-4),
+        displacements.iter().all(|[x, _]| (x - 0.02).abs() < 1e-4),
         "{:?}",
-        shifts[0]
+        displacements[0]
     );
-    assert_eq!((shifts.len(), nothing.landmark_shifts), (LANDMARKS, None));
+    assert_eq!(
+        (displacements.len(), nothing.displacements),
+        (LANDMARKS, None)
+    );
 }
 
 #[test]

@@ -84,7 +84,8 @@ impl<'a> Value<'a> {
             .map(move |&(key, item)| (value(key), value(item)))
     }
 
-    /// The value of a dictionary under a text key, or the attribute of an object; the last one if it was set repeatedly.
+    /// The value of a dictionary under a text key, or the attribute of an object; the last one if it was set
+    /// repeatedly.
     pub fn get(self, key: &str) -> Option<Value<'a>> {
         let find = |entries: &'a [Entry]| {
             self.pairs(entries)

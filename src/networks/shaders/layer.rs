@@ -9,13 +9,13 @@ use burn_cubecl::tensor::CubeTensor;
 use super::{
     halves::halves,
     launch::{buffer, launch, words},
-    source::{Activation, INFO, Shape, Spec, Tiling},
+    source::{INFO, ShaderActivation, Shape, Spec, Tiling},
 };
 use crate::{
     kernels::{self, Kind},
     networks::{
-        Precision,
         around::{Around, LayerActivation},
+        precision::Precision,
     },
 };
 
@@ -279,20 +279,20 @@ impl ShaderLayer {
 }
 
 /// An activation as kernels know it, and the slopes of a parametric one.
-fn activation(activation: LayerActivation) -> (Activation, Option<Tensor<1>>) {
+fn activation(activation: LayerActivation) -> (ShaderActivation, Option<Tensor<1>>) {
     let mut slopes = Vec::new();
     if let LayerActivation::PRelu(prelu) = activation {
-        return (Activation::PRelu, Some(prelu.slopes()));
+        return (ShaderActivation::PRelu, Some(prelu.slopes()));
     }
     if let LayerActivation::Sigmoid = activation {
-        return (Activation::Sigmoid, None);
+        return (ShaderActivation::Sigmoid, None);
     }
     let activation = match activation.kernel(&mut slopes) {
-        kernels::Activation::LeakyRelu { slope, gain } => Activation::LeakyRelu {
+        kernels::Activation::LeakyRelu { slope, gain } => ShaderActivation::LeakyRelu {
             slope: slope.to_bits(),
             gain: gain.to_bits(),
         },
-        _ => Activation::Identity,
+        _ => ShaderActivation::Identity,
     };
     (activation, None)
 }

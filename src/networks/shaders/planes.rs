@@ -19,7 +19,8 @@ pub(super) enum Planes {
     Means,
     /// Each times its factor, and another one added, of which every so many rows and columns are read.
     Gated,
-    /// Every value times a gain, and below zero times a slope as well: as [`super::source::Activation::LeakyRelu`].
+    /// Every value times a gain, and below zero times a slope as well: as
+    /// [`super::source::ShaderActivation::LeakyRelu`].
     Leaky {
         /// Bits of the slope.
         slope: u32,

@@ -13,7 +13,7 @@ use super::{
     halves::halves,
     launch::{Text, buffer, launch, words},
 };
-use crate::networks::Precision;
+use crate::networks::precision::Precision;
 
 /// Rows of a matrix are filled up to so many, so that every matrix's results begin where a buffer may be bound.
 const BLOCK: usize = 64;

@@ -34,9 +34,9 @@ pub(super) struct Tiling {
     pub groups: usize,
 }
 
-/// Activation function.
+/// Activation function, as a shader computes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Activation {
+pub(super) enum ShaderActivation {
     /// None.
     #[default]
     Identity,
@@ -70,7 +70,7 @@ pub(super) struct Spec {
     pub bias: bool,
     /// A picture of half the side to be doubled and added.
     pub skip: bool,
-    pub activation: Activation,
+    pub activation: ShaderActivation,
 }
 
 impl Text for Spec {
@@ -111,7 +111,7 @@ impl Spec {
             noise: false,
             bias: false,
             skip: false,
-            activation: Activation::Identity,
+            activation: ShaderActivation::Identity,
         }
     }
 
@@ -173,7 +173,7 @@ impl Spec {
             ("output_scale", "f32", self.output_scale),
             ("noise", "f32", self.noise),
             ("bias", "f32", self.bias),
-            ("slopes", "f32", self.activation == Activation::PRelu),
+            ("slopes", "f32", self.activation == ShaderActivation::PRelu),
             ("skip", "f32", self.skip),
             ("output", "f32", true),
         ]
@@ -313,8 +313,8 @@ impl Spec {
             }
         }
         match self.activation {
-            Activation::Identity => {}
-            Activation::LeakyRelu { slope, gain } => {
+            ShaderActivation::Identity => {}
+            ShaderActivation::LeakyRelu { slope, gain } => {
                 let [slope, gain] = [slope, gain].map(f32::from_bits);
                 push(
                     text,
@@ -324,8 +324,8 @@ impl Spec {
                     ),
                 );
             }
-            Activation::Sigmoid => push(text, "value = 1.0 / (1.0 + exp(-value));"),
-            Activation::PRelu => {
+            ShaderActivation::Sigmoid => push(text, "value = 1.0 / (1.0 + exp(-value));"),
+            ShaderActivation::PRelu => {
                 push(text, "value *= select(1.0, slopes[channel], value < 0.0);");
             }
         }

@@ -8,7 +8,7 @@ use super::{
     layer::{ShaderLayer, TILINGS},
     planes::{Planes, gated, leaky, means},
     products::{Finish, Product, Products},
-    source::{Activation, Shape, Spec, Tiling},
+    source::{ShaderActivation, Shape, Spec, Tiling},
 };
 use crate::{
     kernels::Kind,
@@ -669,12 +669,12 @@ fn specs() -> impl Iterator<Item = Spec> {
             bias: true,
             skip,
             activation: match (styled, skip) {
-                (_, true) => Activation::Identity,
-                (true, _) => Activation::LeakyRelu {
+                (_, true) => ShaderActivation::Identity,
+                (true, _) => ShaderActivation::LeakyRelu {
                     slope: 0.2_f32.to_bits(),
                     gain: 1.0_f32.to_bits(),
                 },
-                _ => Activation::PRelu,
+                _ => ShaderActivation::PRelu,
             },
         })
     })
@@ -725,7 +725,7 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     check_text(&Planes::Leaky { slope, gain }, 2);
     let tiling = TILINGS[0].2;
     let sigmoid = Spec {
-        activation: Activation::Sigmoid,
+        activation: ShaderActivation::Sigmoid,
         ..Spec::bare(TILINGS[0].0, tiling)
     };
     check_text(&sigmoid, 3);

@@ -3,13 +3,13 @@
 use std::io::{Read, Seek};
 
 use super::{
-    Header, Kind,
-    bytes::{Bytes, CUT, Trouble},
+    bytes::{CUT, FileBytes, Trouble},
+    facts::Header,
     png::HDR,
 };
-use crate::pixels::colour::Colours;
+use crate::pixels::{colour::Colours, kind::MediaKind};
 
-pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>, kind: Kind) -> Result<Header, Trouble> {
+pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>, kind: MediaKind) -> Result<Header, Trouble> {
     let mut header = Header::new(kind);
     while bytes.left() >= 8 {
         let position = bytes.position();

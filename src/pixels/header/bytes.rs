@@ -27,7 +27,7 @@ impl From<io::Error> for Trouble {
     }
 }
 
-pub struct Bytes<R> {
+pub struct FileBytes<R> {
     reader: R,
     length: u64,
     /// Position in the file of the block's first byte.
@@ -36,7 +36,7 @@ pub struct Bytes<R> {
     at: usize,
 }
 
-impl<R: Read + Seek> Bytes<R> {
+impl<R: Read + Seek> FileBytes<R> {
     pub fn new(mut reader: R) -> io::Result<Self> {
         let length = reader.seek(SeekFrom::End(0))?;
         reader.seek(SeekFrom::Start(0))?;

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Seek};
 
-use super::bytes::{Bytes, CUT, Trouble};
+use super::bytes::{CUT, FileBytes, Trouble};
 
 /// Bytes that some encoders leave between a scan and the next marker.
 const SLACK: u64 = 16;
@@ -111,7 +111,7 @@ impl Frame {
         scan: &Scan,
         tables: &[[Option<Table>; 4]; 2],
         restart: usize,
-        bytes: &mut Bytes<R>,
+        bytes: &mut FileBytes<R>,
     ) -> Result<Option<u8>, Trouble> {
         let [first, last] = scan.band;
         let sane = first <= last && last < 64 && (first == 0 || scan.parts.len() == 1);
@@ -298,7 +298,7 @@ impl Walker {
 
 /// The bits of a scan.
 struct Data<'b, R> {
-    bytes: &'b mut Bytes<R>,
+    bytes: &'b mut FileBytes<R>,
     /// The next bits, from the top.
     bits: u64,
     count: u32,
@@ -307,7 +307,7 @@ struct Data<'b, R> {
 }
 
 impl<'b, R: Read + Seek> Data<'b, R> {
-    fn new(bytes: &'b mut Bytes<R>) -> Self {
+    fn new(bytes: &'b mut FileBytes<R>) -> Self {
         Self {
             bytes,
             bits: 0,

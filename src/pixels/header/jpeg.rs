@@ -3,11 +3,11 @@
 use std::io::{Read, Seek};
 
 use super::{
-    Header, Kind,
-    bytes::{Bytes, CUT, Trouble},
+    bytes::{CUT, FileBytes, Trouble},
     entropy::{Frame, Scan, Table},
+    facts::Header,
 };
-use crate::pixels::colour::Colours;
+use crate::pixels::{colour::Colours, kind::MediaKind};
 
 /// Bytes without meaning that decoders step over between segments.
 const SLACK: u64 = 16;
@@ -27,9 +27,9 @@ struct State {
     profile: Vec<(u8, Vec<u8>)>,
 }
 
-pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
+pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
     let mut state = State {
-        header: Header::new(Kind::Jpeg),
+        header: Header::new(MediaKind::Jpeg),
         frame: None,
         tables: Default::default(),
         restart: 0,
@@ -68,7 +68,7 @@ pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
 }
 
 /// The next marker; `None` at the end of the file.
-fn marker<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Option<u8>, Trouble> {
+fn marker<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Option<u8>, Trouble> {
     let mut skipped = 0;
     loop {
         match bytes.next()? {
@@ -98,7 +98,11 @@ fn is_gain_map(text: &[u8]) -> bool {
 }
 
 impl State {
-    fn segment<R: Read + Seek>(&mut self, code: u8, bytes: &mut Bytes<R>) -> Result<(), Trouble> {
+    fn segment<R: Read + Seek>(
+        &mut self,
+        code: u8,
+        bytes: &mut FileBytes<R>,
+    ) -> Result<(), Trouble> {
         let length = u64::from(bytes.u16_be()?.checked_sub(2).ok_or(BROKEN)?);
         let position = bytes.position();
         let wanted = matches!(code, 0xc0..=0xcf | 0xdd | 0xe1 | 0xe2);
@@ -188,7 +192,7 @@ impl State {
     }
 
     /// A scan: its header, and the data behind it. Returns the marker that ends it.
-    fn scan<R: Read + Seek>(&mut self, bytes: &mut Bytes<R>) -> Result<Option<u8>, Trouble> {
+    fn scan<R: Read + Seek>(&mut self, bytes: &mut FileBytes<R>) -> Result<Option<u8>, Trouble> {
         let length = bytes.u16_be()?.checked_sub(2).ok_or(BROKEN)?;
         let body = bytes.take(length.into())?;
         let frame = self.frame.as_mut().ok_or(BROKEN)?;

@@ -3,9 +3,10 @@
 use std::io::{Read, Seek};
 
 use super::{
-    Header, Kind,
-    bytes::{Bytes, CUT, Trouble},
+    bytes::{CUT, FileBytes, Trouble},
+    facts::Header,
 };
+use crate::pixels::kind::MediaKind;
 
 /// Beginnings of files that are pictures, but not read.
 const PICTURES: [(&[u8], &str); 13] = [
@@ -25,49 +26,52 @@ const PICTURES: [(&[u8], &str); 13] = [
 ];
 
 /// Brands of the container that films use, of which some are pictures.
-const BRANDS: [(&[u8], Kind); 24] = [
-    (b"avif", Kind::Avif),
-    (b"avis", Kind::Avif),
-    (b"heic", Kind::Heic),
-    (b"heix", Kind::Heic),
-    (b"heim", Kind::Heic),
-    (b"heis", Kind::Heic),
-    (b"hevc", Kind::Heic),
-    (b"hevx", Kind::Heic),
-    (b"mif1", Kind::Heic),
-    (b"msf1", Kind::Heic),
-    (b"crx ", Kind::Other("raw files of Canon cameras (CR3)")),
-    (b"jxl ", Kind::Other("JPEG XL pictures")),
-    (b"jp2 ", Kind::Other("JPEG 2000 pictures")),
-    (b"isom", Kind::Film),
-    (b"iso2", Kind::Film),
-    (b"iso4", Kind::Film),
-    (b"iso5", Kind::Film),
-    (b"iso6", Kind::Film),
-    (b"mp41", Kind::Film),
-    (b"mp42", Kind::Film),
-    (b"avc1", Kind::Film),
-    (b"qt  ", Kind::Film),
-    (b"M4V ", Kind::Film),
-    (b"3gp4", Kind::Film),
+const BRANDS: [(&[u8], MediaKind); 24] = [
+    (b"avif", MediaKind::Avif),
+    (b"avis", MediaKind::Avif),
+    (b"heic", MediaKind::Heic),
+    (b"heix", MediaKind::Heic),
+    (b"heim", MediaKind::Heic),
+    (b"heis", MediaKind::Heic),
+    (b"hevc", MediaKind::Heic),
+    (b"hevx", MediaKind::Heic),
+    (b"mif1", MediaKind::Heic),
+    (b"msf1", MediaKind::Heic),
+    (
+        b"crx ",
+        MediaKind::Other("raw files of Canon cameras (CR3)"),
+    ),
+    (b"jxl ", MediaKind::Other("JPEG XL pictures")),
+    (b"jp2 ", MediaKind::Other("JPEG 2000 pictures")),
+    (b"isom", MediaKind::Film),
+    (b"iso2", MediaKind::Film),
+    (b"iso4", MediaKind::Film),
+    (b"iso5", MediaKind::Film),
+    (b"iso6", MediaKind::Film),
+    (b"mp41", MediaKind::Film),
+    (b"mp42", MediaKind::Film),
+    (b"avc1", MediaKind::Film),
+    (b"qt  ", MediaKind::Film),
+    (b"M4V ", MediaKind::Film),
+    (b"3gp4", MediaKind::Film),
 ];
 
 /// What a file is, by its first 512 bytes.
-pub fn kind(first: &[u8]) -> Kind {
+pub fn kind(first: &[u8]) -> MediaKind {
     if first.is_empty() {
-        return Kind::Empty;
+        return MediaKind::Empty;
     }
     if first.starts_with(b"\xff\xd8\xff") {
-        return Kind::Jpeg;
+        return MediaKind::Jpeg;
     }
     if first.starts_with(b"\x89PNG\r\n\x1a\n") {
-        return Kind::Png;
+        return MediaKind::Png;
     }
     if first.starts_with(b"RIFF") {
         return match first.get(8..12) {
-            Some(b"WEBP") => Kind::WebP,
-            Some(b"AVI ") => Kind::Film,
-            _ => Kind::Unknown,
+            Some(b"WEBP") => MediaKind::WebP,
+            Some(b"AVI ") => MediaKind::Film,
+            _ => MediaKind::Unknown,
         };
     }
     if first.get(4..8) == Some(b"ftyp") {
@@ -80,27 +84,27 @@ pub fn kind(first: &[u8]) -> Kind {
         let found = brands().find_map(known).map(|(_, kind)| *kind);
         let avif = brands().any(|brand| matches!(brand, b"avif" | b"avis"));
         return match found {
-            Some(Kind::Heic) if avif => Kind::Avif,
+            Some(MediaKind::Heic) if avif => MediaKind::Avif,
             Some(kind) => kind,
-            None if film => Kind::Film,
-            None => Kind::Unknown,
+            None if film => MediaKind::Film,
+            None => MediaKind::Unknown,
         };
     }
     if let Some((_, name)) = PICTURES.iter().find(|(start, _)| first.starts_with(start)) {
-        return Kind::Other(name);
+        return MediaKind::Other(name);
     }
-    let starts: [(&[u8], Kind); 11] = [
-        (b"GIF87a", Kind::Gif),
-        (b"GIF89a", Kind::Gif),
-        (b"II*\0", Kind::Tiff),
-        (b"MM\0*", Kind::Tiff),
-        (b"II+\0", Kind::Tiff),
-        (b"MM\0+", Kind::Tiff),
-        (b"%PDF", Kind::Pdf),
-        (b"\x1a\x45\xdf\xa3", Kind::Film),
-        (b"OggS", Kind::Film),
-        (b"FLV\x01", Kind::Film),
-        (b"PK\x03\x04", Kind::Archive),
+    let starts: [(&[u8], MediaKind); 11] = [
+        (b"GIF87a", MediaKind::Gif),
+        (b"GIF89a", MediaKind::Gif),
+        (b"II*\0", MediaKind::Tiff),
+        (b"MM\0*", MediaKind::Tiff),
+        (b"II+\0", MediaKind::Tiff),
+        (b"MM\0+", MediaKind::Tiff),
+        (b"%PDF", MediaKind::Pdf),
+        (b"\x1a\x45\xdf\xa3", MediaKind::Film),
+        (b"OggS", MediaKind::Film),
+        (b"FLV\x01", MediaKind::Film),
+        (b"PK\x03\x04", MediaKind::Archive),
     ];
     if let Some((_, kind)) = starts.iter().find(|(start, _)| first.starts_with(start)) {
         return *kind;
@@ -112,27 +116,27 @@ pub fn kind(first: &[u8]) -> Kind {
             Some([12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
         )
     {
-        return Kind::Bmp;
+        return MediaKind::Bmp;
     }
     text(first)
 }
 
-fn text(first: &[u8]) -> Kind {
+fn text(first: &[u8]) -> MediaKind {
     let text = String::from_utf8_lossy(first).to_ascii_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with("<!doctype html") || text.starts_with("<html") {
-        return Kind::WebPage;
+        return MediaKind::WebPage;
     }
     let markup = text.starts_with("<svg") || text.starts_with("<?xml") || text.starts_with("<!--");
     match (markup, text.find("<svg"), text.find("<html")) {
-        (true, Some(_), _) => Kind::Svg,
-        (true, _, Some(_)) => Kind::WebPage,
-        _ => Kind::Unknown,
+        (true, Some(_), _) => MediaKind::Svg,
+        (true, _, Some(_)) => MediaKind::WebPage,
+        _ => MediaKind::Unknown,
     }
 }
 
-pub fn gif<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
-    let mut header = Header::new(Kind::Gif);
+pub fn gif<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
+    let mut header = Header::new(MediaKind::Gif);
     let table = |flags: u8| {
         if flags & 0x80 == 0 {
             0
@@ -170,8 +174,8 @@ pub fn gif<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
     Ok(header)
 }
 
-pub fn bmp<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
-    let mut header = Header::new(Kind::Bmp);
+pub fn bmp<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
+    let mut header = Header::new(MediaKind::Bmp);
     bytes.skip(10)?;
     let start = u64::from(bytes.u32_le()?);
     // The header of OS/2 has sides of 16 bits; in that of Windows, a negative height stands for rows from the top.
@@ -192,8 +196,8 @@ pub fn bmp<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
     Ok(header)
 }
 
-pub fn tiff<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
-    let mut header = Header::new(Kind::Tiff);
+pub fn tiff<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
+    let mut header = Header::new(MediaKind::Tiff);
     let little = bytes.array::<4>()?[0] == b'I';
     let short = |bytes: [u8; 2]| {
         if little {

@@ -5,10 +5,10 @@ use std::io::{Read, Seek};
 use flate2::{Crc, read::ZlibDecoder};
 
 use super::{
-    Header, Kind, Patch,
-    bytes::{Bytes, CUT, Trouble},
+    bytes::{CUT, FileBytes, Trouble},
+    facts::{Header, Patch},
 };
-use crate::pixels::colour::Colours;
+use crate::pixels::{colour::Colours, kind::MediaKind};
 
 /// Largest chunk whose contents are looked at.
 const MAX_CHUNK: u64 = 1 << 22;
@@ -27,8 +27,8 @@ struct Says {
     cicp: Option<[u8; 4]>,
 }
 
-pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
-    let mut header = Header::new(Kind::Png);
+pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
+    let mut header = Header::new(MediaKind::Png);
     let mut says = Says::default();
     let mut pixels = false;
     bytes.skip(8)?;

@@ -3,16 +3,16 @@
 use std::io::{Read, Seek};
 
 use super::{
-    Header, Kind,
-    bytes::{Bytes, CUT, Trouble},
+    bytes::{CUT, FileBytes, Trouble},
+    facts::Header,
 };
-use crate::pixels::colour::Colours;
+use crate::pixels::{colour::Colours, kind::MediaKind};
 
 /// Bytes of a frame before its bitstream.
 const FRAME: u64 = 16;
 
-pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
-    let mut header = Header::new(Kind::WebP);
+pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>) -> Result<Header, Trouble> {
+    let mut header = Header::new(MediaKind::WebP);
     bytes.skip(4)?;
     let end = 8 + u64::from(bytes.u32_le()?);
     bytes.skip(4)?;
@@ -73,7 +73,7 @@ pub fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> Result<Header, Trouble> {
 
 /// Reads the size at the beginning of a bitstream.
 fn size<R: Read + Seek>(
-    bytes: &mut Bytes<R>,
+    bytes: &mut FileBytes<R>,
     kind: &[u8; 4],
     header: &mut Header,
 ) -> Result<(), Trouble> {

@@ -57,7 +57,7 @@ class EditedPhotos(NamedTuple):
     added_skip: torch.Tensor
     place: torch.Tensor  # where plans lie
     codes: torch.Tensor
-    edited_codes: torch.Tensor
+    offset_codes: torch.Tensor  # w, and what the slider adds
     which: torch.Tensor  # the sliders
     strengths: torch.Tensor
     centres: torch.Tensor  # what to look at, NaN for anything
@@ -209,9 +209,10 @@ class CropStage(EditedStage):
         strengths = editor.effective(landmarks, which, strengths)
         motion, _, wanted = editor.wanted(images, landmarks, which, strengths, labels)
         seen_motion, seen_place = editor.appearance.fields(noisy(landmarks), which, strengths)
-        edited_codes = codes + self.model.edits.offset(which, strengths)
+        # From w, not w': this stage draws everything from w, for the branch of w' does not learn here.
+        offset_codes = codes + self.model.edits.offset(which, strengths)
         with self.job.autocast():
-            edited_feature, edited_skip = self.model.decoder.head(edited_codes)
+            edited_feature, edited_skip = self.model.decoder.head(offset_codes)
         centres = torch.full((len(images), 2), float("nan"))
         for i, row in enumerate(which.tolist()):
             if SLIDERS[row].focus:
@@ -226,7 +227,7 @@ class CropStage(EditedStage):
             added_skip=(edited_skip.float() - skip).bfloat16(),
             place=seen_place,
             codes=codes,
-            edited_codes=edited_codes,
+            offset_codes=offset_codes,
             which=which,
             strengths=strengths,
             centres=centres,
@@ -271,7 +272,7 @@ class CropStage(EditedStage):
         with self.job.autocast(), noise_cut(model.decoder, crops):
             change = model.feature_editor(feature, plan) if model.feature_editor else plan
             edited_feature = feature + crops(edits.added_feature) + change
-            out = model.decoder.tail(edited_feature, skip + added_skip, edits.edited_codes[ids])
+            out = model.decoder.tail(edited_feature, skip + added_skip, edits.offset_codes[ids])
             unedited = model.decoder.tail(feature, skip, edits.codes[ids])
         seen = in_photo(crops(edits.moved_photo), None, out.float(), unedited.float())
         return self.compared("edited", seen, crops(edits.wanted), crops(edits.weight)), 0.0

@@ -5,14 +5,14 @@ import { spoken, t } from "../../shared/strings.js";
 import { draw, h } from "../dom.js";
 import { sentences } from "./notices.js";
 
-/** @import { Photo } from "../photos.js" */
+/** @import { OpenPhoto } from "../photos.js" */
 /** @import { Picture, Point, Quad, QuadPoints } from "../../shared/types.js" */
 
 /**
  * What turns points into a square, and a square into a picture. `aspect`: height of a frame in widths, where no face is
  * placed but what else a model knows.
  * @typedef {{
- *   photo: Photo,
+ *   photo: OpenPhoto,
  *   aspect?: number,
  *   quadFromPoints: (points: QuadPoints) => Promise<Quad>,
  *   preview: (quad: Quad, size: number) => Promise<Picture>

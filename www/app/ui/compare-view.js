@@ -7,7 +7,7 @@ import { PIXELS_SHOW, Zoom } from "./zoom.js";
 /** @import { CloseUp } from "../../shared/protocol.js" */
 /**
  * `finest`: pixels a side that there are of the picture, if more than it has.
- * @typedef {{ picture: Picture | ImageBitmap, label: string, finest?: number }} Layer
+ * @typedef {{ picture: Picture | ImageBitmap, label: string, finest?: number }} ComparedPicture
  *
  * The part that is seen, in all its pixels, of the pictures that have more than they show.
  * @typedef {{ part: CloseUp, before?: ImageBitmap, after?: ImageBitmap }} Close
@@ -48,9 +48,9 @@ export class CompareView extends HTMLElement {
   #split = 50;
   #comparing = false;
   #held = false;
-  /** @type {{ before?: Layer, after?: Layer }} */
+  /** @type {{ before?: ComparedPicture, after?: ComparedPicture }} */
   #layers = {};
-  /** @type {Map<HTMLCanvasElement, Layer["picture"]>} the picture in each canvas */
+  /** @type {Map<HTMLCanvasElement, ComparedPicture["picture"]>} the picture in each canvas */
   #drawn = new Map();
   #zoom = new Zoom();
   /** @type {Map<number, { x: number, y: number }>} where fingers and mouse are that press the picture */
@@ -85,12 +85,12 @@ export class CompareView extends HTMLElement {
     spoken(() => this.#update());
   }
 
-  /** @param {Layer | undefined} layer */
+  /** @param {ComparedPicture | undefined} layer */
   set afterLayer(layer) {
     this.#put("after", layer);
   }
 
-  /** @param {Layer | undefined} layer */
+  /** @param {ComparedPicture | undefined} layer */
   set beforeLayer(layer) {
     const { width, height } = layer?.picture ?? {};
     const { picture: old, finest } = this.#layers.before ?? {};
@@ -104,7 +104,7 @@ export class CompareView extends HTMLElement {
 
   /**
    * @param {"before" | "after"} side
-   * @param {Layer | undefined} layer
+   * @param {ComparedPicture | undefined} layer
    */
   #put(side, layer) {
     const old = this.#layers[side];
@@ -118,7 +118,7 @@ export class CompareView extends HTMLElement {
   /**
    * Draws a picture if it is to be seen and is not there already.
    * @param {HTMLCanvasElement} canvas
-   * @param {Layer | undefined} layer undefined if nothing is to be seen
+   * @param {ComparedPicture | undefined} layer undefined if nothing is to be seen
    */
   #show(canvas, layer) {
     const picture = layer?.picture;

@@ -15,7 +15,7 @@ import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
 import { showModels } from "./own-models.js";
 
-/** @import { Engine } from "../engine.js" */
+/** @import { PageEngine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 /** @import { Backend, Quad } from "../../shared/types.js" */
@@ -53,7 +53,7 @@ export function ask(dialog) {
 
 /**
  * Where the work is done, and how fast that was.
- * @param {Engine} engine
+ * @param {PageEngine} engine
  * @param {SliderSearch} search
  * @param {() => void} onChange called after another backend was chosen
  */
@@ -79,7 +79,7 @@ function compiledShare() {
 }
 
 /**
- * @param {Engine} engine
+ * @param {PageEngine} engine
  * @param {() => void} onChange
  */
 function showEngine(engine, onChange) {
@@ -186,7 +186,7 @@ export async function openAlignDialog(session) {
 /**
  * Shows what the model's author wrote about it, in the author's words.
  * @param {HTMLElement} place
- * @param {Engine} engine
+ * @param {PageEngine} engine
  */
 function showModel(place, { model }) {
   place.replaceChildren();
@@ -220,7 +220,7 @@ function card(url) {
 
 /**
  * The panel about the page and the model, which also shows what is stored.
- * @param {Engine} engine
+ * @param {PageEngine} engine
  */
 export function startAbout(engine) {
   const dialog = byId("about-dialog", HTMLDialogElement);

@@ -40,7 +40,7 @@ export function startMethod(session, viewer) {
   const drawn = new Map();
   /** @type {Map<View, Saying>} */
   let numbers = new Map();
-  /** @type {{ of: ImageBitmap, picture: Uint8ClampedArray | undefined } | undefined} the aligned face, beside a picture */
+  /** @type {{ of: ImageBitmap, picture: Uint8ClampedArray | undefined } | undefined} the face, beside a picture */
   let aligned;
   /** Ends the fetching of an aligned face that is no longer wanted. */
   let fetching = new AbortController();

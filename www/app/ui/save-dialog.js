@@ -24,7 +24,7 @@ export const VIDEO_ENDING = "mp4";
 /** How long the quality has to rest before the size is found out, in milliseconds. */
 const REST = 250;
 
-/** @typedef {"face" | "photo" | "clip" | "photo-clip"} Choice what is saved: two pictures and two videos */
+/** @typedef {"face" | "photo" | "clip" | "photo-clip"} SaveChoice what is saved: two pictures and two videos */
 
 /** @type {FileType[]} those that this browser writes, as far as it is known */
 let types = ["image/png"];
@@ -61,14 +61,14 @@ class SaveDialog {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #generation = 0;
-  /** @type {Choice} */
+  /** @type {SaveChoice} */
   #what;
   /** Whether the browser's encoder was asked, and writes videos of the face, but none as large as the photo's. */
   #tooLarge = false;
 
   /**
    * @param {Session} session
-   * @param {import("../photos.js").Photo} photo
+   * @param {import("../photos.js").OpenPhoto} photo
    */
   constructor(session, photo) {
     this.session = session;
@@ -98,7 +98,7 @@ class SaveDialog {
 
   #fillChoices() {
     const { session, photo } = this;
-    /** @type {import("./choices.js").Choice<Choice>[]} */
+    /** @type {import("./choices.js").Choice<SaveChoice>[]} */
     const choices = [{ value: "face", label: t("save.face", { size: pixels(this.#face) }) }];
     if (session.hasSurroundings) choices.unshift({ value: "photo", label: t("save.photo", { size: pixels(photo) }) });
     const video = canFilm() && !refused;
@@ -118,8 +118,8 @@ class SaveDialog {
   }
 
   /**
-   * Takes the choice of a clip back where the browser has no encoder for one. It is asked when a clip is wanted, and not
-   * before: to start the browser's machinery of videos takes time and memory.
+   * Takes the choice of a clip back where the browser has no encoder for one. It is asked when a clip is wanted, and
+   * not before: to start the browser's machinery of videos takes time and memory.
    */
   async #askEncoder() {
     const [asked, size] = [this.#what, this.#videoSize];

@@ -6,7 +6,7 @@ import { announce, notice, report } from "./notices.js";
 
 /** @import { Said } from "../../shared/say.js" */
 /** @import { DroppedInfo, ModelInfo, SearchProgress } from "../../shared/types.js" */
-/** @import { Engine } from "../engine.js" */
+/** @import { PageEngine } from "../engine.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 
 const panel = byId("search", HTMLElement);
@@ -40,7 +40,7 @@ function whyDropped({ label, why, value, other, reason }) {
 }
 
 /**
- * @param {Engine} engine
+ * @param {PageEngine} engine
  * @param {SliderSearch} search
  */
 export function startSearchPanel(engine, search) {
