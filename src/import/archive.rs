@@ -162,8 +162,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok((size, deflated))
     }
 
-    /// The `length` bytes from `start` on in an entry of exactly `size` bytes. The first time all of it is read to verify
-    /// its checksum; another part of it is then read alone, or taken from what was unpacked.
+    /// The `length` bytes from `start` on in an entry of exactly `size` bytes. The first time all of it is read to
+    /// verify its checksum; another part of it is then read alone, or taken from what was unpacked.
     pub(super) fn read_range(
         &mut self,
         name: &str,

@@ -37,8 +37,8 @@ pub struct Find {
     /// Weights directory.
     #[arg(default_value = "weights")]
     weights: PathBuf,
-    /// Draw faces from the model, measure them, and add the sliders found; goes on where it was stopped. A model of other
-    /// things gets the components of its styles alone.
+    /// Draw faces from the model, measure them, and add the sliders found; goes on where it was stopped. A model of
+    /// other things gets the components of its styles alone.
     #[arg(long)]
     fit: bool,
     /// Faces to draw.

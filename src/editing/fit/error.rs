@@ -24,8 +24,8 @@ pub enum FitError {
     NotOfFaces,
     /// Pictures of faces for a model that says that it shows other things.
     #[error(
-        "this model shows no faces, so none is measured in pictures; give no pictures, and the components of its styles \
-         are computed"
+        "this model shows no faces, so none is measured in pictures; give no pictures, and the components of its \
+         styles are computed"
     )]
     PicturesGiven,
     /// A model of other things than faces, or one that draws them badly.
