@@ -37,8 +37,8 @@ impl Copy {
         Self(copy)
     }
 
-    /// The bundled encoder and generator as a model of 128 px that somebody else has made: nothing compensates, and there
-    /// are no directions.
+    /// The bundled encoder and generator as a model of 128 px that somebody else has made: nothing compensates, and
+    /// there are no directions.
     fn foreign(name: &str) -> Self {
         let copy = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&copy);
@@ -146,7 +146,8 @@ fn faces(name: &str) -> Copy {
     folder
 }
 
-/// Stopped by force once some pictures are kept, a search goes on from there, and what it finds becomes part of the model.
+/// Stopped by force once some pictures are kept, a search goes on from there, and what it finds becomes part of the
+/// model.
 #[test]
 fn a_search_that_was_killed_goes_on_and_keeps_what_it_finds() {
     let (weights, faces) = (Copy::foreign("fit-of-foreign"), faces("fit-faces"));

@@ -216,7 +216,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
-    /// The `length` bytes from `start` on in an entry of `size` bytes, which is read to its end to verify its checksum.
+    /// The `length` bytes from `start` on in an entry of `size` bytes, which is read to its end to verify its
+    /// checksum.
     fn unpack(
         &mut self,
         name: &str,
