@@ -235,11 +235,34 @@ fn nothing_is_said_of_faces() {
             "--face: this model shows no faces; leave the option out",
         ),
         (
-            "directions model --fit".to_owned(),
-            "this model shows no faces; sliders can be found only in a model of faces",
+            "directions model --fit --faces .".to_owned(),
+            "this model shows no faces, so none is measured in pictures",
         ),
     ] {
         let refusal = scratch.refusal(&command);
         assert!(refusal.contains(reason), "{command}: {refusal}");
     }
+}
+
+/// What needs no faces of a search for sliders: the components, which then edit.
+#[test]
+fn components_are_found_without_faces() {
+    let trace = trace(TRACE);
+    let scratch = Cars::new("components");
+    scratch.write("photo.png", &photo(&trace));
+    let (said, _) = scratch.output("directions model --fit");
+    assert!(
+        said.starts_with("this model shows no faces, so nothing was measured"),
+        "{said}"
+    );
+    assert!(said.contains("added   ganspace-0\n"), "{said}");
+    assert!(!scratch.model().join("fit.partial").exists());
+    scratch.output("edit photo.png --weights model --edit ganspace-0=2 --out a.png");
+    scratch.output("edit photo.png --weights model --edit ganspace-0=-2 --out b.png");
+    assert_ne!(scratch.read("a.png").rgba(), scratch.read("b.png").rgba());
+    let refusal = scratch.refusal("directions model --fit");
+    assert!(
+        refusal.contains("sliders were found in this model before"),
+        "{refusal}"
+    );
 }

@@ -1,9 +1,19 @@
-//! `sdic directions --fit`: what it says where there is nothing to be found.
+//! `sdic directions --fit`: what it keeps of what it finds, and what it says where there is nothing to be found.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use sdic::{
+    networks::tensor_shapes,
+    pixels::{Picture, decode, encode_png},
+    weights::{
+        DirectionKind, Dtype, MANIFEST_FILE, ShardPacker, StagedDir, WeightsDir, WeightsFile,
+    },
 };
 
 fn root() -> PathBuf {
@@ -27,14 +37,60 @@ impl Copy {
         Self(copy)
     }
 
-    fn fit(&self, arguments: &[&str]) -> Output {
+    /// The bundled encoder and generator as a model of 128 px that somebody else has made: nothing compensates, and
+    /// there are no directions.
+    fn foreign(name: &str) -> Self {
+        let copy = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&copy);
+        let bundled = WeightsDir::open(root().join("weights")).unwrap();
+        let mut manifest = bundled.manifest().clone();
+        let config = &mut manifest.config;
+        config.image_size = 128;
+        config.channels.pop();
+        (config.dipn, config.dicn, config.editor) = (None, None, None);
+        let shapes = tensor_shapes(config);
+        let shards =
+            (0..manifest.shards.len()).flat_map(|index| bundled.read_shard(index).unwrap());
+        let mut tensors: Vec<_> = shards.collect();
+        let (mut packer, mut files) = (ShardPacker::new(), Vec::new());
+        for (name, shape) in shapes {
+            let tensor = tensors
+                .iter_mut()
+                .find(|tensor| tensor.name == name)
+                .unwrap();
+            // The mean style has a row for each style, of which there are two less.
+            tensor.values.truncate(shape.iter().product());
+            tensor.shape = shape;
+            files.extend(packer.push(tensor, Dtype::F16).unwrap());
+        }
+        let packed = packer.finish().unwrap();
+        files.extend(packed.last_shard);
+        (manifest.tensors, manifest.shards) = (packed.tensors, packed.shards);
+        (manifest.directions, manifest.samples) = (Vec::new(), Vec::new());
+        (manifest.face_shape, manifest.model_card) = (None, None);
+        manifest.extra.clear();
+        files.push(WeightsFile {
+            name: MANIFEST_FILE.to_owned(),
+            bytes: manifest.to_json().unwrap(),
+        });
+        let staged = StagedDir::create(&copy).unwrap();
+        files.iter().for_each(|file| staged.write(file).unwrap());
+        staged.commit().unwrap();
+        Self(copy)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sdic"));
         command
             .arg("directions")
             .arg(&self.0)
             .arg("--fit")
             .args(arguments);
-        command.output().unwrap()
+        command
+    }
+
+    fn fit(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 }
 
@@ -49,6 +105,103 @@ fn complaint(output: &Output) -> String {
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().last().unwrap_or_default().to_owned()
+}
+
+/// A portrait in another light, tilted, nearer, or seen in a mirror.
+fn varied(portrait: &Picture, variant: usize) -> Picture<'static> {
+    let side = portrait.width();
+    let angle = [0.0_f32, 4.0, -4.0, 8.0, -8.0, 2.0, -6.0][variant].to_radians();
+    let zoom = [1.0, 0.96, 0.92, 1.0, 0.94, 0.9, 0.98][variant];
+    let light = [1.0, 0.8, 1.15, 0.7, 1.0, 0.9, 1.1][variant];
+    let mirror = if variant % 2 == 0 { 1.0 } else { -1.0 };
+    let middle = (side - 1) as f32 / 2.0;
+    let within = |at: f32| (at + middle).round().clamp(0.0, (side - 1) as f32) as usize;
+    let pixels = (0..side * side).flat_map(|spot| {
+        let x = mirror * zoom * ((spot % side) as f32 - middle);
+        let y = zoom * ((spot / side) as f32 - middle);
+        let (sine, cosine) = angle.sin_cos();
+        let column = within(cosine * x - sine * y);
+        let row = within(sine * x + cosine * y);
+        let rgb = &portrait.rgba()[4 * (row * side + column)..][..3];
+        let lit = |value: u8| (light * f32::from(value)).round() as u8;
+        [lit(rgb[0]), lit(rgb[1]), lit(rgb[2]), 255]
+    });
+    Picture::new(side, side, pixels.collect::<Vec<u8>>()).unwrap()
+}
+
+/// A folder of 84 pictures of faces.
+fn faces(name: &str) -> Copy {
+    let folder = Copy(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+    let _ = fs::remove_dir_all(&folder.0);
+    fs::create_dir_all(&folder.0).unwrap();
+    for index in 1..=12 {
+        let path = root().join(format!("tests/face/portraits/{index:02}.png"));
+        let portrait = decode(&fs::read(path).unwrap()).unwrap().picture;
+        for variant in 0..7 {
+            let picture = encode_png(&varied(&portrait, variant)).unwrap();
+            let path = folder.0.join(format!("{index:02}-{variant}.png"));
+            fs::write(path, picture).unwrap();
+        }
+    }
+    folder
+}
+
+/// Stopped by force once some pictures are kept, a search goes on from there, and what it finds becomes part of the
+/// model.
+#[test]
+fn a_search_that_was_killed_goes_on_and_keeps_what_it_finds() {
+    let (weights, faces) = (Copy::foreign("fit-of-foreign"), faces("fit-faces"));
+    let arguments = ["--faces", faces.0.to_str().unwrap(), "--samples", "84"];
+    let kept = weights.0.join("fit.partial");
+    let mut search = weights
+        .command(&arguments)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !kept.exists() {
+        assert!(search.try_wait().unwrap().is_none(), "it ended too soon");
+        thread::sleep(Duration::from_millis(20));
+    }
+    search.kill().unwrap();
+    search.wait().unwrap();
+    let before = WeightsDir::open(&weights.0).unwrap();
+    assert!(before.manifest().directions.is_empty());
+
+    let output = weights.fit(&arguments);
+    let [said, told] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("going on after "), "{told}");
+    assert!(!kept.exists());
+    let after = WeightsDir::open(&weights.0).unwrap();
+    let manifest = after.manifest();
+    let lines = |start: &str| {
+        let lines = said.lines().filter_map(|line| line.strip_prefix(start));
+        let names = lines.map(|line| line.split_whitespace().next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let (found, dropped) = (lines("found "), lines("dropped "));
+    assert_eq!(found.len() + dropped.len(), 14, "{said}");
+    let names: Vec<_> = manifest
+        .directions
+        .iter()
+        .map(|slider| &slider.name)
+        .collect();
+    assert!(found.iter().eq(names), "{said}");
+    // The light differs most among these faces.
+    assert!(found.iter().any(|name| name == "skin"), "{said}");
+    for slider in &manifest.directions {
+        let [low, high] = slider.range;
+        assert!(low == -high && (0.5..=2.0).contains(&high), "{slider:?}");
+        assert!(slider.landmark_shifts.is_some() && !slider.folded);
+        assert!(matches!(slider.kind, DirectionKind::Linear { .. }));
+    }
+    assert!(manifest.face_shape.is_some());
+    assert_eq!(manifest.extra["fit"]["pictures"].as_u64(), Some(84));
+    let complaint = complaint(&weights.fit(&arguments));
+    assert!(
+        complaint.contains("sliders were found in this model before"),
+        "{complaint}"
+    );
 }
 
 fn manifest(folder: &Path) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Zip archives, as `torch.save` and `numpy.savez` write them or as they come out of a packing program.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek, SeekFrom};
 
 use zip::result::ZipError;
@@ -25,6 +25,9 @@ const MAX_DEFLATE: u64 = 1032;
 /// What any archive may unpack to.
 const FREE_BYTES: u64 = 256 << 20;
 
+/// Most bytes of unpacked entries that are kept for who asks for another part of one. A larger one is unpacked anew.
+const KEPT_BYTES: usize = 128 << 20;
+
 /// A zip archive whose entries are stored or deflated.
 pub(super) struct Archive<R> {
     zip: ZipArchive<R>,
@@ -33,6 +36,10 @@ pub(super) struct Archive<R> {
     /// Bytes that may still be unpacked.
     budget: u64,
     length: u64,
+    /// Stored entries whose checksum was right: of these a part is read alone.
+    verified: HashSet<usize>,
+    /// Deflated entries that were unpacked last, oldest first, whose checksum was right.
+    unpacked: VecDeque<(usize, Vec<u8>)>,
 }
 
 /// Refuses an archive that lacks its end, as one does that was not fetched whole. Who looks for the end any further
@@ -75,6 +82,8 @@ impl<R: Read + Seek> Archive<R> {
             entries,
             budget: length.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES),
             length,
+            verified: HashSet::new(),
+            unpacked: VecDeque::new(),
         })
     }
 
@@ -93,7 +102,7 @@ impl<R: Read + Seek> Archive<R> {
     pub(super) fn read(&mut self, name: &str, limit: usize) -> Result<Vec<u8>, ImportError> {
         let (size, _) = self.size(name)?;
         match usize::try_from(size) {
-            Ok(size) if size <= limit => self.read_range(name, size, 0, size),
+            Ok(size) if size <= limit => self.unpack(name, size, 0, size),
             _ => Err(entry_error(
                 name,
                 format!("has {size} bytes; at most {limit} are read here"),
@@ -106,9 +115,9 @@ impl<R: Read + Seek> Archive<R> {
         index.ok_or_else(|| entry_error(name, "is missing"))
     }
 
-    /// Bytes of an entry when unpacked, and those of them that come out of compression, after everything that can be
-    /// known before has been checked.
-    fn size(&mut self, name: &str) -> Result<(u64, u64), ImportError> {
+    /// Bytes of an entry when unpacked, and whether it is deflated, after everything that can be known before has been
+    /// checked.
+    fn size(&mut self, name: &str) -> Result<(u64, bool), ImportError> {
         let index = self.index(name)?;
         let entry = self.zip.by_index_raw(index)?;
         if entry.encrypted() {
@@ -139,11 +148,8 @@ impl<R: Read + Seek> Archive<R> {
                 format!("is damaged: {packed} bytes cannot hold {size}"),
             ));
         }
-        let unpacked = match method {
-            CompressionMethod::Stored => 0,
-            _ => size,
-        };
-        if unpacked > self.budget {
+        let deflated = method != CompressionMethod::Stored;
+        if deflated && size > self.budget {
             return Err(entry_error(
                 name,
                 format!(
@@ -153,11 +159,11 @@ impl<R: Read + Seek> Archive<R> {
                 ),
             ));
         }
-        Ok((size, unpacked))
+        Ok((size, deflated))
     }
 
-    /// The `length` bytes from `start` on in an entry of exactly `size` bytes, which is read to its end to verify its
-    /// checksum.
+    /// The `length` bytes from `start` on in an entry of exactly `size` bytes. The first time all of it is read to
+    /// verify its checksum; another part of it is then read alone, or taken from what was unpacked.
     pub(super) fn read_range(
         &mut self,
         name: &str,
@@ -165,16 +171,66 @@ impl<R: Read + Seek> Archive<R> {
         start: usize,
         length: usize,
     ) -> Result<Vec<u8>, ImportError> {
-        let problem = |problem: String| entry_error(name, problem);
-        let (found, unpacked) = self.size(name)?;
-        if found != size as u64 {
-            return Err(problem(format!("has {found} bytes instead of {size}")));
+        let wrong_size = |found| {
+            let problem = format!("has {found} bytes instead of {size}");
+            entry_error(name, problem)
+        };
+        let end = start.checked_add(length).filter(|end| *end <= size);
+        let end = end.ok_or_else(|| entry_error(name, format!("has only {size} bytes")))?;
+        let index = self.index(name)?;
+        if let Some((_, bytes)) = self.unpacked.iter().find(|(known, _)| *known == index) {
+            let part = (bytes.len() == size).then(|| bytes[start..end].to_vec());
+            return part.ok_or_else(|| wrong_size(bytes.len() as u64));
         }
-        let rest = start
-            .checked_add(length)
-            .and_then(|end| size.checked_sub(end))
-            .ok_or_else(|| problem(format!("has only {size} bytes")))?;
-        self.budget -= unpacked;
+        let (found, deflated) = self.size(name)?;
+        if found != size as u64 {
+            return Err(wrong_size(found));
+        }
+        if deflated && size <= KEPT_BYTES {
+            let kept = |unpacked: &VecDeque<(usize, Vec<u8>)>| -> usize {
+                unpacked.iter().map(|(_, bytes)| bytes.len()).sum()
+            };
+            while kept(&self.unpacked) > KEPT_BYTES - size {
+                self.unpacked.pop_front();
+            }
+            let bytes = self.unpack(name, size, 0, size)?;
+            let part = bytes[start..end].to_vec();
+            self.unpacked.push_back((index, bytes));
+            return Ok(part);
+        }
+        if self.verified.contains(&index) {
+            let unreadable =
+                |error: std::io::Error| entry_error(name, format!("cut short ({error})"));
+            let mut entry = self.zip.by_index_seek(index)?;
+            entry
+                .seek(SeekFrom::Start(start as u64))
+                .map_err(unreadable)?;
+            let mut bytes = vec![0; length];
+            entry.read_exact(&mut bytes).map_err(unreadable)?;
+            return Ok(bytes);
+        }
+        let bytes = self.unpack(name, size, start, length)?;
+        if !deflated {
+            self.verified.insert(index);
+        }
+        Ok(bytes)
+    }
+
+    /// The `length` bytes from `start` on in an entry of `size` bytes, which is read to its end to verify its
+    /// checksum.
+    fn unpack(
+        &mut self,
+        name: &str,
+        size: usize,
+        start: usize,
+        length: usize,
+    ) -> Result<Vec<u8>, ImportError> {
+        let problem = |problem: String| entry_error(name, problem);
+        let (_, deflated) = self.size(name)?;
+        if deflated {
+            self.budget -= size as u64;
+        }
+        let rest = size - start - length;
         let mut bytes = vec![0; length];
         let index = self.index(name)?;
         let mut entry = self.zip.by_index(index)?;

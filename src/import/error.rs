@@ -43,6 +43,20 @@ pub enum ImportError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A storage of the legacy format, whose number of elements is in the file more than once.
+    #[error(
+        "storage \"{}\" has {pickled} elements in one place of the file and {other} in another; the file is damaged: \
+         fetch it again, or save it again with torch.save",
+        one_line(key)
+    )]
+    StorageCount {
+        /// Name of the storage.
+        key: String,
+        /// Elements that a tensor counts on.
+        pickled: usize,
+        /// Elements before its data, or that another tensor counts on.
+        other: u64,
+    },
     /// The pickle that describes the tensors.
     #[error("pickle: {0}")]
     Pickle(#[from] PickleError),

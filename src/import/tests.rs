@@ -1,6 +1,8 @@
+use std::cell::Cell;
 use std::fs;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use zip::CompressionMethod;
 
@@ -124,6 +126,100 @@ fn the_legacy_format_is_read() {
     for cut in 0..LEGACY.len() {
         assert!(open(&LEGACY[..cut]).is_err(), "cut to {cut} bytes");
     }
+}
+
+/// A file of the legacy format: what it says of the machine, its content, and its storages with their elements.
+fn legacy(machine: &[u8], content: &[u8], storages: &[(&str, &[f32])]) -> Vec<u8> {
+    let keys = storages.iter().flat_map(|(key, _)| text(key));
+    let keys = [b"](".to_vec(), keys.collect(), b"e".to_vec()].concat();
+    let mut file =
+        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.".to_vec();
+    for root in [machine, content, &keys] {
+        file.extend(pickle(root.to_vec()));
+    }
+    for (_, values) in storages {
+        file.extend((values.len() as u64).to_le_bytes());
+        file.extend(bytes_of(values));
+    }
+    file
+}
+
+#[test]
+fn counts_of_the_legacy_format_must_agree() {
+    let of = |count: usize| tensor("one", count, 0, &[4], &[1]);
+    let second = tensor("two", 2, 0, &[2], &[1]);
+    let file = |first: Vec<u8>, again: Vec<u8>| {
+        let content = dict(&[("a", first), ("b", second.clone()), ("c", again)]);
+        let storages: [(_, &[f32]); 2] = [("one", &[1.0, 2.0, 3.0, 4.0]), ("two", &[5.0, 6.0])];
+        legacy(b"}", &content, &storages)
+    };
+    let bytes = file(of(4), of(4));
+    let mut whole = open(&bytes).unwrap();
+    let view = whole.root().get("b").unwrap().tensor().unwrap().clone();
+    assert_eq!(whole.read_tensor("b", &view).unwrap().values, [5.0, 6.0]);
+    // A tensor of six elements would end in the next storage, and one count moves all storages that follow.
+    let six = tensor("one", 6, 0, &[6], &[1]);
+    let mut moved = bytes.clone();
+    let count = moved.len() - 8 - 8 - 16 - 8;
+    assert_eq!(moved[count], 4);
+    moved[count] = 3;
+    for (bytes, counts) in [
+        (
+            file(six.clone(), six),
+            "6 elements in one place of the file and 4 in another",
+        ),
+        (
+            file(of(4), of(5)),
+            "5 elements in one place of the file and 4 in another",
+        ),
+        (
+            moved,
+            "4 elements in one place of the file and 3 in another",
+        ),
+    ] {
+        let error = open(&bytes).map(drop).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!(
+                "storage \"one\" has {counts}; the file is damaged"
+            )),
+            "{error}"
+        );
+    }
+    let halves = String::from_utf8_lossy(&of(4)).replace("FloatStorage", "HalfStorage");
+    let error = open(&file(of(4), halves.into_bytes()))
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("its elements have two types"),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_budget_bounds_all_pickles_of_a_file() {
+    // A dictionary, and an object that takes it in over and over.
+    let entries = b"NN".repeat(20_000);
+    let greedy = |times: usize| {
+        let builds = b"h\x00b".repeat(times);
+        let start = &b"uq\x00cargparse\nNamespace\n)\x81"[..];
+        [b"}(", &entries[..], start, &builds].concat()
+    };
+    let open = |machine: Vec<u8>, content: Vec<u8>| {
+        let bytes = legacy(&machine, &content, &[("one", &[1.0])]);
+        open(&bytes).map(drop)
+    };
+    // The list of storages names one that no tensor has, which is found after all pickles.
+    let accepted = |result: Result<(), ImportError>| {
+        let error = result.unwrap_err().to_string();
+        error.contains("\"one\": a storage of an unknown type")
+    };
+    assert!(accepted(open(greedy(13), greedy(0))));
+    assert!(accepted(open(greedy(0), greedy(4))));
+    let error = open(greedy(13), greedy(4)).unwrap_err().to_string();
+    assert!(
+        error.ends_with("far more objects than a file of weights has"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -737,16 +833,19 @@ fn archives_that_unpack_without_end_are_refused() {
     let bomb = zipped(&[("a.npy".to_owned(), array)], CompressionMethod::Deflated);
     let error = direction(&bomb).unwrap_err().to_string();
     assert!(error.contains("at most 32000000 are read here"), "{error}");
-    // One storage under many names: each reading of it counts.
-    let half = 10_000_000;
-    let names: Vec<_> = (0..40).map(|index| format!("t{index}")).collect();
-    let views: Vec<_> = names
-        .iter()
-        .map(|name| (name.as_str(), tensor("0", half, 0, &[1, 4], &[4, 1])))
+    // Storages that take turns, too large to be kept at the same time: each unpacking counts.
+    let large = 20_000_000;
+    let names: Vec<_> = (0..8).map(|index| format!("t{index}")).collect();
+    let views: Vec<_> = (names.iter().enumerate())
+        .map(|(index, name)| {
+            let key = ["0", "1"][index % 2];
+            (name.as_str(), tensor(key, large, 0, &[1, 4], &[4, 1]))
+        })
         .collect();
     let entries = [
         ("a/data.pkl".to_owned(), pickle(dict(&views))),
-        ("a/data/0".to_owned(), vec![0; 4 * half]),
+        ("a/data/0".to_owned(), vec![0; 4 * large]),
+        ("a/data/1".to_owned(), vec![0; 4 * large]),
     ];
     let bomb = zipped(&entries, CompressionMethod::Deflated);
     let mut file = open(&bomb).unwrap();
@@ -755,10 +854,79 @@ fn archives_that_unpack_without_end_are_refused() {
         let tensor = file.root().get(name).unwrap().tensor().unwrap().clone();
         match file.read_tensor(name, &tensor) {
             Ok(_) => read += 1,
-            Err(error) => assert!(error.to_string().contains("unpacks to 40 MB"), "{error}"),
+            Err(error) => assert!(error.to_string().contains("unpacks to 80 MB"), "{error}"),
         }
     }
-    assert!((1..10).contains(&read), "{read} were read");
+    // The one that was unpacked last is still there.
+    assert!((4..8).contains(&read), "{read} were read");
+}
+
+/// Counts the bytes that are read of a file.
+struct Counted<'a> {
+    file: Cursor<&'a [u8]>,
+    read: Rc<Cell<usize>>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.set(self.read.get() + count);
+        Ok(count)
+    }
+}
+
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Every view of a storage of a megabyte, one after another and in turns with those of another storage.
+#[test]
+fn a_storage_that_tensors_share_is_read_once() {
+    let (count, views) = (250_000, 50);
+    let part = count / views;
+    let values: Vec<_> = (0..count).map(|at| at as f32).collect();
+    let names: Vec<_> = (0..2 * views).map(|index| index.to_string()).collect();
+    let entries: Vec<_> = (names.iter().enumerate())
+        .map(|(index, name)| {
+            let (key, at) = (["a", "b"][index % 2], index / 2 * part);
+            (name.as_str(), tensor(key, count, at, &[part], &[1]))
+        })
+        .collect();
+    let storages = ["a", "b"].map(|key| (key.to_owned(), bytes_of(&values)));
+    let stored = torch_zip(&pickle(dict(&entries)), &storages);
+    let deflated = zipped(&unzipped(&stored), CompressionMethod::Deflated);
+    for bytes in [stored, deflated] {
+        let read = Rc::new(Cell::new(0));
+        let counted = Counted {
+            file: Cursor::new(&bytes[..]),
+            read: read.clone(),
+        };
+        let mut file = TorchFile::open(counted).unwrap();
+        for (index, name) in names.iter().enumerate() {
+            let tensor = file.root().get(name).unwrap().tensor().unwrap().clone();
+            let found = file.read_tensor(name, &tensor).unwrap().values;
+            assert_eq!(found, values[index / 2 * part..][..part], "{name}");
+        }
+        // Once to verify them, and once more what the views need.
+        let read = read.get();
+        assert!(read < 5 * bytes.len() / 2, "{read} of {}", bytes.len());
+    }
+    // Damage is found by the first view, wherever it lies, and by all others.
+    let mut damaged = torch_zip(&pickle(dict(&entries)), &storages);
+    let last = bytes_of(&values[count - 4..]);
+    let at = damaged.windows(16).position(|bytes| bytes == last).unwrap();
+    damaged[at] ^= 1;
+    let mut file = open(&damaged).unwrap();
+    for name in ["0", "0", "2"] {
+        let tensor = file.root().get(name).unwrap().tensor().unwrap().clone();
+        let error = file.read_tensor(name, &tensor).unwrap_err().to_string();
+        assert!(
+            error.contains("archive/data/a") && error.contains("damaged"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::archive::Archive;
 use super::element::{ByteOrder, Positions};
 use super::error::ImportError;
 use super::format;
-use super::pickle::{MAX_PICKLE_BYTES, Pickle, TensorRef, Value};
-use crate::weights::Tensor;
+use super::pickle::{MAX_PICKLE_BYTES, NodeBudget, Pickle, StorageRef, TensorRef, Value};
+use crate::weights::{Tensor, one_line};
 
 /// Most values that one tensor may have: 256 MB of f32, far above any in the networks.
 const MAX_VALUES: usize = 64 << 20;
@@ -95,8 +95,10 @@ impl<R: Read + Seek> TorchFile<R> {
             .take(MAX_PICKLE_BYTES as u64)
             .read_to_end(&mut bytes)?;
         let mut at = legacy_start(&bytes).unwrap_or_default();
+        // One for all of them, for they are kept at the same time.
+        let mut budget = NodeBudget::of(bytes.len());
         let mut next = || -> Result<Pickle, ImportError> {
-            let (pickle, used) = Pickle::parse(&bytes[at..])?;
+            let (pickle, used) = Pickle::parse_within(&bytes[at..], &mut budget)?;
             at += used;
             Ok(pickle)
         };
@@ -107,10 +109,18 @@ impl<R: Read + Seek> TorchFile<R> {
             ));
         }
         let (pickle, keys) = (next()?, next()?);
-        let element_bytes: HashMap<&str, usize> = pickle
-            .storages()
-            .map(|storage| (storage.key.as_str(), storage.element.bytes()))
-            .collect();
+        let mut storages: HashMap<&str, &StorageRef> = HashMap::new();
+        for storage in pickle.storages() {
+            let first = *storages.entry(&storage.key).or_insert(storage);
+            if first.element.bytes() != storage.element.bytes() {
+                return Err(ImportError::Entry {
+                    entry: one_line(&storage.key),
+                    problem: "its elements have two types; the file is damaged: fetch it again"
+                        .to_owned(),
+                });
+            }
+            same_count(storage, first.count as u64)?;
+        }
         let keys = keys.root().items().ok_or_else(|| {
             ImportError::Content("a legacy file without a list of storages".to_owned())
         })?;
@@ -119,21 +129,23 @@ impl<R: Read + Seek> TorchFile<R> {
         for key in keys {
             let key = key.text().unwrap_or_default();
             let problem = |problem: &str| ImportError::Entry {
-                entry: key.to_owned(),
+                entry: one_line(key),
                 problem: problem.to_owned(),
             };
-            let size = *element_bytes
-                .get(key)
-                .filter(|&&size| size > 0)
+            let storage = *(storages.get(key))
+                .filter(|storage| storage.element.bytes() > 0)
                 .ok_or_else(|| problem("a storage of an unknown type"))?;
             let mut count = [0; 8];
             reader.seek(SeekFrom::Start(offset))?;
             reader
                 .read_exact(&mut count)
                 .map_err(|_| problem("the file is cut short"))?;
+            let count = u64::from_le_bytes(count);
+            // The next storage starts where this one ends: with another count its tensors would be read from others.
+            same_count(storage, count)?;
             offsets.insert(key.to_owned(), offset + 8);
-            offset = u64::from_le_bytes(count)
-                .checked_mul(size as u64)
+            offset = count
+                .checked_mul(storage.element.bytes() as u64)
                 .and_then(|bytes| bytes.checked_add(offset + 8))
                 .filter(|&end| end <= length)
                 .ok_or_else(|| problem("the file is cut short"))?;
@@ -150,7 +162,7 @@ impl<R: Read + Seek> TorchFile<R> {
     }
 
     /// Reads the values of one tensor as f32, in row-major order whatever its strides. In a zip archive the checksum of
-    /// its whole storage is verified.
+    /// its whole storage is verified, once for all tensors that share it.
     ///
     /// # Errors
     /// Names the tensor: it lies outside its storage, or the storage is missing, damaged or cut short.
@@ -217,6 +229,18 @@ impl<R: Read + Seek> TorchFile<R> {
                 Ok((bytes, ByteOrder::Little))
             }
         }
+    }
+}
+
+/// Refuses a storage that has another number of elements where the file says so once more.
+fn same_count(storage: &StorageRef, other: u64) -> Result<(), ImportError> {
+    match storage.count as u64 == other {
+        true => Ok(()),
+        false => Err(ImportError::StorageCount {
+            key: storage.key.clone(),
+            pickled: storage.count,
+            other,
+        }),
     }
 }
 

@@ -49,7 +49,10 @@ impl From<FitError> for JsValue {
             FitError::Face(error) => error.into(),
             FitError::Import(error) => error.into(),
             FitError::Read(error) => error.into(),
-            FitError::Fitted | FitError::Journal(_) | FitError::Given(_) => thrown("fit", &text),
+            FitError::PicturesGiven
+            | FitError::Fitted
+            | FitError::Journal(_)
+            | FitError::Given(_) => thrown("fit", &text),
         }
     }
 }
@@ -96,7 +99,8 @@ impl WebEngine {
 
     /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
     /// calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
-    /// same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
+    /// same kind has kept; any other is ignored. A model of other things than faces gets the components of its styles
+    /// alone. Returns the files that the weights directory gains, the new manifest
     /// last.
     #[wasm_bindgen(js_name = findSliders)]
     pub async fn find_sliders(
@@ -143,7 +147,7 @@ impl WebEngine {
         };
         let found = find_sliders(&engine, &mut faces, &request, &mut journal, pause);
         let (fit, installation) = found.await?;
-        let (files, manifest) = installation.finish(&fit, seed)?;
+        let (files, manifest) = installation.finish(fit.as_ref(), seed)?;
         let manifest = manifest.to_json().map_err(EngineError::from)?;
         let list = Array::new();
         let files = files.iter().map(|file| (&file.name[..], &file.bytes[..]));

@@ -37,7 +37,8 @@ pub struct Find {
     /// Weights directory.
     #[arg(default_value = "weights")]
     weights: PathBuf,
-    /// Draw faces from the model, measure them, and add the sliders found; goes on where it was stopped.
+    /// Draw faces from the model, measure them, and add the sliders found; goes on where it was stopped. A model of
+    /// other things gets the components of its styles alone.
     #[arg(long)]
     fit: bool,
     /// Faces to draw.
@@ -66,15 +67,31 @@ pub fn run(find: &Find) -> Result<(), Failure> {
     Installation::new(dir.manifest(), None, None)?;
     let engine = open_engine(&find.weights, &open_device(find.backend)?)?;
     let (fit, installation) = search(find, &engine)?;
-    let (files, manifest) = installation.finish(&fit, find.seed)?;
+    let (files, manifest) = installation.finish(fit.as_ref(), find.seed)?;
+    let known = |name: &String| {
+        dir.manifest()
+            .directions
+            .iter()
+            .any(|old| old.name == *name)
+    };
+    let names = manifest.directions.iter().map(|new| new.name.clone());
+    let added: Vec<_> = names.filter(|name| !known(name)).collect();
     dir.extend(&files, manifest)?;
     let journal = find.weights.join(JOURNAL);
     fs::remove_file(&journal).map_err(|error| format!("{}: {error}", journal.display()))?;
-    report(&fit);
+    match fit {
+        Some(fit) => report(&fit),
+        None => {
+            println!(
+                "this model shows no faces, so nothing was measured; the components of its styles are"
+            );
+            added.iter().for_each(|name| println!("added   {name}"));
+        }
+    }
     Ok(())
 }
 
-fn search(find: &Find, engine: &Engine) -> Result<(Fit, Installation), Failure> {
+fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), Failure> {
     let started = Instant::now();
     let finder = open_finder()?;
     let paths = find.faces.as_deref().map(pictures_in).transpose()?;

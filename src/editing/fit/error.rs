@@ -16,11 +16,18 @@ pub enum FitError {
          give pictures of aligned faces"
     )]
     NoMapping,
-    /// A model that says that it shows other things.
+    /// A model that says that it shows other things, and lacks what its components are computed from.
     #[error(
-        "this model shows no faces; sliders can be found only in a model of faces in FFHQ framing"
+        "this model shows no faces that could be measured, and has no mapping network to compute the components of its \
+         styles from; import a checkpoint that has one whole"
     )]
     NotOfFaces,
+    /// Pictures of faces for a model that says that it shows other things.
+    #[error(
+        "this model shows no faces, so none is measured in pictures; give no pictures, and the components of its \
+         styles are computed"
+    )]
+    PicturesGiven,
     /// A model of other things than faces, or one that draws them badly.
     #[error(
         "only {faces} of {pictures} pictures that the model draws show a face; sliders can be found only in a model of \

@@ -9,7 +9,10 @@ use super::{
     journal::Journal,
     run::{Fit, Progress, Task, check_faces, fit},
 };
-use crate::{editing::Engine, weights::Manifest};
+use crate::{
+    editing::Engine,
+    weights::{Depicts, Manifest},
+};
 
 /// What a fit depends on besides the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,9 @@ impl Request<'_> {
 /// Finds the sliders of a model, and what they are added to: first makes sure that it draws faces, then computes the
 /// principal components of its styles, then fits. `pause` and `journal` are those of [`fit`].
 ///
+/// In a model that says that it shows other things nothing can be measured. It gets its components alone, and there is
+/// no fit.
+///
 /// # Errors
 /// As there; [`FitError::Fitted`] for a model that has found sliders.
 pub async fn find_sliders<E: From<FitError>>(
@@ -49,14 +55,19 @@ pub async fn find_sliders<E: From<FitError>>(
     request: &Request<'_>,
     journal: &mut Journal,
     mut pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
-) -> Result<(Fit, Installation), E> {
+) -> Result<(Option<Fit>, Installation), E> {
     let shared = faces.shared();
+    let of_faces = engine.manifest().depicts() == Depicts::Faces;
     let plan = |installation: &Installation| {
         installation.plan(engine.directions(), request.samples, shared)
     };
     // Before the long work with the styles.
-    let first = plan(&Installation::new(engine.manifest(), None, None)?)?;
-    check_faces(faces, &first, journal, &mut pause).await?;
+    let first = Installation::new(engine.manifest(), None, None)?;
+    match (of_faces, shared) {
+        (true, _) => check_faces(faces, &plan(&first)?, journal, &mut pause).await?,
+        (false, true) => {}
+        (false, false) => return Err(FitError::PicturesGiven.into()),
+    }
     if shared && journal.components.is_none() {
         let pause = async |done, total| {
             let task = Task::Components;
@@ -66,7 +77,7 @@ pub async fn find_sliders<E: From<FitError>>(
         journal.components = Some(components);
     }
     let mut channels = None;
-    if shared {
+    if shared && of_faces {
         // They take no time worth keeping them.
         let all = Progress {
             task: Task::Components,
@@ -78,7 +89,131 @@ pub async fn find_sliders<E: From<FitError>>(
     }
     let components = journal.components.clone();
     let installation = Installation::new(engine.manifest(), components, channels)?;
-    let plan = plan(&installation)?;
-    let fit = fit(faces, &plan, journal, pause).await?;
+    let fit = match of_faces {
+        true => Some(fit(faces, &plan(&installation)?, journal, pause).await?),
+        false => None,
+    };
     Ok((fit, installation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::ModelConfig,
+        editing::{
+            EngineLoader,
+            fit::{CodeSource, FitRecord},
+        },
+        face::FaceFinder,
+        networks::device,
+        testing::models::{model_of, tiny_config},
+        weights::Dtype,
+    };
+
+    /// Of the shape and the styles of the authors' car model, with few channels.
+    fn car(mapping_layers: usize) -> ModelConfig {
+        ModelConfig {
+            image_size: 512,
+            crop: Some([384, 512]),
+            style_dim: 64,
+            channels: vec![2; 8],
+            mapping_layers,
+            dipn: None,
+            dicn: None,
+            ..tiny_config()
+        }
+    }
+
+    fn finder() -> FaceFinder {
+        FaceFinder::from_bytes(
+            include_bytes!("../../../weights/face/manifest.json"),
+            include_bytes!("../../../weights/face/face.safetensors"),
+        )
+        .unwrap()
+    }
+
+    /// Nothing of a car can be measured, so all stays as it was published, and both ways.
+    #[test]
+    fn a_model_of_cars_gets_its_components_and_published_edits() {
+        let (manifest, shards) = model_of(car(2), Dtype::F32);
+        let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
+        for (index, shard) in shards.iter().enumerate() {
+            loader = loader.push_shard(index, &shard.bytes).unwrap();
+        }
+        let (mut engine, finder) = (loader.finish().unwrap(), finder());
+        let request = Request {
+            samples: 100,
+            seed: 3,
+            pictures: "",
+        };
+        let find = |source, stop: usize, journal: &mut Journal| {
+            let mut faces = ModelFaces::new(&engine, &finder, source).unwrap();
+            pollster::block_on(find_sliders(
+                &engine,
+                &mut faces,
+                &request,
+                journal,
+                async |Progress { task, done, .. }, _: &Journal| {
+                    assert_eq!(task, Task::Components);
+                    match done >= stop {
+                        true => Err(FitError::Given("stopped".to_owned())),
+                        false => Ok(()),
+                    }
+                },
+            ))
+        };
+        let pictures = CodeSource::Pictures(Box::new(|_| None));
+        let refused = find(pictures, usize::MAX, &mut Journal::new("k")).map(drop);
+        assert!(matches!(refused, Err(FitError::PicturesGiven)));
+        let mut journal = Journal::new("k");
+        let stopped = find(CodeSource::Mapping(3), 5000, &mut journal).map(drop);
+        assert_eq!(stopped.unwrap_err().to_string(), "stopped");
+        let found = find(CodeSource::Mapping(3), usize::MAX, &mut journal);
+        let (fit, installation) = found.unwrap();
+        assert!(fit.is_none() && journal.pictures() == 0);
+        let (files, fitted) = installation.finish(None, 3).unwrap();
+        // Once they are computed, they are in the journal.
+        let again = find(CodeSource::Mapping(3), 0, &mut journal).unwrap().1;
+        assert_eq!(again.finish(None, 3).unwrap().1, fitted);
+
+        let names: Vec<_> = fitted.directions.iter().map(|d| &d.name[..]).collect();
+        assert_eq!(names[..4], ["turn", "cube", "colour", "grass"]);
+        assert_eq!(
+            (names.len(), names[4], names[11]),
+            (12, "ganspace-0", "ganspace-7")
+        );
+        for direction in &fitted.directions {
+            let [low, high] = direction.range;
+            assert!(low == -high && direction.landmark_shifts.is_none());
+        }
+        assert_eq!(
+            (&fitted.face_shape, fitted.depicts()),
+            (&None, Depicts::Cars)
+        );
+        let record = FitRecord::of(&fitted).unwrap();
+        assert_eq!((record.pictures, record.dropped), (0, Vec::new()));
+        let refused = Installation::new(&fitted, None, None).unwrap_err();
+        assert!(matches!(refused, FitError::Fitted));
+        let shards = files.iter().map(|file| &file.bytes[..]);
+        engine.extend(fitted, shards).unwrap();
+        let codes = engine
+            .directions()
+            .edited_codes(&[0.0; 16 * 64], &[("turn", 1.0)]);
+        let moved = codes.unwrap().rows;
+        assert!(moved[..5 * 64].iter().any(|value| *value != 0.0));
+        assert!(moved[5 * 64..].iter().all(|value| *value == 0.0));
+    }
+
+    #[test]
+    fn a_model_of_cars_without_a_mapping_network_is_told_before_it_is_loaded() {
+        let (manifest, _) = model_of(car(0), Dtype::F32);
+        let refused = Installation::new(&manifest, None, None).unwrap_err();
+        assert!(matches!(refused, FitError::NotOfFaces));
+        let text = refused.to_string();
+        assert!(
+            text.contains("no mapping network") && text.contains("import"),
+            "{text}"
+        );
+    }
 }

@@ -43,13 +43,14 @@ impl Installation {
     /// channels, if they are known.
     ///
     /// # Errors
-    /// [`FitError::Fitted`] for a model that has found sliders; components of another model.
+    /// [`FitError::Fitted`] for a model that has found sliders; [`FitError::NotOfFaces`] for one of other things whose
+    /// components cannot be computed; components of another model.
     pub fn new(
         manifest: &Manifest,
         components: Option<DirectionFile>,
         channels: Option<ChannelSliders>,
     ) -> Result<Self, FitError> {
-        if manifest.depicts() != Depicts::Faces {
+        if manifest.depicts() != Depicts::Faces && manifest.config.mapping_layers == 0 {
             return Err(FitError::NotOfFaces);
         }
         if manifest.extra.contains_key(FIT_RECORD) {
@@ -123,28 +124,23 @@ impl Installation {
         })
     }
 
-    /// The new shards and the new manifest, which the caller writes in this order.
+    /// The new shards and the new manifest, which the caller writes in this order. Without a fit, what the components
+    /// bring is kept as it is: no measure tells which end is which.
     ///
     /// # Errors
     /// Tensors that cannot be stored.
     pub fn finish(
         mut self,
-        fit: &Fit,
+        fit: Option<&Fit>,
         seed: u64,
     ) -> Result<(Vec<WeightsFile>, Manifest), FitError> {
-        let verdict = judge(&fit.followed);
-        let refused = self.refuse(&verdict.refused);
-        for followed in &fit.followed {
-            self.settle(followed, verdict.turned.contains(&followed.name));
-        }
-        if self.manifest.face_shape.is_none() {
-            let tensor = landmarks("fit.face", &fit.face_shape);
-            self.manifest.face_shape = Some(tensor.name.clone());
-            self.tensors.push(tensor);
-        }
-        for slider in &fit.sliders {
-            self.add(slider);
-        }
+        let record = match fit {
+            Some(fit) => {
+                let refused = self.take(fit);
+                record(fit, &refused, seed)
+            }
+            None => json!({"seed": seed, "pictures": 0, "faces": 0, "sliders": [], "dropped": []}),
+        };
         let Self {
             mut manifest,
             tensors,
@@ -170,11 +166,27 @@ impl Installation {
         let place = place.unwrap_or(manifest.directions.len());
         manifest.directions.splice(place..place, named);
         manifest.directions.extend(folded);
-        manifest
-            .extra
-            .insert(FIT_RECORD.to_owned(), record(fit, &refused, seed));
+        manifest.extra.insert(FIT_RECORD.to_owned(), record);
         check_manifest(&manifest).map_err(ImportError::from)?;
         Ok((files, manifest))
+    }
+
+    /// Takes the sliders of a fit, and what it has seen of all others. Returns those that it refuses.
+    fn take(&mut self, fit: &Fit) -> Vec<Direction> {
+        let verdict = judge(&fit.followed);
+        let refused = self.refuse(&verdict.refused);
+        for followed in &fit.followed {
+            self.settle(followed, verdict.turned.contains(&followed.name));
+        }
+        if self.manifest.face_shape.is_none() {
+            let tensor = landmarks("fit.face", &fit.face_shape);
+            self.manifest.face_shape = Some(tensor.name.clone());
+            self.tensors.push(tensor);
+        }
+        for slider in &fit.sliders {
+            self.add(slider);
+        }
+        refused
     }
 
     /// Leaves out the sliders of these names, which are of published channels. Returns them.
@@ -396,7 +408,7 @@ mod tests {
         let (plain, mut shards) = tiny_model(Dtype::F32);
         let old = shards.len();
         let installation = Installation::new(&plain, None, None).unwrap();
-        let (files, manifest) = installation.finish(&fit(Vec::new()), 7).unwrap();
+        let (files, manifest) = installation.finish(Some(&fit(Vec::new())), 7).unwrap();
         let manifest = Manifest::parse(&manifest.to_json().unwrap()).unwrap();
         shards.extend(files);
         let mut loader = EngineLoader::with_manifest(manifest.clone(), &device::cpu()).unwrap();
@@ -464,7 +476,7 @@ mod tests {
             (5, 6, 4, true)
         );
         let beard = vec![followed("beard", [0.0; MEASURES])];
-        let (files, changed) = installation.finish(&fit(beard), 1).unwrap();
+        let (files, changed) = installation.finish(Some(&fit(beard)), 1).unwrap();
         assert_eq!(files.len(), 1);
         let names: Vec<_> = changed.directions.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["smile", "beard", "found-smile", "yaw"]);
@@ -575,7 +587,7 @@ mod tests {
             ..followed("beard", [0.0; MEASURES])
         };
         let installation = Installation::new(&manifest, None, None).unwrap();
-        let (files, fitted) = installation.finish(&fit(vec![still]), 1).unwrap();
+        let (files, fitted) = installation.finish(Some(&fit(vec![still])), 1).unwrap();
         let after = load(&fitted, &files);
         before
             .extend(fitted, files.iter().map(|file| &file.bytes[..]))
@@ -601,7 +613,7 @@ mod tests {
         }
         let mut engine = loader.finish().unwrap();
         let installation = Installation::new(&manifest, None, None).unwrap();
-        let (files, mut other) = installation.finish(&fit(Vec::new()), 7).unwrap();
+        let (files, mut other) = installation.finish(Some(&fit(Vec::new())), 7).unwrap();
         other.shards[0].sha256 = "0".repeat(64);
         let files = files.iter().map(|file| &file.bytes[..]);
         let refusal = engine.extend(other, files).unwrap_err().to_string();

@@ -13,10 +13,22 @@ use super::{
 /// Bytes that the objects of a pickle may take for each of its own bytes. Pickles of weights need 10 or so; none that
 /// Python writes has an object of more than this for each opcode, again and again.
 pub const BYTES_PER_BYTE: usize = 64;
-/// Bytes that the objects of any pickle may take.
+/// Bytes that the objects of any file may take.
 pub const FREE_BYTES: usize = 1 << 20;
-/// Most bytes that the objects of any pickle may take.
+/// Most bytes that the objects of any file may take.
 const MAX_BUDGET: usize = 64 << 20;
+
+/// Bytes that objects may still take. A file of several pickles has one for all of them.
+#[derive(Clone, Debug)]
+pub struct NodeBudget(usize);
+
+impl NodeBudget {
+    /// For pickles that have so many bytes together.
+    pub fn of(bytes: usize) -> Self {
+        let budget = bytes.saturating_mul(BYTES_PER_BYTE);
+        Self(budget.saturating_add(FREE_BYTES).min(MAX_BUDGET))
+    }
+}
 
 /// A pickle that is being read.
 pub(super) struct Machine<'a> {
@@ -29,13 +41,11 @@ pub(super) struct Machine<'a> {
     memo: HashMap<u32, NodeId>,
     /// Names of Python objects, each once.
     pub names: HashSet<Arc<str>>,
-    /// Bytes that may still be kept.
-    budget: usize,
+    budget: &'a mut NodeBudget,
 }
 
 impl<'a> Machine<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let budget = bytes.len().saturating_mul(BYTES_PER_BYTE);
+    pub fn new(bytes: &'a [u8], budget: &'a mut NodeBudget) -> Self {
         Self {
             bytes,
             opcode_at: 0,
@@ -45,7 +55,7 @@ impl<'a> Machine<'a> {
             marks: Vec::new(),
             memo: HashMap::new(),
             names: HashSet::new(),
-            budget: budget.saturating_add(FREE_BYTES).min(MAX_BUDGET),
+            budget,
         }
     }
 
@@ -58,8 +68,8 @@ impl<'a> Machine<'a> {
     pub fn charge<T>(&mut self, count: usize) -> Result<(), PickleError> {
         let left = size_of::<T>()
             .checked_mul(count)
-            .and_then(|bytes| self.budget.checked_sub(bytes));
-        self.budget =
+            .and_then(|bytes| self.budget.0.checked_sub(bytes));
+        self.budget.0 =
             left.ok_or_else(|| self.malformed("far more objects than a file of weights has"))?;
         Ok(())
     }

@@ -4,8 +4,8 @@
 //! stand-ins for what makes tensors and dictionaries. What any other name makes is an inert object: it may lie anywhere
 //! in the file, and is refused only where a tensor, text or number is needed.
 //!
-//! A few bytes can ask for many objects. So everything that is kept is charged, by its size, to one budget, which grows
-//! with the length of the pickle by [`BYTES_PER_BYTE`].
+//! A few bytes can ask for many objects. So everything that is kept is charged, by its size, to one [`NodeBudget`] for
+//! all pickles of a file, which grows with their length by [`BYTES_PER_BYTE`].
 
 mod construct;
 mod error;
@@ -16,7 +16,7 @@ mod opcodes;
 mod value;
 
 pub use error::PickleError;
-pub use machine::{BYTES_PER_BYTE, FREE_BYTES};
+pub use machine::{BYTES_PER_BYTE, FREE_BYTES, NodeBudget};
 pub use node::{StorageRef, TensorRef};
 pub use value::{Pickle, Value};
 

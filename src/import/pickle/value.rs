@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     error::PickleError,
-    machine::Machine,
+    machine::{Machine, NodeBudget},
     node::{Entry, Node, NodeId, StorageRef, TensorRef},
 };
 
@@ -29,7 +29,18 @@ impl Pickle {
     /// # Errors
     /// [`PickleError`] names the opcode and where it is.
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize), PickleError> {
-        let mut machine = Machine::new(bytes);
+        Self::parse_within(bytes, &mut NodeBudget::of(bytes.len()))
+    }
+
+    /// As [`Self::parse`], for one of several pickles whose objects share a budget.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_within(
+        bytes: &[u8],
+        budget: &mut NodeBudget,
+    ) -> Result<(Self, usize), PickleError> {
+        let mut machine = Machine::new(bytes, budget);
         let root = machine.run()?;
         let length = machine.position();
         let pickle = Self {
