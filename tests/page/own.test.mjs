@@ -162,7 +162,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   // The search goes on while a photo is opened and edited.
   await page.setInputFiles("#file", PORTRAIT);
   await inverted(page);
-  assert.equal(await page.locator("#paste-mode").inputValue(), "face");
+  assert.equal(await page.locator("#paste-mode").inputValue(), "difference", "before any slider is found");
   const still = await pixels(page);
   await slide(page, "odd", 60);
   assert.ok(difference(still, await pixels(page)) > 1, "an edit meanwhile");
@@ -202,7 +202,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   await page.locator("#search-reasons li", { hasText: "Open mouth: the model hardly changes it." }).waitFor();
   await accessible(page, "a search that has found sliders");
 
-  // From now on edits move the photo's own pixels.
+  // Edits move the photo's own pixels, as they did before.
   assert.equal(await page.locator("#paste-mode").inputValue(), "difference");
   await slide(page, "smile", 100);
   const [before, smiling] = [await pixels(page, "before"), await pixels(page)];
