@@ -39,6 +39,7 @@ export * from "./files-page.js";
 
 export async function writeFile(folder, name, bytes) {
   await fault(name, bytes);
+  console.info("wrote " + name);
   return write(folder, name, bytes);
 }
 `;

@@ -195,7 +195,10 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   await other.locator(".notice.failure", { hasText: "Another tab is looking for sliders" }).waitFor();
   await other.close();
 
+  await page.locator("#paste-mode").selectOption("face");
   await page.locator(".notice", { hasText: /The model now has \d+ sliders with names/ }).waitFor({ timeout: SEARCH });
+  assert.equal(await page.locator("#paste-mode").inputValue(), "face", "what the visitor chose stays");
+  await page.locator("#paste-mode").selectOption("difference");
   assert.equal(await page.locator('label[for="slider-smile"]').innerText(), "Smile");
   assert.equal(await page.locator('label[for="slider-yaw"]').innerText(), "Turn");
   await page.locator("#search-dropped summary").click();

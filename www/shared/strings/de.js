@@ -76,7 +76,7 @@ export default translation({
   "own.begun": "{file} wird umgewandelt.",
   "own.announced": "{percent} der Datei sind gelesen.",
   "own.needs": "Das Modell wird etwa {needed} im Speicher dieses Browsers belegen.",
-  "own.needsOf": "Das Modell wird etwa {needed} im Speicher dieses Browsers belegen; {free} sind frei.",
+  "own.needsOf": "Das Modell wird etwa {needed} im Speicher dieses Browsers belegen; er bietet noch {free} an.",
   "own.stop": "Anhalten",
   "own.stopOf": "Umwandlung von {file} anhalten",
   "own.stopped":
@@ -107,7 +107,7 @@ export default translation({
   "own.dropName": "Abbrechen",
   "own.plainShort": "Es gleicht nichts aus.",
   "own.plain":
-    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht. Haare, Hintergrund und der Mensch werden Ihrem Foto nur ähneln.",
+    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht: Das Gesicht, das es nachbildet, ist Ihrem nur ähnlich. Darum werden die eigenen Pixel Ihres Fotos verändert.",
   "search.title": "Suche nach Reglern",
   "search.begun": "Im Modell selbst wird jetzt nach Reglern gesucht. Sie können währenddessen weiterarbeiten.",
   "search.beginning": "Regler werden gesucht.",
@@ -693,6 +693,8 @@ export default translation({
   "other.align.preview": "Der Ausschnitt",
   "other.caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz dasselbe.",
   "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.own.plain":
+    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht. Was es nachbildet, ist Ihrem Foto nur ähnlich.",
   "other.caption.plainEdited":
     "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz dasselbe.",
   "other.method.title": "So geht es, an diesem Bild",

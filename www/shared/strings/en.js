@@ -73,7 +73,7 @@ export default /** @type {const} */ ({
   "own.begun": "{file} is being converted.",
   "own.announced": "{percent} of the file is read.",
   "own.needs": "The model will take about {needed} of this browser’s storage.",
-  "own.needsOf": "The model will take about {needed} of this browser’s storage; {free} are free.",
+  "own.needsOf": "The model will take about {needed} of this browser’s storage; it offers {free} more.",
   "own.stop": "Stop",
   "own.stopOf": "Stop converting {file}",
   "own.stopped": "The conversion of {file} was stopped. What is there is kept; resume it under “Engine”.",
@@ -101,7 +101,7 @@ export default /** @type {const} */ ({
   "own.dropName": "Cancel",
   "own.plainShort": "It compensates nothing.",
   "own.plain":
-    "This model has an encoder and a generator, but nothing that puts back what they lose. Hair, background and the person will only be similar to your photo.",
+    "This model has an encoder and a generator, but nothing that puts back what they lose: the face that it rebuilds is only similar to yours. So edits go onto your photo’s own pixels.",
   "search.title": "Search for sliders",
   "search.begun": "Sliders are now looked for in the model itself. You can edit meanwhile.",
   "search.beginning": "Looking for sliders.",
@@ -667,6 +667,8 @@ export default /** @type {const} */ ({
   "other.align.preview": "The part to edit",
   "other.caption.initial": "What the encoder alone brings back: editable, but not quite the same.",
   "other.caption.original": "Your photo, cut to the model’s shape.",
+  "other.own.plain":
+    "This model has an encoder and a generator, but nothing that puts back what they lose. What it rebuilds is only similar to your photo.",
   "other.caption.plainEdited":
     "Rebuilt without compensation, with your sliders applied: similar, but not quite the same.",
   "other.method.title": "How it works, on this picture",
