@@ -119,8 +119,12 @@ function readable(reading) {
 
 /** How many bytes more the browser lets the page keep, if it tells. */
 async function freeBytes() {
-  const { quota, usage } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
-  return quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
+  try {
+    const { quota, usage } = (await navigator.storage?.estimate?.()) ?? {};
+    return quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
+  } catch {
+    return undefined; // then it is seen when it is written
+  }
 }
 
 /**
