@@ -744,7 +744,7 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
   await page.locator(".notice.failure", { hasText: "damaged" }).waitFor();
   assert.deepEqual(await folders(page), [kept], "a damaged checkpoint leaves the model in place");
 
-  // A tab is closed while it converts. While it goes on, nobody touches what it writes; afterwards it is swept.
+  // A tab is closed while it converts. While it goes on, nobody touches what it writes; afterwards it is offered.
   const closed = await context.newPage();
   await closed.goto(site.url);
   await modelReady(closed);
@@ -767,6 +767,10 @@ test("a kept model is replaced by one that stands, and by nothing else", async (
     return (await leftOverBytes()) === 0 && (await ownModel()) && kept;
   }, kept);
   await modelReady(page);
+  await page.click("#engine-button");
+  await page.getByRole("button", { name: "Remove “stuck.pt”" }).click();
+  await page.locator(".notice", { hasText: "“stuck.pt” was removed." }).waitFor();
+  await page.keyboard.press("Escape");
   assert.deepEqual(await folders(page), [kept]);
   assert.equal(await title(page), "Second model");
 

@@ -16,6 +16,7 @@ const never = new Promise(() => {});
 // crash-0 do so before the manifest, which is the last.
 export async function fault(name, bytes) {
   if (name === "from.txt") plan = /^(stop|crash)-(\\d+)/.exec(new TextDecoder().decode(bytes));
+  if (name === "source.json") return; // which goes with it
   writes++;
   if (!plan || (plan[2] === "0" ? name !== "manifest.json" : writes !== Number(plan[2]))) return;
   console.info("stopped before " + name);
@@ -38,6 +39,7 @@ export * from "./files-page.js";
 
 export async function writeFile(folder, name, bytes) {
   await fault(name, bytes);
+  console.info("wrote " + name);
   return write(folder, name, bytes);
 }
 `;

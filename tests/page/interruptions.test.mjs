@@ -87,6 +87,9 @@ test("a model without compensation says so, and is edited", async () => {
   const still = await pixels(page);
   await slide(page, "coarse-1", 80);
   assert.ok(difference(still, await pixels(page)) > 0.5, "an edit");
+  // Edits go onto the photo's own pixels, until the visitor wants the rebuilt face.
+  await page.locator("#caption", { hasText: "Your own pixels" }).waitFor();
+  await page.locator("#paste-mode").selectOption("face");
   await page.locator("#caption", { hasText: "Rebuilt without compensation" }).waitFor();
   const shown = await page.locator("#views label:visible .name").allInnerTexts();
   assert.deepEqual(shown, ["Edited", "Plain", "Original"]);

@@ -162,7 +162,7 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   // The search goes on while a photo is opened and edited.
   await page.setInputFiles("#file", PORTRAIT);
   await inverted(page);
-  assert.equal(await page.locator("#paste-mode").inputValue(), "face");
+  assert.equal(await page.locator("#paste-mode").inputValue(), "difference", "before any slider is found");
   const still = await pixels(page);
   await slide(page, "odd", 60);
   assert.ok(difference(still, await pixels(page)) > 1, "an edit meanwhile");
@@ -195,14 +195,17 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   await other.locator(".notice.failure", { hasText: "Another tab is looking for sliders" }).waitFor();
   await other.close();
 
+  await page.locator("#paste-mode").selectOption("face");
   await page.locator(".notice", { hasText: /The model now has \d+ sliders with names/ }).waitFor({ timeout: SEARCH });
+  assert.equal(await page.locator("#paste-mode").inputValue(), "face", "what the visitor chose stays");
+  await page.locator("#paste-mode").selectOption("difference");
   assert.equal(await page.locator('label[for="slider-smile"]').innerText(), "Smile");
   assert.equal(await page.locator('label[for="slider-yaw"]').innerText(), "Turn");
   await page.locator("#search-dropped summary").click();
   await page.locator("#search-reasons li", { hasText: "Open mouth: the model hardly changes it." }).waitFor();
   await accessible(page, "a search that has found sliders");
 
-  // From now on edits move the photo's own pixels.
+  // Edits move the photo's own pixels, as they did before.
   assert.equal(await page.locator("#paste-mode").inputValue(), "difference");
   await slide(page, "smile", 100);
   const [before, smiling] = [await pixels(page, "before"), await pixels(page)];

@@ -2,13 +2,17 @@
 //
 // A conversion writes into a new folder, the manifest last: from then on the folder is complete, and a model. One of the
 // same weights that was kept before is removed afterwards, so whatever fails or is closed half way leaves it in place.
-// Incomplete folders that nobody writes are left-overs, and are swept.
+// An incomplete folder that tells which file it comes from, and has shards, is a partial model: it is offered, and gone on
+// with when that file is chosen again. Other incomplete folders that nobody writes are left-overs, and are swept.
 //
 // Sliders that are found in a model become more files of its folder, again the manifest last, beside the one that there
 // was.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
 import { say } from "./say.js";
+import { parseSource, sameFile } from "./source-file.js";
+
+/** @import { Source } from "./source-file.js" */
 
 /**
  * What matters here of a kept manifest.
@@ -23,7 +27,10 @@ import { say } from "./say.js";
  *   manifest: Kept & { file: string, from: string | undefined, given: string | undefined }
  * }} Model
  *
- * @typedef {Omit<Model, "manifest"> & { manifest: Model["manifest"] | undefined }} Folder
+ * `source`: the file that it is converted from, if that is known; `written`: bytes of its shards, while it is incomplete.
+ * @typedef {Omit<Model, "manifest"> & {
+ *   manifest: Model["manifest"] | undefined, source: Source | undefined, written: number
+ * }} Folder
  *
  * A model, as it is offered. `title`: the visitor's name for it, else its own, `plainTitle`; `fitted`: sliders were
  * looked for in it; `compensates`: what an inversion loses is put back.
@@ -31,6 +38,9 @@ import { say } from "./say.js";
  *   id: string, title: string, plainTitle: string, from: string | undefined, bytes: number, fitted: boolean,
  *   compensates: boolean
  * }} OwnModel
+ *
+ * A conversion that was broken off. `written`: bytes of it that are kept.
+ * @typedef {{ id: string, source: Source, written: number }} PartialModel
  */
 
 const MANIFEST = "manifest.json";
@@ -38,6 +48,8 @@ const MANIFEST = "manifest.json";
 export const FITTED = "fitted.json";
 /** Holds the name of the file that a model was converted from. */
 export const FROM = "from.txt";
+/** Tells more of that file, so that it is recognised. */
+export const SOURCE = "source.json";
 /** Holds the visitor's name for it. */
 const GIVEN = "name.txt";
 /** Most characters of such a name. */
@@ -137,9 +149,63 @@ async function folders() {
   const home = await (await root()).getDirectoryHandle(FOLDER).catch(() => undefined);
   const found = [];
   for (const [name, folder] of home ? await entries(home) : []) {
-    if (folder instanceof FileSystemDirectoryHandle) found.push({ name, folder, manifest: await complete(folder) });
+    if (folder instanceof FileSystemDirectoryHandle) found.push(await described(name, folder));
   }
   return found.sort((a, b) => age(b.name) - age(a.name));
+}
+
+/**
+ * @param {string} name
+ * @param {FileSystemDirectoryHandle} folder
+ * @returns {Promise<Folder>}
+ */
+async function described(name, folder) {
+  const manifest = await complete(folder);
+  const text = fileIn(folder, SOURCE).then((file) => file.text());
+  const source = parseSource(await text.catch(() => ""));
+  return { name, folder, manifest, source, written: manifest ? 0 : await shardBytes(folder) };
+}
+
+/** @param {FileSystemDirectoryHandle} folder */
+async function shardBytes(folder) {
+  let bytes = 0;
+  for (const [name] of await entries(folder).catch(() => [])) {
+    if (name === FROM || name === SOURCE) continue;
+    const file = await fileIn(folder, name).catch(() => undefined); // it may go meanwhile
+    bytes += file?.size ?? 0;
+  }
+  return bytes;
+}
+
+/**
+ * Whether a conversion can be gone on with from here.
+ * @param {Folder} folder
+ */
+function isPartial({ manifest, source, written }) {
+  return !manifest && source !== undefined && written > 0;
+}
+
+/**
+ * Names of the locks that somebody holds.
+ * @returns {Promise<Set<string | undefined>>}
+ */
+async function heldLocks() {
+  const held = (await navigator.locks?.query())?.held ?? [];
+  return new Set(held.map(({ name }) => name));
+}
+
+/**
+ * The conversions that were broken off, the newest first; none that goes on in some tab.
+ * @returns {Promise<PartialModel[]>}
+ */
+export async function partialModels() {
+  try {
+    const [all, held] = [await folders(), await heldLocks()];
+    const idle = all.filter((folder) => isPartial(folder) && !held.has(folderLock(folder.name)));
+    return idle.flatMap(({ name, source, written }) => (source ? [{ id: name, source, written }] : []));
+  } catch {
+    return []; // nothing is kept where nothing may be
+  }
 }
 
 /**
@@ -273,27 +339,38 @@ function noOwnModel() {
 
 /**
  * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old one
- * stays.
+ * stays. Where a conversion of the same file was broken off, `fill` goes on in its folder.
  * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
+ * @param {Source} [source] the file that the model comes from
  * @returns {Promise<string>} its id
  */
-export async function keepOwnModel(fill) {
+export async function keepOwnModel(fill, source) {
   const storage = await root();
-  const number = 1 + Math.max(0, ...(await folders()).map(({ name }) => age(name)));
-  const name = `${number}-${crypto.randomUUID()}`;
+  const all = await folders();
+  const begun = all.filter((folder) => isPartial(folder) && sameFile(folder.source, source));
+  const fresh = `${1 + Math.max(0, ...all.map(({ name }) => age(name)))}-${crypto.randomUUID()}`;
   try {
-    await holding(folderLock(name), {}, async () => {
+    const write = async (/** @type {string} */ name) => {
       const home = await storage.getDirectoryHandle(FOLDER, { create: true });
       await fill(await home.getDirectoryHandle(name, { create: true }));
       const filled = await complete(await home.getDirectoryHandle(name));
       if (!filled) throw new Failure({ code: "weights", message: say("error.notKept"), hint: say("hint.noSpace") });
-    });
-    const [made, ...others] = await models();
-    const same = others.filter(({ manifest }) => made.name === name && sameWeights(manifest, made.manifest));
+      return name;
+    };
+    /** @type {string | undefined} */
+    let name;
+    // What another tab goes on with is left to it.
+    for (const each of [...begun.map(({ name }) => name), fresh]) {
+      name = await holding(folderLock(each), { ifAvailable: true }, () => write(each));
+      if (name) break;
+    }
+    const kept = await models();
+    const made = kept.find((model) => model.name === name);
+    const same = kept.filter((model) => made && model !== made && sameWeights(model.manifest, made.manifest));
     const given = same.find(({ manifest }) => manifest.given)?.manifest.given;
-    if (given) await writeName(made.folder, given).catch(() => {}); // a name is not worth a model
+    if (made && given) await writeName(made.folder, given).catch(() => {}); // a name is not worth a model
     await removeFolders(({ name }) => same.some((old) => old.name === name), { ifAvailable: true });
-    return name;
+    return name ?? fresh;
   } finally {
     await sweepOwnModels(); // what there is of a new one that came to nothing
   }
@@ -316,31 +393,41 @@ function folderLock(name) {
 }
 
 /**
- * Removes what is neither a model nor being written: of tabs closed half way. Never fails: what is in use now is swept
- * another time.
+ * Removes what is neither a model, nor part of one that can be gone on with, nor being written. Never fails: what is in
+ * use now is swept another time.
  */
 export async function sweepOwnModels() {
   try {
     await adoptOld().catch(() => {});
-    await removeFolders(({ manifest }) => !manifest, { ifAvailable: true });
+    await removeFolders(isLeftOver, { ifAvailable: true });
   } catch {
     // a browser without storage has no left-overs
   }
 }
 
 /**
- * Removes a model; what left-overs there are go with it.
+ * Whether a folder is of no use: half a model that is known to be whole beside it is not, either.
+ * @param {Folder} folder
+ * @param {Folder[]} all
+ */
+function isLeftOver(folder, all) {
+  if (folder.manifest) return false;
+  return !isPartial(folder) || all.some(({ manifest, source }) => manifest && sameFile(source, folder.source));
+}
+
+/**
+ * Removes a model, or part of one; what left-overs there are go with it.
  * @param {string} id
  * @throws {Failure} "in-use" when another tab writes there, so that it is still kept
  */
 export async function removeOwnModel(id) {
-  await removeFolders(({ name, manifest }) => name === id || !manifest, {});
-  if (!(await models()).some(({ name }) => name === id)) return;
+  await removeFolders((folder, all) => folder.name === id || isLeftOver(folder, all), {});
+  if (!(await folders()).some(({ name }) => name === id)) return;
   throw new Failure({ code: "in-use", message: say("error.inUse"), hint: say("hint.inUse") });
 }
 
 /**
- * @param {(folder: Folder) => boolean} unwanted
+ * @param {(folder: Folder, all: Folder[]) => boolean} unwanted
  * @param {LockOptions} patience whether to wait for who reads a model
  */
 async function removeFolders(unwanted, patience) {
@@ -348,20 +435,29 @@ async function removeFolders(unwanted, patience) {
   await holding(LOCK, patience, async () => {
     const home = await storage.getDirectoryHandle(FOLDER).catch(() => undefined);
     if (!home) return;
-    for (const folder of (await folders()).filter(unwanted)) {
-      const remove = () => home.removeEntry(folder.name, { recursive: true }).catch(() => {});
-      await holding(folderLock(folder.name), { ifAvailable: true }, remove);
+    const all = await folders();
+    for (const { name, folder } of all.filter((each) => unwanted(each, all))) {
+      const remove = async () => {
+        // Whoever wrote there may have made it whole since.
+        if (!unwanted(await described(name, folder), all)) return;
+        await home.removeEntry(name, { recursive: true }).catch(() => {});
+      };
+      await holding(folderLock(name), { ifAvailable: true }, remove);
     }
     if ((await entries(home)).length === 0) await storage.removeEntry(FOLDER);
   });
 }
 
-/** Bytes that are kept and are no model: of conversions that were broken off, or go on in another tab. */
+/**
+ * Bytes that are kept and are neither models nor offered as parts of one: of conversions that go on in some tab, or left
+ * nothing to go on with.
+ */
 export async function leftOverBytes() {
   let bytes = 0;
   try {
-    for (const { folder, manifest } of await folders()) {
-      if (manifest) continue;
+    const offered = new Set((await partialModels()).map(({ id }) => id));
+    for (const { name: folderName, folder, manifest } of await folders()) {
+      if (manifest || offered.has(folderName)) continue;
       for (const [name] of await entries(folder)) bytes += (await fileIn(folder, name)).size;
     }
   } catch {

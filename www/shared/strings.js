@@ -165,7 +165,10 @@ const MEASURES = {
   digits: (number) => numberFormat({ useGrouping: false }).format(number),
   scientific: (number) =>
     numberFormat(number === 0 ? {} : { notation: "scientific", maximumFractionDigits: 1 }).format(number),
-  byte: (bytes) => (bytes < 1e5 ? inUnit(bytes / 1e3, "kilobyte", 0) : inUnit(bytes / 1e6, "megabyte", 1)),
+  byte(bytes) {
+    if (bytes < 1e5) return inUnit(bytes / 1e3, "kilobyte", 0);
+    return bytes < 1e10 ? inUnit(bytes / 1e6, "megabyte", 1) : inUnit(bytes / 1e9, "gigabyte", 1);
+  },
   second(seconds) {
     if (seconds < 0.95) return inUnit(Math.max(10, Math.round(seconds * 100) * 10), "millisecond", 0);
     if (seconds < 59.5) return inUnit(seconds, "second", seconds < 9.95 ? 1 : 0);

@@ -14,7 +14,7 @@ import { ThreadPool } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { CropId, Edited, InversionId, LoadProgress } from "../shared/types.js" */
+/** @import { CropId, Edited, InversionId, LoadProgress, ModelInfo } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -98,6 +98,24 @@ const useFaces = once(async () => {
   running().useFaces(manifest, weights);
 });
 
+/**
+ * A model of faces is told, if it is not yet, that its edits go onto the photo's own pixels: with the face networks the
+ * engine finds how they move a face. Without them they move nothing that the model does not tell.
+ * @param {ModelInfo} model
+ */
+async function seeing(model) {
+  if (model.depicts !== "faces" || (own === undefined && model.pasteMode === "difference")) return model;
+  const sees = await useFaces().then(
+    () => true,
+    () => false,
+  );
+  if (!sees || model.pasteMode === "difference") return model;
+  /** @type {ModelInfo} */
+  const told = { ...model, pasteMode: "difference" };
+  tell("model", told);
+  return told;
+}
+
 /** @type {EngineMethods & ThisType<import("./answers.js").CallContext>} */
 const methods = {
   /**
@@ -136,10 +154,8 @@ const methods = {
     await rehearsal;
     running().finish();
     own = "own" in wanted ? wanted.own : undefined;
-    // Without them edits move nothing that the model does not tell.
-    if (own !== undefined && model.depicts === "faces") await useFaces().catch(() => {});
     depicts = model.depicts;
-    return model;
+    return seeing(model);
   },
 
   /** Pauses the download of a model, or lets it go on where it was. */
@@ -150,7 +166,7 @@ const methods = {
 
   /** Adds the directions in a file to the model, in place of those of an earlier file of its name. */
   async addDirections(name, file) {
-    if (depicts === "faces") await useFaces().catch(() => {}); // as above
+    if (depicts === "faces") await useFaces().catch(() => {}); // without them they move nothing
     return running().addDirections(name, file);
   },
 
@@ -164,7 +180,8 @@ const methods = {
     await useFaces();
     searching = this;
     try {
-      return await findSliders(engine, own, this, (progress) => tell("search", progress));
+      const found = await findSliders(engine, own, this, (progress) => tell("search", progress));
+      return { ...found, pasteMode: "difference" };
     } finally {
       searching = undefined;
     }

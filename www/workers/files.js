@@ -31,6 +31,22 @@ export async function readFile(folder, name) {
 }
 
 /**
+ * Whether a file holds just these bytes.
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} name
+ * @param {Uint8Array} bytes
+ */
+export async function holds(folder, name, bytes) {
+  const handle = await folder.getFileHandle(name).catch(() => undefined);
+  const file = await handle?.getFile();
+  if (file?.size !== bytes.length) return false;
+  const kept = new Uint8Array(await file.arrayBuffer());
+  // A loop: shards have millions of bytes, and a function for each takes its time.
+  for (let i = 0; i < bytes.length; i++) if (kept[i] !== bytes[i]) return false;
+  return true;
+}
+
+/**
  * What a browser says of its storage, as a Failure; anything else as it is.
  * @param {unknown} thrown
  */

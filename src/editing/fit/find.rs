@@ -185,7 +185,7 @@ mod tests {
         );
         for direction in &fitted.directions {
             let [low, high] = direction.range;
-            assert!(low == -high && direction.landmark_shifts.is_none());
+            assert!(low == -high && direction.displacements.is_none());
         }
         assert_eq!(
             (&fitted.face_shape, fitted.depicts()),

@@ -1,5 +1,12 @@
 // The models to choose from, in the dialog about the engine: the bundled one, and the visitor's own with their names.
-import { LONGEST_NAME, ownModels, removeOwnModel, renameOwnModel, tidyName } from "../../shared/own-model.js";
+import {
+  LONGEST_NAME,
+  ownModels,
+  partialModels,
+  removeOwnModel,
+  renameOwnModel,
+  tidyName,
+} from "../../shared/own-model.js";
 import { quantity, say } from "../../shared/say.js";
 import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
@@ -7,11 +14,25 @@ import { remember, settings } from "../settings.js";
 import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
 
-/** @import { OwnModel } from "../../shared/own-model.js" */
+/** @import { OwnModel, PartialModel } from "../../shared/own-model.js" */
+/** @import { Source } from "../../shared/source-file.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 
 /** The choice of the model that comes with the page; others are named by their ids. */
 const BUNDLED = "bundled";
+
+/** Shows the models as they are now, if they are shown. */
+export let refreshModels = () => {};
+
+/** @type {Source | undefined} the file that the visitor was asked for, to go on with */
+let expected;
+
+/** The file that the visitor was asked for, if any; nobody asks for it any more. */
+export function takeExpected() {
+  const taken = expected;
+  expected = undefined;
+  return taken;
+}
 
 /**
  * Offers the models there are.
@@ -20,7 +41,10 @@ const BUNDLED = "bundled";
  * @param {string} [focus] id of the model whose button for renaming is focused
  */
 export async function showModels(search, onChange, focus) {
-  const kept = await ownModels();
+  const [kept, partial] = [await ownModels(), await partialModels()];
+  refreshModels = () => {
+    if (byId("engine-dialog", HTMLDialogElement).open) void showModels(search, onChange);
+  };
   const group = byId("own-choices", HTMLElement);
   const again = (/** @type {string} */ id) => showModels(search, onChange, id);
   const use = (/** @type {string} */ id) => {
@@ -38,6 +62,7 @@ export async function showModels(search, onChange, focus) {
   const bundled = { value: BUNDLED, label: t("own.bundled"), hint: t("own.bundledHint") };
   const used = settings.model === "own" ? settings.own : BUNDLED;
   fillRadioGroup(group, [bundled, ...choices], used, use);
+  showPartial(partial);
 
   for (const model of kept) {
     const { id, title, from } = model;
@@ -71,13 +96,51 @@ export async function showModels(search, onChange, focus) {
 }
 
 /**
+ * Lists the conversions that were broken off.
+ * @param {PartialModel[]} partial
+ */
+function showPartial(partial) {
+  byId("own-partial", HTMLElement).hidden = partial.length === 0;
+  byId("own-partial-list", HTMLElement).replaceChildren(
+    ...partial.map(({ id, source, written }) => {
+      const { name: title, needed } = source;
+      // What it takes is an estimate, and what is missing is never nothing.
+      const share = quantity(Math.min(99, Math.floor((100 * written) / needed)) / 100, "percent");
+      const sizes = { size: quantity(written, "byte"), needed: quantity(Math.max(needed, written), "byte"), share };
+      const remove = async () => {
+        try {
+          await removeOwnModel(id);
+          notice(say("own.removed", { title }));
+        } catch (thrown) {
+          report(thrown);
+        }
+        refreshModels();
+        byId("own-import", HTMLButtonElement).focus();
+      };
+      const resume = () => {
+        expected = source;
+        byId("checkpoint", HTMLInputElement).click();
+      };
+      const tools = h(
+        "div",
+        { className: "model-tools" },
+        button("own.resume", t("own.resumeOf", { title }), resume),
+        button("own.removeShort", t("own.remove", { title }), () => void remove()),
+      );
+      const hint = h("span", { className: "hint" }, t("own.partialHint", sizes));
+      return h("li", {}, h("span", { className: "name" }, title), hint, tools);
+    }),
+  );
+}
+
+/**
  * A button of few words, whose whole meaning is said to who cannot see what it stands beside.
- * @param {"own.rename" | "own.removeShort" | "own.keepName" | "own.dropName"} key
+ * @param {"own.rename" | "own.removeShort" | "own.keepName" | "own.dropName" | "own.resume"} key
  * @param {string} label
  * @param {() => void} onclick
  */
 function button(key, label, onclick) {
-  const className = key === "own.keepName" ? "secondary" : "quiet";
+  const className = key === "own.keepName" || key === "own.resume" ? "secondary" : "quiet";
   const made = h("button", { className, type: "button", onclick }, t(key));
   made.setAttribute("aria-label", label);
   return made;

@@ -70,7 +70,28 @@ export default translation({
   "own.import": "Gewichte laden",
   "own.importHint":
     "Der Checkpoint der Autoren (SDIC_ffhq.pt, 1,2 bis 1,5\u00a0GB) oder einer von e4e oder pSp, die nichts ausgleichen. Er wird hier umgewandelt, ohne Server, und braucht etwa 600\u00a0MB im Speicher dieses Browsers. Dann wird in ihm nach Reglern gesucht, während Sie arbeiten.",
-  "own.progress": "Gewichte werden umgewandelt: {percent}",
+  "own.running": "Gewichte werden umgewandelt",
+  "own.reading": "{file} wird umgewandelt: {read} von {total} gelesen",
+  "own.readingLeft": "{file} wird umgewandelt: {read} von {total} gelesen, noch etwa {left}",
+  "own.begun": "{file} wird umgewandelt.",
+  "own.announced": "{percent} der Datei sind gelesen.",
+  "own.needs": "Das Modell wird etwa {needed} im Speicher dieses Browsers belegen.",
+  "own.needsOf": "Das Modell wird etwa {needed} im Speicher dieses Browsers belegen; er bietet noch {free} an.",
+  "own.stop": "Anhalten",
+  "own.stopOf": "Umwandlung von {file} anhalten",
+  "own.stopped":
+    "Die Umwandlung von {file} wurde angehalten. Was da ist, bleibt; unter „Rechenwerk“ können Sie sie fortsetzen.",
+  "own.stoppedEarly": "Die Umwandlung von {file} wurde angehalten, bevor etwas abgelegt war.",
+  "own.busy":
+    "{file} wird noch umgewandelt. Warten Sie, bis das fertig ist, oder halten Sie es unter „Rechenwerk“ an.",
+  "own.partialTitle": "Noch nicht ganz umgewandelt",
+  "own.partialAside":
+    "Zum Fortsetzen wählen Sie dieselbe Datei noch einmal. Was da ist, wird verglichen und nicht neu geschrieben.",
+  "own.partialHint": "{size} von etwa {needed} sind da ({share}).",
+  "own.resume": "Fortsetzen",
+  "own.resumeOf": "„{title}“ fortsetzen: dieselbe Datei noch einmal wählen",
+  "own.another": "{file} ist eine andere Datei oder wurde seitdem geändert. Sie wird von vorn umgewandelt.",
+  "own.anyway": "Trotzdem versuchen",
   "own.done": "Die Gewichte sind umgewandelt und in diesem Browser abgelegt.",
   "own.from": "Aus {from}; belegt {size} in diesem Browser.",
   "own.fitted": "In ihm wurde nach Reglern gesucht.",
@@ -86,7 +107,7 @@ export default translation({
   "own.dropName": "Abbrechen",
   "own.plainShort": "Es gleicht nichts aus.",
   "own.plain":
-    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht. Haare, Hintergrund und der Mensch werden Ihrem Foto nur ähneln.",
+    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht: Das Gesicht, das es nachbildet, ist Ihrem nur ähnlich. Darum werden die eigenen Pixel Ihres Fotos verändert.",
   "search.title": "Suche nach Reglern",
   "search.begun": "Im Modell selbst wird jetzt nach Reglern gesucht. Sie können währenddessen weiterarbeiten.",
   "search.beginning": "Regler werden gesucht.",
@@ -117,6 +138,11 @@ export default translation({
   "hint.inUse": "Schließen Sie diesen Tab, oder wählen Sie dort ein anderes Modell.",
   "error.noSpace": "Dieser Browser hat für die umgewandelten Gewichte nicht mehr genug Speicher.",
   "hint.noSpace": "Geben Sie etwa 600\u00a0MB frei, oder verlassen Sie das private Fenster.",
+  "error.noRoom": "Das Modell braucht etwa {needed}, aber dieser Browser lässt die Seite nur noch {free} ablegen.",
+  "hint.noRoom":
+    "Geben Sie Platz auf dem Datenträger frei, löschen Sie unter „Rechenwerk“ ein anderes Modell oder verlassen Sie das private Fenster. Laden Sie die Datei dann noch einmal.",
+  "error.fileGone": "Der Browser kann diese Datei nicht mehr lesen.",
+  "hint.fileGone": "Vielleicht wurde sie verschoben oder geändert: Wählen Sie sie noch einmal.",
   "error.notKept": "Dieser Browser hat die umgewandelten Gewichte nicht vollständig behalten.",
   "error.noStorage": "Dieser Browser lässt die Seite keine Dateien ablegen.",
   "hint.noStorage":
@@ -667,6 +693,8 @@ export default translation({
   "other.align.preview": "Der Ausschnitt",
   "other.caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz dasselbe.",
   "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.own.plain":
+    "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht. Was es nachbildet, ist Ihrem Foto nur ähnlich.",
   "other.caption.plainEdited":
     "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz dasselbe.",
   "other.method.title": "So geht es, an diesem Bild",
