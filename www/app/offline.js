@@ -38,7 +38,9 @@ export async function keepForOffline(engine) {
         offered = data.version;
         offerReload();
       };
-      active?.postMessage({ version: VERSION }, [port2]);
+      // What this page has loaded on use before it was served offline is to be kept, too, such as its language.
+      const used = performance.getEntriesByType("resource").map(({ name }) => name);
+      active?.postMessage({ version: VERSION, used }, [port2]);
     };
     const registration = await container.register(new URL("../sw.js", import.meta.url), { updateViaCache: "none" });
     const watch = () => registration.installing?.addEventListener("statechange", () => void greet());
