@@ -58,7 +58,7 @@ after(async () => {
 });
 
 /** Scripts that each run in another place. */
-const MARKED = ["app/dom.js", "workers/engine.js", "workers/photo.js", "pkg/cpu/sdic.js"];
+const MARKED = ["app/main.js", "workers/engine.js", "workers/photo.js", "pkg/cpu/sdic.js"];
 
 /**
  * Has every script of a page's folder that is in `MARKED` set `globalThis.mark`; part of a new version, until sealed.
@@ -244,8 +244,8 @@ test("a first visit is not taken over by a version that was deployed meanwhile",
   release();
   await modelReady(page);
   await offer(page).waitFor();
-  await mark(site.folder, "three", ["app/dom.js"]); // what the host has now, unlike what version two has kept
-  const text = await page.evaluate(async () => (await fetch("app/dom.js")).text());
+  await mark(site.folder, "three", ["app/main.js"]); // what the host has now, unlike what version two has kept
+  const text = await page.evaluate(async () => (await fetch("app/main.js")).text());
   assert.match(text, /"three"/, "the page of version one is not served files of version two");
   await reloadByOffer(page);
   await modelReady(page);

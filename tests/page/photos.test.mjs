@@ -117,7 +117,7 @@ let site;
 let browser;
 
 before(async () => {
-  site = await host(await weightsLike("tests/golden/tiny"));
+  site = await host(await weightsLike("tests/golden/tiny"), { readable: true });
   await writeFile(path.join(site.folder, "workers/photos-test.js"), WORKER);
   await cp(path.join(folder, "files"), path.join(site.folder, "photos-test"), { recursive: true });
   browser = await launch();

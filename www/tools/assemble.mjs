@@ -163,8 +163,8 @@ async function compact(files) {
   const awaited = AWAITED.map((name) => `<script type="module" src="${name}"></script>\n`).join("");
   const link = `<link rel="stylesheet" href="${STYLES}" />\n`;
   const page = index
-    .replace(FIRST, (first) => link + awaited + first)
     .replace(LINKED, "")
+    .replace(FIRST, (first) => link + awaited + first)
     .replace(/^ +/gm, "");
   return made.set("index.html", page);
 }
