@@ -72,7 +72,8 @@ test("every file of the shell has its hash in the list, and the manifest is amon
 
 test("what is kept when it is first used is rare, and nothing else needs it", async () => {
   const { files, onUse } = await shell();
-  const rare = /^(pkg\/webgpu|on-use|shared\/strings)\/|^workers\/(convert|mirror)\.js$|\.webmanifest$/;
+  const rare =
+    /^(pkg\/webgpu|on-use|shared\/strings)\/|^workers\/(convert|mirror)\.js$|^styles\/mirror\.css$|\.webmanifest$/;
   assert.deepEqual(
     Object.keys(onUse).filter((name) => !rare.test(name)),
     [],

@@ -2,7 +2,7 @@
 // offline, and lets nothing out.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -418,6 +418,11 @@ test("two copies of the page on one origin do not touch each other", async () =>
   const folder = await temporary("origin");
   await assemble(path.join(folder, "one"), { weights: weights.first });
   await assemble(path.join(folder, "two"), { weights: weights.second });
+  for (const copy of ["one", "two"]) {
+    // What the test asks about what is kept is kept, too.
+    await cp(path.join(root, "www/shared"), path.join(folder, copy, "shared"), { recursive: true, force: false });
+    await seal(path.join(folder, copy));
+  }
   await deploy({ folder: path.join(folder, "two") }, "two");
   const site = await serve(folder);
   const { page, context } = await visit(browser, `${site.url}one/`);
@@ -667,11 +672,13 @@ channel.postMessage({ from: self.location.pathname });
  */
 async function kindsOfWorkers(folder) {
   const kinds = new Set();
-  for (const part of ["app", "shared", "workers"]) {
+  for (const part of ["app", "on-use", "shared", "workers"]) {
     for (const entry of await readdir(path.join(folder, part), { recursive: true })) {
       if (!entry.endsWith(".js")) continue;
       const text = await readFile(path.join(folder, part, entry), "utf8");
-      for (const [, name] of text.matchAll(/new URL\("(?:\.\.\/workers|\.)\/([\w-]+\.js)",\s*import\.meta\.url\)/g))
+      for (const [, name] of text.matchAll(
+        /new URL\(["`](?:\.\.\/workers|\.)\/([\w-]+\.js)["`],\s*import\.meta\.url\)/g,
+      ))
         kinds.add(name);
     }
   }

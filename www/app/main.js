@@ -10,7 +10,7 @@ import { LookPictures } from "./look-pictures.js";
 import { Looks } from "./looks.js";
 import { keepForOffline } from "./offline.js";
 import { startOutput } from "./output.js";
-import { startOwnWeights } from "./own-weights.js";
+import { offerOwnWeights } from "./own.js";
 import { Session } from "./session.js";
 import { SliderSearch } from "./slider-search.js";
 import { startControls } from "./ui/controls.js";
@@ -49,7 +49,7 @@ startEngineStatus(session, search);
 startOutput(session, viewer);
 offerMirror(session);
 startKeys(session, viewer, looks);
-const convert = startOwnWeights(session);
+const convert = offerOwnWeights(session);
 const open = startInput(session, looks, convert);
 
 // One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of them.

@@ -8,6 +8,7 @@
 // was.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
+import { FOUND } from "./found.js";
 import { say } from "./say.js";
 
 /**
@@ -42,8 +43,6 @@ export const FROM = "from.txt";
 const GIVEN = "name.txt";
 /** Most characters of such a name. */
 export const LONGEST_NAME = 60;
-/** Shards of what was found in a model; it is the same model without them. */
-export const FOUND = /^fit-/;
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;

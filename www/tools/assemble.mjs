@@ -42,13 +42,14 @@ const ON_USE = [
   WEBGPU,
   /^on-use\//,
   /^workers\/(convert|mirror)\.js$/,
+  /^styles\/mirror\.css$/,
   /^shared\/strings\/(?!names)/,
   /\.webmanifest$/,
 ];
 const onUse = (/** @type {string} */ name) => ON_USE.some((pattern) => pattern.test(name));
-/** Modules, which become fewer, but for those that no page loads; styles, which become one. */
-const [MODULE, STYLE] = [/^(app|shared|workers)\/.*\.js$/, /^styles\/.*\.css$/];
-/** The one style. */
+/** Modules, which become fewer. */
+const MODULE = /^(app|shared|workers)\/.*\.js$/;
+/** What linked styles become. */
 const STYLES = "styles/page.css";
 /** What index.html says of a style. */
 const LINKED = /^ *<link rel="stylesheet" href="(.*)" \/>\n/gm;
@@ -142,24 +143,24 @@ async function compact(files) {
   };
   const text = (/** @type {string} */ name) => String(files.get(name));
   const index = text("index.html");
-  const styles = Array.from(index.matchAll(LINKED), ([, name]) => text(name)).join("");
+  const linked = Array.from(index.matchAll(LINKED), ([, name]) => name);
   const modules = await bundle(WWW);
   for (const name of AWAITED) if (!modules.has(name)) throw new Error(`the bundler made no ${name}`);
 
   /** @type {Map<string, Contents>} */
   const made = new Map();
   for (const [name, contents] of files) {
-    if (MODULE.test(name) || STYLE.test(name) || ENGINE.test(name) || name === "index.html") continue;
+    if (MODULE.test(name) || linked.includes(name) || ENGINE.test(name) || name === "index.html") continue;
     if (BINDINGS.test(name)) {
       const names = [...files.keys()].filter((each) => ENGINE.test(each) && path.dirname(each) === path.dirname(name));
       const engines = names.map((each) => Buffer.from(/** @type {Buffer} */ (files.get(each))));
       const short = shortNames(text(name), engines);
       made.set(name, await minified(name, short.script));
       for (const [i, each] of names.entries()) made.set(each, short.engines[i]);
-    } else made.set(name, path.extname(name) === ".js" ? await minified(name, text(name)) : contents);
+    } else made.set(name, path.extname(name) in CODE ? await minified(name, text(name)) : contents);
   }
   for (const [name, code] of modules) made.set(name, code);
-  made.set(STYLES, await minified(STYLES, styles));
+  made.set(STYLES, await minified(STYLES, linked.map(text).join("")));
   const awaited = AWAITED.map((name) => `<script type="module" src="${name}"></script>\n`).join("");
   const link = `<link rel="stylesheet" href="${STYLES}" />\n`;
   const page = index
@@ -309,7 +310,7 @@ export async function seal(out, index) {
     );
   const fused = { probe: PROBE, builds: BUILDS };
   const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, fused, files: list(false), onUse: list(true) };
-  await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
+  await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell)};\n`);
 }
 
 /**

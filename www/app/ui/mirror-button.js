@@ -4,7 +4,7 @@ import { onUse } from "../../shared/on-use.js";
 import { showsFaces } from "../../shared/quad.js";
 import { say } from "../../shared/say.js";
 import { offered } from "../abilities.js";
-import { byId } from "../dom.js";
+import { byId, h } from "../dom.js";
 import { report } from "./notices.js";
 
 /** @import { Session } from "../session.js" */
@@ -26,7 +26,8 @@ export function offerMirror(session) {
 
   async function begin() {
     try {
-      const { startMirror } = await onUse(() => import("./mirror.js"), say("mirror.title"));
+      const load = () => Promise.all([import("./mirror.js"), styled()]);
+      const [{ startMirror }] = await onUse(load, say("mirror.title"));
       if (signal.aborted) return;
       waiting.abort();
       await startMirror(session)();
@@ -39,4 +40,12 @@ export function offerMirror(session) {
   for (const button of [start, toggle]) button.addEventListener("click", () => void begin(), { signal });
   session.engine.addEventListener("model", show, { signal });
   session.addEventListener("photo", show, { signal });
+}
+
+/** Settles when the mirror has its style. */
+function styled() {
+  return new Promise((resolve, reject) => {
+    const href = "styles/mirror.css";
+    document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: reject }));
+  });
 }
