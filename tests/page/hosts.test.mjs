@@ -156,6 +156,47 @@ test("a host that sends /index.html on to / serves a page that works offline", a
   await site.remove();
 });
 
+test("a page keeps the language that it speaks, and one that was chosen, from one version to the next", async () => {
+  const site = await host(weights.first);
+  const { page, context } = await visit(browser, site.url, { locale: "de-DE" });
+  const speaks = (/** @type {string} */ language) =>
+    page.locator(`html[lang="${language}"]`).waitFor({ state: "attached" });
+  const start = page.locator("#start-title");
+  await modelReady(page);
+  await offlineReady(page);
+  const tables = () =>
+    page.evaluate(async () => {
+      const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+      const urls = (await Promise.all(caches_.map((cache) => cache.keys()))).flat().map(({ url }) => url);
+      return [...new Set(urls)].filter((url) => /\/strings\/..\.js$/.test(url)).map((url) => url.slice(-5, -3));
+    });
+  assert.deepEqual(await tables(), ["de"], "the other one was not loaded");
+  await deploy(site, "two");
+  assert.equal(await update(page), "kept");
+  await site.stop();
+  await page.reload();
+  await modelReady(page);
+  assert.equal(await markOf(page), "two");
+  await speaks("de");
+  assert.equal(await start.innerText(), "Anderer Ausdruck. Derselbe Mensch.");
+  await page.getByRole("button", { name: "English" }).click();
+  await page.locator(".notice.failure", { hasText: "Das Netz ist nicht erreichbar" }).waitFor();
+  await speaks("de");
+
+  // What a visitor has chosen is spoken before what the browser asks for, and kept, too.
+  const again = await serve(site.folder, { port: Number(new URL(site.url).port) });
+  await page.reload();
+  await modelReady(page);
+  await page.getByRole("button", { name: "English" }).click();
+  await speaks("en");
+  await again.close();
+  await page.reload();
+  await speaks("en");
+  assert.equal(await start.innerText(), "Change the expression. Keep the person.");
+  await context.close();
+  await site.remove();
+});
+
 test("of the engine's two builds a browser loads and keeps the one that it runs", async () => {
   for (const fused of [true, false]) {
     const site = await host(weights.first);
