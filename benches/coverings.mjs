@@ -7,14 +7,13 @@
 // Needs `./build.sh build`.
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { launch, root, visit } from "../tests/page/support.mjs";
-import { serve } from "../www/tools/serve.mjs";
+import { host, launch, root, visit } from "../tests/page/support.mjs";
 
 const PAINTED_EVERY = 3;
 
 const [folder] = process.argv.slice(2);
 if (!folder) throw new Error("name a folder with aligned faces");
-const [browser, server] = await Promise.all([launch(), serve(path.join(root, "dist"))]);
+const [browser, server] = await Promise.all([launch(), host(path.join(root, "weights"), { readable: true })]);
 const { page } = await visit(browser, `${server.url}icons/icon.svg`, { serviceWorkers: "block" });
 
 /** Readies the engine, and what paints; runs in the page. */
@@ -249,4 +248,4 @@ for (const [what, row] of counts) {
   console.log(`${what.padEnd(20)} ${total} faces: ${said}`);
 }
 await browser.close();
-await server.close();
+await server.remove();

@@ -6,19 +6,16 @@
 // (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; how long a group photo of 24 megapixels
 // takes to be opened and searched for faces; and how much longer an inversion takes in the page, which shows pictures
 // and progress meanwhile, than by the engine alone. Needs `./build.sh build`; `--no-isolation` leaves out the headers
-// without which a browser gives a page no threads.
+// without which a browser gives a page no threads. What code a visit loads, `benches/bytes.mjs` counts.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
-import { inverted, launch, modelReady, root, startNothing, visit } from "../tests/page/support.mjs";
+import { host, inverted, launch, modelReady, root, startNothing, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 import { groupPhoto } from "./group.mjs";
 
 const STARTS = 5;
 const ROUNDS = 9;
 const DIST = path.join(root, "dist");
-/** The page's own scripts and styles, with all words in them. */
-const OWN = /^(?!\/pkg\/).*(\/|\.js|\.css)$/;
 const isolated = !process.argv.includes("--no-isolation");
 
 /** @param {number} seconds */
@@ -94,18 +91,9 @@ async function starts(browser, url, backend) {
   for (let i = 0; i < STARTS; i++) all.push(await start(browser, url, backend));
   row("ready, first visit", s(median(all.map(({ first }) => first))));
   row("ready, next visit", s(median(all.map(({ next }) => next))));
-  let [code, zipped, own, model] = [0, 0, 0, 0];
-  for (const name of all[0].fetched) {
-    const bytes = await readFile(path.join(DIST, name === "/" ? "index.html" : name));
-    if (name.startsWith("/weights/")) {
-      model += bytes.length;
-      continue;
-    }
-    const small = gzipSync(bytes).length;
-    [code, zipped] = [code + bytes.length, zipped + small];
-    if (OWN.test(name)) own += small;
-  }
-  row("code fetched", `${mb(code)}, gzipped ${mb(zipped)}, of which the page's own ${mb(own)}`);
+  let model = 0;
+  for (const name of all[0].fetched)
+    if (name.startsWith("/weights/")) model += (await readFile(path.join(DIST, name))).length;
   row("model and samples fetched", mb(model));
 }
 
@@ -278,13 +266,15 @@ async function adapter(browser, url) {
 
 const browser = await launch(["--enable-unsafe-webgpu", "--enable-features=Vulkan"]);
 const { url, close } = await serve(DIST, { isolated });
+// The same with every module in a file of its own, to be called by itself.
+const modules = await host(path.join(root, "weights"), { isolated, readable: true });
 try {
-  const gpu = await adapter(browser, url);
+  const gpu = await adapter(browser, modules.url);
   console.log(
     `Chromium ${browser.version()}, ${gpu.isolated ? "isolated" : "not isolated"} page;`,
     `medians of ${STARTS} starts and ${ROUNDS} rounds`,
   );
-  await search(browser, url);
+  await search(browser, modules.url);
   for (const backend of ["cpu", "webgpu"]) {
     console.log(`\n${backend === "cpu" ? "CPU (WebAssembly)" : "WebGPU"}`);
     if (backend === "webgpu" && gpu.kind !== "real") {
@@ -292,10 +282,10 @@ try {
       continue;
     }
     await starts(browser, url, backend);
-    console.log(`on ${await work(browser, url, backend)}`);
-    await besides(browser, url, backend);
+    console.log(`on ${await work(browser, modules.url, backend)}`);
+    await besides(browser, modules.url, backend);
   }
 } finally {
   await browser.close();
-  await close();
+  await Promise.all([close(), modules.remove()]);
 }

@@ -192,7 +192,7 @@ fn a_search_that_was_killed_goes_on_and_keeps_what_it_finds() {
     for slider in &manifest.directions {
         let [low, high] = slider.range;
         assert!(low == -high && (0.5..=2.0).contains(&high), "{slider:?}");
-        assert!(slider.landmark_shifts.is_some() && !slider.folded);
+        assert!(slider.displacements.is_some() && !slider.folded);
         assert!(matches!(slider.kind, DirectionKind::Linear { .. }));
     }
     assert!(manifest.face_shape.is_some());

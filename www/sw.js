@@ -12,7 +12,7 @@
 
 importScripts("./shell.js");
 
-/** @typedef {Record<string, string>} Hashes of files by name, as `integrity` takes them */
+/** @typedef {Record<string, string>} Hashes of files by name: the first characters of SHA-256 in base 64 */
 /** @typedef {{ files: Hashes, onUse: Hashes }} Listed `onUse`: kept when first asked for */
 /** @typedef {{ version: string, page: string, at: number }} Origin what a client runs, the page it belongs to, since when */
 
@@ -60,12 +60,14 @@ worker.addEventListener("message", (event) => {
     (async () => {
       // A first visit came from the network: its page is ours only if it is of a version kept here.
       const { id } = /** @type {Client} */ (event.source);
-      const theirs = /** @type {{ version: string }} */ (event.data).version;
+      const { version: theirs, used = [] } = /** @type {{ version: string, used?: string[] }} */ (event.data);
+      const next = await newest();
+      for (const which of new Set([theirs, next])) if (which && (await whole(which))) await keepUsed(which, used);
       if (await whole(theirs)) {
         await note(id, { version: theirs, page: id, at: Date.now() });
         await worker.clients.claim();
       }
-      port.postMessage({ version: (await newest()) ?? version });
+      port.postMessage({ version: next ?? version });
       await forgetUnused();
     })(),
   );
@@ -127,18 +129,42 @@ async function serve(event, file) {
 
 // ---- Versions
 
-/** Fills this version's cache, or leaves none. Files that another version has too are not loaded again. */
+/**
+ * Fills this version's cache, or leaves none. Files that another version has too are not loaded again. What was kept of
+ * another version when it was first used is used, but for engines, which are large.
+ */
 async function fill() {
   const names = await versions();
+  const wanted = { ...listed.files };
+  for (const [file, integrity] of Object.entries(listed.onUse)) {
+    const hits = file.startsWith("pkg/") ? [] : await Promise.all(names.map((name) => kept(name, file)));
+    if (hits.some(Boolean)) wanted[file] = integrity;
+  }
   const cache = await caches.open(SHELLS + version);
   try {
     await cache.put(address("shell.json"), new Response(JSON.stringify(listed)));
     const put = async (/** @type {[string, string]} */ [file, integrity]) =>
       cache.put(address(file), (await shared(names, file, integrity)) ?? (await verified(file, integrity)));
-    await Promise.all(Object.entries(listed.files).map(put));
+    await Promise.all(Object.entries(wanted).map(put));
   } catch (thrown) {
     await caches.delete(SHELLS + version);
     throw thrown;
+  }
+}
+
+/**
+ * Keeps what a page has used already.
+ * @param {string} which version
+ * @param {string[]} used addresses
+ */
+async function keepUsed(which, used) {
+  const list = await listOf(which);
+  for (const url of used) {
+    const file = url.slice(scope.href.length);
+    const integrity = url.startsWith(scope.href) && list?.onUse[file];
+    if (!integrity || (await kept(which, file))) continue;
+    const response = await verified(file, integrity).catch(() => undefined);
+    if (response) await keep(which, file, response);
   }
 }
 
@@ -162,8 +188,12 @@ async function shared(names, file, integrity) {
  * @param {string} integrity
  */
 async function verified(file, integrity) {
-  const response = await fetch(address(file), { integrity, cache: "no-cache" });
+  const response = await fetch(address(file), { cache: "no-cache" });
   if (!response.ok) throw new TypeError(`${file}: status ${response.status}`);
+  const bytes = await response.clone().arrayBuffer();
+  const hash = btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))));
+  // Versions of releases before say which hash it is, and have all of it.
+  if (!hash.startsWith(integrity.replace("sha256-", ""))) throw new TypeError(`${file} is of another version`);
   return shielded(response, integrity);
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before } from "node:test";
+import "../../www/shared/strings/all.js";
 import { t } from "../../www/shared/strings.js";
 import { arrival, until } from "./drivers/driver.mjs";
 import { testIn, testInEach } from "./drivers/each.mjs";

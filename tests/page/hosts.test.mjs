@@ -2,7 +2,7 @@
 // offline, and lets nothing out.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -58,7 +58,7 @@ after(async () => {
 });
 
 /** Scripts that each run in another place. */
-const MARKED = ["app/dom.js", "workers/engine.js", "workers/photo.js", "pkg/cpu/sdic.js"];
+const MARKED = ["app/main.js", "workers/engine.js", "workers/photo.js", "pkg/cpu/sdic.js"];
 
 /**
  * Has every script of a page's folder that is in `MARKED` set `globalThis.mark`; part of a new version, until sealed.
@@ -156,6 +156,47 @@ test("a host that sends /index.html on to / serves a page that works offline", a
   await site.remove();
 });
 
+test("a page keeps the language that it speaks, and one that was chosen, from one version to the next", async () => {
+  const site = await host(weights.first);
+  const { page, context } = await visit(browser, site.url, { locale: "de-DE" });
+  const speaks = (/** @type {string} */ language) =>
+    page.locator(`html[lang="${language}"]`).waitFor({ state: "attached" });
+  const start = page.locator("#start-title");
+  await modelReady(page);
+  await offlineReady(page);
+  const tables = () =>
+    page.evaluate(async () => {
+      const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+      const urls = (await Promise.all(caches_.map((cache) => cache.keys()))).flat().map(({ url }) => url);
+      return [...new Set(urls)].filter((url) => /\/strings\/..\.js$/.test(url)).map((url) => url.slice(-5, -3));
+    });
+  assert.deepEqual(await tables(), ["de"], "the other one was not loaded");
+  await deploy(site, "two");
+  assert.equal(await update(page), "kept");
+  await site.stop();
+  await page.reload();
+  await modelReady(page);
+  assert.equal(await markOf(page), "two");
+  await speaks("de");
+  assert.equal(await start.innerText(), "Anderer Ausdruck. Derselbe Mensch.");
+  await page.getByRole("button", { name: "English" }).click();
+  await page.locator(".notice.failure", { hasText: "Das Netz ist nicht erreichbar" }).waitFor();
+  await speaks("de");
+
+  // What a visitor has chosen is spoken before what the browser asks for, and kept, too.
+  const again = await serve(site.folder, { port: Number(new URL(site.url).port) });
+  await page.reload();
+  await modelReady(page);
+  await page.getByRole("button", { name: "English" }).click();
+  await speaks("en");
+  await again.close();
+  await page.reload();
+  await speaks("en");
+  assert.equal(await start.innerText(), "Change the expression. Keep the person.");
+  await context.close();
+  await site.remove();
+});
+
 test("of the engine's two builds a browser loads and keeps the one that it runs", async () => {
   for (const fused of [true, false]) {
     const site = await host(weights.first);
@@ -244,8 +285,8 @@ test("a first visit is not taken over by a version that was deployed meanwhile",
   release();
   await modelReady(page);
   await offer(page).waitFor();
-  await mark(site.folder, "three", ["app/dom.js"]); // what the host has now, unlike what version two has kept
-  const text = await page.evaluate(async () => (await fetch("app/dom.js")).text());
+  await mark(site.folder, "three", ["app/main.js"]); // what the host has now, unlike what version two has kept
+  const text = await page.evaluate(async () => (await fetch("app/main.js")).text());
   assert.match(text, /"three"/, "the page of version one is not served files of version two");
   await reloadByOffer(page);
   await modelReady(page);
@@ -418,6 +459,11 @@ test("two copies of the page on one origin do not touch each other", async () =>
   const folder = await temporary("origin");
   await assemble(path.join(folder, "one"), { weights: weights.first });
   await assemble(path.join(folder, "two"), { weights: weights.second });
+  for (const copy of ["one", "two"]) {
+    // What the test asks about what is kept is kept, too.
+    await cp(path.join(root, "www/shared"), path.join(folder, copy, "shared"), { recursive: true, force: false });
+    await seal(path.join(folder, copy));
+  }
   await deploy({ folder: path.join(folder, "two") }, "two");
   const site = await serve(folder);
   const { page, context } = await visit(browser, `${site.url}one/`);
@@ -667,11 +713,13 @@ channel.postMessage({ from: self.location.pathname });
  */
 async function kindsOfWorkers(folder) {
   const kinds = new Set();
-  for (const part of ["app", "shared", "workers"]) {
+  for (const part of ["app", "on-use", "shared", "workers"]) {
     for (const entry of await readdir(path.join(folder, part), { recursive: true })) {
       if (!entry.endsWith(".js")) continue;
       const text = await readFile(path.join(folder, part, entry), "utf8");
-      for (const [, name] of text.matchAll(/new URL\("(?:\.\.\/workers|\.)\/([\w-]+\.js)",\s*import\.meta\.url\)/g))
+      for (const [, name] of text.matchAll(
+        /new URL\(["`](?:\.\.\/workers|\.)\/([\w-]+\.js)["`],\s*import\.meta\.url\)/g,
+      ))
         kinds.add(name);
     }
   }

@@ -65,7 +65,7 @@ const file = (name, buffer) => ({ name, mimeType: "", buffer });
 
 /** A page in which the pSp model was loaded. */
 async function withFormer() {
-  const site = await host(weights);
+  const site = await host(weights, { readable: true });
   await faulty(site.folder);
   const opened = await visit(browser, site.url);
   opened.context.setDefaultTimeout(PATIENCE);
@@ -114,7 +114,7 @@ test("a model without compensation says so, and is edited", async () => {
 });
 
 test("a conversion reads its checkpoint once, however it jumps about in it", async () => {
-  const site = await host(weights);
+  const site = await host(weights, { readable: true });
   const script = path.join(site.folder, "workers/convert.js");
   const spy = `const { readAsArrayBuffer } = FileReaderSync.prototype;
 FileReaderSync.prototype.readAsArrayBuffer = function (blob) {

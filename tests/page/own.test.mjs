@@ -59,7 +59,7 @@ after(async () => {
 
 /** A page whose searches draw as few faces as they can do with. */
 async function hasty() {
-  const site = await host(weights.bundled);
+  const site = await host(weights.bundled, { readable: true });
   const text = await readFile(path.join(root, "www/workers/sliders.js"), "utf8");
   assert.ok(text.includes("= [600, 1]"));
   await writeFile(path.join(site.folder, "workers/sliders.js"), text.replace("= [600, 1]", "= [80, 1]"));

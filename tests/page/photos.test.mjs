@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { pairLayout } from "../../www/shared/pair.js";
 import { say } from "../../www/shared/say.js";
+import "../../www/shared/strings/all.js";
 import { spell } from "../../www/shared/strings.js";
 import { testInEach } from "./drivers/each.mjs";
 import { host, launch, root, visit, weightsLike } from "./support.mjs";
@@ -116,7 +117,7 @@ let site;
 let browser;
 
 before(async () => {
-  site = await host(await weightsLike("tests/golden/tiny"));
+  site = await host(await weightsLike("tests/golden/tiny"), { readable: true });
   await writeFile(path.join(site.folder, "workers/photos-test.js"), WORKER);
   await cp(path.join(folder, "files"), path.join(site.folder, "photos-test"), { recursive: true });
   browser = await launch();

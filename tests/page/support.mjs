@@ -44,13 +44,16 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
 }
 
 /**
- * Builds a page folder with these weights, and serves it.
+ * Builds a page folder with these weights, and serves it. Beside the files that modules become lie those of www/shared,
+ * so that tests can ask one of them about what the browser keeps.
  * @param {string} weights absolute path
- * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean, compiling?: string }} [options] as of the server
+ * @param {{ isolated?: boolean, bare?: boolean, tidy?: boolean, compiling?: string, readable?: boolean }} [options] as
+ *   of the server; `readable`: every module is a file, for tests that put another in the place of one
  */
-export async function host(weights, options) {
+export async function host(weights, { readable, ...options } = {}) {
   const folder = await temporary("page");
-  await assemble(folder, { weights });
+  await assemble(folder, { weights, readable });
+  await cp(path.join(root, "www/shared"), path.join(folder, "shared"), { recursive: true, force: false });
   const server = await serve(folder, options);
   return {
     folder,

@@ -76,6 +76,8 @@ function excess(shown, { rgb }) {
 let browser;
 /** @type {Awaited<ReturnType<typeof host>>} */
 let site;
+/** @type {typeof site} where every module is a file, to be replaced */
+let readable;
 /** @type {Awaited<ReturnType<typeof tensors>>} */
 let golden;
 
@@ -87,12 +89,17 @@ before(async () => {
     files: { "samples/golden.png": portrait },
     change: (manifest) => (manifest.samples = [{ file: "samples/golden.png", label: "golden", aligned: true }]),
   });
-  [browser, site] = await Promise.all([launch(SOFTWARE_GPU), host(weights)]);
+  [browser, site, readable] = await Promise.all([
+    launch(SOFTWARE_GPU),
+    host(weights),
+    host(weights, { readable: true }),
+  ]);
 });
 
 after(async () => {
   await browser?.close();
   await site?.remove();
+  await readable?.remove();
 });
 
 for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
@@ -206,7 +213,7 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
  * @param {string} script
  */
 async function failing(script) {
-  const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script: wishFor("webgpu") });
+  const { context, page } = await visit(browser, readable.url, { serviceWorkers: "block", script: wishFor("webgpu") });
   await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
     await route.fulfill({ contentType: "text/javascript", body: `${script}\n${body}` });
@@ -287,7 +294,7 @@ test("memory that is refused costs nothing", { timeout: 6 * PATIENCE }, async ()
  */
 async function spoiled(spoil, backend, said = /^$/) {
   const script = wishFor(backend);
-  const { context, page, problems } = await visit(browser, site.url, { serviceWorkers: "block", script });
+  const { context, page, problems } = await visit(browser, readable.url, { serviceWorkers: "block", script });
   await context.route("**/shared/adapter.js", async (route) => {
     const body = await (await route.fetch()).text();
     await route.fulfill({ contentType: "text/javascript", body: `${spoil}\n${body}` });

@@ -2,7 +2,7 @@
 import { probe } from "../shared/adapter.js";
 import { engineWorker, startEngine } from "../shared/engine-start.js";
 import { Failure } from "../shared/failure.js";
-import { ownModel } from "../shared/own-model.js";
+import { onUse } from "../shared/on-use.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { COMPILING } from "./build.js";
@@ -110,7 +110,7 @@ export class PageEngine extends EventTarget {
       },
     });
     this.#tell({ state: "loading", info });
-    const own = settings.model === "own" ? await ownModel(settings.own) : undefined;
+    const own = settings.model === "own" ? await ownModel() : undefined;
     remember(own ? { own: own.id } : { model: "bundled" });
     const held = settings.download === "paused";
     const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }, held]);
@@ -291,4 +291,10 @@ export class PageEngine extends EventTarget {
     const key = this.timingKey();
     remember({ timings: { ...settings.timings, [key]: { ...settings.timings[key], ...timing } } });
   }
+}
+
+/** The visitor's own model that is in use, if it is still there. */
+async function ownModel() {
+  const { ownModel } = await onUse(() => import("../shared/own-model.js"), say("own.title"));
+  return ownModel(settings.own);
 }

@@ -3,9 +3,8 @@ import { icon } from "./dom.js";
 import { startLanguage } from "./language.js";
 import { showSamples } from "./ui/samples.js";
 
-startLanguage();
+void startLanguage();
 for (const element of document.querySelectorAll("[data-icon]")) {
   element.prepend(icon(element.getAttribute("data-icon") ?? ""));
 }
-/** Settles when the samples are there, or will not be. */
-export const shown = showSamples().catch(() => {});
+void showSamples().catch(() => {});

@@ -2,7 +2,7 @@
 // a file but `forgetFile`.
 
 import { answered, ownName } from "../shared/cache.js";
-import { FOUND } from "../shared/own-model.js";
+import { FOUND } from "../shared/found.js";
 
 /** @import { ModelInfo } from "../shared/types.js" */
 

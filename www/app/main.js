@@ -5,13 +5,12 @@ import { speakOfFaces } from "../shared/strings.js";
 import { followCompilation } from "./compiling.js";
 import { byId } from "./dom.js";
 import { PageEngine } from "./engine.js";
-import { shown } from "./first.js";
 import { startInput } from "./input.js";
 import { LookPictures } from "./look-pictures.js";
 import { Looks } from "./looks.js";
 import { keepForOffline } from "./offline.js";
 import { startOutput } from "./output.js";
-import { startOwnWeights } from "./own-weights.js";
+import { offerOwnWeights } from "./own.js";
 import { Session } from "./session.js";
 import { SliderSearch } from "./slider-search.js";
 import { startControls } from "./ui/controls.js";
@@ -19,11 +18,9 @@ import { openAlignDialog, startAbout } from "./ui/dialogs.js";
 import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
-import { startMethod } from "./ui/method.js";
-import { startMirror } from "./ui/mirror.js";
+import { offerMirror } from "./ui/mirror-button.js";
 import { announceSession } from "./ui/progress.js";
-import { offerSamples, onSample } from "./ui/samples.js";
-import { startSearchPanel } from "./ui/search-panel.js";
+import { offerSamples, onSample, shown } from "./ui/samples.js";
 import { startSettings } from "./ui/settings-form.js";
 import { startTheme } from "./ui/theme.js";
 import { startThumb } from "./ui/thumb.js";
@@ -34,11 +31,13 @@ const LONGEST_WAIT_MS = 1500;
 
 const engine = new PageEngine();
 const session = new Session(engine);
-const search = new SliderSearch(engine);
+const search = new SliderSearch(engine, async () => {
+  const { startSearchPanel } = await import("./ui/search-panel.js");
+  startSearchPanel(engine, search);
+});
 const viewer = startViewer(session);
 const looks = new Looks(session);
 
-startMethod(session, viewer);
 startTheme();
 startSettings();
 startAbout(engine);
@@ -47,11 +46,10 @@ startControls(session);
 startThumb();
 startLooks(session, looks, new LookPictures(session, looks));
 startEngineStatus(session, search);
-startSearchPanel(engine, search);
 startOutput(session, viewer);
-startMirror(session);
+offerMirror(session);
 startKeys(session, viewer, looks);
-const convert = startOwnWeights(session);
+const convert = offerOwnWeights(session);
 const open = startInput(session, looks, convert);
 
 // One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of
@@ -68,6 +66,17 @@ byId("align-turn", HTMLButtonElement).addEventListener("click", () => {
   void session.turnPhoto();
 });
 
+// What needs a photo, and what nobody must have without a network, comes with the first one.
+const withPhoto = async () => {
+  session.removeEventListener("photo", withPhoto);
+  try {
+    const [{ startMethod }] = await Promise.all([import("./ui/method.js"), import("./clip-maker.js")]);
+    startMethod(session, viewer);
+  } catch {
+    session.addEventListener("photo", withPhoto); // perhaps there is a network by then
+  }
+};
+session.addEventListener("photo", withPhoto);
 onSample((blob, { label, aligned }) => open(blob, { name: label, aligned }));
 // What is seen first shares no slow line with the engine.
 const late = new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS));

@@ -1,9 +1,9 @@
 // Offline use and installation.
 
-import { sweepOwnModels } from "../shared/own-model.js";
 import { say } from "../shared/say.js";
 import { VERSION } from "./build.js";
 import { byId } from "./dom.js";
+import { kept } from "./own.js";
 import { notice } from "./ui/notices.js";
 
 /** Chromium's event that offers installation. @typedef {Event & { prompt: () => Promise<unknown> }} InstallEvent */
@@ -23,7 +23,7 @@ addEventListener("beforeinstallprompt", (event) => {
  * @param {Promise<unknown>} engine settles when the first start of the engine has ended, well or badly
  */
 export async function keepForOffline(engine) {
-  void sweepOwnModels();
+  void kept().then((own) => own?.sweepOwnModels());
   try {
     const container = navigator.serviceWorker;
     // The first visit's files must not compete with its model. Later on nothing may stand between a page and its
@@ -38,7 +38,9 @@ export async function keepForOffline(engine) {
         offered = data.version;
         offerReload();
       };
-      active?.postMessage({ version: VERSION }, [port2]);
+      // What this page has loaded on use before it was served offline is to be kept, too, such as its language.
+      const used = performance.getEntriesByType("resource").map(({ name }) => name);
+      active?.postMessage({ version: VERSION, used }, [port2]);
     };
     const registration = await container.register(new URL("../sw.js", import.meta.url), { updateViaCache: "none" });
     const watch = () => registration.installing?.addEventListener("statechange", () => void greet());

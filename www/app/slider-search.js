@@ -23,15 +23,22 @@ export class SliderSearch extends EventTarget {
   /** Its fingerprint. */
   #key = "";
   #running = Promise.resolve();
+  #prepare;
+  /** @type {Promise<void> | undefined} */
+  #prepared;
 
   /** @type {SearchState} */
   state = "none";
   /** @type {SearchProgress | undefined} */
   progress;
 
-  /** @param {PageEngine} engine */
-  constructor(engine) {
+  /**
+   * @param {PageEngine} engine
+   * @param {() => Promise<void>} prepare called before there is anything to say of a search for the first time
+   */
+  constructor(engine, prepare) {
     super();
+    this.#prepare = prepare;
     this.#engine = engine;
     engine.addEventListener("search", (event) => {
       if (this.state !== "running") return;
@@ -52,8 +59,11 @@ export class SliderSearch extends EventTarget {
    */
   async #greet(model) {
     if (!model || settings.model !== "own" || !showsFaces(model)) return this.#set("none");
+    if (!model.fit && !model.draws) return this.#set("none");
+    this.#prepared ??= this.#prepare();
+    await this.#prepared.catch(() => (this.#prepared = undefined)); // without a network nothing is said of it
+    if (model !== this.#model) return;
     if (model.fit) return this.#set("done");
-    if (!model.draws) return this.#set("none");
     const key = await fingerprint(model);
     if (model !== this.#model) return;
     this.#key = key;

@@ -6,6 +6,7 @@
 //   context.drawImage(await face.edit({ smile: 1.5 }), 0, 0);
 import { Failure } from "../shared/failure.js";
 import { choose, nameOf, speak } from "../shared/strings.js";
+import "../shared/strings/all.js";
 import { Core } from "./core.js";
 import { openPhoto } from "./photo.js";
 import { guarded, told } from "./told.js";

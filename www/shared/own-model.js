@@ -9,6 +9,7 @@
 // was.
 import { HOME, ownName } from "./cache.js";
 import { Failure } from "./failure.js";
+import { FOUND } from "./found.js";
 import { say } from "./say.js";
 import { parseSource, sameFile } from "./source-file.js";
 
@@ -54,8 +55,6 @@ export const SOURCE = "source.json";
 const GIVEN = "name.txt";
 /** Most characters of such a name. */
 export const LONGEST_NAME = 60;
-/** Shards of what was found in a model; it is the same model without them. */
-export const FOUND = /^fit-/;
 
 /** Folder of this copy of the page; names there cannot hold slashes. */
 const FOLDER = `sdic ${encodeURIComponent(HOME)}`;

@@ -1,12 +1,11 @@
 // Writes pictures as a video, by the browser's encoder.
 import { Failure } from "./failure.js";
 import { mp4 } from "./mp4.js";
+import { RATE } from "./rate.js";
 import { COLOURS, frameOf } from "./video-frame.js";
 
 /** @import { VideoSample } from "./mp4.js" */
 
-/** Pictures in a second, where nothing else is said. */
-export const RATE = 24;
 /** Seconds between pictures that can be jumped to. */
 const JUMP = 2;
 /** Pictures that wait for the encoder, at most, and how often it is looked whether there are fewer, in milliseconds. */

@@ -1,16 +1,18 @@
 // What was said as data, in the visitor's language. Sentences come from a table for each language; numbers, units,
 // lists and plural forms from the browser's knowledge of it.
-import * as tables from "./strings/languages.js";
+import { NAMES } from "./strings/names.js";
 
 /** @import { Quantity, Said, Saying, Unit } from "./say.js" */
 /** @import { Filling, PlainKey, Sentence, StringKey, Value } from "./strings/types.d.ts" */
 
-export const LANGUAGES = Object.freeze({ ...tables });
-/** English is for visitors who speak none of the page's languages, and its keys are those of all others. */
-const { en } = LANGUAGES;
+/** @typedef {keyof typeof import("./strings/languages.js")} Language */
+/** @typedef {Readonly<Record<StringKey, Sentence>>} Table */
 
-/** @typedef {keyof typeof LANGUAGES} Language */
+/** What there is a table for. English is for visitors who speak none of them. */
+export const LANGUAGES = Object.freeze(/** @type {const} @satisfies {readonly Language[]} */ (["de", "en"]));
 
+/** @type {Partial<Record<Language, Table>>} the tables that are here: nothing is said in a language before its own is */
+const tables = {};
 /** @type {Language} */
 let language = "en";
 /** The language as the visitor's browser names it, perhaps with a country: it decides how numbers are written. */
@@ -29,10 +31,23 @@ const listeners = new Set();
 export function choose(wanted, only) {
   for (const tag of wanted) {
     const base = /** @type {Language} */ (tag.toLowerCase().split("-")[0]);
-    if (Object.hasOwn(LANGUAGES, base) && (only === undefined || base === only))
-      return { language: base, locale: tag };
+    if (LANGUAGES.includes(base) && (only === undefined || base === only)) return { language: base, locale: tag };
   }
   return { language: only ?? "en", locale: only ?? "en" };
+}
+
+/**
+ * Takes in the table of a language.
+ * @param {Language} which
+ * @param {Table} table
+ */
+export function know(which, table) {
+  tables[which] = table;
+}
+
+/** @param {Language} which */
+export function isKnown(which) {
+  return which in tables;
 }
 
 /**
@@ -101,14 +116,13 @@ export function spell(said) {
  * @returns {key is PlainKey}
  */
 export function isKey(key) {
-  return Object.hasOwn(en, key) && !JSON.stringify(en[/** @type {StringKey} */ (key)]).includes("{");
+  const table = tables[language] ?? {};
+  return Object.hasOwn(table, key) && !JSON.stringify(table[/** @type {keyof typeof table} */ (key)]).includes("{");
 }
 
 /** @type {Map<string, StringKey>} */
 const names = new Map();
-for (const [key, name] of Object.entries(en)) {
-  if (key.startsWith("name.") && typeof name === "string") names.set(name, /** @type {StringKey} */ (key));
-}
+for (const [key, name] of Object.entries(NAMES)) names.set(name, /** @type {StringKey} */ (key));
 
 /**
  * A name that the engine or a manifest gives, in the visitor's language if the tables have it.
@@ -128,8 +142,10 @@ export function nameOf(name) {
  */
 function sentence(key, values) {
   const other = /** @type {StringKey} */ (`other.${key}`);
-  const suited = !ofFaces && Object.hasOwn(en, other) ? other : key;
-  const text = form(LANGUAGES[language][suited], values.count);
+  const table = tables[language];
+  if (!table) return "";
+  const suited = !ofFaces && Object.hasOwn(table, other) ? other : key;
+  const text = form(table[suited], values.count);
   return text.replace(/\{(\w+)\}/g, (blank, name) => (name in values ? written(values[name]) : blank));
 }
 

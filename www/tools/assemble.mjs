@@ -2,8 +2,9 @@
 //
 //   node assemble.mjs OUT [--weights DIR] [--readable]
 //
-// Scripts and styles lose their comments, white space and long names on the way, unless they shall stay readable. Each
-// stays a file of its own under its own name: modules, workers and the service worker find each other by their paths.
+// On the way modules become a few files (see bundle.mjs) and styles one, and all lose comments, white space and long
+// names, unless they shall stay readable: then each is the file that it is here. Entries of the page, workers, the
+// service worker and what is used rarely keep their names in any case.
 //
 // OUT must be new, empty, or made by this program before: whatever else lies in it is removed. Writes OUT/shell.js
 // too: the files that the service worker keeps for offline use, each with its hash, and the headers to serve them with.
@@ -13,7 +14,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BUILDS, PROBE } from "../shared/fused.js";
-import { LANGUAGES } from "../shared/strings.js";
+import * as LANGUAGES from "../shared/strings/languages.js";
+import { shortNames } from "./bindings.mjs";
+import { bundle } from "./bundle.mjs";
 import { HOSTING } from "./hosting.mjs";
 import { ISOLATION, PRIVACY } from "./policy.mjs";
 
@@ -29,12 +32,38 @@ const MARKER = ".sdic-page";
 
 /** Shards are kept by the engine's worker, which knows their hashes from the manifest. */
 const SHARD = /^weights\/[^/]*\.safetensors$/;
-/** Kept when it is first used: most visitors never need it. */
-const ON_USE = /^pkg\/webgpu\//;
+/** The engine for graphics cards. */
+const WEBGPU = /^pkg\/webgpu\//;
+/**
+ * Kept when it is first used: most visitors never need it, or, of the tables of sentences, one only. Nothing that
+ * editing, saving or looks need is here: they work offline from the first visit on.
+ */
+const ON_USE = [
+  WEBGPU,
+  /^on-use\//,
+  /^workers\/(convert|mirror)\.js$/,
+  /^styles\/mirror\.css$/,
+  /^shared\/strings\/(?!names)/,
+  /\.webmanifest$/,
+];
+const onUse = (/** @type {string} */ name) => ON_USE.some((pattern) => pattern.test(name));
+/** Modules, which become fewer. */
+const MODULE = /^(app|shared|workers)\/.*\.js$/;
+/** What linked styles become. */
+const STYLES = "styles/page.css";
+/** What index.html says of a style. */
+const LINKED = /^ *<link rel="stylesheet" href="(.*)" \/>\n/gm;
+/** Modules that others wait for, and that do nothing by themselves: asked for at once, they come a round trip earlier. */
+const AWAITED = ["shared/shared.js", "app/common.js"];
+/** Where index.html names its first module. */
+const FIRST = /^ *<script /m;
+/** An engine's script, and the engines beside it. */
+const [BINDINGS, ENGINE] = [/^pkg\/\w+\/sdic\.js$/, /\.wasm$/];
 /** Not kept: what a page that runs does not ask for. */
 const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
 /** What is made smaller, as esbuild calls it. */
 const CODE = /** @type {const} */ ({ ".js": "js", ".css": "css" });
+/** A file as it is to be hosted. @typedef {Buffer | string} Contents */
 /** Where index.html says what it needs. */
 const NOSCRIPT = "<noscript></noscript>";
 /** Where index.html has room for what is asked for first. */
@@ -97,22 +126,48 @@ export async function write(file, contents) {
 }
 
 /**
- * Scripts and styles without what only readers need; anything else, and code that shall stay readable, as it is.
- * @param {boolean} readable
- * @returns {Promise<(name: string, bytes: Buffer) => Promise<Buffer | string>>}
+ * What is hosted in place of these files: fewer, and without what only readers need.
+ * @param {Map<string, Contents>} files by name, index.html among them
+ * @returns {Promise<Map<string, Contents>>}
  */
-async function minifier(readable) {
-  if (readable) return async (_, bytes) => bytes;
+async function compact(files) {
   // Other programs import this file, and run where no packages are installed.
   const { transform } = await import("esbuild");
-  return async (name, bytes) => {
+  /** @type {(name: string, text: string) => Promise<string>} */
+  const minified = async (name, text) => {
     const loader = CODE[/** @type {keyof typeof CODE} */ (path.extname(name))];
-    if (!loader) return bytes;
     // Nothing is written anew for older browsers: which ones run the page is decided in its source.
     const options = /** @type {const} */ ({ target: "esnext", charset: "utf8", legalComments: "inline" });
-    const { code } = await transform(bytes.toString(), { loader, minify: true, sourcefile: name, ...options });
+    const { code } = await transform(text, { loader, minify: true, sourcefile: name, ...options });
     return code;
   };
+  const text = (/** @type {string} */ name) => String(files.get(name));
+  const index = text("index.html");
+  const linked = Array.from(index.matchAll(LINKED), ([, name]) => name);
+  const modules = await bundle(WWW);
+  for (const name of AWAITED) if (!modules.has(name)) throw new Error(`the bundler made no ${name}`);
+
+  /** @type {Map<string, Contents>} */
+  const made = new Map();
+  for (const [name, contents] of files) {
+    if (MODULE.test(name) || linked.includes(name) || ENGINE.test(name) || name === "index.html") continue;
+    if (BINDINGS.test(name)) {
+      const names = [...files.keys()].filter((each) => ENGINE.test(each) && path.dirname(each) === path.dirname(name));
+      const engines = names.map((each) => Buffer.from(/** @type {Buffer} */ (files.get(each))));
+      const short = shortNames(text(name), engines);
+      made.set(name, await minified(name, short.script));
+      for (const [i, each] of names.entries()) made.set(each, short.engines[i]);
+    } else made.set(name, path.extname(name) in CODE ? await minified(name, text(name)) : contents);
+  }
+  for (const [name, code] of modules) made.set(name, code);
+  made.set(STYLES, await minified(STYLES, linked.map(text).join("")));
+  const awaited = AWAITED.map((name) => `<script type="module" src="${name}"></script>\n`).join("");
+  const link = `<link rel="stylesheet" href="${STYLES}" />\n`;
+  const page = index
+    .replace(LINKED, "")
+    .replace(FIRST, (first) => link + awaited + first)
+    .replace(/^ +/gm, "");
+  return made.set("index.html", page);
 }
 
 /**
@@ -136,35 +191,44 @@ export async function assemble(out, { weights, readable = false }) {
   for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) wanted.set(`notices/${name}`, path.join(WWW, "..", name));
 
   await claim(out);
-  const manifests = await webManifests();
-  const made = new Set([...wanted.keys(), ...manifests.keys(), "notices.txt", "shell.js", ...Object.keys(HOSTING)]);
-  for (const name of await files(out)) if (!made.has(name)) await rm(path.join(out, name));
-  const minified = await minifier(readable);
-  for (const [name, from] of wanted)
-    if (name !== "index.html") await write(path.join(out, name), await minified(name, await readFile(from)));
-  await write(
-    path.join(out, "notices.txt"),
-    notices([...wanted.keys()], await readFile(path.join(weights, "manifest.json"), "utf8")),
-  );
-  for (const [name, text] of [...manifests, ...Object.entries(HOSTING)]) await write(path.join(out, name), text);
-  const index = await readFile(path.join(WWW, "index.html"), "utf8");
+  /** @type {Map<string, Contents>} */
+  let made = new Map();
+  for (const [name, from] of wanted) if (!SHARD.test(name)) made.set(name, await readFile(from));
+  made.set("index.html", page(String(made.get("index.html")), String(made.get("weights/manifest.json"))));
+  if (!readable) made = await compact(made);
+  const manifest = String(made.get("weights/manifest.json"));
+  made.set("notices.txt", notices([...wanted.keys()], manifest));
+  for (const [name, text] of [...(await webManifests()), ...Object.entries(HOSTING)]) made.set(name, text);
+
+  const shards = [...wanted].filter(([name]) => SHARD.test(name));
+  const names = new Set([...made.keys(), ...shards.map(([name]) => name), "shell.js"]);
+  for (const name of await files(out)) if (!names.has(name)) await rm(path.join(out, name));
+  for (const [name, from] of shards) await write(path.join(out, name), await readFile(from));
+  for (const [name, contents] of made) if (name !== "index.html") await write(path.join(out, name), contents);
+  await seal(out, String(made.get("index.html")));
+}
+
+/**
+ * The page with what only the whole folder tells.
+ * @param {string} index
+ * @param {string} manifest of the weights
+ */
+function page(index, manifest) {
   if (!index.includes(NOSCRIPT)) throw new Error(`index.html has no ${NOSCRIPT}`);
   if (!PRELOAD.test(index)) throw new Error("index.html has no place for what is loaded first");
-  const preloads = await loadedFirst(out);
-  const whole = index
+  return index
     .replace(NOSCRIPT, NOSCRIPT.replace("><", `>${withoutScript()}<`))
-    .replace(PRELOAD, () => preloads);
-  await seal(out, whole);
+    .replace(PRELOAD, () => loadedFirst(manifest));
 }
 
 /**
  * Lines that have a browser ask at once for the pictures that the first view of the page needs, of which it hears late
  * otherwise. Not for its modules: of 31 visits that the service worker served to a busy Chromium 148, one had its
  * preloaded modules aborted, and never asked for them again.
- * @param {string} out
+ * @param {string} manifest of the weights
  */
-async function loadedFirst(out) {
-  const { previews } = JSON.parse(await readFile(path.join(out, "weights/manifest.json"), "utf8"));
+function loadedFirst(manifest) {
+  const { previews } = JSON.parse(manifest);
   if (!previews) return "";
   const links = [
     'rel="preload" as="fetch" crossorigin href="weights/manifest.json"',
@@ -230,7 +294,7 @@ export async function seal(out, index) {
   if (!VERSION.test(index)) throw new Error("index.html has no place for its version");
   if (!COMPILING.test(index)) throw new Error("index.html has no place for the engine that is still compiled");
   const names = (await files(out)).filter((name) => !NEVER.test(name) && !SHARD.test(name) && name !== "index.html");
-  index = index.replace(COMPILING, `$1${names.some((name) => ON_USE.test(name)) ? "" : "webgpu"}`);
+  index = index.replace(COMPILING, `$1${names.some((name) => WEBGPU.test(name)) ? "" : "webgpu"}`);
   /** @type {Map<string, Buffer>} */
   const contents = new Map();
   for (const name of names) contents.set(name, await readFile(path.join(out, name)));
@@ -240,18 +304,21 @@ export async function seal(out, index) {
   const versioned = index.replace(VERSION, `$1${version}`);
   await write(page, versioned);
   contents.set("index.html", Buffer.from(versioned));
-  const list = (/** @type {boolean} */ onUse) =>
+  const list = (/** @type {boolean} */ used) =>
     Object.fromEntries(
-      [...contents].filter(([name]) => ON_USE.test(name) === onUse).map(([name, bytes]) => [name, integrity(bytes)]),
+      [...contents].filter(([name]) => onUse(name) === used).map(([name, bytes]) => [name, integrity(bytes)]),
     );
   const fused = { probe: PROBE, builds: BUILDS };
   const shell = { version, headers: { ...PRIVACY, ...ISOLATION }, fused, files: list(false), onUse: list(true) };
-  await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell, undefined, 1)};\n`);
+  await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell)};\n`);
 }
 
-/** @param {Buffer} bytes */
+/**
+ * The first 132 bits of a file's SHA-256: no two files that anybody can make have the same.
+ * @param {Buffer} bytes
+ */
 function integrity(bytes) {
-  return `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
+  return createHash("sha256").update(bytes).digest("base64").slice(0, 22);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -2,6 +2,7 @@
 // photo's worker, and edits go to it; the page only hears how it goes.
 import { probe, watchDevices, within } from "../shared/adapter.js";
 import { Failure } from "../shared/failure.js";
+import { onUse } from "../shared/on-use.js";
 import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
@@ -9,7 +10,6 @@ import { answerCalls, crash, notify } from "./answers.js";
 import { bitmapOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
-import { findSliders } from "./sliders.js";
 import { ThreadPool } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
@@ -178,6 +178,7 @@ const methods = {
     const engine = running();
     if (own === undefined) throw new Failure({ code: "missing", message: say("error.noOwnModel") });
     await useFaces();
+    const { findSliders } = await onUse(() => import("./sliders.js"), say("search.title"));
     searching = this;
     try {
       const found = await findSliders(engine, own, this, (progress) => tell("search", progress));

@@ -3,7 +3,7 @@
 import { within } from "../shared/adapter.js";
 import { dropOtherShards, dropShard, keepPart, keepShard, keptPart, keptShard } from "../shared/cache.js";
 import { Failure } from "../shared/failure.js";
-import { readOwnModel } from "../shared/own-model.js";
+import { onUse } from "../shared/on-use.js";
 import { say } from "../shared/say.js";
 
 /** @import { LoadProgress, ModelInfo, Shard } from "../shared/types.js" */
@@ -100,7 +100,8 @@ export async function loadHosted(folder, engine, onProgress, gate) {
  * @param {(progress: LoadProgress) => void} onProgress
  * @returns {Promise<ModelInfo>}
  */
-export function loadOwn(id, engine, onProgress) {
+export async function loadOwn(id, engine, onProgress) {
+  const { readOwnModel } = await onUse(() => import("../shared/own-model.js"), say("own.title"));
   return readOwnModel(id, async (contents) => {
     const model = engine.begin(await contents("manifest.json"));
     const total = model.shards.reduce((sum, { bytes }) => sum + bytes, 0);

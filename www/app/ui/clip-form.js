@@ -1,8 +1,9 @@
 // The part of the save dialog that asks for a clip, makes it, and tells how far it is.
+import { onUse } from "../../shared/on-use.js";
 import { quantity, say } from "../../shared/say.js";
 import { atRest } from "../../shared/strengths.js";
 import { t } from "../../shared/strings.js";
-import { makeClip, picturesOf } from "../clip.js";
+import { picturesOf } from "../clip.js";
 import { byId, write } from "../dom.js";
 import { fillRadioGroup, fillSelect } from "./choices.js";
 import { announce, notice, report } from "./notices.js";
@@ -73,6 +74,7 @@ export class ClipForm {
     place.hidden = false;
     announce(say("clip.making"));
     try {
+      const { makeClip } = await onUse(() => import("../clip-maker.js"), say("clip.making"));
       const about = { slider, seconds: this.#seconds, size };
       return await makeClip(this.session, about, { comment: t("clip.comment"), signal, onProgress });
     } catch (thrown) {

@@ -2,18 +2,18 @@
 
 import { forgetModel, keptBytes } from "../../shared/cache.js";
 import { Failure } from "../../shared/failure.js";
-import { leftOverBytes, sweepOwnModels } from "../../shared/own-model.js";
+import { onUse } from "../../shared/on-use.js";
 import { pixels, quantity, say } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
 import { COMPILING } from "../build.js";
 import { cameraStream, endStream, noCamera } from "../camera.js";
 import { compilation } from "../compiling.js";
 import { byId, h } from "../dom.js";
+import { kept } from "../own.js";
 import { remember, settings } from "../settings.js";
 import { AlignTool } from "./align-tool.js";
 import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
-import { showModels } from "./own-models.js";
 
 /** @import { PageEngine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
@@ -68,7 +68,9 @@ export function openEngineDialog(engine, search, onChange) {
   }
   // Until it is known which models there are now, none are offered: one of the last time may be gone.
   byId("own-choices", HTMLElement).replaceChildren();
-  void showModels(search, onChange);
+  void onUse(() => import("./own-models.js"), say("own.title"))
+    .then(({ showModels }) => showModels(search, onChange))
+    .catch(report);
   void ask(byId("engine-dialog", HTMLDialogElement));
 }
 
@@ -237,13 +239,13 @@ export function startAbout(engine) {
   }
 
   async function showSize() {
-    bytes = (await keptBytes()) + (await leftOverBytes());
+    bytes = (await keptBytes()) + ((await (await kept())?.leftOverBytes()) ?? 0);
     showBytes();
   }
 
   remove.addEventListener("click", async () => {
     await forgetModel();
-    await sweepOwnModels();
+    await (await kept())?.sweepOwnModels();
     await showSize();
     notice(say("about.removed"));
   });

@@ -4,7 +4,6 @@ import { Failure } from "../../shared/failure.js";
 import { showsFaces } from "../../shared/quad.js";
 import { say } from "../../shared/say.js";
 import { spell, spoken, t } from "../../shared/strings.js";
-import { offered } from "../abilities.js";
 import { canFilm } from "../clip.js";
 import { byId, write } from "../dom.js";
 import { Mirror, MOST_MS } from "../mirror.js";
@@ -19,7 +18,10 @@ import { baseName, download, VIDEO_ENDING } from "./save-dialog.js";
 /** Pictures for which there must be a reason for other words: they are read out, and one picture is soon over. */
 const PATIENCE = 6;
 
-/** @param {Session} session */
+/**
+ * @param {Session} session
+ * @returns {() => Promise<void>} turns it on
+ */
 export function startMirror(session) {
   const mirror = new Mirror(session);
   const button = (/** @type {string} */ id) => byId(id, HTMLButtonElement);
@@ -31,7 +33,6 @@ export function startMirror(session) {
   const video = byId("mirror-video", HTMLVideoElement);
   const state = byId("mirror-state", HTMLElement);
   const context = canvas.getContext("bitmaprenderer");
-  const able = Boolean(context && offered(() => navigator.mediaDevices.getUserMedia));
   /** Whether the dialog or the browser asks the visitor. */
   let asking = false;
   /** @type {{ said: Saying | undefined, count: number }} what there is to say, and for how many pictures */
@@ -40,8 +41,7 @@ export function startMirror(session) {
   let began = 0;
 
   /** Whether there may be a face to follow: a model of the visitor's own may show something else. */
-  const facesShown = () => able && showsFaces(session.engine.model);
-  start.hidden = !able;
+  const facesShown = () => showsFaces(session.engine.model);
 
   /** Brings the tools in line with what the mirror does. */
   function show() {
@@ -191,4 +191,5 @@ export function startMirror(session) {
     show();
     word.textContent = ""; // it is said anew with the next picture
   });
+  return begin;
 }

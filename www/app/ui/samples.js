@@ -56,8 +56,20 @@ export function offerSamples(faces) {
   place.hidden = !there || !wanted;
 }
 
+let settle = () => {};
+/** Settles when the samples are there, or will not be. @type {Promise<void>} */
+export const shown = new Promise((resolve) => (settle = resolve));
+
 /** Shows the portraits that come with the bundled model, whichever model runs. */
 export async function showSamples() {
+  try {
+    await show();
+  } finally {
+    settle();
+  }
+}
+
+async function show() {
   // The engine reports when it is missing.
   const response = await fetch(`${FOLDER}manifest.json`).catch(() => undefined);
   if (!response?.ok) return;

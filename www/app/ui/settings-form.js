@@ -5,6 +5,7 @@ import { browsersLanguage, chooseLanguage, languages } from "../language.js";
 import { remember, settings } from "../settings.js";
 import { fillSelect } from "./choices.js";
 import { helpRows, showKeysFocus } from "./keys.js";
+import { report } from "./notices.js";
 
 /** @import { Settings } from "../settings.js" */
 
@@ -15,7 +16,7 @@ export function startSettings() {
   const keys = byId("single-keys", HTMLSelectElement);
   // On the start page languages name themselves: whoever cannot read the page can read that.
   const buttons = languages.map((code) => {
-    const onclick = () => chooseLanguage(code);
+    const onclick = () => void chooseLanguage(code).catch(report);
     const button = h("button", { type: "button", className: "link", lang: code, onclick }, languageName(code));
     return { code, button };
   });
@@ -37,8 +38,9 @@ export function startSettings() {
     for (const { code, button } of buttons)
       button.setAttribute("aria-pressed", String(document.documentElement.lang === code));
   });
-  language.addEventListener("change", () => {
-    chooseLanguage(/** @type {Settings["language"]} */ (language.value));
+  language.addEventListener("change", async () => {
+    await chooseLanguage(/** @type {Settings["language"]} */ (language.value)).catch(report);
+    language.value = settings.language;
   });
   keys.addEventListener("change", () => {
     remember({ keys: /** @type {Settings["keys"]} */ (keys.value) });

@@ -1,0 +1,2 @@
+/** Shards of what was found in a model; it is the same model without them. */
+export const FOUND = /^fit-/;
