@@ -98,7 +98,6 @@ test("every view is enlarged to its pixels, and fits again", async () => {
   const { page, problems, context } = await ready();
   const { frame } = await places(page);
   const [x, y] = [frame.left + 0.4 * frame.width, frame.top + 0.7 * frame.height];
-  await page.mouse.move(x, y);
   const views = await page
     .locator("#views input")
     .evaluateAll((inputs) => inputs.map((input) => /** @type {HTMLInputElement} */ (input).value));
@@ -108,6 +107,7 @@ test("every view is enlarged to its pixels, and fits again", async () => {
   for (const view of views) {
     await page.locator(`#views input[value=${view}]`).check({ force: true });
     assert.notEqual(await shown(), "pixelated", `${view}, whole`);
+    await page.mouse.move(x, y);
     for (let i = 0; i < 8; i++) await page.mouse.wheel(0, -500);
     await page.locator("sdic-compare.pixels").waitFor();
     assert.equal(await shown(), "pixelated", `${view} shows its pixels`);
