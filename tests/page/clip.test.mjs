@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { film } from "./film.mjs";
+import { photoOf } from "./people.mjs";
+import { betrays, withMetadata } from "./pictures.mjs";
 import {
   accessible,
   difference,
@@ -31,32 +33,6 @@ const BLOCK = 8;
 const MARK = "compositeWithTrainedAlgorithmicMedia";
 
 const here = shared(async () => path.join(root, "weights"));
-
-/**
- * A photo with a sample portrait in it, or with several side by side, made in the page.
- * @param {Page} page
- * @param {{ width: number, height: number }} size
- * @param {number} [count]
- */
-async function photoOf(page, size, count = 1) {
-  const text = await page.evaluate(
-    async ({ width, height, count }) => {
-      const { src } = /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).dataset;
-      const face = await createImageBitmap(await (await fetch(/** @type {string} */ (src))).blob());
-      const canvas = new OffscreenCanvas(width, height);
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-      context.fillStyle = "#9db4c8";
-      context.fillRect(0, 0, width, height);
-      const side = 0.9 * Math.min(width / count, height);
-      for (let i = 0; i < count; i++)
-        context.drawImage(face, ((i + 0.5) * width) / count - side / 2, (height - side) / 2, side, side);
-      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-    },
-    { ...size, count },
-  );
-  return { name: "holiday.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
-}
 
 /**
  * Presses "Save" in the dialog, and returns the file.
@@ -211,10 +187,13 @@ test("a file is made once for its size and for saving, and anew after an edit", 
   await context.close();
 });
 
-test("a clip goes from the photo to the edit and back", async () => {
+test("a clip goes from the photo to the edit and back, and tells nothing that the photo's metadata told", async () => {
   const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
-  await page.setInputFiles("#file", await photoOf(page, { width: 520, height: 600 }));
+  const photo = await photoOf(page, { width: 520, height: 600 }, { type: "image/jpeg" });
+  const buffer = withMetadata(photo.buffer, 1);
+  assert.equal(betrays(buffer).length, 6);
+  await page.setInputFiles("#file", { ...photo, buffer });
   await inverted(page);
   await slide(page, "smile", 100);
   await slide(page, "age", 60);
@@ -228,6 +207,7 @@ test("a clip goes from the photo to the edit and back", async () => {
   assert.equal(name, "holiday-sdic.mp4");
   assert.ok(await page.locator("#save-dialog").isHidden());
   for (const mark of [MARK, "Edited by an AI model"]) assert.ok(bytes.includes(mark), mark);
+  assert.deepEqual(betrays(bytes), []);
 
   const { duration, width, height, pictures } = await film(here.browser, bytes, [0, 1.01, 0.5, 1.98]);
   assert.ok(Math.abs(duration - 2) < 0.01, `${duration} s`);
@@ -308,7 +288,7 @@ function coarse({ width, height, data }) {
 test("a clip of the whole photo moves one face in it, at most as large as full HD", async () => {
   const { page, problems, context } = await visit(here.browser, here.site.url);
   await modelReady(page);
-  await page.setInputFiles("#file", await photoOf(page, LARGE, 2));
+  await page.setInputFiles("#file", await photoOf(page, LARGE, { count: 2 }));
   await inverted(page);
   await slide(page, "smile", 100);
   await page.locator("#faces input").nth(1).check();

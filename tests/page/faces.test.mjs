@@ -22,11 +22,24 @@ import {
 } from "./support.mjs";
 
 /** The photo: two portraits side by side, the first one larger. */
-const PHOTO = { width: 1200, height: 760 };
-const PLACES = [
-  { x: 20, y: 20, side: 720 },
-  { x: 760, y: 180, side: 420 },
-];
+const PHOTO = {
+  width: 1200,
+  height: 760,
+  places: [
+    { x: 20, y: 20, side: 720 },
+    { x: 760, y: 180, side: 420 },
+  ],
+};
+/** One of six people, each a little smaller than the one before. */
+const GROUP = {
+  width: 1500,
+  height: 1000,
+  places: [0, 1, 2, 3, 4, 5].map((i) => ({
+    x: 20 + 500 * (i % 3),
+    y: 20 + 500 * Math.floor(i / 3),
+    side: 460 - 12 * i,
+  })),
+};
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -38,26 +51,24 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * A photo of two people, made in the page from sample portraits.
+ * A photo of several people, made in the page from sample portraits.
  * @param {import("playwright-core").Page} page
+ * @param {typeof PHOTO} [photo]
  */
-async function couple(page) {
-  const text = await page.evaluate(
-    async ({ photo, places }) => {
-      const canvas = new OffscreenCanvas(photo.width, photo.height);
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-      context.fillStyle = "#8fa3b5";
-      context.fillRect(0, 0, photo.width, photo.height);
-      const samples = [...document.querySelectorAll("#sample-list button")];
-      for (const [i, { x, y, side }] of places.entries()) {
-        const src = samples[i].getAttribute("data-src") ?? "";
-        context.drawImage(await createImageBitmap(await (await fetch(src)).blob()), x, y, side, side);
-      }
-      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-    },
-    { photo: PHOTO, places: PLACES },
-  );
+async function couple(page, photo = PHOTO) {
+  const text = await page.evaluate(async ({ width, height, places }) => {
+    const canvas = new OffscreenCanvas(width, height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.fillStyle = "#8fa3b5";
+    context.fillRect(0, 0, width, height);
+    const samples = [...document.querySelectorAll("#sample-list button")];
+    for (const [i, { x, y, side }] of places.entries()) {
+      const src = samples[i].getAttribute("data-src") ?? "";
+      context.drawImage(await createImageBitmap(await (await fetch(src)).blob()), x, y, side, side);
+    }
+    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  }, photo);
   return { name: "couple.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
 }
 
@@ -68,7 +79,7 @@ async function couple(page) {
  */
 function changes(a, b) {
   assert.deepEqual([a.width, b.width], [PHOTO.width, PHOTO.width]);
-  return PLACES.map(({ x, y, side }) => {
+  return PHOTO.places.map(({ x, y, side }) => {
     let [sum, count] = [0, 0];
     for (let row = Math.round(y + side / 4); row < y + (3 * side) / 4; row++) {
       for (let at = Math.round(x + side / 4); at < x + (3 * side) / 4; at++, count += 3) {
@@ -133,6 +144,54 @@ test("every face keeps its edits, and the whole photo holds them all", async () 
   const [one, other] = changes(await pixels(page), original);
   assert.ok(one < 0.1, `the first face is as in the photo: ${one}`);
   assert.ok(other > 0.5, `the second keeps its edit: ${other}`);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("of six faces the four used last come back at once, and an older one is worked out again, as it was left", async () => {
+  const site = await host(path.join(root, "weights"));
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.evaluate(() => {
+    const { postMessage } = Worker.prototype;
+    const seen = Object.assign(globalThis, { inversions: 0 });
+    Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+      if (message.method === "invert") seen.inversions++;
+      return postMessage.call(this, message, ...rest);
+    };
+  });
+  const inversions = () => page.evaluate(() => /** @type {any} */ (globalThis).inversions);
+  const faces = page.locator("#faces input");
+  const smile = page.locator('[id="slider-smile"]');
+  /** The pictures of the first two, edited. */
+  const left = [];
+  await page.setInputFiles("#file", await couple(page, GROUP));
+  for (let i = 0; i < 6; i++) {
+    if (i > 0) await faces.nth(i).check();
+    await inverted(page);
+    if (i > 1) continue;
+    await slide(page, "smile", 100 - 40 * i);
+    left.push(await pixels(page));
+  }
+  assert.equal(await faces.count(), 6);
+  assert.equal(await inversions(), 6, "each face once");
+
+  // The second one is among the four before the last; the first one is older.
+  await faces.nth(1).check();
+  await settled(page);
+  assert.equal(difference(await pixels(page), left[1]), 0, "the second as it was left");
+  assert.equal(await inversions(), 6, "at no cost");
+  await faces.nth(0).check();
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).inversions === 7);
+  await inverted(page);
+  assert.equal(await smile.inputValue(), "100");
+  assert.equal(difference(await pixels(page), left[0]), 0, "the first as it was left, worked out again");
+  for (const i of [3, 4, 5, 1, 0]) {
+    await faces.nth(i).check();
+    await inverted(page);
+  }
+  assert.equal(await inversions(), 7, "those used last are kept, whatever their place in the photo");
   assert.deepEqual(problems, []);
   await context.close();
   await site.remove();

@@ -4,7 +4,19 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { png } from "./pictures.mjs";
-import { accessible, host, inverted, launch, modelReady, root, settled, visit, weightsLike } from "./support.mjs";
+import {
+  accessible,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  root,
+  settled,
+  showWholePhoto,
+  visit,
+  weightsLike,
+} from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -89,18 +101,28 @@ test("a finger moves a slider, which comes to rest at 0 with a tick", async () =
   const script = "globalThis.ticks = []; navigator.vibrate = (time) => Boolean(globalThis.ticks.push(time));";
   const { page, screen, problems, context } = await phone({ script });
   const { slider, at } = await firstSlider(page);
+  const place = () => page.evaluate(() => scrollY);
+  const start = await place();
+  assert.ok(start > 100, "there is something to scroll to");
   const ticks = () => page.evaluate(() => /** @type {any} */ (globalThis).ticks.length);
   await drag(screen, [at(0), at(60)]);
   await settled(page);
   const moved = Number(await slider.inputValue());
   assert.ok(Math.abs(moved - 60) < 8, `the slider is at ${moved}`);
   assert.equal(await ticks(), 0);
-  await drag(screen, [at(moved), at(3)]);
+  // A thumb goes in an arc: once it moves the slider, it does not scroll the page.
+  const [x, y] = at(20);
+  await drag(screen, [at(moved), at(50), [x, y + 60], [...at(70)]]);
+  await settled(page);
+  assert.ok(Number(await slider.inputValue()) > 60, "the slider goes with it");
+  assert.deepEqual(await place(), start, "the page stays where it is");
+  await drag(screen, [at(70), at(3)]);
   assert.equal(await slider.inputValue(), "0", "near 0 it comes to rest");
   assert.equal(await ticks(), 1, "which is felt");
   await drag(screen, [at(0), at(-40), at(40)]);
   assert.ok(Number(await slider.inputValue()) > 30, "it does not stick");
   assert.equal(await ticks(), 2, "on its way it passes 0");
+  assert.deepEqual(await place(), start, "nothing has scrolled");
   await slider.dblclick();
   await slider.press("ArrowLeft");
   await slider.press("ArrowLeft");
@@ -222,3 +244,85 @@ test("where there is little memory, a smaller copy of a large photo is worked on
     await context.close();
   }
 });
+
+/**
+ * A picture of the comparison, or of a file, brought to 40 × 30 pixels; and its own sizes.
+ * @param {import("playwright-core").Page} page
+ * @param {".before" | ".after" | { file: string }} what
+ */
+async function small(page, what) {
+  const { data, ...sizes } = await page.evaluate(async (what) => {
+    const picture =
+      typeof what === "string"
+        ? /** @type {HTMLCanvasElement} */ (document.querySelector(`#compare ${what}`))
+        : await createImageBitmap(new Blob([Uint8Array.from(atob(what.file), (c) => c.charCodeAt(0))]));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(40, 30).getContext("2d"));
+    context.imageSmoothingQuality = "high";
+    context.drawImage(picture, 0, 0, 40, 30);
+    const { width, height } = picture;
+    return { width, height, data: [...context.getImageData(0, 0, 40, 30).data] };
+  }, what);
+  return { ...sizes, data: Uint8Array.from(data) };
+}
+
+for (const { memory, size, said } of [
+  {
+    memory: 4,
+    size: [4000, 3000],
+    said: "48 megapixels. This device has little memory, so 12 of them are worked on and saved",
+  },
+  { memory: 8, size: [5656, 4242], said: "48 megapixels; it was reduced to 24" },
+])
+  test(`a photo of 48 megapixels is edited and saved on a telephone of ${memory} GB, ${size.join(" × ")}`, async () => {
+    const script = `Object.defineProperty(Navigator.prototype, "deviceMemory", { get: () => ${memory} });`;
+    const { page, problems, context } = await visit(browser, site.url, { ...PHONE, script });
+    const screen = await context.newCDPSession(page);
+    await modelReady(page);
+    const text = await page.evaluate(async () => {
+      const { src = "" } = /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).dataset;
+      const face = await createImageBitmap(await (await fetch(src)).blob());
+      const canvas = new OffscreenCanvas(8000, 6000);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.fillStyle = "#8fa3b5";
+      context.fillRect(0, 0, 8000, 6000);
+      context.drawImage(face, 3000, 1500, 2400, 2400);
+      const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
+      canvas.width = canvas.height = 0;
+      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    });
+    await page.setInputFiles("#file", {
+      name: "large.jpg",
+      mimeType: "image/jpeg",
+      buffer: Buffer.from(text, "base64"),
+    });
+    await page.getByText(said).waitFor();
+    await inverted(page);
+    await showWholePhoto(page, size[0]);
+    const { at } = await firstSlider(page);
+    await drag(screen, [at(0), at(90)]);
+    await settled(page);
+    const shown = await small(page, ".after");
+
+    await page.locator("#save").tap();
+    await page.locator('#save-types input[value="image/jpeg"]').check();
+    await page.locator("#save-choices", { hasText: size.join(" × ") }).waitFor();
+    const coming = page.waitForEvent("download");
+    await page.locator("#save-file").tap();
+    const file = await readFile(await (await coming).path());
+    const { width, height, ...saved } = await small(page, { file: file.toString("base64") });
+    assert.deepEqual([width, height], size);
+    assert.ok(difference(saved, shown) < 1, `saved as shown: ${difference(saved, shown)}`);
+
+    await page.locator("#compare-toggle").tap();
+    const before = await small(page, ".before");
+    const changed = [...Array(40 * 30).keys()].filter((i) =>
+      [0, 1, 2].some((c) => Math.abs(before.data[4 * i + c] - saved.data[4 * i + c]) > 3),
+    );
+    assert.ok(changed.length > 10, `the edit is in the file: ${changed}`);
+    for (const i of changed) {
+      const [x, y] = [i % 40, Math.floor(i / 40)];
+      assert.ok(x >= 15 && x < 27 && y >= 7 && y < 20, `at ${x}, ${y} there is no face`);
+    }
+    assert.deepEqual(problems, []);
+    await context.close();
+  });

@@ -9,7 +9,7 @@ import { say } from "../../www/shared/say.js";
 import "../../www/shared/strings/all.js";
 import { spell } from "../../www/shared/strings.js";
 import { testInEach } from "./drivers/each.mjs";
-import { host, launch, root, visit, weightsLike } from "./support.mjs";
+import { difference, host, launch, root, visit, weightsLike } from "./support.mjs";
 
 /**
  * As `make.py` writes them.
@@ -278,12 +278,14 @@ test("where canvases hold fewer pixels than a photo, it is reduced to what they 
 /**
  * What the page's photo worker saves of a photo whose face is edited, and the photo itself, as pixels; and the file.
  * @param {import("playwright-core").Page} page
- * @param {{ file: string, mode: "face" | "difference", what: "photo" | "face" | "photo-pair" }} options
- * @returns {Promise<{ before: Opened, after: Opened, png: string }>}
+ * @param {{
+ *   file: string, mode: "face" | "difference", what: "photo" | "face" | "photo-pair", type?: string
+ * }} options
+ * @returns {Promise<{ before: Opened, after: Opened, bytes: string }>}
  */
-function saved(page, { file, mode, what }) {
+function saved(page, { file, mode, what, type = "image/png" }) {
   return page.evaluate(
-    async ({ url, mode, what }) => {
+    async ({ url, mode, what, type }) => {
       const { Remote, RemoteWorker } = await import(new URL("shared/rpc.js", location.href).href);
       const photos = new RemoteWorker(new URL("workers/photo.js", location.href));
       const { port1, port2 } = new MessageChannel();
@@ -302,10 +304,10 @@ function saved(page, { file, mode, what }) {
       };
       await engine.call("take", ["crop-1", "edit-1", { edited, unedited: picture, motion: undefined }]);
       const layers = [{ crop: "crop-1", edit: "edit-1" }];
-      const png = await photos.call("save", [layers, what, { mode, side: 64 }, { type: "image/png", quality: 1 }]);
+      const made = await photos.call("save", [layers, what, { mode, side: 64 }, { type, quality: 1 }]);
       const worker = new Worker(new URL("workers/photos-test.js", location.href), { type: "module" });
       const [before, after] = await Promise.all(
-        [blob, png].map(
+        [blob, made].map(
           (blob, id) =>
             new Promise((resolve) => {
               worker.addEventListener("message", ({ data }) => data.id === id && resolve(data.answer));
@@ -315,9 +317,9 @@ function saved(page, { file, mode, what }) {
       );
       worker.terminate();
       photos.end();
-      return { before, after, png: String.fromCharCode(...new Uint8Array(await png.arrayBuffer())) };
+      return { before, after, bytes: String.fromCharCode(...new Uint8Array(await made.arrayBuffer())) };
     },
-    { url: new URL(`photos-test/${file}`, site.url).href, mode, what },
+    { url: new URL(`photos-test/${file}`, site.url).href, mode, what, type },
   );
 }
 
@@ -327,10 +329,10 @@ test("what is saved keeps the photo's space, its transparency, and what is aroun
     ["png-p3.png", "display-p3", 1],
     ["png-rgba-8.png", "srgb", 10],
   ])) {
-    const { before, after, png } = await saved(page, { file, mode: "difference", what: "photo" });
+    const { before, after, bytes } = await saved(page, { file, mode: "difference", what: "photo" });
     assert.equal(after.error, undefined);
     assert.deepEqual([after.space, after.width, after.height], [space, before.width, before.height]);
-    assert.equal(png.includes("iCCP"), space !== "srgb", `${file} says its colour space`);
+    assert.equal(bytes.includes("iCCP"), space !== "srgb", `${file} says its colour space`);
     const [a, b] = [before, after].map(({ pixels }) => Buffer.from(pixels, "base64"));
     let changed = 0;
     const alphas = new Set();
@@ -358,6 +360,35 @@ test("what is saved keeps the photo's space, its transparency, and what is aroun
         assert.ok(both.subarray(at, at + line.length).equals(line), `row ${row} of picture ${i}`);
       }
     }
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+/** How far a colour may be off in a file that loses some, on the mean of a picture, in 8-bit steps. */
+const LOSSY = 1.5;
+
+test("JPEG and WebP keep Display P3, too: the file says so, and its colours are those of the PNG", async () => {
+  const { context, page, problems } = await visit(browser, site.url);
+  for (const [file, type, profile] of /** @type {const} */ ([
+    ["jpeg-p3.jpg", "image/jpeg", "ICC_PROFILE"],
+    ["webp-p3.webp", "image/webp", "ICCP"],
+  ])) {
+    const options = /** @type {const} */ ({ file, mode: "difference", what: "photo" });
+    const exact = await saved(page, options);
+    const { after, bytes } = await saved(page, { ...options, type });
+    assert.deepEqual([exact.after.space, after.space], ["display-p3", "display-p3"], type);
+    assert.ok(bytes.includes(profile) && bytes.includes("mntrRGB"), `${type} has a profile`);
+    const [right, found] = [exact.after, after].map(({ pixels }) => ({ data: Buffer.from(pixels, "base64") }));
+    const off = difference(found, right);
+    assert.ok(off < LOSSY, `${type} is off by ${off}`);
+    // Read as sRGB, the same numbers would be other colours: the picture is one that tells the difference.
+    const dull = difference({ data: narrowed(right.data) }, right);
+    assert.ok(dull > 3 * LOSSY, `${type}: without a profile it would be off by ${dull}`);
+
+    // What was sRGB stays so.
+    const plain = await saved(page, { ...options, file: "jpeg-srgb.jpg", type });
+    assert.equal(plain.after.space, "srgb", type);
   }
   assert.deepEqual(problems, []);
   await context.close();

@@ -182,3 +182,132 @@ export function withExif(jpeg, orientation) {
   const marker = Buffer.from([0xff, 0xe1, (body.length + 2) >> 8, (body.length + 2) & 255]);
   return Buffer.concat([jpeg.subarray(0, 2), marker, body, jpeg.subarray(2)]);
 }
+
+/** What the metadata of `withMetadata` tells of its photographer, and no saved file may tell. */
+const TOLD = {
+  camera: "Lochkamera 7",
+  date: "2019:07:14 12:34:56",
+  place: "Niemandsdorf",
+  author: "Erika Beispiel",
+  remark: "for nobody else to read",
+  // Seconds of latitude, as EXIF writes them: two whole numbers, one divided by the other.
+  seconds: [3_141_592, 65_537],
+};
+
+/**
+ * A JPEG with all that cameras and picture archives write into one: EXIF with camera, date, orientation and place; XMP;
+ * IPTC; a comment.
+ * @param {Uint8Array} jpeg without any of it
+ * @param {number} orientation 1 to 8
+ */
+export function withMetadata(jpeg, orientation) {
+  const text = (/** @type {string} */ words) => Buffer.from(`${words}\0`, "latin1");
+  const rationals = (/** @type {number[]} */ ...values) => Buffer.from(Uint32Array.from(values).buffer);
+  /** Entries of a directory at `start`, and behind it what does not fit into an entry. */
+  const directory = (
+    /** @type {number} */ start,
+    /** @type {[tag: number, type: number, count: number, value: Buffer | number][]} */ entries,
+  ) => {
+    const table = Buffer.alloc(2 + 12 * entries.length + 4);
+    table.writeUInt16LE(entries.length, 0);
+    const behind = [];
+    let at = start + table.length;
+    for (const [i, [tag, type, count, value]] of entries.entries()) {
+      const entry = 2 + 12 * i;
+      table.writeUInt16LE(tag, entry);
+      table.writeUInt16LE(type, entry + 2);
+      table.writeUInt32LE(count, entry + 4);
+      if (typeof value === "number") table.writeUInt32LE(value, entry + 8);
+      else if (value.length <= 4) table.set(value, entry + 8);
+      else {
+        table.writeUInt32LE(at, entry + 8);
+        behind.push(value);
+        at += value.length;
+      }
+    }
+    return Buffer.concat([table, ...behind]);
+  };
+  const [SHORT, LONG, TEXT, RATIONAL] = [3, 4, 2, 5];
+  const [camera, date] = [text(TOLD.camera), text(TOLD.date)];
+  const first = (/** @type {number} */ place) =>
+    directory(8, [
+      [0x0110, TEXT, camera.length, camera],
+      [0x0112, SHORT, 1, orientation],
+      [0x0132, TEXT, date.length, date],
+      [0x8825, LONG, 1, place],
+    ]);
+  const place = 8 + first(0).length;
+  const gps = directory(place, [
+    [1, TEXT, 2, text("N")],
+    [2, RATIONAL, 3, rationals(48, 1, 12, 1, ...TOLD.seconds)],
+    [3, TEXT, 2, text("E")],
+    [4, RATIONAL, 3, rationals(16, 1, 22, 1, ...TOLD.seconds)],
+  ]);
+  const exif = Buffer.concat([Buffer.from("Exif\0\0II*\0\x08\0\0\0", "latin1"), first(place), gps]);
+  const xmp = Buffer.from(
+    `http://ns.adobe.com/xap/1.0/\0<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+    <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+    <rdf:Description xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="${TOLD.place}"
+    xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="${TOLD.camera}"/></rdf:RDF></x:xmpmeta>
+    <?xpacket end="w"?>`,
+    "latin1",
+  );
+  const dataset = (/** @type {number} */ number, /** @type {string} */ words) =>
+    Buffer.concat([Buffer.from([0x1c, 2, number, 0, words.length]), Buffer.from(words, "latin1")]);
+  const datasets = Buffer.concat([dataset(80, TOLD.author), dataset(90, TOLD.place)]);
+  const length = Buffer.from([0, 0, datasets.length >> 8, datasets.length & 255]);
+  const odd = Buffer.alloc(datasets.length % 2);
+  const iptc = Buffer.concat([Buffer.from("Photoshop 3.0\x008BIM\x04\x04\0\0", "latin1"), length, datasets, odd]);
+  const segment = (/** @type {number} */ marker, /** @type {Buffer} */ body) =>
+    Buffer.concat([Buffer.from([0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255]), body]);
+  return Buffer.concat([
+    jpeg.subarray(0, 2),
+    segment(0xe1, exif),
+    segment(0xe1, xmp),
+    segment(0xed, iptc),
+    segment(0xfe, Buffer.from(TOLD.remark)),
+    jpeg.subarray(2),
+  ]);
+}
+
+/**
+ * What a file still tells of the metadata of `withMetadata`, by name.
+ * @param {Buffer} file
+ */
+export function betrays(file) {
+  return Object.entries(TOLD).flatMap(([name, secret]) => {
+    if (typeof secret === "string") return file.includes(secret) ? [name] : [];
+    return file.includes(Buffer.from(Uint32Array.from(secret).buffer)) ? [name] : [];
+  });
+}
+
+/**
+ * The parts of a PNG, JPEG or WebP file that are neither its pixels nor say what colours those are, by name, in their
+ * order.
+ * @param {Buffer} file
+ */
+export function besidesPixels(file) {
+  /** @type {string[]} */
+  const found = [];
+  if (file.toString("latin1", 1, 4) === "PNG") {
+    for (let at = 8; at < file.length; at += 12 + file.readUInt32BE(at)) {
+      const type = file.toString("latin1", at + 4, at + 8);
+      found.push(type === "iTXt" ? `iTXt ${file.toString("latin1", at + 8, at + 25)}` : type);
+    }
+    return found.filter((type) => !["IHDR", "sRGB", "iCCP", "IDAT", "IEND"].includes(type));
+  }
+  if (file.toString("latin1", 8, 12) === "WEBP") {
+    for (let at = 12; at < file.length; ) {
+      const length = file.readUInt32LE(at + 4);
+      found.push(file.toString("latin1", at, at + 4));
+      at += 8 + length + (length % 2);
+    }
+    return found.filter((type) => !["VP8X", "ICCP", "VP8 ", "VP8L", "ALPH"].includes(type));
+  }
+  for (let at = 2; file[at + 1] !== 0xda; at += 2 + file.readUInt16BE(at + 2)) {
+    const marker = file[at + 1];
+    const named = marker === 0xfe || (marker >= 0xe0 && marker <= 0xef);
+    if (named) found.push(`${marker.toString(16)} ${file.toString("latin1", at + 4, file.indexOf(0, at + 4))}`);
+  }
+  return found.filter((name) => !["e0 JFIF", "e2 ICC_PROFILE"].includes(name));
+}

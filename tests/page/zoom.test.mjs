@@ -94,6 +94,31 @@ test("wheel, double click and dragging: the spot stays under the pointer, both p
   await context.close();
 });
 
+test("every view is enlarged to its pixels, and fits again", async () => {
+  const { page, problems, context } = await ready();
+  const { frame } = await places(page);
+  const [x, y] = [frame.left + 0.4 * frame.width, frame.top + 0.7 * frame.height];
+  const views = await page
+    .locator("#views input")
+    .evaluateAll((inputs) => inputs.map((input) => /** @type {HTMLInputElement} */ (input).value));
+  assert.deepEqual(views, ["edited", "reconstruction", "initial", "discrepancy", "original"]);
+  const shown = () =>
+    page.locator("sdic-compare .after").evaluate((canvas) => getComputedStyle(canvas).imageRendering);
+  for (const view of views) {
+    await page.locator(`#views input[value=${view}]`).check({ force: true });
+    assert.notEqual(await shown(), "pixelated", `${view}, whole`);
+    await page.mouse.move(x, y);
+    for (let i = 0; i < 8; i++) await page.mouse.wheel(0, -500);
+    await page.locator("sdic-compare.pixels").waitFor();
+    assert.equal(await shown(), "pixelated", `${view} shows its pixels`);
+    near(spot((await places(page)).after, x, y), [0.4, 0.7], view);
+    await page.keyboard.press("0");
+    assert.deepEqual((await places(page)).after, frame, `${view} fits again`);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("pressing still shows the original, until the enlarged picture is dragged", async () => {
   const { page, context } = await ready();
   const { frame } = await places(page);
@@ -133,10 +158,11 @@ test("keys enlarge, move and fit the picture; another photo begins whole", async
   await context.close();
 });
 
-test("two fingers enlarge the spot between them and move it along", async () => {
-  const { page, context } = await ready({ hasTouch: true, viewport: { width: 390, height: 844 } });
-  const { frame } = await places(page);
-  const session = await context.newCDPSession(page);
+/** A telephone with a photo on it, and fingers: points are in sides of the frame. */
+async function touched() {
+  const visitor = await ready({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } });
+  const { frame } = await places(visitor.page);
+  const session = await visitor.context.newCDPSession(visitor.page);
   const at = (/** @type {number} */ x, /** @type {number} */ y) => ({
     x: frame.left + x * frame.width,
     y: frame.top + y * frame.height,
@@ -146,13 +172,62 @@ test("two fingers enlarge the spot between them and move it along", async () => 
       type: /** @type {"touchStart"} */ (type),
       touchPoints: touchPoints.map((point, id) => ({ ...point, id })),
     });
+  return { ...visitor, frame, at, touch };
+}
+
+test("two fingers enlarge the spot between them and move it along", async () => {
+  const { page, problems, context, frame, at, touch } = await touched();
   await touch("touchStart", at(0.4, 0.5));
   await touch("touchStart", at(0.4, 0.5), at(0.6, 0.5));
   for (let i = 1; i <= 5; i++) await touch("touchMove", at(0.4 - 0.04 * i, 0.5), at(0.6 + 0.04 * i, 0.5));
-  await touch("touchEnd");
-  await page.locator("sdic-compare.zoomed").waitFor();
+  await page.waitForFunction((width) => {
+    const canvas = /** @type {Element} */ (document.querySelector("sdic-compare .after"));
+    return canvas.getBoundingClientRect().width > 2.99 * width;
+  }, frame.width);
   const { after } = await places(page);
   near([after.width / frame.width], [3], "as far apart as the fingers");
   near(spot(after, at(0.5, 0.5).x, at(0.5, 0.5).y), [0.5, 0.5], "around their middle");
+
+  // Both go the same way: the picture comes along, and stays as large.
+  for (let i = 1; i <= 5; i++) {
+    await touch("touchMove", at(0.2 + 0.04 * i, 0.5 - 0.02 * i), at(0.8 + 0.04 * i, 0.5 - 0.02 * i));
+  }
+  await touch("touchEnd");
+  const moved = (await places(page)).after;
+  near([moved.width / frame.width], [3], "no larger for that");
+  near(spot(moved, at(0.7, 0.4).x, at(0.7, 0.4).y), [0.5, 0.5], "their middle leads the spot below it");
+  assert.equal(await page.evaluate(() => visualViewport?.scale), 1, "the page itself is not enlarged");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("two taps enlarge the spot below the finger; one finger moves it; two taps more fit it again", async () => {
+  const { page, problems, context, frame, at, touch } = await touched();
+  const twice = async (/** @type {{ x: number, y: number }} */ point) => {
+    for (let i = 0; i < 2; i++) {
+      await touch("touchStart", point);
+      await touch("touchEnd");
+    }
+  };
+  const finger = at(0.3, 0.6);
+  await twice(finger);
+  await page.locator("sdic-compare.zoomed").waitFor();
+  const tapped = (await places(page)).after;
+  near(spot(tapped, finger.x, finger.y), [0.3, 0.6], "below the finger");
+  assert.ok(tapped.width >= 2 * frame.width, "twice as large, at least");
+
+  const scrolled = await page.evaluate(() => scrollY);
+  await touch("touchStart", finger);
+  for (let i = 1; i <= 5; i++) await touch("touchMove", at(0.3 - 0.02 * i, 0.6 - 0.04 * i));
+  await touch("touchEnd");
+  const end = at(0.2, 0.4);
+  near(spot((await places(page)).after, end.x, end.y), [0.3, 0.6], "the spot goes with the finger");
+  assert.equal(await page.evaluate(() => scrollY), scrolled, "and the page stays");
+
+  await twice(finger);
+  await page.locator("sdic-compare:not(.zoomed)").waitFor();
+  assert.deepEqual((await places(page)).after, frame, "whole again");
+  assert.equal(await page.evaluate(() => visualViewport?.scale), 1, "the page itself is not enlarged");
+  assert.deepEqual(problems, []);
   await context.close();
 });
