@@ -113,7 +113,7 @@ fn varied(portrait: &Picture, variant: usize) -> Picture<'static> {
     let angle = [0.0_f32, 4.0, -4.0, 8.0, -8.0, 2.0, -6.0][variant].to_radians();
     let zoom = [1.0, 0.96, 0.92, 1.0, 0.94, 0.9, 0.98][variant];
     let light = [1.0, 0.8, 1.15, 0.7, 1.0, 0.9, 1.1][variant];
-    let mirror = if variant % 2 == 0 { 1.0 } else { -1.0 };
+    let mirror = if variant.is_multiple_of(2) { 1.0 } else { -1.0 };
     let middle = (side - 1) as f32 / 2.0;
     let within = |at: f32| (at + middle).round().clamp(0.0, (side - 1) as f32) as usize;
     let pixels = (0..side * side).flat_map(|spot| {
