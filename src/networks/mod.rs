@@ -27,8 +27,8 @@ pub(crate) use layers::warp;
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use pictures::{ReadError, Window, difference, from_data, read, shown, shown_edit, to_tensor};
-pub use queue::Mark;
 pub use precision::Precision;
+pub use queue::Mark;
 pub(crate) use queue::{GROUP, Groups};
 pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Sdic};
 #[cfg(test)]

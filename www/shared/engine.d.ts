@@ -203,7 +203,8 @@ export class WebEngine {
     /**
      * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
      * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
-     * same kind has kept; any other is ignored. Returns the files that the weights directory gains, the new manifest
+     * same kind has kept; any other is ignored. A model of other things than faces gets the components of its styles
+     * alone. Returns the files that the weights directory gains, the new manifest
      * last.
      */
     findSliders(samples: number, seed: number, journal: Uint8Array | number[] | null | undefined, listener: FitListener): Promise<WeightsFile[]>;
@@ -222,6 +223,11 @@ export class WebEngine {
      * load starts again with `begin`.
      */
     pushShard(index: number, bytes: Uint8Array | number[]): void;
+    /**
+     * Between `begin` and `finish`: has this device compile what the model will need, on a model of the same layers
+     * with few channels, and compares it with the CPU as `selfTest` does. The CPU compiles nothing.
+     */
+    rehearse(): Promise<number>;
     /**
      * Forgets an inverted face, if there is one of this name; edits of it that are under way go on.
      */
