@@ -36,7 +36,7 @@ const weights = path.resolve(option("--weights", path.join(root, "weights")));
 const [threads, rounds] = [Number(option("--threads", "1")), Number(option("--rounds", "15"))];
 const folder = await temporary("peer");
 const peer = path.join(folder, "peer");
-await assemble(folder, { weights });
+await assemble(folder, { weights, readable: true });
 run(option("--python", "python3"), [path.join(HERE, "export.py"), weights, peer]);
 const modules = await temporary("modules");
 run("npm", ["install", "--silent", "--no-save", "--prefix", modules, PEER]);
