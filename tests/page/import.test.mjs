@@ -66,7 +66,7 @@ async function checkpoint(from, name) {
 
 /** @param {string} [script] */
 async function opened(script) {
-  const site = await host(weights);
+  const site = await host(weights, { readable: true });
   await faulty(site.folder);
   const visited = await visit(browser, site.url, { script });
   visited.context.setDefaultTimeout(PATIENCE);

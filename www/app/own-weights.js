@@ -14,7 +14,7 @@ import { announce, notice, report } from "./ui/notices.js";
 import { refreshModels, takeExpected } from "./ui/own-models.js";
 
 /** @import { ConvertEvents, ConvertMethods } from "../shared/protocol.js" */
-/** @import { Source } from "../shared/source-file.js" */
+/** @import { SourceFile } from "../shared/source-file.js" */
 /** @import { Session } from "./session.js" */
 
 const SCRIPT = new URL("../workers/convert.js", import.meta.url);
@@ -36,7 +36,7 @@ export function startOwnWeights(session) {
   /**
    * Converts a checkpoint and goes on with it.
    * @param {File} file
-   * @param {{ resumes?: Source, anyway?: boolean }} [how] `resumes`: the file that the visitor was asked for; `anyway`:
+   * @param {{ resumes?: SourceFile, anyway?: boolean }} [how] `resumes`: the file that the visitor was asked for; `anyway`:
    *   even if there seems to be no room
    */
   async function convert(file, { resumes, anyway = false } = {}) {
@@ -66,7 +66,7 @@ export function startOwnWeights(session) {
 
   /**
    * @param {File} file
-   * @param {Source} source
+   * @param {SourceFile} source
    * @param {{ needed: number, free: number | undefined }} room in bytes
    */
   async function converted(file, source, room) {

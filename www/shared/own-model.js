@@ -13,7 +13,7 @@ import { FOUND } from "./found.js";
 import { say } from "./say.js";
 import { parseSource, sameFile } from "./source-file.js";
 
-/** @import { Source } from "./source-file.js" */
+/** @import { SourceFile } from "./source-file.js" */
 
 /**
  * What matters here of a kept manifest.
@@ -30,7 +30,7 @@ import { parseSource, sameFile } from "./source-file.js";
  *
  * `source`: the file that it is converted from, if that is known; `written`: bytes of its shards, while it is incomplete.
  * @typedef {Omit<Model, "manifest"> & {
- *   manifest: Model["manifest"] | undefined, source: Source | undefined, written: number
+ *   manifest: Model["manifest"] | undefined, source: SourceFile | undefined, written: number
  * }} Folder
  *
  * A model, as it is offered. `title`: the visitor's name for it, else its own, `plainTitle`; `fitted`: sliders were
@@ -41,7 +41,7 @@ import { parseSource, sameFile } from "./source-file.js";
  * }} OwnModel
  *
  * A conversion that was broken off. `written`: bytes of it that are kept.
- * @typedef {{ id: string, source: Source, written: number }} PartialModel
+ * @typedef {{ id: string, source: SourceFile, written: number }} PartialModel
  */
 
 const MANIFEST = "manifest.json";
@@ -340,7 +340,7 @@ function noOwnModel() {
  * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old one
  * stays. Where a conversion of the same file was broken off, `fill` goes on in its folder.
  * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
- * @param {Source} [source] the file that the model comes from
+ * @param {SourceFile} [source] the file that the model comes from
  * @returns {Promise<string>} its id
  */
 export async function keepOwnModel(fill, source) {

@@ -2,7 +2,7 @@
 // are both checked against these types.
 
 /** @import { Saying } from "./say.js" */
-/** @import { Source } from "./source-file.js" */
+/** @import { SourceFile } from "./source-file.js" */
 /** @import { Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
 /** @import { QuadPoints, SearchProgress, StageName, Strengths, ViewName } from "./types.js" */
@@ -113,7 +113,7 @@
 
 /**
  * The worker that converts the authors' checkpoint.
- * @typedef {{ convert(file: File, source: Source): Promise<string> }} ConvertMethods
+ * @typedef {{ convert(file: File, source: SourceFile): Promise<string> }} ConvertMethods
  * @typedef {{ progress: { read: number, total: number } }} ConvertEvents in bytes of the file
  */
 

@@ -4,7 +4,7 @@
 /**
  * `modified`: when the file was last changed, in milliseconds; `digest`: of its two ends; `needed`: about how many bytes
  * its model takes.
- * @typedef {{ name: string, bytes: number, modified: number, digest: string, needed: number }} Source
+ * @typedef {{ name: string, bytes: number, modified: number, digest: string, needed: number }} SourceFile
  */
 
 /** Bytes at either end of a file that tell it from others, together with name, size and time. */
@@ -14,7 +14,7 @@ const HEAD_BYTES = 1 << 20;
 
 /**
  * @param {File} file
- * @returns {Promise<Source>}
+ * @returns {Promise<SourceFile>}
  * @throws {DOMException} where the file cannot be read
  */
 export async function sourceOf(file) {
@@ -40,7 +40,7 @@ async function neededBytes(file) {
 /**
  * What was written of a source, if it is one.
  * @param {string} text
- * @returns {Source | undefined}
+ * @returns {SourceFile | undefined}
  */
 export function parseSource(text) {
   try {
@@ -55,8 +55,8 @@ export function parseSource(text) {
 
 /**
  * Whether two files are the same one, as far as can be told without reading all of them.
- * @param {Source | undefined} a
- * @param {Source | undefined} b
+ * @param {SourceFile | undefined} a
+ * @param {SourceFile | undefined} b
  */
 export function sameFile(a, b) {
   if (!a || !b) return false;

@@ -6,7 +6,7 @@ import { answerCalls, notify } from "./answers.js";
 import { startCpu } from "./cpu.js";
 import { holds, storageFailure, writeFile } from "./files.js";
 
-/** @import { Source } from "../shared/source-file.js" */
+/** @import { SourceFile } from "../shared/source-file.js" */
 
 /** How often progress is told at most. */
 const TELL_MS = 100;
@@ -79,7 +79,7 @@ answerCalls({
    * fails, the models kept before stay. Shards that are whole stay too, and the same file goes on from there, unless the
    * file itself is damaged.
    * @param {File} file
-   * @param {Source} source what the file is recognised by
+   * @param {SourceFile} source what the file is recognised by
    * @returns {Promise<string>} what the model is called by where it is kept
    */
   async convert(file, source) {

@@ -15,7 +15,7 @@ import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
 
 /** @import { OwnModel, PartialModel } from "../../shared/own-model.js" */
-/** @import { Source } from "../../shared/source-file.js" */
+/** @import { SourceFile } from "../../shared/source-file.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 
 /** The choice of the model that comes with the page; others are named by their ids. */
@@ -24,7 +24,7 @@ const BUNDLED = "bundled";
 /** Shows the models as they are now, if they are shown. */
 export let refreshModels = () => {};
 
-/** @type {Source | undefined} the file that the visitor was asked for, to go on with */
+/** @type {SourceFile | undefined} the file that the visitor was asked for, to go on with */
 let expected;
 
 /** The file that the visitor was asked for, if any; nobody asks for it any more. */
