@@ -27,11 +27,29 @@ export async function* states(page) {
   yield "about";
   await page.keyboard.press("Escape");
 
+  await press("mirror-start");
+  await page.locator("#mirror-word", { hasText: "Move a slider" }).waitFor({ timeout: PATIENCE });
+  await slide(page, "smile", 100);
+  await page.locator('#mirror-picture[data-shown="1.00"]').waitFor({ timeout: PATIENCE });
+  yield "mirror";
+  await press("mirror-close");
+  await page.locator("#mirror").waitFor({ state: "hidden" });
+
   await page.setInputFiles("#file", await photoOf(page, { width: 1200, height: 640 }, { count: 2 }));
+  await inverted(page);
+  await page.waitForFunction(() => document.querySelectorAll("#faces input").length === 2, undefined, {
+    timeout: PATIENCE,
+  });
   await inverted(page);
   await slide(page, "smile", 100);
   await page.waitForFunction(() => !document.querySelector(".look:not(.made)"), undefined, { timeout: PATIENCE });
-  await page.locator("#notices .notice").first().waitFor({ state: "detached" });
+  await page.evaluate(() => {
+    const buttons = /** @type {NodeListOf<HTMLElement>} */ (
+      document.querySelectorAll("#notices [aria-label=Dismiss]")
+    );
+    for (const button of buttons) button.click();
+  });
+  await page.waitForFunction(() => !document.querySelector("#notices .notice"));
   yield "faces";
   await press("compare-toggle");
   yield "comparing";
@@ -68,12 +86,4 @@ export async function* states(page) {
   await page.locator(".notice.failure").waitFor();
   yield "a failure";
   await page.locator(".notice.failure button").last().click();
-
-  await press("reset-all");
-  await settled(page);
-  await press("mirror-toggle");
-  await page.locator("#mirror-word", { hasText: "Move a slider" }).waitFor({ timeout: PATIENCE });
-  await slide(page, "smile", 100);
-  await page.locator('#mirror-picture[data-shown="1.00"]').waitFor({ timeout: PATIENCE });
-  yield "mirror";
 }

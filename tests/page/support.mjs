@@ -295,7 +295,9 @@ export async function still(page) {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     const passing = document
       .getAnimations()
-      .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
+      .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime))
+      // In a closed group nothing is drawn, and no animation ever says that it is finished.
+      .filter(({ effect }) => /** @type {KeyframeEffect} */ (effect).target?.checkVisibility());
     await Promise.allSettled(passing.map(({ finished }) => finished));
   });
 }
