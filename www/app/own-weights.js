@@ -11,7 +11,7 @@ import { remember } from "./settings.js";
 import { hideBar } from "./ui/engine-status.js";
 import { hideImport, showImport } from "./ui/import-panel.js";
 import { announce, notice, report } from "./ui/notices.js";
-import { refreshModels, takeExpected } from "./ui/own-models.js";
+import { refreshModels } from "./ui/own-models.js";
 
 /** @import { ConvertEvents, ConvertMethods } from "../shared/protocol.js" */
 /** @import { SourceFile } from "../shared/source-file.js" */
@@ -23,15 +23,8 @@ const ANNOUNCED = 0.25;
 
 /** @param {Session} session */
 export function startOwnWeights(session) {
-  const checkpoint = byId("checkpoint", HTMLInputElement);
   /** @type {string | undefined} the file that is being converted */
   let busy;
-  byId("own-import", HTMLButtonElement).addEventListener("click", () => checkpoint.click());
-  checkpoint.addEventListener("change", () => {
-    if (checkpoint.files?.[0]) void convert(checkpoint.files[0], { resumes: takeExpected() });
-    checkpoint.value = "";
-  });
-  checkpoint.addEventListener("cancel", takeExpected);
 
   /**
    * Converts a checkpoint and goes on with it.

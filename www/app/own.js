@@ -4,7 +4,20 @@ import { say } from "../shared/say.js";
 import { byId } from "./dom.js";
 import { report } from "./ui/notices.js";
 
+/** @import { SourceFile } from "../shared/source-file.js" */
 /** @import { Session } from "./session.js" */
+
+/** @type {SourceFile | undefined} the file that the visitor was asked for, to go on with */
+let expected;
+
+/**
+ * Asks for the file whose conversion was broken off, to go on with it.
+ * @param {SourceFile} source
+ */
+export function askFor(source) {
+  expected = source;
+  byId("checkpoint", HTMLInputElement).click();
+}
 
 /**
  * What knows of models and left-overs that are kept; undefined where nothing is.
@@ -26,30 +39,35 @@ export async function kept() {
  */
 export function offerOwnWeights(session) {
   const [button, input] = [byId("own-import", HTMLButtonElement), byId("checkpoint", HTMLInputElement)];
-  /** Ends when what converts is there, and looks after button and input itself. */
-  const waiting = new AbortController();
-  const { signal } = waiting;
   /** @type {ReturnType<typeof import("./own-weights.js")["startOwnWeights"]> | undefined} */
   let start;
 
-  /** @param {File} file */
-  async function convert(file) {
+  /**
+   * @param {File} file
+   * @param {SourceFile} [resumes] the file that the visitor was asked for
+   */
+  async function convert(file, resumes) {
     try {
       const { startOwnWeights } = await onUse(() => import("./own-weights.js"), say("own.import"));
-      waiting.abort();
       start ??= startOwnWeights(session);
-      await start(file);
+      await start(file, { resumes });
     } catch (thrown) {
       report(thrown);
     }
   }
 
-  button.addEventListener("click", () => input.click(), { signal });
-  const take = () => {
-    const [file] = input.files ?? [];
+  button.addEventListener("click", () => {
+    expected = undefined;
+    input.click();
+  });
+  input.addEventListener("change", () => {
+    const [[file], resumes] = [input.files ?? [], expected];
+    expected = undefined;
     input.value = "";
-    if (file) void convert(file);
-  };
-  input.addEventListener("change", take, { signal });
+    if (file) void convert(file, resumes);
+  });
+  input.addEventListener("cancel", () => {
+    expected = undefined;
+  });
   return convert;
 }

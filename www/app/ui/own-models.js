@@ -10,12 +10,12 @@ import {
 import { quantity, say } from "../../shared/say.js";
 import { t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
+import { askFor } from "../own.js";
 import { remember, settings } from "../settings.js";
 import { fillRadioGroup } from "./choices.js";
 import { notice, report } from "./notices.js";
 
 /** @import { OwnModel, PartialModel } from "../../shared/own-model.js" */
-/** @import { SourceFile } from "../../shared/source-file.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
 
 /** The choice of the model that comes with the page; others are named by their ids. */
@@ -23,16 +23,6 @@ const BUNDLED = "bundled";
 
 /** Shows the models as they are now, if they are shown. */
 export let refreshModels = () => {};
-
-/** @type {SourceFile | undefined} the file that the visitor was asked for, to go on with */
-let expected;
-
-/** The file that the visitor was asked for, if any; nobody asks for it any more. */
-export function takeExpected() {
-  const taken = expected;
-  expected = undefined;
-  return taken;
-}
 
 /**
  * Offers the models there are.
@@ -117,14 +107,10 @@ function showPartial(partial) {
         refreshModels();
         byId("own-import", HTMLButtonElement).focus();
       };
-      const resume = () => {
-        expected = source;
-        byId("checkpoint", HTMLInputElement).click();
-      };
       const tools = h(
         "div",
         { className: "model-tools" },
-        button("own.resume", t("own.resumeOf", { title }), resume),
+        button("own.resume", t("own.resumeOf", { title }), () => askFor(source)),
         button("own.removeShort", t("own.remove", { title }), () => void remove()),
       );
       const hint = h("span", { className: "hint" }, t("own.partialHint", sizes));
