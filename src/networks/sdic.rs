@@ -261,7 +261,7 @@ impl GeneratorPass<'_> {
         self.multiplications
     }
 
-    /// A [`mark`] behind what has been queued of the pass.
+    /// A mark behind what has been queued of the pass.
     pub fn mark(&self) -> Option<Mark> {
         mark(&self.synthesis.feature)
     }
