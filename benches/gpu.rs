@@ -79,14 +79,6 @@ fn load_made_up(mut loader: EngineLoader) -> Engine {
     loader.finish().expect("all parameters")
 }
 
-fn load(dir: &WeightsDir, mut loader: EngineLoader) -> Engine {
-    for index in 0..dir.manifest().shards.len() {
-        let tensors = dir.read_shard(index).expect("a shard");
-        loader = loader.push_tensors(index, tensors).expect("parameters");
-    }
-    loader.finish().expect("all parameters")
-}
-
 fn wait(image: Tensor<4>) {
     pollster::block_on(read(image)).expect("values");
 }
@@ -172,7 +164,7 @@ fn main() {
     let (difference, rehearsed) = timed(|| pollster::block_on(rehearsal.run(&device)));
     let difference = difference.expect("a rehearsal");
     let (engine, loaded) = timed(|| match &dir {
-        Some(dir) => load(dir, loader),
+        Some(dir) => loader.finish_from(dir).expect("a model"),
         None => load_made_up(loader),
     });
     println!("| memory, MB | in use | reserved |\n|---|---|---|");

@@ -13,7 +13,7 @@ use std::{fs, path::PathBuf, time::Instant};
 use burn::tensor::Tensor;
 use sdic::{
     editing::{
-        EditedCodes, Engine, EngineError, EngineLoader, Fields, InvertedFace,
+        EditedCodes, Engine, EngineError, Fields, InvertedFace,
         fit::{MEASURES, Measure, Reading},
     },
     face::{FaceFinder, LANDMARKS, Landmarks},
@@ -47,13 +47,7 @@ const CONTOURS: f64 = 0.25;
 
 fn open(weights: PathBuf) -> Engine {
     let dir = WeightsDir::open(weights).expect("a weights directory");
-    let manifest = dir.manifest().clone();
-    let mut loader = EngineLoader::with_manifest(manifest, &device::cpu()).expect("a model");
-    for index in 0..dir.manifest().shards.len() {
-        let tensors = dir.read_shard(index).expect("a shard");
-        loader = loader.push_tensors(index, tensors).expect("parameters");
-    }
-    loader.finish().expect("all parameters")
+    Engine::open(&dir, &device::cpu()).expect("a model")
 }
 
 struct Bench {

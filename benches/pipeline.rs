@@ -12,7 +12,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor};
 use sdic::{
-    editing::{Engine, EngineError, EngineLoader, Inversion, invert},
+    editing::{Engine, EngineError, Inversion, invert},
     networks::{device, read},
     weights::WeightsDir,
 };
@@ -30,12 +30,7 @@ fn open_device(gpu: bool) -> Device {
 
 fn open(weights: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(weights).expect("a weights directory");
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).expect("a model");
-    for index in 0..dir.manifest().shards.len() {
-        let tensors = dir.read_shard(index).expect("a shard");
-        loader = loader.push_tensors(index, tensors).expect("parameters");
-    }
-    loader.finish().expect("all parameters")
+    Engine::open(&dir, device).expect("a model")
 }
 
 /// Runs `work` and reads its result back; returns it with the seconds it took.

@@ -7,7 +7,7 @@
 use std::{env, error::Error, fs, path::Path};
 
 use sdic::{
-    editing::{EngineError, EngineLoader, paste_mode},
+    editing::{Engine, EngineError, paste_mode},
     face::{self, FaceFinder, Rendered},
     networks::device,
     pixels::{self, Format},
@@ -26,13 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let strength: f32 = strength.parse()?;
     let format = Format::of_name(Path::new(out)).ok_or("OUT ends in no known format")?;
 
-    // The model, shard by shard.
-    let folder = WeightsDir::open(weights)?;
-    let mut loader = EngineLoader::with_manifest(folder.manifest().clone(), &device::cpu())?;
-    for index in 0..folder.manifest().shards.len() {
-        loader = loader.push_tensors(index, folder.read_shard(index)?)?;
-    }
-    let engine = loader.finish()?;
+    let engine = Engine::open(&WeightsDir::open(weights)?, &device::cpu())?;
 
     // The largest face, in the frame that the model knows.
     let photo = pixels::decode(&fs::read(photo)?)?.picture;

@@ -263,13 +263,7 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     let _turn = alone();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
     let dir = WeightsDir::open(&root).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &GPU).unwrap();
-    for index in 0..dir.manifest().shards.len() {
-        loader = loader
-            .push_tensors(index, dir.read_shard(index).unwrap())
-            .unwrap();
-    }
-    let engine = loader.finish().unwrap();
+    let engine = Engine::open(&dir, &GPU).unwrap();
     let face = std::fs::read(root.join("samples/01.webp")).unwrap();
     let face = decode(&face).unwrap().picture;
     let [inversion, edit] = warm("bundled", &engine, &face, "smile");

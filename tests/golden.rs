@@ -119,8 +119,7 @@ fn open_without_editor(device: &Device) -> Engine {
 }
 
 fn open_weights(path: PathBuf, device: &Device) -> Engine {
-    let dir = WeightsDir::open(path).unwrap();
-    open_as(&dir, dir.manifest().clone(), device)
+    Engine::open(&WeightsDir::open(path).unwrap(), device).unwrap()
 }
 
 /// The tiny model as if its files held 16-bit floats: a GPU keeps its weights so.
@@ -135,12 +134,8 @@ fn open_halves(device: &Device) -> Engine {
 }
 
 fn open_as(dir: &WeightsDir, manifest: Manifest, device: &Device) -> Engine {
-    let mut loader = EngineLoader::with_manifest(manifest, device).unwrap();
-    for index in 0..dir.manifest().shards.len() {
-        let tensors = dir.read_shard(index).unwrap();
-        loader = loader.push_tensors(index, tensors).unwrap();
-    }
-    loader.finish().unwrap()
+    let loader = EngineLoader::with_manifest(manifest, device).unwrap();
+    loader.finish_from(dir).unwrap()
 }
 
 fn finished(edit: EditRun) -> Edited<Tensor<4>> {

@@ -51,7 +51,7 @@ fn a_rehearsal_compiles_what_the_bundled_model_needs() {
         .device;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
     let dir = WeightsDir::open(&root).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), &gpu).unwrap();
+    let loader = EngineLoader::with_manifest(dir.manifest().clone(), &gpu).unwrap();
 
     let rehearsal = loader.rehearsal();
     let (difference, rehearsed) = made("rehearsal", || {
@@ -60,13 +60,7 @@ fn a_rehearsal_compiles_what_the_bundled_model_needs() {
     assert!(difference <= TOLERANCE, "off by {difference}");
     assert!(rehearsed > 50, "{rehearsed} pipelines");
 
-    let (engine, loading) = made("loading", || {
-        for index in 0..dir.manifest().shards.len() {
-            let tensors = dir.read_shard(index).unwrap();
-            loader = loader.push_tensors(index, tensors).unwrap();
-        }
-        loader.finish().unwrap()
-    });
+    let (engine, loading) = made("loading", || loader.finish_from(&dir).unwrap());
     let face = std::fs::read(root.join("samples/01.webp")).unwrap();
     let face = decode(&face).unwrap().picture;
     let begin = async |_| Ok::<_, EngineError>(());

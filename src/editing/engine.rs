@@ -25,7 +25,9 @@ use crate::{
         LoadError, Loader, Precision, ReadError, Sdic, Window, device, shown, shown_edit, to_tensor,
     },
     pixels::{Picture, PictureError, resize},
-    weights::{self, Direction, DirectionKind, Dtype, Manifest, TensorEntry, WeightsError},
+    weights::{
+        self, Direction, DirectionKind, Dtype, Manifest, TensorEntry, WeightsDir, WeightsError,
+    },
 };
 
 /// Heading under which directions from files are shown.
@@ -174,6 +176,17 @@ impl EngineLoader {
         Ok(self)
     }
 
+    /// The finished engine, with all shards of a weights directory.
+    ///
+    /// # Errors
+    /// [`EngineError`] names the file or tensor that is damaged or missing.
+    pub fn finish_from(mut self, dir: &WeightsDir) -> Result<Engine, EngineError> {
+        for index in 0..dir.manifest().shards.len() {
+            self = self.push_tensors(index, dir.read_shard(index)?)?;
+        }
+        self.finish()
+    }
+
     /// The finished engine.
     ///
     /// # Errors
@@ -201,6 +214,14 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Loads the model of a weights directory.
+    ///
+    /// # Errors
+    /// [`EngineError`] names the file or tensor that is damaged or missing, and what a manifest gets wrong.
+    pub fn open(dir: &WeightsDir, device: &Device) -> Result<Self, EngineError> {
+        EngineLoader::with_manifest(dir.manifest().clone(), device)?.finish_from(dir)
+    }
+
     /// What was loaded.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -9,11 +9,7 @@ use std::{
 
 use burn::tensor::Device;
 use safetensors::SafeTensors;
-use sdic::{
-    editing::{Engine, EngineLoader},
-    networks::device,
-    weights::WeightsDir,
-};
+use sdic::{editing::Engine, networks::device, weights::WeightsDir};
 
 /// A directory of its own for one test, removed when dropped.
 pub struct Scratch(pub PathBuf);
@@ -82,11 +78,5 @@ pub fn engine(model: PathBuf) -> Engine {
 /// The model in a weights directory.
 pub fn engine_on(model: PathBuf, device: &Device) -> Engine {
     let dir = WeightsDir::open(model).unwrap();
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device).unwrap();
-    for index in 0..dir.manifest().shards.len() {
-        loader = loader
-            .push_tensors(index, dir.read_shard(index).unwrap())
-            .unwrap();
-    }
-    loader.finish().unwrap()
+    Engine::open(&dir, device).unwrap()
 }

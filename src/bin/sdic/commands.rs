@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use sdic::{
     config::ModelConfig,
     editing::{
-        EditRun, EditedPictures, Engine, EngineError, EngineLoader, InvertedFace, MOST_STRENGTH,
-        Stage, check_manifest,
+        EditRun, EditedPictures, Engine, EngineError, InvertedFace, MOST_STRENGTH, Stage,
+        check_manifest,
     },
     face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
     import::{Naming, import_checkpoint, import_directions},
@@ -172,12 +172,7 @@ pub fn read_manifest(weights: &Path) -> Result<Manifest, Failure> {
 /// Loads a model shard by shard.
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
     let started = Instant::now();
-    let dir = open_weights(weights)?;
-    let mut loader = EngineLoader::with_manifest(dir.manifest().clone(), device)?;
-    for index in 0..dir.manifest().shards.len() {
-        loader = loader.push_tensors(index, dir.read_shard(index)?)?;
-    }
-    let engine = loader.finish()?;
+    let engine = Engine::open(&open_weights(weights)?, device)?;
     eprintln!(
         "loaded {} in {:.1} s",
         engine.manifest().title,
