@@ -15,7 +15,6 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BUILDS, PROBE } from "../shared/fused.js";
 import * as LANGUAGES from "../shared/strings/languages.js";
-import { shortNames } from "./bindings.mjs";
 import { bundle } from "./bundle.mjs";
 import { HOSTING } from "./hosting.mjs";
 import { ISOLATION, PRIVACY } from "./policy.mjs";
@@ -57,8 +56,6 @@ const LINKED = /^ *<link rel="stylesheet" href="(.*)" \/>\n/gm;
 const AWAITED = ["shared/shared.js", "app/common.js"];
 /** Where index.html names its first module. */
 const FIRST = /^ *<script /m;
-/** An engine's script, and the engines beside it. */
-const [BINDINGS, ENGINE] = [/^pkg\/\w+\/sdic\.js$/, /\.wasm$/];
 /** Not kept: what a page that runs does not ask for. */
 const NEVER = /^shell\.js$|^icons\/screenshot|^notices|^_headers$|^vercel\.json$|^hosting\//;
 /** What is made smaller, as esbuild calls it. */
@@ -150,14 +147,8 @@ async function compact(files) {
   /** @type {Map<string, Contents>} */
   const made = new Map();
   for (const [name, contents] of files) {
-    if (MODULE.test(name) || linked.includes(name) || ENGINE.test(name) || name === "index.html") continue;
-    if (BINDINGS.test(name)) {
-      const names = [...files.keys()].filter((each) => ENGINE.test(each) && path.dirname(each) === path.dirname(name));
-      const engines = names.map((each) => Buffer.from(/** @type {Buffer} */ (files.get(each))));
-      const short = shortNames(text(name), engines);
-      made.set(name, await minified(name, short.script));
-      for (const [i, each] of names.entries()) made.set(each, short.engines[i]);
-    } else made.set(name, path.extname(name) in CODE ? await minified(name, text(name)) : contents);
+    if (MODULE.test(name) || linked.includes(name) || name === "index.html") continue;
+    made.set(name, path.extname(name) in CODE ? await minified(name, text(name)) : contents);
   }
   for (const [name, code] of modules) made.set(name, code);
   made.set(STYLES, await minified(STYLES, linked.map(text).join("")));
