@@ -80,13 +80,17 @@ fn not_of_shape(wide: usize, high: usize) -> &'static str {
 
 /// A GPU keeps weights no more exactly than their file does; a CPU would not save anything.
 fn precision(manifest: &Manifest, directions: &HashSet<String>, device: &Device) -> Precision {
-    let exact = |tensor: &TensorEntry| {
+    let tensors = manifest.tensors.iter();
+    let mut parameters = tensors.filter(|tensor| !directions.contains(&tensor.name));
+    // Small ones are 32-bit floats in every file.
+    let wide = |tensor: &TensorEntry| {
         let least = Dtype::F16.for_tensor(&tensor.name, &tensor.shape);
-        tensor.dtype == Dtype::F32 && least != Dtype::F32 && !directions.contains(&tensor.name)
+        tensor.dtype == Dtype::F32 && least != Dtype::F32
     };
-    match device::is_cpu(device) || manifest.tensors.iter().any(exact) {
-        true => Precision::Single,
-        false => Precision::Half,
+    let narrow = |tensor: &TensorEntry| tensor.dtype != Dtype::F32;
+    match !device::is_cpu(device) && parameters.clone().any(narrow) && !parameters.any(wide) {
+        true => Precision::Half,
+        false => Precision::Single,
     }
 }
 
