@@ -9,8 +9,6 @@ use std::{
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
-#[cfg(feature = "wgpu")]
-use super::rehearsal::Rehearsal;
 use super::{
     directions::{Directions, check_manifest},
     edit::{EditRun, Edited, EditedPictures, InvertedFace},
@@ -137,10 +135,10 @@ impl EngineLoader {
         Self { precision, ..self }
     }
 
-    /// A model of the same layers that can be run while the weights of this one come.
+    /// How exactly weights will be kept.
     #[cfg(feature = "wgpu")]
-    pub fn rehearsal(&self) -> Rehearsal {
-        Rehearsal::new(&self.manifest, self.precision)
+    pub(super) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// What is being loaded.

@@ -110,14 +110,17 @@ pub struct Rehearsal {
     precision: Precision,
 }
 
-impl Rehearsal {
-    pub(super) fn new(manifest: &Manifest, precision: Precision) -> Self {
-        Self {
-            manifest: thin_manifest(manifest),
-            precision,
+impl EngineLoader {
+    /// A model of the same layers that can be run while the weights of this one come.
+    pub fn rehearsal(&self) -> Rehearsal {
+        Rehearsal {
+            manifest: thin_manifest(self.manifest()),
+            precision: self.precision(),
         }
     }
+}
 
+impl Rehearsal {
     /// Runs it on `device` and on the CPU; returns how far they are apart, as
     /// [`largest_difference`](super::largest_difference) does.
     ///
