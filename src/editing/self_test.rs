@@ -70,10 +70,8 @@ pub fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
     } else {
         0.0
     };
-    // Of few bits, so that matrices, whose factor is a power of two here, are the same where they are rounded.
-    let step = 1.0 / 256.0;
     noise(index as u32 + 1)
-        .map(|value| ((gain * value + offset) / step).round() * step)
+        .map(|value| gain * value + offset)
         .take(count)
         .collect()
 }
@@ -91,7 +89,7 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
             values: parameter_values(index, name, shape),
         })
         .collect();
-    let networks = loader.load(tensors)?.finish(Precision::Half)?;
+    let networks = loader.load(tensors)?.finish(Precision::Single)?;
     let side = config.encoder.input_size;
     let face: Vec<f32> = noise(0).take(3 * side * side).collect();
     let sdic = Sdic::new(config, networks);

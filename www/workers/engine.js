@@ -33,6 +33,8 @@ let photos;
 let searching;
 /** @type {Promise<unknown>} what a graphics card compiles and proves while the model's weights come */
 let rehearsal = Promise.resolve();
+/** Whether there is a graphics card that compiles. What stands in for one takes the processor from what is awaited. */
+let rehearses = false;
 /** What lets the host's model in. */
 const gate = new Gate();
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
@@ -69,9 +71,11 @@ const taker = {
   begin(bytes) {
     inverted.clear();
     const model = running().begin(bytes);
-    rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
-    // Whoever loads the model hears of a failure, if the weights come at all.
-    rehearsal.catch(() => {});
+    if (rehearses) {
+      rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
+      // Whoever loads the model hears of a failure, if the weights come at all.
+      rehearsal.catch(() => {});
+    }
     tell("model", model);
     return model;
   },
@@ -124,7 +128,9 @@ const methods = {
    * `threads` event tells when it has to go on with one.
    */
   async start(backend, threads) {
-    if (backend === "webgpu" && (await probe()).kind === "none") {
+    const adapter = backend === "webgpu" ? await probe() : undefined;
+    rehearses = adapter?.kind === "real";
+    if (adapter?.kind === "none") {
       throw new Failure({ code: "no-adapter", message: say("error.noAdapter"), hint: say("hint.useCpu") });
     }
     if (backend === "webgpu") watchDevices((reason) => crash(new Error(`GPU device lost: ${reason}`)));
