@@ -34,7 +34,7 @@ const CORNER = [0, 0, 8, 8];
 /** @param {string} problem that is not of the test's own making */
 const ours = (problem) => !problem.includes("Service Worker registration blocked by Playwright");
 
-const here = shared(async () => path.join(root, "weights"));
+const here = shared(async () => path.join(root, "weights"), { readable: true });
 
 /**
  * A visitor with a camera that the test moves.

@@ -83,12 +83,13 @@ export function launch(flags = []) {
 /**
  * A browser, and the page with these weights, for all tests of a file; both are there once its tests begin.
  * @param {() => Promise<string>} weights
+ * @param {Parameters<typeof host>[1]} [options]
  */
-export function shared(weights) {
+export function shared(weights, options) {
   const both =
     /** @type {{ browser: import("playwright-core").Browser, site: Awaited<ReturnType<typeof host>> }} */ ({});
   before(async () => {
-    [both.browser, both.site] = await Promise.all([launch(), weights().then((folder) => host(folder))]);
+    [both.browser, both.site] = await Promise.all([launch(), weights().then((folder) => host(folder, options))]);
   });
   after(async () => {
     await both.browser?.close();
