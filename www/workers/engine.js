@@ -73,7 +73,7 @@ const taker = {
     const model = running().begin(bytes);
     if (rehearses) {
       rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
-      // Whoever loads the model hears of a failure, if the weights come at all.
+      // A failure is told when the model is there, if its weights come at all.
       rehearsal.catch(() => {});
     }
     tell("model", model);
@@ -157,8 +157,9 @@ const methods = {
     const model = await ("own" in wanted
       ? loadOwn(wanted.own, taker, onProgress)
       : loadHosted(new URL(wanted.folder), taker, onProgress, gate));
-    await rehearsal;
     running().finish();
+    // A card that fails this is given up as one is that fails later: the page starts the engine again, photo and all.
+    rehearsal.catch(crash);
     own = "own" in wanted ? wanted.own : undefined;
     depicts = model.depicts;
     return seeing(model);
