@@ -85,23 +85,33 @@ fn thin_manifest(manifest: &Manifest) -> Manifest {
     }
 }
 
-/// What a tensor of the thin model holds.
-fn values(manifest: &Manifest, index: usize, entry: &TensorEntry) -> Vec<f32> {
-    let TensorEntry { name, shape, .. } = entry;
-    if manifest.face_shape.as_ref() == Some(name) {
-        // Points all over a face, on a spiral.
-        let point = |i: usize| {
-            let (angle, distance) = (2.4 * i as f32, 0.3 * (i as f32 / LANDMARKS as f32).sqrt());
-            [0.5 + distance * angle.cos(), 0.5 + distance * angle.sin()]
-        };
-        return (0..LANDMARKS).flat_map(point).collect();
-    }
-    if manifest.direction_tensors().contains(name) {
-        // Little, so that no face would tear, and no deviation is negative.
-        let small = noise(index as u32).map(|value| 1e-3 * (2.0 + value));
-        return small.take(shape.iter().product()).collect();
-    }
-    parameter_values(index, name, shape)
+/// What the tensors of the thin model hold.
+fn tensors(manifest: &Manifest) -> Vec<Tensor> {
+    let directions = manifest.direction_tensors();
+    let values = |index: usize, name: &String, shape: &[usize]| -> Vec<f32> {
+        if manifest.face_shape.as_ref() == Some(name) {
+            // Points all over a face, on a spiral.
+            let point = |i: usize| {
+                let (angle, distance) =
+                    (2.4 * i as f32, 0.3 * (i as f32 / LANDMARKS as f32).sqrt());
+                [0.5 + distance * angle.cos(), 0.5 + distance * angle.sin()]
+            };
+            return (0..LANDMARKS).flat_map(point).collect();
+        }
+        if directions.contains(name) {
+            // Little, so that no face would tear, and no deviation is negative.
+            let small = noise(index as u32).map(|value| 1e-3 * (2.0 + value));
+            return small.take(shape.iter().product()).collect();
+        }
+        parameter_values(index, name, shape)
+    };
+    let entries = manifest.tensors.iter().enumerate();
+    let tensor = |(index, TensorEntry { name, shape, .. }): (usize, &TensorEntry)| Tensor {
+        name: name.clone(),
+        shape: shape.clone(),
+        values: values(index, name, shape),
+    };
+    entries.map(tensor).collect()
 }
 
 /// A model of few channels that stands in for the one that is being loaded.
@@ -134,18 +144,8 @@ impl Rehearsal {
     /// Values for a made-up picture: of its inversion, and of an edit by all sliders.
     async fn perform(&self, device: &Device) -> Result<Vec<f32>, EngineError> {
         let manifest = &self.manifest;
-        let tensors = manifest
-            .tensors
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| Tensor {
-                name: entry.name.clone(),
-                shape: entry.shape.clone(),
-                values: values(manifest, index, entry),
-            });
-        let tensors = tensors.collect();
         let loader = EngineLoader::with_manifest(manifest.clone(), device)?.keeping(self.precision);
-        let engine = loader.push_tensors(0, tensors)?.finish()?;
+        let engine = loader.push_tensors(0, tensors(manifest))?.finish()?;
         let [height, width] = engine.config().output_size();
         let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];
         let rgba: Vec<u8> = (0..width * height).flat_map(pixel).collect();
@@ -169,5 +169,76 @@ impl Rehearsal {
                 .map(|&byte| f32::from(byte) / 255.0),
         );
         Ok(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Heads,
+        testing::models::{model_of, tiny_config},
+        weights::{Direction, DirectionKind},
+    };
+
+    /// Every model that can be loaded can be rehearsed: what goes wrong here would be taken for a faulty card.
+    #[test]
+    fn models_of_all_kinds_rehearse() {
+        let small = ModelConfig {
+            mapping_layers: 2,
+            ..tiny_config()
+        };
+        let authors = [
+            ModelConfig::face(),
+            ModelConfig::cars(),
+            ModelConfig::uncompensated(256, None, Heads::Codes),
+        ];
+        for config in authors.into_iter().chain([small]) {
+            let (mut manifest, _) = model_of(tiny_config(), Dtype::F32);
+            let slider = |name: &str, kind: DirectionKind| Direction {
+                name: name.to_owned(),
+                label: name.to_owned(),
+                group: "Face".to_owned(),
+                kind,
+                folded: false,
+                displacements: None,
+                change: None,
+                shown: None,
+                range: [-3.0, 3.0],
+                styles: [0, config.styles()],
+            };
+            let tensor = "channels".to_owned();
+            let basis = "basis".to_owned();
+            manifest.directions = vec![
+                slider("channel", DirectionKind::StyleSpace { tensor }),
+                slider(
+                    "component",
+                    DirectionKind::Ganspace {
+                        basis,
+                        component: 1,
+                    },
+                ),
+            ];
+            manifest.face_shape = None;
+            let own = [
+                ("channels", vec![config.style_channels().iter().sum()]),
+                ("basis.comp", vec![2, 1, config.style_dim]),
+                ("basis.mean", vec![1, config.style_dim]),
+                ("basis.std", vec![2]),
+            ];
+            let own = own.map(|(name, shape)| (name.to_owned(), shape));
+            let entry = |(name, shape)| TensorEntry {
+                name,
+                shape,
+                dtype: Dtype::F16,
+                shard: 0,
+            };
+            let shapes = tensor_shapes(&config).into_iter().chain(own);
+            manifest.tensors = shapes.map(entry).collect();
+            manifest.config = config;
+            let loader = EngineLoader::with_manifest(manifest, &device::cpu()).unwrap();
+            let difference = pollster::block_on(loader.rehearsal().run(&device::cpu())).unwrap();
+            assert_eq!(difference, 0.0);
+        }
     }
 }
