@@ -208,16 +208,26 @@ test("losing the device costs nothing: photo and sliders come back", { timeout: 
 });
 
 /**
+ * Has a module come otherwise than it was written.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {string} url a pattern
+ * @param {(body: string) => string} change
+ */
+function altered(context, url, change) {
+  return context.route(url, async (route) => {
+    const body = change(await (await route.fetch()).text());
+    await route.fulfill({ contentType: "text/javascript", body });
+  });
+}
+
+/**
  * Opens the page with WebGPU wished for, and a script before any other in its engine's worker, which can have the card
  * fail.
  * @param {string} script
  */
 async function failing(script) {
   const { context, page } = await visit(browser, readable.url, { serviceWorkers: "block", script: wishFor("webgpu") });
-  await context.route("**/shared/adapter.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    await route.fulfill({ contentType: "text/javascript", body: `${script}\n${body}` });
-  });
+  await altered(context, "**/shared/adapter.js", (body) => `${script}\n${body}`);
   await page.reload();
   await modelReady(page);
   assert.equal(await page.locator("#engine-label").textContent(), "WebGPU (software) ready");
@@ -295,10 +305,7 @@ test("memory that is refused costs nothing", { timeout: 6 * PATIENCE }, async ()
 async function spoiled(spoil, backend, said = /^$/) {
   const script = wishFor(backend);
   const { context, page, problems } = await visit(browser, readable.url, { serviceWorkers: "block", script });
-  await context.route("**/shared/adapter.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    await route.fulfill({ contentType: "text/javascript", body: `${spoil}\n${body}` });
-  });
+  await altered(context, "**/shared/adapter.js", (body) => `${spoil}\n${body}`);
   await page.reload();
   await modelReady(page);
   const label = await page.locator("#engine-label").textContent();
@@ -313,6 +320,18 @@ async function spoiled(spoil, backend, said = /^$/) {
 test("an adapter that does not describe itself is used all the same", { timeout: 2 * PATIENCE }, async () => {
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "webgpu"), "Graphics card ready");
   assert.equal(await spoiled("delete GPUAdapter.prototype.info;", "cpu"), "Processor ready");
+});
+
+test("a card that fails the rehearsal gives way to the processor", { timeout: 6 * PATIENCE }, async () => {
+  const { context, page } = await visit(browser, readable.url, { serviceWorkers: "block", script: wishFor("webgpu") });
+  // Real cards alone rehearse, and one that does not describe itself passes for one.
+  await altered(context, "**/shared/adapter.js", (body) => `delete GPUAdapter.prototype.info;\n${body}`);
+  const fails = 'WebEngine.prototype.rehearse = async () => { throw new Error("it computes wrongly"); };';
+  await altered(context, "**/pkg/webgpu/sdic.js", (body) => `${body}\n${fails}`);
+  await page.reload();
+  await page.locator(".notice", { hasText: "The graphics card failed twice" }).waitFor({ timeout: 4 * PATIENCE });
+  await page.locator("#engine-label", { hasText: "Processor ready" }).waitFor();
+  await context.close();
 });
 
 test("kernels that do not compile are found out at the start", { timeout: 2 * PATIENCE }, async () => {
