@@ -1,7 +1,6 @@
 // What a browser may lack or refuse: the editor works without it, and says what it cannot do.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import * as pictures from "./pictures.mjs";
 import {
   difference,
   host,
@@ -11,8 +10,8 @@ import {
   openSample,
   pixels,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -23,12 +22,7 @@ let browser;
 let site;
 
 before(async () => {
-  const weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  const weights = await tinyWithSample();
   [browser, site] = await Promise.all([
     launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]),
     host(weights),

@@ -13,21 +13,45 @@ const samples = path.join(root, "weights/samples");
 const SAID = /over the eyes|cover the mouth|unlike the faces|turned far to the side/;
 
 /**
+ * A sample portrait on a canvas, to be painted on.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function drawn(page, name) {
+  const file = (await readFile(path.join(samples, name))).toString("base64");
+  return page.evaluateHandle(async (file) => {
+    const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+    const face = await createImageBitmap(new Blob([bytes]));
+    const canvas = new OffscreenCanvas(face.width, face.width);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.drawImage(face, 0, 0);
+    return context;
+  }, file);
+}
+
+/**
+ * What is on such a canvas, as a file.
+ * @param {Awaited<ReturnType<typeof drawn>>} portrait
+ * @param {string} name
+ */
+async function fileOf(portrait, name) {
+  const text = await portrait.evaluate(async ({ canvas }) => {
+    const blob = await canvas.convertToBlob();
+    return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
+  });
+  return { name, mimeType: "image/png", buffer: Buffer.from(text, "base64") };
+}
+
+/**
  * Paints over the third sample portrait, where its eyes and its mouth are.
  * @param {Page} page
  * @param {"sunglasses" | "mask" | "poster"} what
  */
 async function painted(page, what) {
-  const file = (await readFile(path.join(samples, "03.webp"))).toString("base64");
-  const text = await page.evaluate(
-    async ({ file, what }) => {
-      const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-      const face = await createImageBitmap(new Blob([bytes]));
-      const side = face.width;
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-        new OffscreenCanvas(side, side).getContext("2d")
-      );
-      context.drawImage(face, 0, 0);
+  const portrait = await drawn(page, "03.webp");
+  await page.evaluate(
+    ({ context, what }) => {
+      const side = context.canvas.width;
       if (what === "sunglasses") {
         context.fillStyle = "#0b0b0d";
         context.beginPath();
@@ -48,12 +72,10 @@ async function painted(page, what) {
         });
         context.putImageData(pixels, 0, 0);
       }
-      const blob = await context.canvas.convertToBlob();
-      return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
     },
-    { file, what },
+    { context: portrait, what },
   );
-  return { name: `${what}.png`, mimeType: "image/png", buffer: Buffer.from(text, "base64") };
+  return fileOf(portrait, `${what}.png`);
 }
 
 /**
@@ -62,16 +84,10 @@ async function painted(page, what) {
  * @param {number} degrees
  */
 async function turned(page, degrees) {
-  const file = (await readFile(path.join(samples, "04.webp"))).toString("base64");
-  const text = await page.evaluate(
-    async ({ file, degrees }) => {
-      const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-      const face = await createImageBitmap(new Blob([bytes]));
-      const side = face.width;
-      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-        new OffscreenCanvas(side, side).getContext("2d")
-      );
-      context.drawImage(face, 0, 0);
+  const portrait = await drawn(page, "04.webp");
+  await page.evaluate(
+    ({ context, degrees }) => {
+      const side = context.canvas.width;
       const from = context.getImageData(0, 0, side, side).data;
       const to = context.createImageData(side, side);
       for (let i = 0; i < side * side; i++) to.data.set([150, 160, 170, 255], 4 * i);
@@ -94,12 +110,10 @@ async function turned(page, degrees) {
         to.data.set(from.subarray(source, source + 4), 4 * at);
       }
       context.putImageData(to, 0, 0);
-      const blob = await context.canvas.convertToBlob();
-      return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
     },
-    { file, degrees },
+    { context: portrait, degrees },
   );
-  return { name: "turned.png", mimeType: "image/png", buffer: Buffer.from(text, "base64") };
+  return fileOf(portrait, "turned.png");
 }
 
 /**

@@ -17,8 +17,8 @@ import {
   settled,
   showWholePhoto,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 
 /** The photo: two portraits side by side, the first one larger. */
@@ -236,11 +236,10 @@ test("everyone can be edited alike, also faces that were never looked at", async
 });
 
 test("a slider that would tear the face says how much of it is used", async () => {
-  const weights = await weightsLike("tests/golden/tiny", {
+  const weights = await tinyWithSample({
     files: { "samples/one.png": gradient(96, 96) },
     change: (manifest) => {
       manifest.directions[0].range = [-300, 300];
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
     },
   });
   const site = await host(weights);

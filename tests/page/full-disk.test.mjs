@@ -4,8 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { seal } from "../../www/tools/assemble.mjs";
-import * as pictures from "./pictures.mjs";
-import { difference, host, inverted, launch, modelReady, pixels, slide, visit, weightsLike } from "./support.mjs";
+import { difference, host, inverted, launch, modelReady, pixels, slide, tinyWithSample, visit } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -33,12 +32,7 @@ export class CheckpointConversion {
 `;
 
 before(async () => {
-  const weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  const weights = await tinyWithSample();
   [browser, site] = await Promise.all([launch(), host(weights)]);
   const script = path.join(site.folder, "workers/convert.js");
   await writeFile(path.join(site.folder, "workers/fake.js"), CONVERSION);

@@ -8,7 +8,6 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
-import * as pictures from "./pictures.mjs";
 import {
   difference,
   host,
@@ -19,8 +18,8 @@ import {
   restarts,
   root,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 import { temporary } from "./temporary.mjs";
 
@@ -34,17 +33,13 @@ let browser;
 let weights;
 
 before(async () => {
-  const samples = { "samples/one.png": pictures.gradient(64, 64) };
-  const change = (/** @type {any} */ manifest) =>
-    (manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }]);
   const shard = await readFile(path.join(root, "tests/golden/tiny", SHARD));
   shard[shard.length - 1] ^= 1;
   weights = {
-    first: await weightsLike("tests/golden/tiny", { files: samples, change }),
-    second: await weightsLike("tests/golden/tiny", {
-      files: { ...samples, [SHARD]: shard },
+    first: await tinyWithSample(),
+    second: await tinyWithSample({
+      files: { [SHARD]: shard },
       change: (manifest) => {
-        change(manifest);
         manifest.title = "Second model";
         manifest.shards[0].sha256 = createHash("sha256").update(shard).digest("hex");
       },

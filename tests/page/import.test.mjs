@@ -7,7 +7,6 @@ import { after, before, test } from "node:test";
 import { sameFile } from "../../www/shared/source-file.js";
 import { TimeLeft } from "../../www/shared/time-left.js";
 import { converted, faulty, offer, offered, refused, stopped, tab } from "./interruptions.mjs";
-import * as pictures from "./pictures.mjs";
 import {
   accessible,
   difference,
@@ -20,8 +19,8 @@ import {
   restarts,
   root,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 import { temporary } from "./temporary.mjs";
 
@@ -38,12 +37,7 @@ let weights;
 let folder;
 
 before(async () => {
-  weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  weights = await tinyWithSample();
   folder = await temporary("checkpoints");
   browser = await launch();
 });

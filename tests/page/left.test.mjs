@@ -12,8 +12,8 @@ import {
   pixels,
   settled,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -24,12 +24,7 @@ let browser;
 let site;
 
 before(async () => {
-  const weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  const weights = await tinyWithSample();
   [browser, site] = await Promise.all([launch(), host(weights)]);
 });
 

@@ -5,8 +5,18 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { seal } from "../../www/tools/assemble.mjs";
-import * as pictures from "./pictures.mjs";
-import { difference, host, inverted, launch, modelReady, npy, pixels, slide, visit, weightsLike } from "./support.mjs";
+import {
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  npy,
+  pixels,
+  slide,
+  tinyWithSample,
+  visit,
+} from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -14,12 +24,7 @@ let browser;
 let weights;
 
 before(async () => {
-  weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  weights = await tinyWithSample();
   browser = await launch();
 });
 

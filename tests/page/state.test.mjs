@@ -16,8 +16,8 @@ import {
   pixels,
   settled,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 import { temporary } from "./temporary.mjs";
 
@@ -31,12 +31,7 @@ let weights;
 let site;
 
 before(async () => {
-  weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
-    change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
-    },
-  });
+  weights = await tinyWithSample();
   [browser, site] = await Promise.all([launch(), host(weights)]);
 });
 

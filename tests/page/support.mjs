@@ -8,6 +8,7 @@ import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
+import { gradient } from "./pictures.mjs";
 import { discard, temporary } from "./temporary.mjs";
 
 const require = createRequire(new URL("../../www/package.json", import.meta.url));
@@ -41,6 +42,20 @@ export async function weightsLike(from, { change = () => {}, files = {} } = {}) 
   change(manifest);
   await writeFile(path.join(folder, "manifest.json"), JSON.stringify(manifest));
   return folder;
+}
+
+/**
+ * The tiny model of the golden tests with one sample, "one", which is aligned already.
+ * @param {Parameters<typeof weightsLike>[1]} [options]
+ */
+export function tinyWithSample({ change = () => {}, files = {} } = {}) {
+  return weightsLike("tests/golden/tiny", {
+    files: { "samples/one.png": gradient(64, 64), ...files },
+    change(manifest) {
+      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
+      change(manifest);
+    },
+  });
 }
 
 /**

@@ -15,8 +15,8 @@ import {
   pixels,
   root,
   slide,
+  tinyWithSample,
   visit,
-  weightsLike,
 } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
@@ -27,10 +27,8 @@ let weights;
 let site;
 
 before(async () => {
-  weights = await weightsLike("tests/golden/tiny", {
-    files: { "samples/one.png": pictures.gradient(64, 64) },
+  weights = await tinyWithSample({
     change: (manifest) => {
-      manifest.samples = [{ file: "samples/one.png", label: "one", aligned: true }];
       manifest.directions.find((/** @type {any} */ { name }) => name === "third").range = [0, 4];
     },
   });
