@@ -132,7 +132,7 @@ impl EngineLoader {
 
 impl Rehearsal {
     /// Runs it on `device` and on the CPU; returns how far they are apart, as
-    /// [`largest_difference`](super::largest_difference) does.
+    /// `largest_difference` does.
     ///
     /// # Errors
     /// [`EngineError`] if the device fails outright.

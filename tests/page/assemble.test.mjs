@@ -55,7 +55,7 @@ test("every file of the shell has its hash in the list, and the manifest is amon
     const hash = createHash("sha256")
       .update(await readFile(path.join(folder, name)))
       .digest("base64");
-    assert.equal(integrity, hash.slice(0, 22), name); // 132 bits
+    assert.equal(integrity, `sha256-${hash}`, name);
   }
   const there = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = there.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));

@@ -304,12 +304,9 @@ export async function seal(out, index) {
   await write(path.join(out, "shell.js"), `self.SHELL = ${JSON.stringify(shell)};\n`);
 }
 
-/**
- * The first 132 bits of a file's SHA-256: no two files that anybody can make have the same.
- * @param {Buffer} bytes
- */
+/** @param {Buffer} bytes */
 function integrity(bytes) {
-  return createHash("sha256").update(bytes).digest("base64").slice(0, 22);
+  return `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
