@@ -24,7 +24,7 @@ function read(commit) {
   const wanted = names.filter((name) =>
     /^src\/.*\.rs$|^www\/(?:app|shared|workers|package)\/.*\.js$|^www\/sw\.js$/.test(name),
   );
-  const own = wanted.filter((name) => !/tests?\.rs$|testing|\/golden|\/strings\//.test(name));
+  const own = wanted.filter((name) => !/(?:^|[/_])tests\.rs$|testing|\/golden|\/strings\//.test(name));
   return new Map(
     own.map((name) => {
       const text = git("show", `${commit}:${name}`);
