@@ -311,10 +311,7 @@ test("a model is called what its owner wants", async () => {
   const other = await tab(context, site.url);
   await other.click("#engine-button");
   await other.getByRole("button", { name: "Remove “Mine”" }).click();
-  await other.waitForFunction(async () => {
-    const { ownModels } = await import(new URL("shared/own-model.js", location.href).href);
-    return (await ownModels()).length === 0;
-  });
+  await other.locator(".notice", { hasText: "“Mine” was removed." }).waitFor();
   await other.close();
   await name.fill("Theirs");
   await page.keyboard.press("Enter");

@@ -320,6 +320,7 @@ test("a checkpoint that is none is refused with its reason, and leaves nothing b
     return names;
   });
   assert.deepEqual(kept, []);
+  await page.keyboard.press("Escape");
   await page.locator("#sample-list button").click();
   await inverted(page);
   assert.deepEqual(problems, []);

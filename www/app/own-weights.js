@@ -53,7 +53,7 @@ export function startOwnWeights(session) {
       busy = undefined;
       hideImport();
       if (session.engine.status.state !== "loading") hideBar();
-      refreshModels();
+      void refreshModels();
     }
   }
 

@@ -22,7 +22,7 @@ import { notice, report } from "./notices.js";
 const BUNDLED = "bundled";
 
 /** Shows the models as they are now, if they are shown. */
-export let refreshModels = () => {};
+export let refreshModels = async () => {};
 
 /**
  * Offers the models there are.
@@ -32,8 +32,8 @@ export let refreshModels = () => {};
  */
 export async function showModels(search, onChange, focus) {
   const [kept, partial] = [await ownModels(), await partialModels()];
-  refreshModels = () => {
-    if (byId("engine-dialog", HTMLDialogElement).open) void showModels(search, onChange);
+  refreshModels = async () => {
+    if (byId("engine-dialog", HTMLDialogElement).open) await showModels(search, onChange);
   };
   const group = byId("own-choices", HTMLElement);
   const again = (/** @type {string} */ id) => showModels(search, onChange, id);
@@ -98,14 +98,16 @@ function showPartial(partial) {
       const share = quantity(Math.min(99, Math.floor((100 * written) / needed)) / 100, "percent");
       const sizes = { size: quantity(written, "byte"), needed: quantity(Math.max(needed, written), "byte"), share };
       const remove = async () => {
+        let failure;
         try {
           await removeOwnModel(id);
-          notice(say("own.removed", { title }));
         } catch (thrown) {
-          report(thrown);
+          failure = thrown;
         }
-        refreshModels();
+        await refreshModels();
         byId("own-import", HTMLButtonElement).focus();
+        if (failure) report(failure);
+        else notice(say("own.removed", { title }));
       };
       const tools = h(
         "div",
