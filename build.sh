@@ -10,6 +10,7 @@
 #                                         formatting, lints, types, what the documentation names; without a name also
 #                                         licences of dependencies
 #   ./build.sh check miri                 the kernels' unsafe code under Miri; takes minutes, and a nightly toolchain
+#   ./build.sh check api                  whether the crate's interface breaks who uses its latest release
 #   ./build.sh fuzz NAME [SECONDS]        the fuzz target of that name, of tests/fuzz; also needs a nightly toolchain
 #   ./build.sh test [native|page] [NAME]  tests whose name, or whose file of tests/page, is NAME; without a name all
 #                                         checks, the native tests, and the page driven in Chromium, Firefox and
@@ -342,6 +343,17 @@ check_miri() {
   cargo "+$nightly" miri test --target x86_64-unknown-linux-gnu
 }
 
+# Whether the crate's interface breaks who uses it, while its version says that it does not. With no release tagged, there
+# is nothing that could break.
+check_api() {
+  local tool release
+  need_rust
+  release="$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)" || { say "no release is tagged yet"; return; }
+  tool="$(tool cargo-semver-checks cargo-semver-checks 0.51.0)"
+  say "the crate's interface, beside $release"
+  CARGO_TARGET_DIR="$target/semver" "$tool" semver-checks --baseline-rev "$release"
+}
+
 # An input that takes half a minute is a fault like one that panics; so is one that takes a gigabyte.
 fuzz() {
   local name="$1" seconds="${2:-600}" tool host
@@ -435,10 +447,11 @@ case "${1:-serve} ${2:-}" in
   "check page")     check_page ;;
   "check docs")     check_docs ;;
   "check miri")     check_miri ;;
+  "check api")      check_api ;;
   "check training") check_training ;;
   "fuzz "?*)        fuzz "${@:2}" ;;
   "test ")          run_tests ;;
   "test native")    test_native "${@:3}" ;;
   "test page")      test_page "${@:3}" ;;
-  *)                sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *)                sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
