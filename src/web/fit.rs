@@ -15,10 +15,13 @@ use super::{
 use crate::{
     editing::{
         EngineError,
-        fit::{CodeSource, FitError, Journal, ModelFaces, Progress, Request, Task, find_sliders},
+        fit::{
+            CodeSource, FitError, Journal, ModelFaces, Progress, Request, Task, find_components,
+            find_sliders,
+        },
     },
     face,
-    weights::{MANIFEST_FILE, Manifest},
+    weights::{Depicts, MANIFEST_FILE, Manifest},
 };
 
 #[wasm_bindgen]
@@ -100,8 +103,7 @@ impl WebEngine {
     /// Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
     /// calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
     /// same kind has kept; any other is ignored. A model of other things than faces gets the components of its styles
-    /// alone. Returns the files that the weights directory gains, the new manifest
-    /// last.
+    /// alone, and needs no face networks. Returns the files that the weights directory gains, the new manifest last.
     #[wasm_bindgen(js_name = findSliders)]
     pub async fn find_sliders(
         &self,
@@ -112,10 +114,6 @@ impl WebEngine {
     ) -> Result<WeightsFilesJs, JsValue> {
         // A copy: the model itself may gain directions meanwhile.
         let engine = self.loaded()?;
-        let finder = self.finder().ok_or_else(|| {
-            let text = "there are no face networks; call useFaces first";
-            thrown("order", text)
-        })?;
         let seed = u64::from(seed);
         let request = Request {
             samples,
@@ -125,17 +123,6 @@ impl WebEngine {
         let key = request.key(engine.manifest());
         let kept = journal.and_then(|bytes| Journal::from_bytes(&bytes, &key).ok());
         let mut journal = kept.unwrap_or_else(|| Journal::new(key));
-        let rest = || -> Pin<Box<dyn Future<Output = ()>>> {
-            // Who is in the way stops the search at the next step instead.
-            let rested = listener.rest();
-            Box::pin(async {
-                if let Ok(promise) = rested {
-                    let _ = JsFuture::from(promise).await;
-                }
-            })
-        };
-        let faces = ModelFaces::new(&engine, &finder, CodeSource::Mapping(seed))?;
-        let mut faces = faces.resting(Box::new(rest));
         let pause = async |progress: Progress, journal: &Journal| {
             let progress = plain(&FitProgress::new(progress, journal))?;
             let wanted = JsFuture::from(listener.step(&progress)?).await?;
@@ -145,8 +132,32 @@ impl WebEngine {
             }
             Ok::<_, JsValue>(())
         };
-        let found = find_sliders(&engine, &mut faces, &request, &mut journal, pause);
-        let (fit, installation) = found.await?;
+        let (fit, installation) = match engine.manifest().depicts() {
+            Depicts::Faces => {
+                let finder = self.finder().ok_or_else(|| {
+                    let text = "there are no face networks; call useFaces first";
+                    thrown("order", text)
+                })?;
+                let rest = || -> Pin<Box<dyn Future<Output = ()>>> {
+                    // Who is in the way stops the search at the next step instead.
+                    let rested = listener.rest();
+                    Box::pin(async {
+                        if let Ok(promise) = rested {
+                            let _ = JsFuture::from(promise).await;
+                        }
+                    })
+                };
+                let faces = ModelFaces::new(&engine, &finder, CodeSource::Mapping(seed))?;
+                let mut faces = faces.resting(Box::new(rest));
+                let found = find_sliders(&engine, &mut faces, &request, &mut journal, pause);
+                let (fit, installation) = found.await?;
+                (Some(fit), installation)
+            }
+            Depicts::Cars | Depicts::Other => {
+                let found = find_components(&engine, &request, &mut journal, pause);
+                (None, found.await?)
+            }
+        };
         let (files, manifest) = installation.finish(fit.as_ref(), seed)?;
         let manifest = manifest.to_json().map_err(EngineError::from)?;
         let list = Array::new();

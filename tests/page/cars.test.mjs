@@ -151,6 +151,32 @@ test("a wide photo is rebuilt as PyTorch rebuilds it, between black bars that no
   await context.close();
 });
 
+test("what its pictures differ in most becomes sliders, without the face networks", async () => {
+  const { page, problems, context, asked } = await drive();
+  await page.locator(".notice", { hasText: /The model now has \d+ sliders, made of what its pictures/ }).waitFor();
+  await open(page, pictures.gradient(WIDE, HIGH));
+  await inverted(page);
+  const still = await pixels(page);
+  await slide(page, "ganspace-0", 100);
+  // Codes of random weights differ by little.
+  assert.notEqual(difference(still, await pixels(page)), 0, "the slider's edit");
+  assert.equal(await page.locator("#search").isVisible(), false, "there is nothing more to say of it");
+  assert.doesNotMatch(await words(page), /\bface|portrait/i);
+  assert.deepEqual(
+    asked.filter((file) => file.includes("/weights/face/")),
+    [],
+  );
+
+  // They are kept with the model.
+  await page.reload();
+  await modelReady(page);
+  await open(page, pictures.gradient(WIDE, HIGH));
+  await inverted(page);
+  await slide(page, "ganspace-1", 100);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("nothing is said or offered that is of faces, until a model of faces is chosen again", async () => {
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);

@@ -1,6 +1,5 @@
 // The search for sliders in a model of the visitor's own, which goes on in the background: when it begins and ends.
 import { Failure } from "../shared/failure.js";
-import { showsFaces } from "../shared/quad.js";
 import { fingerprint } from "./kept-files.js";
 import { remember, settings } from "./settings.js";
 
@@ -58,7 +57,7 @@ export class SliderSearch extends EventTarget {
    * @param {ModelInfo | undefined} model
    */
   async #greet(model) {
-    if (!model || settings.model !== "own" || !showsFaces(model)) return this.#set("none");
+    if (!model || settings.model !== "own") return this.#set("none");
     if (!model.fit && !model.draws) return this.#set("none");
     this.#prepared ??= this.#prepare();
     await this.#prepared.catch(() => (this.#prepared = undefined)); // without a network nothing is said of it

@@ -184,12 +184,13 @@ const methods = {
   async findSliders() {
     const engine = running();
     if (own === undefined) throw new Failure({ code: "missing", message: say("error.noOwnModel") });
-    await useFaces();
+    const ofFaces = depicts === "faces";
+    if (ofFaces) await useFaces();
     const { findSliders } = await onUse(() => import("./sliders.js"), say("search.title"));
     searching = this;
     try {
       const found = await findSliders(engine, own, this, (progress) => tell("search", progress));
-      return { ...found, pasteMode: "difference" };
+      return ofFaces ? { ...found, pasteMode: "difference" } : found;
     } finally {
       searching = undefined;
     }

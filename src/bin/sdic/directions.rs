@@ -12,10 +12,10 @@ use sdic::{
         Engine,
         fit::{
             CodeSource, Fit, Installation, Journal, ModelFaces, Progress, REFUSAL, Request, Task,
-            find_sliders, judge,
+            find_components, find_sliders, judge,
         },
     },
-    weights::WeightsDir,
+    weights::{Depicts, WeightsDir},
 };
 
 use crate::{
@@ -93,16 +93,6 @@ pub fn run(find: &Find) -> Result<(), Failure> {
 
 fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), Failure> {
     let started = Instant::now();
-    let finder = open_finder()?;
-    let paths = find.faces.as_deref().map(pictures_in).transpose()?;
-    let source = match &paths {
-        None => CodeSource::Mapping(find.seed),
-        Some(paths) => CodeSource::Pictures(Box::new(|index| {
-            let picture = read_picture(paths.get(index)?);
-            Some(picture.map_err(|error| error.to_string()))
-        })),
-    };
-    let mut faces = ModelFaces::new(engine, &finder, source)?;
     let folder = find.faces.as_deref().unwrap_or(Path::new(""));
     let request = Request {
         samples: find.samples as usize,
@@ -132,8 +122,27 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
         }
         Ok::<_, Failure>(())
     };
-    let found = find_sliders(engine, &mut faces, &request, &mut journal, pause);
-    let found = pollster::block_on(found)?;
+    let found = match engine.manifest().depicts() {
+        Depicts::Faces => {
+            let finder = open_finder()?;
+            let paths = find.faces.as_deref().map(pictures_in).transpose()?;
+            let source = match &paths {
+                None => CodeSource::Mapping(find.seed),
+                Some(paths) => CodeSource::Pictures(Box::new(|index| {
+                    let picture = read_picture(paths.get(index)?);
+                    Some(picture.map_err(|error| error.to_string()))
+                })),
+            };
+            let mut faces = ModelFaces::new(engine, &finder, source)?;
+            let found = find_sliders(engine, &mut faces, &request, &mut journal, pause);
+            let (fit, installation) = pollster::block_on(found)?;
+            (Some(fit), installation)
+        }
+        Depicts::Cars | Depicts::Other => {
+            let found = find_components(engine, &request, &mut journal, pause);
+            (None, pollster::block_on(found)?)
+        }
+    };
     write_file(&kept, &journal.to_bytes()?)?;
     say("done");
     Ok(found)

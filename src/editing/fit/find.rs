@@ -9,10 +9,7 @@ use super::{
     journal::Journal,
     run::{Fit, Progress, Task, check_faces, fit},
 };
-use crate::{
-    editing::Engine,
-    weights::{Depicts, Manifest},
-};
+use crate::{editing::Engine, weights::Manifest};
 
 /// What a fit depends on besides the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +38,8 @@ impl Request<'_> {
     }
 }
 
-/// Finds the sliders of a model, and what they are added to: first makes sure that it draws faces, then computes the
-/// principal components of its styles, then fits. `pause` and `journal` are those of [`fit`].
-///
-/// In a model that says that it shows other things nothing can be measured. It gets its components alone, and there is
-/// no fit.
+/// Finds the sliders of a model of faces, and what they are added to: first makes sure that it draws faces, then computes
+/// the principal components of its styles, then fits. `pause` and `journal` are those of [`fit`].
 ///
 /// # Errors
 /// As there; [`FitError::Fitted`] for a model that has found sliders.
@@ -55,29 +49,17 @@ pub async fn find_sliders<E: From<FitError>>(
     request: &Request<'_>,
     journal: &mut Journal,
     mut pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
-) -> Result<(Option<Fit>, Installation), E> {
+) -> Result<(Fit, Installation), E> {
     let shared = faces.shared();
-    let of_faces = engine.manifest().depicts() == Depicts::Faces;
     let plan = |installation: &Installation| {
         installation.plan(engine.directions(), request.samples, shared)
     };
     // Before the long work with the styles.
     let first = Installation::new(engine.manifest(), None, None)?;
-    match (of_faces, shared) {
-        (true, _) => check_faces(faces, &plan(&first)?, journal, &mut pause).await?,
-        (false, true) => {}
-        (false, false) => return Err(FitError::PicturesGiven.into()),
-    }
-    if shared && journal.components.is_none() {
-        let pause = async |done, total| {
-            let task = Task::Components;
-            pause(Progress { task, done, total }, journal).await
-        };
-        let components = principal_components(engine.sdic(), request.seed, pause).await?;
-        journal.components = Some(components);
-    }
+    check_faces(faces, &plan(&first)?, journal, &mut pause).await?;
     let mut channels = None;
-    if shared && of_faces {
+    if shared {
+        note_components(engine, request.seed, journal, &mut pause).await?;
         // They take no time worth keeping them.
         let all = Progress {
             task: Task::Components,
@@ -89,11 +71,47 @@ pub async fn find_sliders<E: From<FitError>>(
     }
     let components = journal.components.clone();
     let installation = Installation::new(engine.manifest(), components, channels)?;
-    let fit = match of_faces {
-        true => Some(fit(faces, &plan(&installation)?, journal, pause).await?),
-        false => None,
-    };
+    let fit = fit(faces, &plan(&installation)?, journal, pause).await?;
     Ok((fit, installation))
+}
+
+/// Computes the principal components of the styles of a model, and what they are added to. That is all that can be found
+/// in a model of other things than faces, in which nothing can be measured. `pause` and `journal` are those of [`fit`].
+///
+/// # Errors
+/// [`FitError::PicturesGiven`] where codes shall come from pictures; [`FitError::Fitted`] for a model that has found
+/// sliders; [`FitError::NotOfFaces`] for one of other things without a mapping network.
+pub async fn find_components<E: From<FitError>>(
+    engine: &Engine,
+    request: &Request<'_>,
+    journal: &mut Journal,
+    mut pause: impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
+) -> Result<Installation, E> {
+    if !request.pictures.is_empty() {
+        return Err(FitError::PicturesGiven.into());
+    }
+    Installation::new(engine.manifest(), None, None)?;
+    note_components(engine, request.seed, journal, &mut pause).await?;
+    let components = journal.components.clone();
+    Ok(Installation::new(engine.manifest(), components, None)?)
+}
+
+/// Computes the components, if the journal has none.
+async fn note_components<E: From<FitError>>(
+    engine: &Engine,
+    seed: u64,
+    journal: &mut Journal,
+    pause: &mut impl AsyncFnMut(Progress, &Journal) -> Result<(), E>,
+) -> Result<(), E> {
+    if journal.components.is_some() {
+        return Ok(());
+    }
+    let pause = async |done, total| {
+        let task = Task::Components;
+        pause(Progress { task, done, total }, journal).await
+    };
+    journal.components = Some(principal_components(engine.sdic(), seed, pause).await?);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -101,14 +119,10 @@ mod tests {
     use super::*;
     use crate::{
         config::ModelConfig,
-        editing::{
-            EngineLoader,
-            fit::{CodeSource, FitRecord},
-        },
-        face::FaceFinder,
+        editing::{EngineLoader, fit::FitRecord},
         networks::device,
         testing::models::{model_of, tiny_config},
-        weights::Dtype,
+        weights::{Depicts, Dtype},
     };
 
     /// Of the shape and the styles of the authors' car model, with few channels.
@@ -125,14 +139,6 @@ mod tests {
         }
     }
 
-    fn finder() -> FaceFinder {
-        FaceFinder::from_bytes(
-            include_bytes!("../../../weights/face/manifest.json"),
-            include_bytes!("../../../weights/face/face.safetensors"),
-        )
-        .unwrap()
-    }
-
     /// Nothing of a car can be measured, so all stays as it was published, and both ways.
     #[test]
     fn a_model_of_cars_gets_its_components_and_published_edits() {
@@ -141,18 +147,16 @@ mod tests {
         for (index, shard) in shards.iter().enumerate() {
             loader = loader.push_shard(index, &shard.bytes).unwrap();
         }
-        let (mut engine, finder) = (loader.finish().unwrap(), finder());
+        let mut engine = loader.finish().unwrap();
         let request = Request {
             samples: 100,
             seed: 3,
             pictures: "",
         };
-        let find = |source, stop: usize, journal: &mut Journal| {
-            let mut faces = ModelFaces::new(&engine, &finder, source).unwrap();
-            pollster::block_on(find_sliders(
+        let find = |request: &Request<'_>, stop: usize, journal: &mut Journal| {
+            pollster::block_on(find_components(
                 &engine,
-                &mut faces,
-                &request,
+                request,
                 journal,
                 async |Progress { task, done, .. }, _: &Journal| {
                     assert_eq!(task, Task::Components);
@@ -163,18 +167,20 @@ mod tests {
                 },
             ))
         };
-        let pictures = CodeSource::Pictures(Box::new(|_| None));
-        let refused = find(pictures, usize::MAX, &mut Journal::new("k")).map(drop);
+        let pictures = Request {
+            pictures: "folder",
+            ..request
+        };
+        let refused = find(&pictures, usize::MAX, &mut Journal::new("k")).map(drop);
         assert!(matches!(refused, Err(FitError::PicturesGiven)));
         let mut journal = Journal::new("k");
-        let stopped = find(CodeSource::Mapping(3), 5000, &mut journal).map(drop);
+        let stopped = find(&request, 5000, &mut journal).map(drop);
         assert_eq!(stopped.unwrap_err().to_string(), "stopped");
-        let found = find(CodeSource::Mapping(3), usize::MAX, &mut journal);
-        let (fit, installation) = found.unwrap();
-        assert!(fit.is_none() && journal.pictures() == 0);
+        let installation = find(&request, usize::MAX, &mut journal).unwrap();
+        assert_eq!(journal.pictures(), 0);
         let (files, fitted) = installation.finish(None, 3).unwrap();
         // Once they are computed, they are in the journal.
-        let again = find(CodeSource::Mapping(3), 0, &mut journal).unwrap().1;
+        let again = find(&request, 0, &mut journal).unwrap();
         assert_eq!(again.finish(None, 3).unwrap().1, fitted);
 
         let names: Vec<_> = fitted.directions.iter().map(|d| &d.name[..]).collect();

@@ -26,7 +26,7 @@ pub use channels::{REFUSAL, judge};
 pub use components::principal_components;
 pub use error::FitError;
 pub use faces::{CodeSource, ModelFaces, Rest};
-pub use find::{Request, find_sliders};
+pub use find::{Request, find_components, find_sliders};
 pub use found::{Seen, found_displacements, moves_unseen};
 pub use install::{DroppedRecord, FitRecord, Installation};
 pub use journal::Journal;

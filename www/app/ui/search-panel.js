@@ -1,4 +1,5 @@
 // What the panel says of the search for sliders: how far it is, and which measures got none.
+import { showsFaces } from "../../shared/quad.js";
 import { quantity, say } from "../../shared/say.js";
 import { isKey, spell, spoken, t } from "../../shared/strings.js";
 import { byId, h, write } from "../dom.js";
@@ -81,9 +82,10 @@ export function startSearchPanel(engine, search) {
   });
   search.addEventListener("begun", () => notice(say("search.begun")));
   search.addEventListener("found", (event) => {
-    const { directions } = /** @type {ModelInfo} */ (/** @type {CustomEvent} */ (event).detail);
-    const found = directions.filter(({ folded }) => !folded).length;
-    notice(say("search.found", { count: found }));
+    const model = /** @type {ModelInfo} */ (/** @type {CustomEvent} */ (event).detail);
+    // Where nothing is measured, few sliders have names, or none.
+    const counted = model.directions.filter(({ folded }) => !folded || !showsFaces(model));
+    notice(say("search.found", { count: counted.length }));
   });
   search.addEventListener("failure", (event) => report(/** @type {CustomEvent} */ (event).detail));
   button.addEventListener("click", () => {

@@ -686,6 +686,10 @@ export default translation({
   "other.engine.estimate": "{hint} Hier gemessen: {inversion} für ein neues Bild, {edit} für eine Bearbeitung.",
   "other.engine.estimateFirst": "{hint} Hier gemessen: {inversion} für ein neues Bild.",
   "other.engine.noEstimate": "Noch nicht gemessen: Das erste Bild zeigt, wie schnell dieses Gerät ist.",
+  "other.search.found": {
+    one: "Das Modell hat jetzt {count} Regler für das, worin sich seine Bilder am meisten unterscheiden.",
+    other: "Das Modell hat jetzt {count} Regler für das, worin sich seine Bilder am meisten unterscheiden.",
+  },
   "other.stage.align": "Bild ausschneiden",
   "other.align.title": "Ausschnitt wählen",
   "other.align.help":

@@ -578,6 +578,10 @@ export default /** @type {const} */ ({
   "other.engine.estimate": "{hint} Measured here: {inversion} for a new picture, {edit} for an edit.",
   "other.engine.estimateFirst": "{hint} Measured here: {inversion} for a new picture.",
   "other.engine.noEstimate": "Not measured yet: the first picture will tell how fast this machine is.",
+  "other.search.found": {
+    one: "The model now has {count} slider, made of what its pictures differ in most.",
+    other: "The model now has {count} sliders, made of what its pictures differ in most.",
+  },
   "other.stage.align": "Cut the picture out",
   "other.align.title": "Choose the part to edit",
   "other.align.help":
