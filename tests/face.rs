@@ -5,9 +5,9 @@ mod common;
 #[path = "face/drawing.rs"]
 mod drawing;
 
-use std::{collections::BTreeMap, f32::consts::TAU, ops::Range};
+use std::{collections::BTreeMap, f32::consts::TAU, fs, ops::Range, path::Path};
 
-use common::{Random, corner_error, finder, portrait_folder, quantile, read, scene, square};
+use common::{Random, corner_error, finder, portrait_folder, quantile, scene, square};
 use drawing::{Look, pasted, placed, portrait, render};
 use image::RgbaImage;
 use sdic::face::{
@@ -1028,7 +1028,9 @@ fn pictures_and_weights_of_the_wrong_size_are_named() {
         Picture::new(usize::MAX, 2, vec![]),
         Err(PictureError::Bytes { .. })
     ));
-    let (manifest, mut weights) = (read("manifest.json"), read("face.safetensors"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/face");
+    let [manifest, mut weights] =
+        ["manifest.json", "face.safetensors"].map(|file| fs::read(folder.join(file)).unwrap());
     let error =
         |manifest: &[u8], weights: &[u8]| FaceFinder::from_bytes(manifest, weights).err().unwrap();
     assert!(matches!(error(b"{", &weights), FaceError::Manifest(_)));

@@ -15,14 +15,14 @@ use sdic::{
             find_sliders, judge,
         },
     },
+    face::FaceFinder,
     weights::WeightsDir,
 };
 
 use crate::{
     Backend,
     commands::{
-        Failure, open_device, open_engine, open_finder, pictures_in, print_directions,
-        read_picture, write_file,
+        Failure, open_device, open_engine, pictures_in, print_directions, read_picture, write_file,
     },
     paths::read_file,
 };
@@ -93,7 +93,7 @@ pub fn run(find: &Find) -> Result<(), Failure> {
 
 fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), Failure> {
     let started = Instant::now();
-    let finder = open_finder()?;
+    let finder = FaceFinder::bundled()?;
     let paths = find.faces.as_deref().map(pictures_in).transpose()?;
     let source = match &paths {
         None => CodeSource::Mapping(find.seed),

@@ -126,11 +126,7 @@ mod tests {
     }
 
     fn finder() -> FaceFinder {
-        FaceFinder::from_bytes(
-            include_bytes!("../../../weights/face/manifest.json"),
-            include_bytes!("../../../weights/face/face.safetensors"),
-        )
-        .unwrap()
+        FaceFinder::bundled().unwrap()
     }
 
     /// Nothing of a car can be measured, so all stays as it was published, and both ways.
