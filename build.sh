@@ -303,7 +303,7 @@ check_rust() {
 check_packed() {
   local stranger packed
   say "the packaged crate in a stranger's program"
-  CARGO_TARGET_DIR="$target" cargo package --locked --allow-dirty --no-verify --quiet 2>/dev/null
+  CARGO_TARGET_DIR="$target" cargo package --locked --allow-dirty --no-verify --quiet
   packed="$(sed -n 's/^version = "\(.*\)"/sdic-\1/p' Cargo.toml | head -n 1)"
   stranger="$(mktemp -d)"
   tar -xzf "$target/package/$packed.crate" -C "$stranger"
