@@ -298,11 +298,11 @@ check_rust() {
   check_packed
 }
 
-# The crate as it is packaged, as the dependency of a program: the example. Nothing but the package is there, and none
-# of its features are on. From nothing it takes two minutes of processor time.
+# The crate as it is packaged: as the dependency of a program, the example, and its own program. Nothing but the package
+# is there, and it computes on the processor alone. From nothing it takes two and a half minutes of processor time.
 check_packed() {
-  local stranger packed
-  say "the packaged crate in a stranger's program"
+  local stranger packed status=0
+  say "the packaged crate, in a stranger's program and as one"
   CARGO_TARGET_DIR="$target" cargo package --locked --allow-dirty --no-verify --quiet
   packed="$(sed -n 's/^version = "\(.*\)"/sdic-\1/p' Cargo.toml | head -n 1)"
   stranger="$(mktemp -d)"
@@ -320,9 +320,12 @@ edition = "2024"
 pollster = "0.4"
 sdic = { path = "$packed", default-features = false }
 END
-  CARGO_TARGET_DIR="$target/stranger" cargo check --quiet --manifest-path "$stranger/Cargo.toml" ||
-    { rm -r "$stranger"; return 1; }
+  local check=(env CARGO_TARGET_DIR="$target/stranger" cargo check --quiet --manifest-path)
+  { "${check[@]}" "$stranger/Cargo.toml" &&
+    "${check[@]}" "$stranger/$packed/Cargo.toml" --locked --bin sdic --no-default-features --features cli
+  } || status=1
   rm -r "$stranger"
+  return "$status"
 }
 
 check_page() {
