@@ -296,6 +296,37 @@ check_rust() {
   CARGO_TARGET_DIR="$target" cargo clippy --locked --release --all-targets -- -D warnings
   on_wasm clippy -- -D warnings
   CARGO_TARGET_DIR="$target" RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps --lib --quiet
+  check_packed
+}
+
+# The crate as it is packaged: as the dependency of a program, the example, and its own program. Nothing but the package
+# is there, and it computes on the processor alone. From nothing it takes two and a half minutes of processor time.
+check_packed() {
+  local stranger packed status=0
+  say "the packaged crate, in a stranger's program and as one"
+  CARGO_TARGET_DIR="$target" cargo package --locked --allow-dirty --no-verify --quiet
+  packed="$(sed -n 's/^version = "\(.*\)"/sdic-\1/p' Cargo.toml | head -n 1)"
+  stranger="$(mktemp -d)"
+  tar -xzf "$target/package/$packed.crate" -C "$stranger"
+  mkdir "$stranger/src"
+  cp "$stranger/$packed/examples/edit.rs" "$stranger/src/main.rs"
+  cp "$stranger/$packed/Cargo.lock" "$stranger"
+  cat > "$stranger/Cargo.toml" <<END
+[package]
+name = "stranger"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+pollster = "0.4"
+sdic = { path = "$packed", default-features = false }
+END
+  local check=(env CARGO_TARGET_DIR="$target/stranger" cargo check --quiet --manifest-path)
+  { "${check[@]}" "$stranger/Cargo.toml" &&
+    "${check[@]}" "$stranger/$packed/Cargo.toml" --locked --bin sdic --no-default-features --features cli
+  } || status=1
+  rm -r "$stranger"
+  return "$status"
 }
 
 check_page() {

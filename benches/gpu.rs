@@ -95,11 +95,8 @@ fn edit(engine: &Engine, face: &InvertedFace) {
     let sliders = engine.manifest().directions.iter();
     let strengths = sliders.map(|direction| (direction.name.as_str(), 0.1 * direction.range[1]));
     let run = engine.edit(face, strengths, None).expect("an edit");
-    pollster::block_on(async {
-        let finished = run.finish(async || Ok::<_, EngineError>(())).await?;
-        engine.render_edited(finished).await
-    })
-    .expect("pictures");
+    let pause = async || Ok::<_, EngineError>(());
+    pollster::block_on(engine.finish(run, pause)).expect("pictures");
 }
 
 /// One generator pass, waiting for every convolution: what each takes, in seconds, and its multiplications.

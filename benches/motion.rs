@@ -382,11 +382,9 @@ fn main() {
         return;
     };
     let count = arguments.get(2).and_then(|count| count.parse().ok());
-    let read = |file: &str| fs::read(format!("weights/face/{file}")).expect("the face networks");
-    let finder = FaceFinder::from_bytes(&read("manifest.json"), &read("face.safetensors"));
     let bench = Bench {
         engine: open(weights.into()),
-        finder: finder.expect("the face networks"),
+        finder: FaceFinder::bundled().expect("the face networks"),
     };
     let entries = fs::read_dir(faces).expect("a folder");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();

@@ -14,12 +14,16 @@
 //! | edit | [`editing`] | w', F, strengths | edited face, motion |
 //! | picture | [`face`] | edited face, photo | edited photo |
 //!
-//! `examples/edit.rs` goes the whole way in forty lines: a [`weights::WeightsDir`] becomes an [`editing::Engine`],
-//! [`face::FaceFinder`] finds the face, `invert` and `edit` work on it, and [`face::paste_back`] puts it back.
+//! A [`weights::WeightsDir`] becomes an [`editing::Engine`], a loaded model. [`face::FaceFinder`] finds the face, the
+//! engine inverts and edits it, and [`editing::EditedPictures::paste_into`] puts it back. This is `examples/edit.rs`:
 //!
-//! [`editing::Engine`] is a loaded model that does all of it; [`weights`] is the format on disk, [`import`] turns
-//! checkpoints and files of directions into it. No room imports from one further down this list: `config`, `pixels`,
-//! `kernels`, `weights`, `networks`, `face`, `import`, `editing`, `web`.
+//! ```no_run
+#![doc = include_str!("../examples/edit.rs")]
+//! ```
+//!
+//! [`weights`] is the format on disk, [`import`] turns checkpoints and files of directions into it. No room imports
+//! from one further down this list: `config`, `pixels`, `kernels`, `weights`, `networks`, `face`, `import`, `editing`,
+//! `web`.
 
 pub mod config;
 pub mod editing;

@@ -131,11 +131,8 @@ fn invert(engine: &Engine, face: &Picture) -> InvertedFace {
 
 fn edit(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) {
     let run = engine.edit(face, strengths.iter().copied(), None).unwrap();
-    pollster::block_on(async {
-        let finished = run.finish(async || Ok::<_, EngineError>(()));
-        engine.render_edited(finished.await?).await
-    })
-    .unwrap();
+    let pause = async || Ok::<_, EngineError>(());
+    pollster::block_on(engine.finish(run, pause)).unwrap();
 }
 
 /// An inversion and an edit, each counted the second time: the first compiles, and uploads what is then kept.

@@ -71,11 +71,8 @@ fn a_rehearsal_compiles_what_the_bundled_model_needs() {
         let run = engine
             .edit(&inverted, strengths.iter().copied(), size)
             .unwrap();
-        pollster::block_on(async {
-            let finished = run.finish(async || Ok::<_, EngineError>(())).await?;
-            engine.render_edited(finished).await
-        })
-        .unwrap();
+        let pause = async || Ok::<_, EngineError>(());
+        pollster::block_on(engine.finish(run, pause)).unwrap();
     };
     let ((), edits) = made("edits", || {
         edit(&[("smile", 1.0)], None);

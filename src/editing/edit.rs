@@ -13,16 +13,17 @@ use std::{
 use burn::tensor::{Tensor, TensorData};
 
 use super::{
-    directions::Directions,
+    directions::{Directions, paste_mode},
     error::EditError,
     holding::{Held, hold_back, share_that_holds},
     inversion::Inversion,
     motion::Fields,
 };
 use crate::{
-    face::Landmarks,
+    face::{FaceError, Landmarks, PasteMode, Rendered, paste_back},
     networks::{GROUP, GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
-    pixels::{Difference, Field, Picture},
+    pixels::{Difference, Field, Picture, Point, Quad},
+    weights::Manifest,
 };
 
 /// A face ready to be edited.
@@ -222,6 +223,36 @@ pub struct EditedPictures {
     pub difference: Option<Difference>,
     /// How the edit moves the face, if it does.
     pub motion: Option<Field>,
+}
+
+impl EditedPictures {
+    /// How the edit of a model is best put into the photo: as a difference where it is known how it moves the face.
+    pub fn paste_mode(&self, manifest: &Manifest) -> PasteMode {
+        match self.motion {
+            Some(_) => PasteMode::Difference,
+            None => paste_mode(manifest),
+        }
+    }
+
+    /// The photo with the edit in the place of `quad`, see [`paste_back`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn paste_into(
+        &self,
+        photo: &Picture,
+        quad: &Quad,
+        mesh: Option<&[Point]>,
+        mode: PasteMode,
+    ) -> Result<Picture<'static>, FaceError> {
+        let rendered = Rendered {
+            edited: &self.picture,
+            unedited: &self.unedited,
+            difference: self.difference.as_ref(),
+            motion: self.motion.as_ref(),
+        };
+        paste_back(photo, quad, mesh, rendered, mode)
+    }
 }
 
 /// An edit under way.

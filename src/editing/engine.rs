@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::ModelConfig,
-    face::Landmarks,
+    face::{Face, FaceError, Landmarks},
     import::{DirectionFile, ImportError, Naming},
     networks::{
         LoadError, Loader, Precision, ReadError, Sdic, Window, device, shown, shown_edit, to_tensor,
@@ -46,6 +46,9 @@ pub enum EngineError {
     /// A picture.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// A face that cannot be cut out of its photo.
+    #[error(transparent)]
+    Face(#[from] FaceError),
     /// The device, or what came back from it.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -385,6 +388,22 @@ impl Engine {
         Ok(inverted.map_err(EngineError::from)?)
     }
 
+    /// [`Self::invert`] for a face that was found in a photo: cut out as the model knows faces, with its landmarks.
+    ///
+    /// # Errors
+    /// As there, and [`EngineError::Face`] for a photo without pixels.
+    pub async fn invert_face<E: From<EngineError>>(
+        &self,
+        photo: &Picture<'_>,
+        face: &Face,
+        begin: impl AsyncFnMut(Stage) -> Result<(), E>,
+    ) -> Result<InvertedFace, E> {
+        let aligned = face.aligned(photo, self.config().encoder.input_size);
+        let aligned = aligned.map_err(EngineError::from)?;
+        let landmarks = face.landmarks().map_err(EngineError::from)?;
+        self.invert(&aligned, Some(landmarks), begin).await
+    }
+
     /// [`InvertedFace::edit`] with this model's sliders.
     ///
     /// # Errors
@@ -410,6 +429,19 @@ impl Engine {
         displacements: Option<&Landmarks>,
     ) -> Result<EditRun<'_>, EditError> {
         face.edit_moving(&self.sdic, &self.directions, strengths, size, displacements)
+    }
+
+    /// [`EditRun::finish`], and what comes of it as a person sees it.
+    ///
+    /// # Errors
+    /// Those of `pause`, or [`EngineError::Read`].
+    pub async fn finish<E: From<EngineError>>(
+        &self,
+        edit: EditRun<'_>,
+        pause: impl AsyncFnMut() -> Result<(), E>,
+    ) -> Result<EditedPictures, E> {
+        let edited = edit.finish(pause).await?;
+        Ok(self.render_edited(edited).await?)
     }
 
     /// Both pictures of an edit as a person sees them.

@@ -159,8 +159,8 @@ impl Rehearsal {
         let strengths =
             sliders.map(|direction| (direction.name.as_str(), 0.1 * direction.range[1]));
         let edit = engine.edit(&face, strengths, None)?;
-        let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
-        let pictures = engine.render_edited(edited).await?;
+        let pause = async || Ok::<_, EngineError>(());
+        let pictures = engine.finish(edit, pause).await?;
         seen.extend(
             pictures
                 .picture

@@ -43,13 +43,12 @@ struct Shard {
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sdic::{face::{FaceFinder, align}, pixels::decode};
+/// use sdic::{face::FaceFinder, pixels::decode};
 ///
-/// let read = |file: &str| std::fs::read(format!("weights/face/{file}"));
-/// let finder = FaceFinder::from_bytes(&read("manifest.json")?, &read("face.safetensors")?)?;
+/// let finder = FaceFinder::bundled()?;
 /// let photo = decode(&std::fs::read("selfie.jpg")?)?.picture;
 /// for face in finder.detect(&photo) {
-///     let crop = align(&photo, &face.quad, 256)?;
+///     let crop = face.aligned(&photo, 256)?;
 /// }
 /// # Ok(())
 /// # }
@@ -60,6 +59,17 @@ pub struct FaceFinder {
 }
 
 impl FaceFinder {
+    /// The networks that come with this crate, in `weights/face`. A page loads them as files instead.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], of a copy of the crate whose files were exchanged.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn bundled() -> Result<FaceFinder, FaceError> {
+        let manifest = include_bytes!("../../weights/face/manifest.json");
+        let weights = include_bytes!("../../weights/face/face.safetensors");
+        Self::from_bytes(manifest, weights)
+    }
+
     /// Reads the contents of `weights/face/manifest.json` and of the file it names.
     ///
     /// # Errors
@@ -230,14 +240,6 @@ mod tests {
         std::fs::read(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
     }
 
-    fn finder() -> FaceFinder {
-        FaceFinder::from_bytes(
-            &read("weights/face/manifest.json"),
-            &read("weights/face/face.safetensors"),
-        )
-        .unwrap()
-    }
-
     /// The picture of `tests/face/golden.py`, 0..=255.
     fn pattern() -> impl Iterator<Item = f32> {
         (0..192 * 192 * 3).map(|index: i64| {
@@ -252,7 +254,7 @@ mod tests {
     fn networks_agree_with_the_reference_runtime() {
         let golden = read("tests/face/golden.safetensors");
         let golden = SafeTensors::deserialize(&golden).unwrap();
-        let finder = finder();
+        let finder = FaceFinder::bundled().unwrap();
         let boxes = finder
             .detector
             .run(pattern().map(|v| v / 127.5 - 1.0).collect());

@@ -2,8 +2,13 @@
 
 use serde::Serialize;
 
-use super::mesh::{self, Mesh, OVAL};
-use crate::pixels::{Point, Pyramid, Quad, QuadPoints};
+use super::{
+    align::align,
+    error::FaceError,
+    landmarks::Landmarks,
+    mesh::{self, Mesh, OVAL},
+};
+use crate::pixels::{Picture, Point, Pyramid, Quad, QuadPoints};
 
 /// Score below which a face may be none.
 const DOUBTFUL: f32 = 0.6;
@@ -101,6 +106,22 @@ impl Face {
             mesh: mesh.points,
             warnings,
         })
+    }
+
+    /// The face cut out of its photo, upright and `size` pixels wide (see [`align()`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn aligned(&self, photo: &Picture, size: usize) -> Result<Picture<'static>, FaceError> {
+        align(photo, &self.quad, size)
+    }
+
+    /// Its landmarks, in sides of the quad.
+    ///
+    /// # Errors
+    /// [`FaceError::Mesh`] if the mesh was exchanged for one with another number of points.
+    pub fn landmarks(&self) -> Result<Landmarks, FaceError> {
+        mesh::landmarks_of(&self.mesh, &self.quad)
     }
 }
 

@@ -46,6 +46,7 @@ impl From<EngineError> for JsValue {
             EngineError::Weights(_) | EngineError::MissingShard(_) => "weights",
             EngineError::Load(_) => "load",
             EngineError::Edit(_) => "edit",
+            EngineError::Face(_) => "face",
             EngineError::Picture(_)
             | EngineError::Shape { .. }
             | EngineError::Read(ReadError::Shape { .. }) => "picture",
@@ -291,8 +292,7 @@ impl WebEngine {
             _ => engine.edit(face, strengths, preview_size)?,
         };
         let held = run.held().to_vec();
-        let edited = run.finish(pause).await?;
-        edited_to_js(&engine.render_edited(edited).await?, &held)
+        edited_to_js(&engine.finish(run, pause).await?, &held)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     editing::Fields,
-    face::{self, Face, Rendered, Warning},
+    face::{self, Face, Warning},
     pixels::{Picture, Point, Quad, QuadPoints, Space},
 };
 
@@ -234,13 +234,7 @@ pub fn paste_back(
     let photo = photo_in(rgba, width, height, space)?;
     let mesh: Option<Vec<Point>> = argument(mesh)?;
     let edited = edited_from_js(edited)?;
-    let rendered = Rendered {
-        edited: &edited.picture,
-        unedited: &edited.unedited,
-        difference: edited.difference.as_ref(),
-        motion: edited.motion.as_ref(),
-    };
     let (quad, mode) = (quad_argument(quad)?, argument(mode)?);
-    let finished = face::paste_back(&photo, &quad, mesh.as_deref(), rendered, mode)?;
+    let finished = edited.paste_into(&photo, &quad, mesh.as_deref(), mode)?;
     picture_to_js(&finished)
 }

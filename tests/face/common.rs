@@ -25,26 +25,14 @@ impl Random {
     }
 }
 
-/// The place of a bundled file or folder.
-pub fn weights(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("weights")
-        .join(name)
-}
-
 /// The folder of generated portraits, aligned faces of 128 pixels.
 pub fn portrait_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/face/portraits")
 }
 
-/// A file of the face networks.
-pub fn read(file: &str) -> Vec<u8> {
-    std::fs::read(weights("face").join(file)).unwrap()
-}
-
 /// The face networks of this project.
 pub fn finder() -> FaceFinder {
-    FaceFinder::from_bytes(&read("manifest.json"), &read("face.safetensors")).unwrap()
+    FaceFinder::bundled().unwrap()
 }
 
 /// A square of the given side, tilted clockwise by `tilt` degrees.

@@ -2,20 +2,21 @@
 
 use std::{
     error::Error,
+    fmt::Display,
     fs, io,
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use burn::tensor::{Device, Distribution, Tensor};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use sdic::{
     config::ModelConfig,
     editing::{
-        EditRun, EditedPictures, Engine, EngineError, InvertedFace, MOST_STRENGTH, Stage,
-        check_manifest,
+        EditedPictures, Engine, EngineError, InvertedFace, MOST_STRENGTH, Stage, check_manifest,
     },
-    face::{self, Face, FaceError, FaceFinder, LANDMARKS, Landmarks, PasteMode, Rendered},
+    face::{self, Face, FaceFinder, LANDMARKS, PasteMode},
     import::{Naming, import_checkpoint, import_directions},
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
@@ -29,9 +30,6 @@ use crate::{
 
 /// What a command may fail with; printed as one line.
 pub type Failure = Box<dyn Error>;
-
-const FACE_MANIFEST: &[u8] = include_bytes!("../../../weights/face/manifest.json");
-const FACE_WEIGHTS: &[u8] = include_bytes!("../../../weights/face/face.safetensors");
 
 /// Reads "name=strength".
 pub fn parse_strength(text: &str) -> Result<(String, f32), String> {
@@ -93,18 +91,19 @@ impl<'a> Target<'a> {
     }
 
     fn write(&self, picture: &Picture) -> Result<(), Failure> {
-        write_file(self.path, &self.encode(picture)?)
+        write_file(self.path, &self.encode(picture, &Telling::Lines)?)
     }
 
     /// Writes a picture that a model has made or edited, with the mark that says so.
-    pub fn write_marked(&self, picture: &Picture) -> Result<(), Failure> {
-        write_file(self.path, &pixels::marked(self.encode(picture)?))
+    pub fn write_marked(&self, picture: &Picture, telling: &Telling) -> Result<(), Failure> {
+        write_file(self.path, &pixels::marked(self.encode(picture, telling)?))
     }
 
-    fn encode(&self, picture: &Picture) -> Result<Vec<u8>, Failure> {
+    fn encode(&self, picture: &Picture, telling: &Telling) -> Result<Vec<u8>, Failure> {
         let path = self.path.display();
         if !self.format.has_alpha() && !picture.is_opaque() {
-            eprintln!("{path}: JPEG knows no transparency; what was transparent is white now");
+            let loss = "JPEG knows no transparency; what was transparent is white now";
+            telling.say(format_args!("{path}: {loss}"));
         }
         Ok(pixels::encode(picture, self.format).map_err(|e| format!("{path}: {e}"))?)
     }
@@ -138,10 +137,10 @@ fn decode(path: &Path) -> Result<pixels::Decoded, Failure> {
 }
 
 /// Decodes a photo, and says what was done to it.
-fn read_photo(path: &Path) -> Result<Picture<'static>, Failure> {
+fn read_photo(path: &Path, telling: &Telling) -> Result<Picture<'static>, Failure> {
     let decoded = decode(path)?;
     for note in &decoded.notes {
-        eprintln!("{}: {note}", path.display());
+        telling.say(format_args!("{}: {note}", path.display()));
     }
     Ok(decoded.picture)
 }
@@ -181,37 +180,40 @@ pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
     Ok(engine)
 }
 
-/// Inverts without a word.
-pub fn invert_quietly(
-    engine: &Engine,
-    face: &Picture,
-    landmarks: Option<Landmarks>,
-) -> Result<InvertedFace, EngineError> {
-    pollster::block_on(engine.invert(face, landmarks, async |_| Ok(())))
+/// How a command tells what it does, on stderr.
+pub enum Telling {
+    /// Line by line, with one for each stage of an inversion.
+    Lines,
+    /// Above a progress bar, which tells how far all is.
+    Above(ProgressBar),
 }
 
-/// Inverts with a line per stage on stderr.
-pub fn invert_with_progress(
-    engine: &Engine,
-    face: &Picture,
-    landmarks: Option<Landmarks>,
-) -> Result<InvertedFace, EngineError> {
-    let started = Instant::now();
-    let report = async |stage: Stage| {
-        let (step, seconds) = (stage as usize + 1, started.elapsed().as_secs_f32());
-        let (steps, name) = (Stage::of(engine.config()).len(), stage.name());
-        eprintln!("[{seconds:5.1} s] {step}/{steps} {name}");
-        Ok(())
-    };
-    pollster::block_on(engine.invert(face, landmarks, report))
-}
+impl Telling {
+    /// Says a line. A bar makes way for it, or the line would begin behind the bar.
+    pub fn say(&self, line: impl Display) {
+        match self {
+            Self::Lines => eprintln!("{line}"),
+            Self::Above(bar) => bar.suspend(|| eprintln!("{line}")),
+        }
+    }
 
-/// Runs an edit to its end.
-pub fn finish(engine: &Engine, edit: EditRun) -> Result<EditedPictures, EngineError> {
-    pollster::block_on(async {
-        let edited = edit.finish(async || Ok::<_, EngineError>(())).await?;
-        engine.render_edited(edited).await
-    })
+    /// What an inversion calls as its stages begin.
+    pub fn report(
+        &self,
+        config: &ModelConfig,
+    ) -> impl AsyncFnMut(Stage) -> Result<(), EngineError> {
+        let (started, steps) = (Instant::now(), Stage::of(config).len());
+        async move |stage| {
+            if let Self::Lines = self {
+                let (step, seconds) = (stage as usize + 1, started.elapsed().as_secs_f32());
+                self.say(format_args!(
+                    "[{seconds:5.1} s] {step}/{steps} {}",
+                    stage.name()
+                ));
+            }
+            Ok(())
+        }
+    }
 }
 
 /// A photo and what in it to work on.
@@ -230,8 +232,13 @@ enum Place {
 
 impl Subject {
     /// Opens a photo for a model.
-    pub fn open(path: &Path, with: &With, manifest: &Manifest) -> Result<Self, Failure> {
-        let photo = read_photo(path)?;
+    pub fn open(
+        path: &Path,
+        with: &With,
+        manifest: &Manifest,
+        telling: &Telling,
+    ) -> Result<Self, Failure> {
+        let photo = read_photo(path, telling)?;
         let shaped = shape_problem(&photo, &manifest.config);
         if with.aligned {
             if let Some(problem) = shaped {
@@ -251,7 +258,7 @@ impl Subject {
             }
             let place = match shaped {
                 None => Place::Whole,
-                Some(_) => Place::Part(middle(&photo, &manifest.config, path)?),
+                Some(_) => Place::Part(middle(&photo, &manifest.config, path, telling)?),
             };
             return Ok(Self { photo, place });
         }
@@ -265,27 +272,25 @@ impl Subject {
             .into());
         }
         let face = faces.swap_remove(index);
-        warn_of(&face, path);
+        warn_of(&face, path, telling);
         let place = Place::Face(face);
         Ok(Self { photo, place })
     }
 
-    /// The aligned face, or what else it is about, for the encoder of a model.
-    pub fn aligned(&self, config: &ModelConfig) -> Result<Picture<'static>, Failure> {
-        let [_, columns] = config.picture_in(config.encoder.input_size);
-        match &self.place {
-            Place::Whole => Ok(self.photo.clone()),
-            Place::Face(face) => Ok(face::align(&self.photo, &face.quad, columns)?),
-            Place::Part(quad) => Ok(face::cut_out(&self.photo, quad, columns)?),
-        }
-    }
-
-    /// The landmarks of the face, where it was found.
-    pub fn landmarks(&self) -> Result<Option<Landmarks>, Failure> {
-        match &self.place {
-            Place::Face(face) => Ok(Some(face::landmarks_of(&face.mesh, &face.quad)?)),
-            Place::Whole | Place::Part(_) => Ok(None),
-        }
+    /// Inverts the face, or what else it is about.
+    pub fn inverted(&self, engine: &Engine, telling: &Telling) -> Result<InvertedFace, Failure> {
+        let config = engine.config();
+        let begin = telling.report(config);
+        let inverted = match &self.place {
+            Place::Whole => pollster::block_on(engine.invert(&self.photo, None, begin)),
+            Place::Face(face) => pollster::block_on(engine.invert_face(&self.photo, face, begin)),
+            Place::Part(quad) => {
+                let [_, columns] = config.picture_in(config.encoder.input_size);
+                let part = face::cut_out(&self.photo, quad, columns)?;
+                pollster::block_on(engine.invert(&part, None, begin))
+            }
+        };
+        Ok(inverted?)
     }
 
     /// The finished picture: the photo with the edit in it, or that alone if it is about the whole photo.
@@ -305,13 +310,7 @@ impl Subject {
         if matches!(self.place, Place::Whole) && mode == PasteMode::Face {
             return Ok(face::toned(edited.picture.clone(), &self.photo, &quad)?);
         }
-        let rendered = Rendered {
-            edited: &edited.picture,
-            unedited: &edited.unedited,
-            difference: edited.difference.as_ref(),
-            motion: edited.motion.as_ref(),
-        };
-        Ok(face::paste_back(&self.photo, &quad, mesh, rendered, mode)?)
+        Ok(edited.paste_into(&self.photo, &quad, mesh, mode)?)
     }
 }
 
@@ -330,23 +329,25 @@ pub fn shape_problem(picture: &Picture, config: &ModelConfig) -> Option<String> 
 }
 
 /// What a model without faces takes of a photo of another shape.
-fn middle(photo: &Picture, config: &ModelConfig, path: &Path) -> Result<Quad, Failure> {
+fn middle(
+    photo: &Picture,
+    config: &ModelConfig,
+    path: &Path,
+    telling: &Telling,
+) -> Result<Quad, Failure> {
     let [high, wide] = config.output_size();
     let aspect = high as f32 / wide as f32;
     let quad = Quad::middle(photo.width(), photo.height(), aspect).ok_or(QuadError)?;
     let [width, height] = [quad.side(), quad.side() * aspect].map(f32::round);
     let (path, way) = (path.display(), "crop the photo first to edit another part");
-    eprintln!("{path}: the middle {width} x {height} pixels are edited; {way}");
+    telling.say(format_args!(
+        "{path}: the middle {width} x {height} pixels are edited; {way}"
+    ));
     Ok(quad)
 }
 
-/// The bundled face networks.
-pub fn open_finder() -> Result<FaceFinder, FaceError> {
-    FaceFinder::from_bytes(FACE_MANIFEST, FACE_WEIGHTS)
-}
-
 fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
-    let faces = open_finder()?.detect(photo);
+    let faces = FaceFinder::bundled()?.detect(photo);
     if faces.is_empty() {
         return Err(format!(
             "{}: no face found; use a picture from the front, or crop it and pass --aligned",
@@ -358,9 +359,9 @@ fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
 }
 
 /// Says why a face may come out poorly.
-fn warn_of(face: &Face, path: &Path) {
+fn warn_of(face: &Face, path: &Path, telling: &Telling) {
     for warning in &face.warnings {
-        eprintln!("{}: {}", path.display(), warning.message());
+        telling.say(format_args!("{}: {}", path.display(), warning.message()));
     }
 }
 
@@ -410,12 +411,13 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
     if out.exists() && !out.is_dir() {
         return Err(format!("--out: {} is a file; name a folder", out.display()).into());
     }
-    let picture = read_photo(photo)?;
+    let telling = &Telling::Lines;
+    let picture = read_photo(photo, telling)?;
     let faces = find_faces(&picture, photo)?;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     for (index, face) in faces.iter().enumerate() {
-        warn_of(face, photo);
-        let aligned = face::align(&picture, &face.quad, size)?;
+        warn_of(face, photo, telling);
+        let aligned = face.aligned(&picture, size)?;
         let path = out.join(format!("{}.png", index + 1));
         Target::new("--out", &path, Some(Format::Png))?.write(&aligned)?;
     }
@@ -428,7 +430,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
 pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
     check_place("--out", out)?;
     let paths = pictures_in(folder)?;
-    let finder = open_finder()?;
+    let finder = FaceFinder::bundled()?;
     let row = |path: &PathBuf| -> Result<String, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let picture = read_picture(path).map_err(|error| error.to_string())?;
@@ -565,7 +567,8 @@ pub fn invert(
         }
         taken.push(target.path);
     }
-    let subject = Subject::open(photo, with, &read_manifest(&with.weights)?)?;
+    let telling = &Telling::Lines;
+    let subject = Subject::open(photo, with, &read_manifest(&with.weights)?, telling)?;
     let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
     if discrepancy.is_some() && !engine.config().compensates() {
         let path = with.weights.display();
@@ -574,15 +577,14 @@ pub fn invert(
         )
         .into());
     }
-    let face = subject.aligned(engine.config())?;
-    let InvertedFace { inversion, .. } = invert_with_progress(&engine, &face, None)?;
+    let InvertedFace { inversion, .. } = subject.inverted(&engine, telling)?;
     let render = |image| pollster::block_on(engine.render(image));
     let reconstruction = render(inversion.reconstruction)?;
     if let Some(target) = initial {
-        target.write_marked(&render(inversion.initial)?)?;
+        target.write_marked(&render(inversion.initial)?, telling)?;
     }
     if let (Some(target), Some(map)) = (discrepancy, inversion.discrepancy) {
-        target.write_marked(&render(map)?)?;
+        target.write_marked(&render(map)?, telling)?;
     }
     let still = EditedPictures {
         unedited: reconstruction.clone(),
@@ -590,7 +592,7 @@ pub fn invert(
         difference: None,
         motion: None,
     };
-    out.write_marked(&subject.finish(&still, PasteMode::Face)?)
+    out.write_marked(&subject.finish(&still, PasteMode::Face)?, telling)
 }
 
 /// `sdic sample`.

@@ -15,14 +15,14 @@ use sdic::{
             find_components, find_sliders, judge,
         },
     },
+    face::FaceFinder,
     weights::{Depicts, WeightsDir},
 };
 
 use crate::{
     Backend,
     commands::{
-        Failure, open_device, open_engine, open_finder, pictures_in, print_directions,
-        read_picture, write_file,
+        Failure, open_device, open_engine, pictures_in, print_directions, read_picture, write_file,
     },
     paths::read_file,
 };
@@ -124,7 +124,7 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
     };
     let found = match engine.manifest().depicts() {
         Depicts::Faces => {
-            let finder = open_finder()?;
+            let finder = FaceFinder::bundled()?;
             let paths = find.faces.as_deref().map(pictures_in).transpose()?;
             let source = match &paths {
                 None => CodeSource::Mapping(find.seed),

@@ -9,9 +9,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
     editing::{
-        Engine, Look,
+        Engine, EngineError, Look,
         fit::{FitError, Seen, found_displacements},
-        paste_mode,
     },
     face::{FaceFinder, PasteMode},
     pixels::Format,
@@ -20,8 +19,7 @@ use sdic::{
 use crate::{
     Paste, With,
     commands::{
-        Failure, Subject, Target, finish, invert_quietly, invert_with_progress, open_device,
-        open_engine, open_finder, parse_strength, read_manifest,
+        Failure, Subject, Target, Telling, open_device, open_engine, parse_strength, read_manifest,
     },
     paths::{read_file, same, spare},
 };
@@ -79,25 +77,27 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
         let out = Target::new("--out", &edit.out, format)?;
         spare("--out", &edit.out, photo)?;
         let manifest = read_manifest(&edit.with.weights)?;
-        let subject = Subject::open(photo, &edit.with, &manifest)?;
+        let telling = &Telling::Lines;
+        let subject = Subject::open(photo, &edit.with, &manifest, telling)?;
         let editor = Editor::open(edit, &strengths)?;
-        return editor.edit(photo, &subject, &out, false);
+        return editor.edit(photo, &subject, &out, telling);
     }
     let outs = names_in(&edit.out, &edit.photos, format)?;
     let editor = Editor::open(edit, &strengths)?;
     let bar = ProgressBar::new(edit.photos.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos} of {len}, {eta} left: {msg}",
     )?);
+    let telling = &Telling::Above(bar.clone());
     let mut failed = 0;
     for (photo, out) in edit.photos.iter().zip(&outs) {
         bar.set_message(photo.display().to_string());
         let done = Target::new("--out", out, format).and_then(|target| {
-            let subject = Subject::open(photo, &edit.with, editor.engine.manifest())?;
-            editor.edit(photo, &subject, &target, true)
+            let subject = Subject::open(photo, &edit.with, editor.engine.manifest(), telling)?;
+            editor.edit(photo, &subject, &target, telling)
         });
         if let Err(error) = done {
             failed += 1;
-            bar.suspend(|| eprintln!("sdic: {error}"));
+            telling.say(format_args!("sdic: {error}"));
         }
         bar.inc(1);
     }
@@ -164,7 +164,7 @@ impl<'a> Editor<'a> {
         }
         Ok(Self {
             engine,
-            finder: open_finder()?,
+            finder: FaceFinder::bundled()?,
             strengths,
             paste: edit.paste.map(Into::into),
         })
@@ -176,16 +176,10 @@ impl<'a> Editor<'a> {
         path: &Path,
         subject: &Subject,
         out: &Target,
-        quiet: bool,
+        telling: &Telling,
     ) -> Result<(), Failure> {
         let engine = &self.engine;
-        let face = subject.aligned(engine.config())?;
-        let invert = if quiet {
-            invert_quietly
-        } else {
-            invert_with_progress
-        };
-        let face = invert(engine, &face, subject.landmarks()?)?;
+        let face = subject.inverted(engine, telling)?;
         let strengths = self.strengths.iter();
         let strengths: Vec<_> = strengths
             .map(|(name, value)| (name.as_str(), *value))
@@ -200,14 +194,13 @@ impl<'a> Editor<'a> {
         for (name, share) in edit.held() {
             let (path, percent) = (path.display(), (100.0 * share).round());
             let why = "more would tear this face";
-            eprintln!("{path}: --edit {name}: held back to {percent} % of its strength; {why}");
+            telling.say(format_args!(
+                "{path}: --edit {name}: held back to {percent} % of its strength; {why}"
+            ));
         }
-        let edited = finish(engine, edit)?;
-        let known = match edited.motion {
-            Some(_) => PasteMode::Difference,
-            None => paste_mode(engine.manifest()),
-        };
-        let mode = self.paste.unwrap_or(known);
-        out.write_marked(&subject.finish(&edited, mode)?)
+        let pause = async || Ok::<_, EngineError>(());
+        let edited = pollster::block_on(engine.finish(edit, pause))?;
+        let mode = (self.paste).unwrap_or_else(|| edited.paste_mode(engine.manifest()));
+        out.write_marked(&subject.finish(&edited, mode)?, telling)
     }
 }

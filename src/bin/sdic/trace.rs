@@ -17,8 +17,8 @@ use sdic::{
 use crate::{
     Backend,
     commands::{
-        self, Failure, check_place, invert_with_progress, open_device, open_engine, read_manifest,
-        read_picture, shape_problem, write_file,
+        self, Failure, Telling, check_place, open_device, open_engine, read_manifest, read_picture,
+        shape_problem, write_file,
     },
     paths::read_file,
 };
@@ -186,7 +186,8 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         .into());
     }
     let side = engine.config().encoder.input_size;
-    let face = invert_with_progress(&engine, &picture, None)?;
+    let begin = Telling::Lines.report(engine.config());
+    let face = pollster::block_on(engine.invert(&picture, None, begin))?;
     let InvertedFace {
         inversion,
         compensated_codes: codes,
