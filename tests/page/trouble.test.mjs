@@ -68,7 +68,10 @@ test("files that are no usable picture get a sentence each, and a good one still
     context.fillRect(0, 0, 640, 480);
     return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer())];
   });
-  assert.match(await answer(page, "bomb.png", pictures.bomb()), /too large to open safely \(30000\s×\s30000\spixels\)/);
+  assert.match(
+    await answer(page, "bomb.png", pictures.bomb()),
+    /too large to open safely \(30000\s×\s30000\spixels\)/,
+  );
   assert.match(await answer(page, "photo.jpg", pictures.pdf()), /is a PDF, whatever its name says/);
   assert.match(await answer(page, "cut.jpg", Uint8Array.from(jpeg.slice(0, 300))), /damaged or cut off/);
   assert.match(await answer(page, "iphone.heic", pictures.heic()), /cannot open HEIC photos.*share it as JPEG/s);
