@@ -46,7 +46,7 @@ progress::-webkit-progress-bar { background: var(--line); }
 progress::-webkit-progress-value { background: var(--accent); }
 progress::-moz-progress-bar { background: var(--accent); }
 .failure { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; font-size: 0.925rem; }
-.failure p { margin: 0; flex: 1 1 12rem; overflow-wrap: anywhere; }
+.failure p { margin: 0; flex: 1 1 16rem; overflow-wrap: anywhere; }
 .failure b { display: block; color: var(--failure); font-weight: 560; }
 
 button { display: inline-flex; align-items: center; justify-content: center; min-height: max(2.5rem, var(--touch)); padding: 0.4rem 1rem; border: 1px solid var(--line); border-radius: var(--sdic-button-radius, 999px); background: var(--raised); color: inherit; font: inherit; font-size: 0.925rem; font-weight: 560; line-height: 1.2; cursor: pointer; }
@@ -58,6 +58,11 @@ button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent);
 .tools, .faces { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .faces button { width: 3.25rem; height: 3.25rem; padding: 0; border-width: 2px; border-radius: 12px; overflow: hidden; }
 :focus-visible { outline: 2.5px solid var(--accent); outline-offset: 2px; }
+
+@container (max-width: 37.99rem) {
+  .tools button { flex: 1 0 auto; padding-inline: 0.6rem; }
+  .tools .primary { flex-basis: 100%; }
+}
 
 /* Beside the picture where there is room. */
 @container (min-width: 38rem) {
