@@ -212,6 +212,33 @@ test("on a slow line there is something to see, and to move, long before the mod
   await packed.close();
 });
 
+test("words that come after all else still tell which language they are in", async () => {
+  const { page, problems, context } = await visit(browser, "about:blank", {
+    locale: "de-DE",
+    serviceWorkers: "block",
+  });
+  /** @type {(nothing?: undefined) => void} */
+  let restIsHere = () => {};
+  const rest = new Promise((resolve) => {
+    restIsHere = resolve;
+  });
+  await context.route(/strings\/de\.js$/, async (route) => {
+    await rest;
+    await route.continue();
+  });
+  await page.goto(sites[1].url, { waitUntil: "commit" });
+  await page.locator("#languages button").first().waitFor({ state: "attached" });
+  restIsHere();
+  await page.locator("html[lang=de]").waitFor();
+  const pressed = await page.locator('#languages button[aria-pressed="true"]').allTextContents();
+  assert.deepEqual(pressed, ["Deutsch"]);
+  assert.deepEqual(
+    problems.filter((problem) => !problem.startsWith("request to")),
+    [],
+  );
+  await context.close();
+});
+
 test("a download says what it is, and goes on where it was paused, at another visit, too", async () => {
   const site = await halfAtFirst((pass) => pass());
   const { page, problems, context } = await visit(browser, site.url);
