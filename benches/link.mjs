@@ -7,11 +7,21 @@ const MOST_WAITING = 0.25;
 
 /**
  * @param {number} port of the server
- * @param {{ megabits: number, seconds: number }} options per second towards the browser; there and back
- * @returns {Promise<{ url: string, close: () => Promise<void> }>}
+ * @param {{ megabits: number, seconds: number, most?: number }} options per second towards the browser; there and back;
+ *   bytes after which the line stands still until `letOn` lets more of them through
+ * @returns {Promise<{ url: string, letOn: (most?: number) => void, close: () => Promise<void> }>}
  */
-export async function slowLink(port, { megabits, seconds }) {
+export async function slowLink(port, { megabits, seconds, most = Infinity }) {
   const rate = (megabits * 1e6) / 8;
+  /** Bytes that have come from the server. */
+  let come = 0;
+  /** What waits behind the last byte that may pass. @type {(() => void)[]} */
+  let held = [];
+  const passed = (/** @type {number} */ last) =>
+    new Promise((resolve) => {
+      const look = () => (last <= most ? resolve(undefined) : held.push(look));
+      look();
+    });
   /** When the line is free again. */
   let free = 0;
   /** @type {Set<import("node:net").Socket>} */
@@ -22,8 +32,11 @@ export async function slowLink(port, { megabits, seconds }) {
   /** Things done one after another, each at its time or later. */
   const queue = () => {
     let last = Promise.resolve();
-    return (/** @type {number} */ at, /** @type {() => void} */ run) => {
-      last = last.then(() => wait(at)).then(run);
+    return (/** @type {number} */ at, /** @type {() => void} */ run, byte = 0) => {
+      last = last
+        .then(() => wait(at))
+        .then(() => passed(byte))
+        .then(run);
     };
   };
   const line = createServer((browser) => {
@@ -41,7 +54,8 @@ export async function slowLink(port, { megabits, seconds }) {
     browser.on("close", () => server.destroy());
     server.on("data", (bytes) => {
       free = Math.max(free, now()) + bytes.length / rate;
-      down(free + seconds / 2, () => browser.write(bytes));
+      come += bytes.length;
+      down(free + seconds / 2, () => browser.write(bytes), come);
       if (free - now() < MOST_WAITING) return;
       server.pause();
       void wait(free - MOST_WAITING).then(() => server.resume());
@@ -52,6 +66,12 @@ export async function slowLink(port, { megabits, seconds }) {
   const { port: ours } = /** @type {import("node:net").AddressInfo} */ (line.address());
   return {
     url: `http://localhost:${ours}/`,
+    letOn(more = Infinity) {
+      most = more;
+      const waiting = held;
+      held = [];
+      for (const look of waiting) look();
+    },
     close: () =>
       new Promise((resolve) => {
         line.close(() => resolve());

@@ -98,7 +98,7 @@ test("before and after: both pictures in one, beside or above each other, with w
   await page.click("#save");
   await page.locator("#save-both").check();
   await page.locator("#save-words").uncheck();
-  await page.locator("#save-size", { hasText: /1000 × 1411/ }).waitFor();
+  await page.locator("#save-size", { hasText: /1000\s×\s1411/ }).waitFor();
   await accessible(page, "before and after");
   const above = await saved(page);
   assert.equal(above.name, "holiday-sdic-before-after.png");
@@ -302,7 +302,7 @@ test("a clip of the whole photo moves one face in it, at most as large as full H
   await page.keyboard.press("ArrowDown");
   const choice = page.locator("#save-choices label", { has: page.locator("input[value=photo-clip]:checked") });
   const label = await choice.innerText();
-  assert.match(label, /^A video of the whole photo, there and back, \d+ × \d+ pixels$/);
+  assert.match(label, /^A video of the whole photo, there and back, \d+\s×\s\d+\spixels$/);
   await page.locator("#clip-seconds input[value='2']").check();
   await page.locator("#save-size", { hasText: /pictures are computed/ }).waitFor();
   await accessible(page, "the choice of a clip of the whole photo");
@@ -314,7 +314,7 @@ test("a clip of the whole photo moves one face in it, at most as large as full H
   const { duration, width, height, pictures } = await film(here.browser, bytes, [0, 1.01, 1.98]);
   const size = { width, height };
   assert.ok(Math.abs(duration - 2) < 0.01, `${duration} s`);
-  assert.ok(label.includes(`${width} × ${height}`), `${width} × ${height}: ${label}`);
+  assert.ok(label.includes(`${width}\u00a0×\u00a0${height}`), `${width} × ${height}: ${label}`);
   assert.ok(width % 2 === 0 && height % 2 === 0 && width * height <= 1920 * 1080 + 20_000 && width > 1700, `${width}`);
   assert.ok(Math.abs(width / height - LARGE.width / LARGE.height) < 0.004, "in the photo's shape");
 

@@ -132,6 +132,7 @@ async function chapters() {
 
 test("every chapter fits a phone and a screen, in light and dark, and loads nothing from elsewhere", async () => {
   const sizes = [
+    { width: 320, height: 640 },
     { width: 390, height: 844 },
     { width: 1280, height: 860 },
   ];
@@ -140,13 +141,32 @@ test("every chapter fits a phone and a screen, in light and dark, and loads noth
       const { context, page, problems } = await visit(browser, server.url, { viewport, colorScheme });
       for (const name of await chapters()) {
         await page.goto(new URL(name, server.url).href);
-        const { wide, blank, plain, theme } = await page.evaluate(() => ({
+        await page.evaluate(() => scrollTo(999, 0));
+        const { wide, moved, outside, cut, blank, plain, theme } = await page.evaluate(() => ({
           wide: document.documentElement.scrollWidth - innerWidth,
+          moved: scrollX,
+          outside: [...document.querySelectorAll("main *")]
+            .filter(
+              (each) => !each.closest(".table-wrapper *, pre *") && each.getBoundingClientRect().right > innerWidth,
+            )
+            .map((each) => each.outerHTML.slice(0, 80)),
+          // Moved to its end, a table shows its last column.
+          cut: [...document.querySelectorAll("main table")]
+            .filter((table) => {
+              const around = /** @type {Element} */ (table.closest(".table-wrapper") ?? table.parentElement);
+              around.scrollLeft = around.scrollWidth;
+              const last = /** @type {Element} */ (table.querySelector("tr")?.lastElementChild);
+              return last.getBoundingClientRect().right > around.getBoundingClientRect().right + 1;
+            })
+            .map((table) => table.textContent?.trim().slice(0, 80)),
           blank: [...document.images].filter((image) => !image.naturalWidth || !image.alt).map((image) => image.src),
           plain: document.querySelectorAll("main pre > code:not(.hljs)").length,
           theme: document.documentElement.className,
         }));
         assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${viewport.width}`);
+        assert.equal(moved, 0, `${name} moves aside at ${viewport.width}`);
+        assert.deepEqual(outside, [], `${name} at ${viewport.width}`);
+        assert.deepEqual(cut, [], `tables of ${name} at ${viewport.width}`);
         assert.deepEqual(blank, [], `pictures of ${name}`);
         assert.equal(plain, 0, `code of ${name} that mdBook's script has not coloured`);
         assert.match(theme, colorScheme === "dark" ? /\bayu\b/ : /\blight\b/);

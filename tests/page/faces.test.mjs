@@ -197,6 +197,43 @@ test("of six faces the four used last come back at once, and an older one is wor
   await site.remove();
 });
 
+test("what is above the sliders stands in rows: undo and reset, and what goes to everyone", async () => {
+  const site = await host(path.join(root, "weights"));
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await page.setInputFiles("#file", await couple(page));
+  await page.locator("#apply-to-all").waitFor();
+  await inverted(page);
+  const middle = async (/** @type {string} */ id) => {
+    const { y, height } = /** @type {{ y: number, height: number }} */ (await page.locator(`#${id}`).boundingBox());
+    return y + height / 2;
+  };
+  for (const language of ["en", "de"]) {
+    await page.locator("#language").evaluate((select, language) => {
+      /** @type {HTMLSelectElement} */ (select).value = language;
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    }, language);
+    await page.locator(`html[lang=${language}]`).waitFor();
+    await page.setViewportSize({ width: 1280, height: 860 });
+    const [undo, reset, apply] = await Promise.all(["undo", "reset-all", "apply-to-all"].map(middle));
+    assert.ok(Math.abs(undo - reset) < 2, `${language}: reset is ${reset - undo} pixels below undo`);
+    assert.ok(apply > reset + 10, `${language}: what goes to everyone is below both`);
+  }
+  await page.locator("#language").evaluate((select) => {
+    /** @type {HTMLSelectElement} */ (select).value = "en";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  await page.locator("html[lang=en]").waitFor();
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 844 });
+    const [reset, apply] = await Promise.all(["reset-all", "apply-to-all"].map(middle));
+    assert.ok(Math.abs(reset - apply) < 2, `one row at ${width} pixels`);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
 test("everyone can be edited alike, also faces that were never looked at", async () => {
   const site = await host(path.join(root, "weights"));
   const { page, problems, context } = await visit(browser, site.url);

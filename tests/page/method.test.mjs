@@ -103,9 +103,9 @@ test("five pictures of this face, each with what was measured in it, by keyboard
   const grey = { data: new Uint8Array(lost.data.length).fill(127) };
   const deviation = Number(/[\d.]+/.exec(await number(page, "discrepancy"))?.[0]);
   assert.ok(deviation > 1 && Math.abs(deviation - difference(lost, grey)) < 0.6, `${deviation}, half a step off grey`);
-  assert.equal(await number(page, "original"), `${original.width} × ${original.height} pixels`);
+  assert.equal(await number(page, "original"), `${original.width}\u00a0×\u00a0${original.height}\u00a0pixels`);
   assert.equal(await number(page, "edited"), "Nothing changed");
-  assert.match(await page.locator("#method-note").innerText(), /whole square, at \d+ × \d+ pixels/);
+  assert.match(await page.locator("#method-note").innerText(), /whole square, at \d+\s×\s\d+\spixels/);
   await accessible(page, "the method");
 
   await page.locator("#method-toggle").press("Enter");
@@ -158,9 +158,21 @@ test("the edited picture follows the sliders, each opens large, and another phot
 });
 
 test("on a phone the steps are one row that snaps, and the page does not grow wider", async () => {
-  for (const width of [390, 320]) {
-    const { page, problems, context } = await ready({ hasTouch: true, viewport: { width, height: 844 } });
+  for (const [width, height] of [
+    [390, 844],
+    [320, 844],
+    [320, 640],
+    [320, 568],
+  ]) {
+    const { page, problems, context } = await ready({ hasTouch: true, viewport: { width, height } });
     await open(page);
+    const title = await page.evaluate(() => {
+      const { top, bottom } = /** @type {Element} */ (document.querySelector("#method h2")).getBoundingClientRect();
+      const frame = /** @type {Element} */ (document.querySelector(".frame")).getBoundingClientRect();
+      return { below: top - frame.bottom, above: innerHeight - bottom };
+    });
+    assert.ok(title.below >= 0, `the heading lies ${-title.below} pixels under the picture at ${width} × ${height}`);
+    assert.ok(title.above >= 0, `the heading is in sight at ${width} × ${height}`);
     const row = await page.locator("#method-steps").evaluate((list) => {
       const tops = new Set(Array.from(list.children, (step) => step.getBoundingClientRect().top));
       return { rows: tops.size, room: list.clientWidth, needed: list.scrollWidth };

@@ -152,6 +152,117 @@ test("the element opens a photo, edits it by keyboard, shows the original, and s
   await context.close();
 });
 
+/** The chapter of the element: names in the first column of the table whose head begins so. */
+async function documented(/** @type {string} */ head) {
+  const readme = await readFile(path.join(root, "www/package/README.md"), "utf8");
+  const [, , table] =
+    readme.slice(readme.indexOf("## The element")).match(`(^|\n)\\| ${head}[^\n]*\n((?:\\|[^\n]*\n)+)`) ?? [];
+  assert.ok(table, `README has a table of each ${head}`);
+  const cells = table.split("\n").map((row) => row.split("|")[1] ?? "");
+  return cells.flatMap((cell) => Array.from(cell.matchAll(/`([\w-]+)/g), ([, name]) => name)).sort();
+}
+
+test("all that README tells of the element is there, and nothing that it does not tell", async () => {
+  // Tells what the element says and asks for, before any script of the page runs.
+  const listen = () => {
+    const told = { events: /** @type {string[]} */ ([]), attributes: /** @type {string[]} */ ([]) };
+    const dispatch = EventTarget.prototype.dispatchEvent;
+    EventTarget.prototype.dispatchEvent = function (event) {
+      if (/** @type {Element} */ (this).localName === "sdic-editor") {
+        const { detail } = /** @type {CustomEvent} */ (event);
+        const keys = detail instanceof Error ? "a Failure" : Object.keys(detail).join();
+        told.events.push(`${event.type}: ${keys}${event.bubbles ? "" : ", silent"}`);
+      }
+      return dispatch.call(this, event);
+    };
+    for (const name of /** @type {const} */ (["getAttribute", "hasAttribute"])) {
+      const ask = /** @type {(name: string) => any} */ (Element.prototype[name]);
+      Element.prototype[name] = function (/** @type {string} */ asked) {
+        if (this.localName === "sdic-editor") told.attributes.push(asked);
+        return ask.call(this, asked);
+      };
+    }
+    Object.assign(globalThis, { told });
+  };
+  const { context, page } = await visit(browser, apps.plain, { script: `(${listen})()` });
+  await hears(page, "sliders {}");
+  const editor = page.locator("sdic-editor");
+  await editor.evaluate(async (element) => {
+    element.setAttribute("lang", "en");
+    element.replaceWith(element);
+    const canvas = new OffscreenCanvas(1200, 600);
+    const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const bitmap = await createImageBitmap(await (await fetch("weights/samples/01.webp")).blob());
+    for (const x of [0, 600]) drawing.drawImage(bitmap, x, 0, 600, 600);
+    await /** @type {any} */ (element).open(canvas, { name: "couple.png" });
+  });
+  await page.getByRole("button", { name: "Face 2 of 2" }).waitFor();
+
+  const partsOf = () =>
+    editor.evaluate(({ shadowRoot }) => {
+      const parts = [...(shadowRoot?.querySelectorAll("[part]") ?? [])];
+      return parts.flatMap(({ part }) => [...part]);
+    });
+  const parts = new Set(await partsOf());
+  await editor.evaluate((element) => element.setAttribute("model", "nowhere"));
+  await hears(page, "network: ");
+  for (const part of await partsOf()) parts.add(part);
+  assert.deepEqual([...parts].sort(), await documented("part,"));
+
+  const { events, attributes } = await page.evaluate(() => /** @type {any} */ (globalThis).told);
+  const details = {
+    ready: "engine",
+    progress: "stage,done,total",
+    change: "strengths,face",
+    failure: "a Failure",
+  };
+  assert.deepEqual(Object.keys(details).sort(), await documented("event,"));
+  assert.deepEqual(
+    [...new Set(events)].sort(),
+    Object.entries(details)
+      .map(([type, keys]) => `${type}: ${keys}`)
+      .sort(),
+  );
+  assert.deepEqual([...new Set(attributes)].sort(), await documented("attribute"));
+  const members = await editor.evaluate((element) => Object.getOwnPropertyNames(Object.getPrototypeOf(element)));
+  const own = members.filter((name) => !/^constructor$|Callback$|^speak$/.test(name));
+  assert.deepEqual(own.sort(), await documented("property,"));
+  await context.close();
+});
+
+test("each custom property of README changes what it says, and there is no other", async () => {
+  const { context, page } = await visit(browser, apps.plain);
+  await hears(page, "sliders {}");
+  const properties = await documented("custom property");
+  const style = await readFile(path.join(root, "www/package/element-style.js"), "utf8");
+  const used = new Set(Array.from(style.matchAll(/var\((--sdic-[a-z-]+)/g), ([, name]) => name));
+  assert.deepEqual([...used].sort(), properties);
+  // With a failure everything that has a colour is there; a button lies below the pointer.
+  await page.locator("sdic-editor").evaluate((element) => element.setAttribute("model", "nowhere"));
+  await page.getByRole("button", { name: "Try again" }).hover();
+  const sizes = /-(radius|padding|height)$/;
+  for (const property of properties) {
+    const value = property === "--sdic-font" ? "fantasy" : sizes.test(property) ? "37px" : "rgb(1, 2, 3)";
+    const [without, changed] = await page.locator("sdic-editor").evaluate(
+      (element, { property, value }) => {
+        const having = () => {
+          const all = [...(element.shadowRoot?.querySelectorAll("*") ?? [])].map((each) => getComputedStyle(each));
+          const values = all.flatMap((style) => [...style].map((name) => style.getPropertyValue(name)));
+          return values.filter((each) => each === value).length;
+        };
+        const before = having();
+        /** @type {HTMLElement} */ (element).style.setProperty(property, value);
+        const after = having();
+        /** @type {HTMLElement} */ (element).style.removeProperty(property);
+        return [before, after];
+      },
+      { property, value },
+    );
+    assert.ok(changed > without, `${property} is seen somewhere`);
+  }
+  await context.close();
+});
+
 test("the element tells what failed, and recovers when it is told the right address", async () => {
   const { context, page } = await visit(browser, apps.plain);
   await page.evaluate(() => document.querySelector("sdic-editor")?.setAttribute("model", "nowhere"));

@@ -178,6 +178,38 @@ test("with one hand: picture, sliders, undo and saving are on the screen togethe
   await context.close();
 });
 
+test("what Tab leads to lies neither under the picture nor under the buttons, forth and back", async () => {
+  const { page, problems, context } = await phone();
+  for (const [width, height] of SCREENS.filter(([width, height]) => width < height)) {
+    await page.setViewportSize({ width, height });
+    const covered = () =>
+      page.evaluate(() => {
+        const element = /** @type {HTMLElement} */ (document.activeElement);
+        if (!element.closest("#work") || element.closest(".frame, .save")) return undefined;
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        const free = seen !== null && (element.contains(seen) || element.parentElement?.contains(seen));
+        return { name: element.id || element.textContent, free };
+      });
+    /** @type {Set<string>[]} */
+    const [reached, hidden] = [new Set(), new Set()];
+    await page.locator("#compare").focus();
+    for (const key of ["Tab", "Shift+Tab"]) {
+      for (let step = 0; step < 40; step++) {
+        await page.keyboard.press(key);
+        const found = await covered();
+        if (!found) continue;
+        reached.add(`${found.name}`);
+        if (!found.free) hidden.add(`${found.name}, by ${key}`);
+      }
+    }
+    assert.ok(reached.size > 10, `Tab led to ${[...reached]}`);
+    assert.deepEqual([...hidden], [], `on ${width} × ${height}`);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("nothing lies under a notch or the corners of the screen", async () => {
   const { page, screen, problems, context } = await phone();
   const insets = { top: 47, bottom: 34, left: 44, right: 44 };

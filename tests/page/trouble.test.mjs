@@ -68,11 +68,14 @@ test("files that are no usable picture get a sentence each, and a good one still
     context.fillRect(0, 0, 640, 480);
     return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer())];
   });
-  assert.match(await answer(page, "bomb.png", pictures.bomb()), /too large to open safely \(30000 × 30000 pixels\)/);
+  assert.match(
+    await answer(page, "bomb.png", pictures.bomb()),
+    /too large to open safely \(30000\s×\s30000\spixels\)/,
+  );
   assert.match(await answer(page, "photo.jpg", pictures.pdf()), /is a PDF, whatever its name says/);
   assert.match(await answer(page, "cut.jpg", Uint8Array.from(jpeg.slice(0, 300))), /damaged or cut off/);
   assert.match(await answer(page, "iphone.heic", pictures.heic()), /cannot open HEIC photos.*share it as JPEG/s);
-  assert.match(await answer(page, "dot.png", pictures.gradient(1, 1)), /only 1 × 1 pixels/);
+  assert.match(await answer(page, "dot.png", pictures.gradient(1, 1)), /only 1\s×\s1\spixels/);
   assert.match(await answer(page, "empty.jpg", new Uint8Array()), /file is empty/);
   assert.match(await answer(page, "notes.txt", Buffer.from("remember the milk")), /not a picture/);
   assert.match(await answer(page, "drawing.svg", Buffer.from("<svg xmlns='http://www.w3.org/2000/svg'/>")), /drawing/);

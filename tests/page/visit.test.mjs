@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { request as ask, createServer } from "node:http";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { slowLink } from "../../benches/link.mjs";
+import { serve } from "../../www/tools/serve.mjs";
 import { accessible, host, launch, modelReady, root, visit, weightsLike } from "./support.mjs";
 
 /** @typedef {import("node:http").OutgoingHttpHeaders} Headers */
@@ -150,6 +152,91 @@ test("before any of the model has come, sliders move the samples", async () => {
   assert.deepEqual(problems, []);
   await context.close();
   site.close();
+});
+
+/** A slow 4G. In two seconds it carries 400 kB, less those of four ways there and back: to connect, and to ask. */
+const SLOW_4G = { megabits: 1.6, seconds: 0.15 };
+/** What may have come when the headline is painted, and when a slider moves the samples. */
+const [HEADLINE_BYTES, SLIDER_BYTES] = [160_000, 280_000];
+
+test("on a slow line there is something to see, and to move, long before the model is there", async () => {
+  // Bytes are counted, not seconds: the line stands still when they are used up, and what is asserted must be there.
+  const packed = await serve(sites[0].folder, { gzip: true });
+  /** @type {{ asked: number, come: number, whole: boolean }} of the model's files */
+  const model = { asked: 0, come: 0, whole: false };
+  const front = await inFrontOf(packed, ({ request, response }) => {
+    model.asked++;
+    ask(new URL(request.url ?? "/", packed.url), { headers: request.headers }, (answered) => {
+      response.writeHead(answered.statusCode ?? 500, answered.headers);
+      answered.on("data", (/** @type {Buffer} */ bytes) => {
+        model.come += bytes.length;
+      });
+      answered.on("end", () => {
+        model.whole = true;
+      });
+      answered.pipe(response);
+    }).end();
+  });
+  const link = await slowLink(Number(new URL(front.url).port), { ...SLOW_4G, most: HEADLINE_BYTES });
+  const { page, problems, context } = await visit(browser, "about:blank", { serviceWorkers: "block" });
+  await page.goto(link.url, { waitUntil: "commit" });
+  await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+  await page.getByRole("heading", { level: 1, name: /\w/ }).waitFor();
+  assert.ok(await page.locator("#choose").isVisible());
+
+  link.letOn(SLIDER_BYTES);
+  const slider = page.locator("#preview-slider");
+  await page.locator("#preview-slider:enabled").waitFor();
+  const plain = await head(page, 0);
+  await slider.fill("100");
+  const smiling = await head(page, 0);
+  assert.ok(apart(plain, smiling) > 0.5, "she smiles");
+  assert.equal(model.asked, 0, "nothing of the model was asked for");
+
+  link.letOn();
+  await page.waitForFunction(() => {
+    const { value } = /** @type {HTMLProgressElement} */ (document.getElementById("model-progress"));
+    return value > 0;
+  });
+  await slider.fill("0");
+  assert.deepEqual(await head(page, 0), plain, "she does as told while the model comes");
+  assert.equal(await page.locator("#engine-button").getAttribute("data-state"), "loading");
+  assert.ok(model.asked > 0 && !model.whole, `of the model there are ${model.come} bytes`);
+  assert.deepEqual(
+    problems.filter((problem) => !problem.startsWith("request to")),
+    [],
+  );
+  await context.close();
+  await link.close();
+  front.close();
+  await packed.close();
+});
+
+test("words that come after all else still tell which language they are in", async () => {
+  const { page, problems, context } = await visit(browser, "about:blank", {
+    locale: "de-DE",
+    serviceWorkers: "block",
+  });
+  /** @type {(nothing?: undefined) => void} */
+  let restIsHere = () => {};
+  const rest = new Promise((resolve) => {
+    restIsHere = resolve;
+  });
+  await context.route(/strings\/de\.js$/, async (route) => {
+    await rest;
+    await route.continue();
+  });
+  await page.goto(sites[1].url, { waitUntil: "commit" });
+  await page.locator("#languages button").first().waitFor({ state: "attached" });
+  restIsHere();
+  await page.locator("html[lang=de]").waitFor();
+  const pressed = await page.locator('#languages button[aria-pressed="true"]').allTextContents();
+  assert.deepEqual(pressed, ["Deutsch"]);
+  assert.deepEqual(
+    problems.filter((problem) => !problem.startsWith("request to")),
+    [],
+  );
+  await context.close();
 });
 
 test("a download says what it is, and goes on where it was paused, at another visit, too", async () => {

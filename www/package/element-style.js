@@ -17,12 +17,12 @@ style.replaceSync(`
   --accent: var(--sdic-accent, light-dark(#17614f, #74d0b4));
   --on-accent: var(--sdic-on-accent, light-dark(#ffffff, #0c211b));
   --failure: var(--sdic-failure, light-dark(#a02b1d, #f3a195));
-  --control: light-dark(#8b857a, #7d776e);
+  --control: var(--sdic-control, light-dark(#8b857a, #7d776e));
   --radius: var(--sdic-radius, 14px);
   --touch: 2.25rem;
   display: grid;
   gap: 1rem;
-  padding: 1rem;
+  padding: var(--sdic-padding, 1rem);
   border: 1px solid var(--line);
   border-radius: var(--radius);
   background: var(--paper);
@@ -34,7 +34,7 @@ style.replaceSync(`
 
 .side { display: grid; gap: 1rem; align-content: start; min-width: 0; }
 .stage { display: contents; }
-.frame { position: sticky; top: 0; z-index: 1; display: grid; place-items: center; width: 100%; aspect-ratio: 1; max-height: 55dvh; border-radius: calc(var(--radius) - 4px); background: var(--raised); box-shadow: 0 -1rem var(--paper), 0 0.5rem 0.5rem -0.25rem var(--paper); overflow: hidden; }
+.frame { position: sticky; top: 0; z-index: 1; display: grid; place-items: center; width: 100%; aspect-ratio: 1; max-height: var(--sdic-picture-height, 55dvh); border-radius: calc(var(--radius) - 4px); background: var(--raised); box-shadow: 0 -1rem var(--paper), 0 0.5rem 0.5rem -0.25rem var(--paper); overflow: hidden; }
 .frame.over { outline: 2.5px dashed var(--accent); outline-offset: -6px; }
 canvas { grid-area: 1 / 1; width: 100%; height: 100%; min-height: 0; display: block; object-fit: contain; }
 .empty { grid-area: 1 / 1; margin: 0; padding: 1.5rem; color: var(--soft); text-align: center; text-wrap: balance; }
@@ -46,10 +46,10 @@ progress::-webkit-progress-bar { background: var(--line); }
 progress::-webkit-progress-value { background: var(--accent); }
 progress::-moz-progress-bar { background: var(--accent); }
 .failure { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; font-size: 0.925rem; }
-.failure p { margin: 0; flex: 1 1 12rem; overflow-wrap: anywhere; }
+.failure p { margin: 0; flex: 1 1 16rem; overflow-wrap: anywhere; }
 .failure b { display: block; color: var(--failure); font-weight: 560; }
 
-button { display: inline-flex; align-items: center; justify-content: center; min-height: max(2.5rem, var(--touch)); padding: 0.4rem 1rem; border: 1px solid var(--line); border-radius: 999px; background: var(--raised); color: inherit; font: inherit; font-size: 0.925rem; font-weight: 560; line-height: 1.2; cursor: pointer; }
+button { display: inline-flex; align-items: center; justify-content: center; min-height: max(2.5rem, var(--touch)); padding: 0.4rem 1rem; border: 1px solid var(--line); border-radius: var(--sdic-button-radius, 999px); background: var(--raised); color: inherit; font: inherit; font-size: 0.925rem; font-weight: 560; line-height: 1.2; cursor: pointer; }
 button:hover:not(:disabled) { border-color: var(--control); }
 button:disabled { cursor: default; opacity: 0.42; }
 button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent); }
@@ -59,11 +59,16 @@ button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent);
 .faces button { width: 3.25rem; height: 3.25rem; padding: 0; border-width: 2px; border-radius: 12px; overflow: hidden; }
 :focus-visible { outline: 2.5px solid var(--accent); outline-offset: 2px; }
 
+@container (max-width: 37.99rem) {
+  .tools button { flex: 1 0 auto; padding-inline: 0.6rem; }
+  .tools .primary { flex-basis: 100%; }
+}
+
 /* Beside the picture where there is room. */
 @container (min-width: 38rem) {
   .editor { grid-template-columns: minmax(0, 1fr) minmax(14rem, 18rem); }
   .stage { position: sticky; top: 0; align-self: start; display: grid; gap: 0.75rem; min-width: 0; }
-  .frame { position: relative; box-shadow: none; max-height: 80dvh; }
+  .frame { position: relative; box-shadow: none; max-height: var(--sdic-picture-height, 80dvh); }
 }
 
 sdic-sliders { display: grid; }

@@ -1,5 +1,5 @@
 // What the visitor can set: the language, and where single keys work. The theme and the engine have their own places.
-import { languageName, spoken, t } from "../../shared/strings.js";
+import { languageName, spoken, spokenLanguage, t } from "../../shared/strings.js";
 import { byId, h } from "../dom.js";
 import { browsersLanguage, chooseLanguage, languages } from "../language.js";
 import { remember, settings } from "../settings.js";
@@ -35,8 +35,7 @@ export function startSettings() {
     );
     keys.value = settings.keys;
     byId("keys-help", HTMLElement).replaceChildren(...helpRows());
-    for (const { code, button } of buttons)
-      button.setAttribute("aria-pressed", String(document.documentElement.lang === code));
+    for (const { code, button } of buttons) button.setAttribute("aria-pressed", String(spokenLanguage() === code));
   });
   language.addEventListener("change", async () => {
     await chooseLanguage(/** @type {Settings["language"]} */ (language.value)).catch(report);

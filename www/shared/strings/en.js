@@ -568,7 +568,7 @@ export default /** @type {const} */ ({
   "note.narrowed": "This browser works in sRGB: colours beyond it were brought into it.",
   "note.noisy":
     "To protect against fingerprinting, this browser changes some pixels by a shade: those that are saved here, too.",
-  pixels: "{width} × {height} pixels",
+  pixels: "{width}\u00a0×\u00a0{height}\u00a0pixels",
 
   // ---- Of a model that shows no faces: in place of the sentences of these names without "other."
   "other.app.title": "SDIC: photo editing on your own machine",
