@@ -204,8 +204,7 @@ export class WebEngine {
      * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
      * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
      * same kind has kept; any other is ignored. A model of other things than faces gets the components of its styles
-     * alone. Returns the files that the weights directory gains, the new manifest
-     * last.
+     * alone, and needs no face networks. Returns the files that the weights directory gains, the new manifest last.
      */
     findSliders(samples: number, seed: number, journal: Uint8Array | number[] | null | undefined, listener: FitListener): Promise<WeightsFile[]>;
     /**
