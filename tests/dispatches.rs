@@ -242,8 +242,8 @@ fn the_model_of_1024_px_is_computed_in_few_dispatches() {
     let face = Picture::new(256, 256, &rgba).unwrap();
     let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
     inversion.at_most(Counts {
-        dispatches: 432,
-        submits: 21,
+        dispatches: 382,
+        submits: 20,
         uploads: 1,
         reads: 6,
     });
@@ -265,8 +265,8 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     let face = decode(&face).unwrap().picture;
     let [inversion, edit] = warm("bundled", &engine, &face, "smile");
     inversion.at_most(Counts {
-        dispatches: 327,
-        submits: 17,
+        dispatches: 277,
+        submits: 16,
         uploads: 1,
         reads: 6,
     });

@@ -2,14 +2,14 @@
 
 use burn::{
     backend::Wgpu,
-    tensor::{DType, Tensor},
+    tensor::{DType, Int, Tensor},
 };
 use burn_cubecl::tensor::CubeTensor;
 
 use super::{
     halves::halves,
     launch::{buffer, launch, words},
-    source::{INFO, ShaderActivation, Shape, Spec, Tiling},
+    source::{INFO, ShaderActivation, Shape, Spec, Tiling, phases},
 };
 use crate::{
     kernels::{self, Kind},
@@ -36,6 +36,10 @@ const STRIDED: Shape = Shape::Plain {
     kernel: 3,
     stride: 2,
 };
+const WIDE: Shape = Shape::Plain {
+    kernel: 5,
+    stride: 1,
+};
 const POINT: Shape = Shape::Plain {
     kernel: 1,
     stride: 1,
@@ -46,8 +50,9 @@ const STRIDED_POINT: Shape = Shape::Plain {
 };
 const ANY: usize = usize::MAX;
 
-/// How work is shared out, and the longest side of an output that this is meant for, the smallest first.
-pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
+/// How work is shared out, and the longest side of an output that this is meant for, or of an input that is doubled, the
+/// smallest first.
+pub(super) const TILINGS: [(Shape, usize, Tiling); 23] = [
     (PLAIN, 4, tiling(4, 8, [1, 1], 1)),
     (PLAIN, 16, tiling(8, 4, [1, 1], 2)),
     (PLAIN, 32, tiling(8, 2, [1, 2], 2)),
@@ -55,6 +60,10 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
     (STRIDED, 4, tiling(4, 8, [1, 1], 1)),
     (STRIDED, 16, tiling(8, 2, [1, 1], 2)),
     (STRIDED, ANY, tiling(8, 1, [1, 2], 2)),
+    (WIDE, 4, tiling(4, 8, [1, 1], 1)),
+    (WIDE, 16, tiling(8, 4, [1, 1], 2)),
+    (WIDE, 32, tiling(8, 2, [1, 2], 2)),
+    (WIDE, ANY, tiling(8, 1, [2, 2], 2)),
     (POINT, 1, tiling(1, 64, [1, 1], 1)),
     (POINT, 4, tiling(4, 8, [1, 1], 1)),
     (POINT, 32, tiling(8, 4, [1, 1], 2)),
@@ -63,6 +72,10 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 15] = [
     (STRIDED_POINT, ANY, tiling(8, 1, [1, 2], 2)),
     (Shape::Upsample, 64, tiling(8, 4, [1, 1], 1)),
     (Shape::Upsample, ANY, tiling(8, 1, [2, 2], 1)),
+    (Shape::Double, 4, tiling(4, 8, [1, 1], 1)),
+    (Shape::Double, 16, tiling(8, 4, [1, 1], 2)),
+    (Shape::Double, 32, tiling(8, 2, [1, 2], 2)),
+    (Shape::Double, ANY, tiling(8, 1, [2, 2], 2)),
 ];
 
 /// A convolution with its weights laid out for the GPU.
@@ -82,7 +95,7 @@ pub struct ShaderLayer {
 }
 
 impl ShaderLayer {
-    /// What there is a kernel for: `shape` is `[out, in, depth, height, width]`.
+    /// What there is a kernel for: `shape` is `[out, in, depth, height, width]`, or as [`Kind`] says.
     fn shape(shape: [usize; 5], kind: Kind) -> Option<(Shape, usize)> {
         let [_, _, depth, kernel, width] = shape;
         match kind {
@@ -95,23 +108,27 @@ impl ShaderLayer {
                 let (stride, [_, [before, after], beside]) = (stride[2], padding);
                 let fits = (flat || cube)
                     && kernel == width
-                    && [1, 3].contains(&kernel)
-                    && [1, 2].contains(&stride)
+                    && [[1, 1], [1, 2], [3, 1], [3, 2], [5, 1]].contains(&[kernel, stride])
                     && before == kernel / 2
                     && [before, after] == beside
                     && before == after;
                 fits.then_some((Shape::Plain { kernel, stride }, before))
             }
-            Kind::Transposed { .. } => None,
+            Kind::Transposed { stride, padding } => {
+                let flat = depth == 1 && stride == [1, 2, 2] && padding == [0, 1, 1];
+                let cube = depth == 4 && stride == [2; 3] && padding == [1; 3];
+                let fits = (flat || cube) && [kernel, width] == [4; 2];
+                fits.then_some((Shape::Double, 1))
+            }
         }
     }
 
-    /// Whether there is a kernel for weights of `shape`, `[out, in, depth, height, width]`.
+    /// Whether there is a kernel for weights of `shape`, `[out, in, depth, height, width]`, or as [`Kind`] says.
     pub fn serves(shape: [usize; 5], kind: Kind) -> bool {
         Self::shape(shape, kind).is_some()
     }
 
-    /// Lays out `weight`, `[out, in, depth, height, width]`, on the GPU that it lies on.
+    /// Lays out `weight`, `[out, in, depth, height, width]`, or as [`Kind`] says, on the GPU that it lies on.
     ///
     /// # Panics
     /// If there is no kernel for it.
@@ -126,10 +143,17 @@ impl ShaderLayer {
     pub fn side_by_side(weights: Vec<Tensor<5>>, kind: Kind, precision: Precision) -> Self {
         let count = weights.len();
         let dims = weights[0].dims();
-        let [output, input, depth, height, width] = dims;
         let (shape, padding) = Self::shape(dims, kind).expect("a kernel for this kind");
+        let [mut output, mut input, depth, ..] = dims;
+        if shape == Shape::Double {
+            (output, input) = (input, output);
+        }
         let laid_out = weights.into_iter().map(|weight| {
-            let weight = pad(weight.reshape([output, input, depth * height * width]), 0);
+            let weight = match shape {
+                Shape::Double => by_phases(weight),
+                Shape::Plain { .. } | Shape::Upsample => weight,
+            };
+            let weight = pad(weight.flatten::<3>(2, 4), 0);
             let weight = pad(weight, 1);
             let [outputs, inputs, area] = weight.dims();
             let weight = weight
@@ -161,15 +185,23 @@ impl ShaderLayer {
         let (_, _, tiling) = TILINGS.iter().find(fits).expect("a tiling for every size");
         // Four output channels have no use for threads with eight.
         Tiling {
-            groups: tiling.groups.min(self.output.div_ceil(4)),
+            groups: tiling.groups.min(self.computed().div_ceil(4)),
             ..*tiling
+        }
+    }
+
+    /// Channels that sums are computed for.
+    fn computed(&self) -> usize {
+        match self.shape {
+            Shape::Double => self.output * phases(self.deep),
+            Shape::Plain { .. } | Shape::Upsample => self.output,
         }
     }
 
     /// Output sides for input sides.
     fn output_side(&self, side: usize) -> usize {
         match self.shape {
-            Shape::Upsample => 2 * side,
+            Shape::Upsample | Shape::Double => 2 * side,
             Shape::Plain { kernel, stride } => (side + 2 * self.padding - kernel) / stride + 1,
         }
     }
@@ -181,7 +213,13 @@ impl ShaderLayer {
     /// `[count, in, ...]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`; then the bias is `[count * out]`.
     pub fn run(&self, x: Tensor<5>, around: Around) -> Tensor<5> {
         let [_, _, _, height, width] = x.dims();
-        let tiling = self.tiling(self.output_side(height), self.output_side(width));
+        let [height, width] = match self.shape {
+            Shape::Double => [height, width],
+            Shape::Plain { .. } | Shape::Upsample => {
+                [height, width].map(|side| self.output_side(side))
+            }
+        };
+        let tiling = self.tiling(height, width);
         self.run_tiled(x, around, tiling)
     }
 
@@ -235,7 +273,7 @@ impl ShaderLayer {
         } else {
             depth
         };
-        let out_chunks = self.output.div_ceil(4);
+        let out_chunks = self.computed().div_ceil(4);
         let blocks = out_chunks.div_ceil(spec.tiling.groups);
         let info: [usize; INFO] = [
             channels,
@@ -261,16 +299,16 @@ impl ShaderLayer {
         ];
         let mut inputs = vec![buffer(x), self.weights.clone()];
         inputs.extend(others);
-        // Positions of an upsampling are those of its input.
-        let positions = match self.shape {
-            Shape::Upsample => [height, width],
-            Shape::Plain { .. } => [out_height, out_width],
+        // Positions of what makes a picture larger are those of its input.
+        let (positions, levels) = match self.shape {
+            Shape::Upsample | Shape::Double => ([height, width], depth),
+            Shape::Plain { .. } => ([out_height, out_width], out_depth),
         };
         let [rows, columns] = spec.finished();
         let workgroups = [
             positions[1].div_ceil(columns),
             positions[0].div_ceil(rows),
-            batch * out_depth * blocks,
+            batch * levels * blocks,
         ];
         let shape = [batch, self.output, out_depth, out_height, out_width];
         let info = info.map(|size| size as u32);
@@ -295,6 +333,27 @@ fn activation(activation: LayerActivation) -> (ShaderActivation, Option<Tensor<1
         _ => ShaderActivation::Identity,
     };
     (activation, None)
+}
+
+/// Weights of a transposed convolution, `[in, out, 4, 4, 4]`, as those of [`Shape::Double`], `[out * 8, in, 3, 3, 3]`; of
+/// a flat one, `[in, out, 1, 4, 4]`, as `[out * 4, in, 1, 3, 3]`.
+fn by_phases(weight: Tensor<5>) -> Tensor<5> {
+    // Which element of the kernel each of three neighbours has its part by, in an even place, then in an odd one. The
+    // fifth is zero.
+    let seen = Tensor::<1, Int>::from_data([3, 1, 4, 4, 2, 0], &weight.device());
+    let [input, output, depth, ..] = weight.dims();
+    let mut weight = weight;
+    for axis in (2..5).filter(|&axis| axis > 2 || depth > 1) {
+        let mut zero = weight.dims();
+        zero[axis] = 1;
+        let zero = Tensor::zeros(zero, &weight.device());
+        weight = Tensor::cat(vec![weight, zero], axis).select(axis, seen.clone());
+    }
+    let [halves, levels] = if depth > 1 { [2, 3] } else { [1, 1] };
+    weight
+        .reshape([input, output, halves, levels, 2, 3, 2, 3])
+        .permute([1, 2, 4, 6, 0, 3, 5, 7])
+        .reshape([output * halves * 4, input, levels, 3, 3])
 }
 
 /// Zeros behind dimension `axis` up to a multiple of four.

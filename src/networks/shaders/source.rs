@@ -10,7 +10,7 @@ use super::launch::Text;
 /// What a convolution reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
-    /// A square kernel of 1 or 3 over an input that is read at every `stride`-th place.
+    /// A square kernel of 1, 3 or 5 over an input that is read at every `stride`-th place.
     Plain {
         /// Side of the kernel.
         kernel: usize,
@@ -19,6 +19,21 @@ pub(super) enum Shape {
     },
     /// [`crate::kernels::Kind::Upsample`].
     Upsample,
+    /// A transposed convolution of kernel 4, stride 2 and padding 1. A place becomes two along each axis, a phase each,
+    /// and a phase sees two of three neighbours. So it is a plain convolution of kernel 3 with a channel for each phase
+    /// of an output channel: a part of its weights is zero, but it reads the input once, and in order.
+    Double,
+}
+
+impl Shape {
+    /// Side and stride of the kernel, if what is computed is plain.
+    fn plain(self) -> Option<[usize; 2]> {
+        match self {
+            Self::Plain { kernel, stride } => Some([kernel, stride]),
+            Self::Double => Some([3, 1]),
+            Self::Upsample => None,
+        }
+    }
 }
 
 /// How the work is shared out among the threads of a workgroup.
@@ -83,12 +98,17 @@ impl Text for Spec {
         self.declare(&mut text);
         self.read(&mut text);
         self.finish(&mut text);
-        match self.shape {
-            Shape::Plain { kernel, stride } => self.plain(&mut text, kernel, stride),
-            Shape::Upsample => self.upsample(&mut text),
+        match self.shape.plain() {
+            Some([kernel, stride]) => self.plain(&mut text, kernel, stride),
+            None => self.upsample(&mut text),
         }
         text
     }
+}
+
+/// Places that one becomes by [`Shape::Double`].
+pub(super) const fn phases(deep: bool) -> usize {
+    if deep { 8 } else { 4 }
 }
 
 /// Opens a loop over the channels of a group: what a channel is finished with is too long to be written four times.
@@ -123,18 +143,16 @@ impl Spec {
     /// Places `[rows, columns]` that a workgroup finishes; an upsampling one needs a border of one for the filter.
     pub fn finished(&self) -> [usize; 2] {
         match self.shape {
-            Shape::Plain { .. } => self.area(),
+            Shape::Plain { .. } | Shape::Double => self.area(),
             Shape::Upsample => self.area().map(|places| places - 2),
         }
     }
 
     /// Rows and columns of the input that a workgroup stages.
     fn staged(&self) -> [usize; 2] {
-        match self.shape {
-            Shape::Plain { kernel, stride } => {
-                self.area().map(|places| (places - 1) * stride + kernel)
-            }
-            Shape::Upsample => self.area().map(|places| places + 1),
+        match self.shape.plain() {
+            Some([kernel, stride]) => self.area().map(|places| (places - 1) * stride + kernel),
+            None => self.area().map(|places| places + 1),
         }
     }
 
@@ -155,8 +173,8 @@ impl Spec {
         let [rows, columns] = self.area();
         staged
             + match self.shape {
-                Shape::Plain { .. } if self.tiling.slices == 1 => 0,
-                Shape::Plain { .. } => {
+                Shape::Plain { .. } | Shape::Double if self.tiling.slices == 1 => 0,
+                Shape::Plain { .. } | Shape::Double => {
                     16 * rows * columns * self.tiling.groups * self.tiling.slices / 2
                 }
                 Shape::Upsample => 4 * 4 * rows * columns,
@@ -339,17 +357,47 @@ impl Spec {
                 output[slab * info.out_height * info.out_width + place] = value;
             }",
         );
+        if self.shape == Shape::Double {
+            let level = if self.deep {
+                "2u * level + phase / 4u"
+            } else {
+                "level"
+            };
+            push(
+                text,
+                &format!(
+                    "
+            fn finish_phase(picture: u32, channel: u32, y: u32, x: u32, sum: f32) {{
+                let phase = channel % {phases}u;
+                let level = finished_slab;
+                finished_slab = {level};
+                finish(picture, channel / {phases}u, 2u * y + phase / 2u % 2u, 2u * x + phase % 2u, sum);
+                finished_slab = level;
+            }}",
+                    phases = phases(self.deep)
+                ),
+            );
+        }
+    }
+
+    /// What the places are counted by that sums are computed for: depth, height, width.
+    fn positions(&self) -> [&'static str; 3] {
+        match self.shape {
+            Shape::Double => ["depth", "height", "width"],
+            Shape::Plain { .. } | Shape::Upsample => ["out_depth", "out_height", "out_width"],
+        }
     }
 
     /// The beginning of the entry point, up to the sums.
     fn begin(&self, text: &mut String, sums: &[String]) {
         let [x, y, z] = self.workgroup();
+        let [levels, _, _] = self.positions();
         push(text, &format!("
             @compute @workgroup_size({x}, {y}, {z})
             fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {{
                 let slabs = group.z / info.blocks;
-                let picture = slabs / info.out_depth;
-                let slab = slabs % info.out_depth;
+                let picture = slabs / info.{levels};
+                let slab = slabs % info.{levels};
                 finished_slab = slab;
                 let first = (group.z % info.blocks) * {}u;
                 let lane = local.y * {x}u + local.x;
@@ -365,7 +413,7 @@ impl Spec {
         let Tiling { side, slices, .. } = self.tiling;
         let (values, applied) = self.prologue();
         if self.deep {
-            let Shape::Plain { stride, .. } = self.shape else {
+            let Some([_, stride]) = self.shape.plain() else {
                 unreachable!("only plain kernels are deep")
             };
             push(
@@ -588,13 +636,18 @@ impl Spec {
         if slices > 1 {
             push(text, "if (local.z != 0u) { return; }");
         }
+        let [_, height, width] = self.positions();
+        let finish = match self.shape {
+            Shape::Double => "finish_phase",
+            Shape::Plain { .. } | Shape::Upsample => "finish",
+        };
         push(text, CHANNELS);
         for row in 0..rows {
             for column in 0..columns {
                 push(
                     text,
                     &format!(
-                        "if (y0 + {}u < info.out_height && x0 + {}u < info.out_width) {{",
+                        "if (y0 + {}u < info.{height} && x0 + {}u < info.{width}) {{",
                         row * side,
                         column * side
                     ),
@@ -603,7 +656,7 @@ impl Spec {
                     push(
                         text,
                         &format!(
-                            "finish(picture, 4u * first + {}u + part, y0 + {}u, x0 + {}u, part_of({}, part));",
+                            "{finish}(picture, 4u * first + {}u + part, y0 + {}u, x0 + {}u, part_of({}, part));",
                             4 * group,
                             row * side,
                             column * side,

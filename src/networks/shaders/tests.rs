@@ -78,7 +78,7 @@ fn shape(kind: Kind, kernel: usize) -> Shape {
             kernel,
             stride: stride[2],
         },
-        Kind::Transposed { .. } => unreachable!("no kernel is transposed"),
+        Kind::Transposed { .. } => Shape::Double,
     }
 }
 
@@ -115,7 +115,7 @@ impl Case {
             Kind::Forward { stride, .. } => {
                 (side + 2 * (self.kernel / 2) - self.kernel) / stride[2] + 1
             }
-            Kind::Transposed { .. } => unreachable!("no kernel is transposed"),
+            Kind::Transposed { .. } => unreachable!("tested by itself"),
         })
     }
 
@@ -369,6 +369,7 @@ fn check(kind: Kind, kernel: usize) {
 
 #[test]
 fn plain_convolutions_match_the_definition() {
+    check(forward(5, 1), 5);
     check(forward(3, 1), 3);
     check(forward(1, 1), 1);
 }
@@ -541,6 +542,89 @@ fn volumes_match_the_definition() {
             }
             let off = (1.0 / (1.0 + (-sum).exp()) - f64::from(found)).abs();
             assert!(off <= 1e-5, "{dims:?} at {at}: off by {off:e}");
+        }
+    }
+}
+
+/// Transposed convolutions of pictures and of volumes, each with all tilings.
+#[test]
+fn doubling_matches_the_definition() {
+    let device = &gpu().device;
+    let cases = [
+        [1, 1, 1, 0, 1, 1],
+        [2, 5, 3, 0, 7, 5],
+        [1, 8, 6, 0, 16, 17],
+        [1, 3, 9, 0, 33, 40],
+        [1, 1, 1, 1, 1, 1],
+        [2, 5, 3, 3, 4, 5],
+        [1, 6, 1, 2, 9, 18],
+        [1, 4, 5, 4, 20, 34],
+    ];
+    let tilings = TILINGS.iter().filter(|(of, ..)| *of == Shape::Double);
+    for ((dims, precision), &(_, _, tiling)) in cases
+        .into_iter()
+        .flat_map(|case| PRECISIONS.map(|kept| (case, kept)))
+        .flat_map(|case| tilings.clone().map(move |tiling| (case, tiling)))
+    {
+        // A depth of 0 stands for none.
+        let [batch, input, output, depth, height, width] = dims;
+        let deep = usize::from(depth > 0);
+        let sides = [depth.max(1), height, width];
+        let (strides, kernel) = ([1 + deep, 2, 2], [1 + 3 * deep, 4, 4]);
+        let doubled = [0, 1, 2].map(|axis| sides[axis] * strides[axis]);
+        let count = |sides: [usize; 3]| sides.iter().product::<usize>();
+        let (from, to, taps) = (count(sides), count(doubled), count(kernel));
+        let corner = |at: usize, [_, high, wide]: [usize; 3]| {
+            [at / (high * wide), at / wide % high, at % wide]
+        };
+        let mut noise = Noise(dims.iter().sum::<usize>() as u64);
+        let x = noise.values(batch * input * from);
+        let mut weight = noise.values(input * output * taps);
+        round(&mut weight);
+        let bias = noise.values(output);
+        let mut expected: Vec<f64> = (0..batch * output * to)
+            .map(|at| f64::from(bias[at / to % output]))
+            .collect();
+        for (plane, channel) in
+            (0..batch * input).flat_map(|plane| (0..output).map(move |to| (plane, to)))
+        {
+            for (place, tap) in (0..from).flat_map(|place| (0..taps).map(move |tap| (place, tap))) {
+                let (place_at, tap_at) = (corner(place, sides), corner(tap, kernel));
+                // Every place spreads over the kernel, whose first row and column fall outside: the padding.
+                let spot = [0, 1, 2].map(|axis| {
+                    let before = if axis > 0 { 1 } else { deep };
+                    (place_at[axis] * strides[axis] + tap_at[axis]).wrapping_sub(before)
+                });
+                if (0..3).any(|axis| spot[axis] >= doubled[axis]) {
+                    continue;
+                }
+                let spot = (spot[0] * doubled[1] + spot[1]) * doubled[2] + spot[2];
+                let weight = weight[(plane % input * output + channel) * taps + tap];
+                expected[(plane / input * output + channel) * to + spot] +=
+                    f64::from(x[plane * from + place]) * f64::from(weight);
+            }
+        }
+        let kind = Kind::Transposed {
+            stride: strides,
+            padding: [deep, 1, 1],
+        };
+        let [k0, k1, k2] = kernel;
+        let shape = [input, output, k0, k1, k2];
+        let layer = ShaderLayer::new(tensor(&weight, shape, device), kind, precision);
+        let around = Around {
+            bias: Some(tensor(&bias, [output], device)),
+            activation: LayerActivation::LeakyRelu,
+            ..Around::default()
+        };
+        let [depth, height, width] = sides;
+        let x = tensor(&x, [batch, input, depth, height, width], device);
+        let found = layer.run_tiled(x, around, tiling);
+        let [depth, height, width] = doubled;
+        assert_eq!(found.dims(), [batch, output, depth, height, width]);
+        for (at, (found, sum)) in cpu_values(found).into_iter().zip(&expected).enumerate() {
+            let value = sum * if *sum < 0.0 { 0.01 } else { 1.0 };
+            let off = (f64::from(found) - value).abs() / sum.abs().max(1.0);
+            assert!(off <= 1e-5, "{dims:?} {tiling:?} at {at}: off by {off:e}");
         }
     }
 }
@@ -730,7 +814,7 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     };
     check_text(&sigmoid, 3);
     for &(of, _, tiling) in &TILINGS {
-        if matches!(of, Shape::Plain { kernel: 3, .. }) {
+        if matches!(of, Shape::Plain { kernel: 3, .. } | Shape::Double) {
             let deep = Spec {
                 deep: true,
                 ..Spec::bare(of, tiling)
