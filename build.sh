@@ -374,12 +374,15 @@ check_miri() {
   cargo "+$nightly" miri test --target x86_64-unknown-linux-gnu
 }
 
-# Whether the crate's interface breaks who uses it, while its version says that it does not. With no release tagged, there
-# is nothing that could break.
+# Whether the crate's interface breaks who uses it, while its version says that it does not. With no release tagged,
+# there is nothing that could break.
 check_api() {
   local tool release
   need_rust
-  release="$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)" || { say "no release is tagged yet"; return; }
+  release="$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)" || {
+    say "no release is tagged yet"
+    return
+  }
   tool="$(tool cargo-semver-checks cargo-semver-checks 0.51.0)"
   say "the crate's interface, beside $release"
   CARGO_TARGET_DIR="$target/semver" "$tool" semver-checks --baseline-rev "$release"

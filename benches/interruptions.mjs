@@ -22,7 +22,17 @@ import {
   stopped,
   tab,
 } from "../tests/page/interruptions.mjs";
-import { difference, host, inverted, modelReady, pixels, root, slide, weightsLike } from "../tests/page/support.mjs";
+import {
+  difference,
+  host,
+  inverted,
+  modelReady,
+  pixels,
+  rememberNotices,
+  root,
+  slide,
+  weightsLike,
+} from "../tests/page/support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -35,7 +45,7 @@ const large = path.resolve(given);
 const { size } = await stat(large);
 const folder = await mkdtemp(path.join(tmpdir(), "sdic-large-"));
 const weights = await weightsLike("tests/golden/tiny");
-const site = await host(weights);
+const site = await host(weights, { readable: true });
 await faulty(site.folder);
 // Not incognito, where a browser keeps files in memory.
 const context = await chromium.launchPersistentContext(path.join(folder, "profile"), {
@@ -44,6 +54,7 @@ const context = await chromium.launchPersistentContext(path.join(folder, "profil
   viewport: { width: 1280, height: 860 },
 });
 context.setDefaultTimeout(HOUR);
+await context.addInitScript(rememberNotices);
 const mb = (/** @type {number} */ bytes) => `${Math.round(bytes / 1e6)} MB`;
 const say = (/** @type {string} */ text) => void process.stdout.write(`${text}\n`);
 

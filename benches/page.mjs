@@ -12,6 +12,7 @@ import path from "node:path";
 import { host, inverted, launch, modelReady, root, startNothing, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 import { groupPhoto } from "./group.mjs";
+import { median } from "./median.mjs";
 
 const STARTS = 5;
 const ROUNDS = 9;
@@ -48,9 +49,6 @@ async function readyAfter(page) {
   await modelReady(page);
   return (await page.evaluate(() => performance.now())) / 1000;
 }
-
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** @param {string} name @param {number[]} seconds of each round */
 const rounds = (name, [first, ...warm]) =>

@@ -8,14 +8,13 @@
 // what every photo costs weighs most. Needs `./build.sh build`.
 import path from "node:path";
 import { host, launch, root, startNothing, visit } from "../tests/page/support.mjs";
+import { median } from "./median.mjs";
 
 const SIZES = [1, 2, 4, 8, 12, 16, 20, 23.9, 24.3, 32, 48, 64, 80, 100];
 const ROUNDS = 5;
 /** From here on the time for a megapixel is compared. */
 const COMPARED = 4;
 
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const given = process.argv.slice(2).map(Number);
 
 const browser = await launch();

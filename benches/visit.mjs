@@ -11,6 +11,7 @@ import path from "node:path";
 import { inverted, launch, PATIENCE, root, settled, visit } from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 import { slowLink } from "./link.mjs";
+import { median } from "./median.mjs";
 
 const LINES = {
   "fast 4G": { megabits: 9, seconds: 0.085 },
@@ -72,9 +73,6 @@ function note(sights) {
   };
   requestAnimationFrame(look);
 }
-
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const browser = await launch();
 const site = await serve(path.join(root, "dist"), { gzip: true });

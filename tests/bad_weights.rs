@@ -1,20 +1,14 @@
 //! Damaged and hostile input on the command line: one line that says what and where, exit code 2, nothing left behind.
 
+mod scratch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A directory of its own for one test, removed when dropped.
-struct Scratch(PathBuf);
+use scratch::Scratch;
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sdic-bad-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
     /// A directory with a copy of the tiny golden model.
     fn with_model(name: &str) -> Self {
         let scratch = Self::new(name);
@@ -77,12 +71,6 @@ impl Scratch {
             assert!(text.contains(from));
             *bytes = text.replacen(from, to, 1).into_bytes();
         });
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,9 +1,11 @@
 //! `examples/edit.rs`, its program run as a person would.
 
+mod scratch;
+
 use std::{
     env::consts::EXE_EXTENSION,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
@@ -13,26 +15,11 @@ use sdic::{
     pixels::{Picture, decode},
 };
 
+use scratch::Scratch;
+
 /// Where the face is put into the photo, and how large.
 const PLACE: [i64; 2] = [330, 70];
 const SIDE: u32 = 256;
-
-/// A folder of its own, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("sdic-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Runs the example's program, which `cargo test` builds beside the command line's.
 fn example(arguments: &[&Path]) -> Output {
@@ -73,7 +60,7 @@ fn read(path: &Path) -> (Vec<u8>, Picture<'static>) {
 
 #[test]
 fn the_example_edits_the_face_and_nothing_else_and_marks_the_picture() {
-    let (folder, root) = (Folder::new("example"), env!("CARGO_MANIFEST_DIR"));
+    let (folder, root) = (Scratch::new("example"), env!("CARGO_MANIFEST_DIR"));
     let [from, to] = ["photo.png", "edited.png"].map(|name| folder.0.join(name));
     photo(root.as_ref()).save(&from).unwrap();
     let model = Path::new(root).join("weights");
@@ -117,7 +104,7 @@ fn the_example_edits_the_face_and_nothing_else_and_marks_the_picture() {
 
 #[test]
 fn the_example_says_what_it_lacks() {
-    let (folder, root) = (Folder::new("example-lacks"), env!("CARGO_MANIFEST_DIR"));
+    let (folder, root) = (Scratch::new("example-lacks"), env!("CARGO_MANIFEST_DIR"));
     let [empty, out] = ["empty.png", "out.png"].map(|name| folder.0.join(name));
     RgbImage::new(64, 64).save(&empty).unwrap();
     let model = Path::new(root).join("weights");

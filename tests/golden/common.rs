@@ -1,5 +1,8 @@
 //! What tests of imported checkpoints have in common.
 
+#[path = "../scratch/mod.rs"]
+mod scratch;
+
 use std::{
     collections::HashMap,
     fs,
@@ -11,17 +14,9 @@ use burn::tensor::Device;
 use safetensors::SafeTensors;
 use sdic::{editing::Engine, networks::device, weights::WeightsDir};
 
-/// A directory of its own for one test, removed when dropped.
-pub struct Scratch(pub PathBuf);
+pub use scratch::Scratch;
 
 impl Scratch {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sdic-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
     pub fn run(&self, arguments: &[&str]) -> Output {
         let program = Command::new(env!("CARGO_BIN_EXE_sdic"))
             .args(arguments)
@@ -41,12 +36,6 @@ impl Scratch {
         let (stdout, stderr) = (text(stdout), text(stderr));
         assert!(status.success(), "{arguments:?}: {stderr}");
         (stdout, stderr)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

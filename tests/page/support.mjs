@@ -136,6 +136,7 @@ export async function visit(browser, url, { script, ...options } = {}) {
     acceptDownloads: true,
     ...options,
   });
+  await context.addInitScript(rememberNotices);
   if (script) await context.addInitScript(script);
   const page = await context.newPage();
   /** @type {string[]} */
@@ -152,6 +153,34 @@ export async function visit(browser, url, { script, ...options } = {}) {
   });
   await page.goto(url);
   return { context, page, problems };
+}
+
+/** Runs in a page before its scripts: notices go by themselves, so what they say is kept for `noticed`. */
+export function rememberNotices() {
+  /** @type {string[]} */
+  const said = [];
+  Object.assign(globalThis, { said });
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes)
+        if (node instanceof Element && node.matches(".notice")) said.push(node.textContent ?? "");
+  }).observe(document, { childList: true, subtree: true });
+}
+
+/**
+ * Waits for a notice that has these words and was not waited for yet, also if it has gone already.
+ * @param {import("playwright-core").Page} page
+ * @param {string} words
+ * @param {number} timeout
+ */
+export async function noticed(page, words, timeout) {
+  const take = (/** @type {string} */ words) => {
+    const { said } = /** @type {typeof globalThis & { said: string[] }} */ (globalThis);
+    const at = said.findIndex((text) => text.includes(words));
+    if (at >= 0) said.splice(at, 1);
+    return at >= 0;
+  };
+  await page.waitForFunction(take, words, { timeout });
 }
 
 /** @param {import("playwright-core").Page} page */

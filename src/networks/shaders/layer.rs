@@ -50,8 +50,8 @@ const STRIDED_POINT: Shape = Shape::Plain {
 };
 const ANY: usize = usize::MAX;
 
-/// How work is shared out, and the longest side of an output that this is meant for, or of an input that is doubled, the
-/// smallest first.
+/// How work is shared out, and the longest side of an output that this is meant for, or of an input that is doubled,
+/// the smallest first.
 pub(super) const TILINGS: [(Shape, usize, Tiling); 23] = [
     (PLAIN, 4, tiling(4, 8, [1, 1], 1)),
     (PLAIN, 16, tiling(8, 4, [1, 1], 2)),
@@ -144,10 +144,11 @@ impl ShaderLayer {
         let count = weights.len();
         let dims = weights[0].dims();
         let (shape, padding) = Self::shape(dims, kind).expect("a kernel for this kind");
-        let [mut output, mut input, depth, ..] = dims;
-        if shape == Shape::Double {
-            (output, input) = (input, output);
-        }
+        let [first, second, depth, ..] = dims;
+        let [output, input] = match shape {
+            Shape::Double => [second, first],
+            Shape::Plain { .. } | Shape::Upsample => [first, second],
+        };
         let laid_out = weights.into_iter().map(|weight| {
             let weight = match shape {
                 Shape::Double => by_phases(weight),
@@ -335,8 +336,8 @@ fn activation(activation: LayerActivation) -> (ShaderActivation, Option<Tensor<1
     (activation, None)
 }
 
-/// Weights of a transposed convolution, `[in, out, 4, 4, 4]`, as those of [`Shape::Double`], `[out * 8, in, 3, 3, 3]`; of
-/// a flat one, `[in, out, 1, 4, 4]`, as `[out * 4, in, 1, 3, 3]`.
+/// Weights of a transposed convolution, `[in, out, 4, 4, 4]`, as those of [`Shape::Double`], `[out * 8, in, 3, 3, 3]`;
+/// of a flat one, `[in, out, 1, 4, 4]`, as `[out * 4, in, 1, 3, 3]`.
 fn by_phases(weight: Tensor<5>) -> Tensor<5> {
     // Which element of the kernel each of three neighbours has its part by, in an even place, then in an odd one. The
     // fifth is zero.
