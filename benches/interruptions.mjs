@@ -22,17 +22,7 @@ import {
   stopped,
   tab,
 } from "../tests/page/interruptions.mjs";
-import {
-  difference,
-  host,
-  inverted,
-  modelReady,
-  pixels,
-  rememberNotices,
-  root,
-  slide,
-  weightsLike,
-} from "../tests/page/support.mjs";
+import { difference, host, inverted, modelReady, pixels, root, slide, weightsLike } from "../tests/page/support.mjs";
 
 /** @import { Page } from "playwright-core" */
 
@@ -54,7 +44,6 @@ const context = await chromium.launchPersistentContext(path.join(folder, "profil
   viewport: { width: 1280, height: 860 },
 });
 context.setDefaultTimeout(HOUR);
-await context.addInitScript(rememberNotices);
 const mb = (/** @type {number} */ bytes) => `${Math.round(bytes / 1e6)} MB`;
 const say = (/** @type {string} */ text) => void process.stdout.write(`${text}\n`);
 

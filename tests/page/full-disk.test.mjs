@@ -1,10 +1,20 @@
 // A disk without room, and what keeps settings without any: the editor works, and says what it does not keep.
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { seal } from "../../www/tools/assemble.mjs";
-import { difference, host, inverted, launch, modelReady, pixels, slide, tinyWithSample, visit } from "./support.mjs";
+import {
+  changeFile,
+  difference,
+  host,
+  inverted,
+  launch,
+  modelReady,
+  pixels,
+  slide,
+  tinyWithSample,
+  visit,
+} from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -34,10 +44,8 @@ export class CheckpointConversion {
 before(async () => {
   const weights = await tinyWithSample();
   [browser, site] = await Promise.all([launch(), host(weights)]);
-  const script = path.join(site.folder, "workers/convert.js");
   await writeFile(path.join(site.folder, "workers/fake.js"), CONVERSION);
-  await writeFile(script, (await readFile(script, "utf8")).replace("../pkg/cpu/sdic.js", "./fake.js"));
-  await seal(site.folder);
+  await changeFile(site.folder, "workers/convert.js", (text) => text.replace("../pkg/cpu/sdic.js", "./fake.js"));
 });
 
 after(async () => {

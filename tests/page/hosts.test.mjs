@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 import {
+  changeFile,
   difference,
   host,
   inverted,
@@ -200,11 +201,7 @@ test("of the engine's two builds a browser loads and keeps the one that it runs"
       // A browser without relaxed vectors refuses their instructions, wherever it is asked.
       const refuse = `WebAssembly.validate = ((valid) => (bytes) => !String(bytes).includes("253,133,2") && valid(bytes))(
         WebAssembly.validate);\n`;
-      for (const script of ["workers/cpu.js", "sw.js"]) {
-        const file = path.join(site.folder, script);
-        await writeFile(file, refuse + (await readFile(file, "utf8")));
-      }
-      await seal(site.folder);
+      for (const script of ["workers/cpu.js", "sw.js"]) await changeFile(site.folder, script, (text) => refuse + text);
     }
     /** @type {Set<string>} */
     const loaded = new Set();
@@ -748,9 +745,7 @@ export class CheckpointConversion {
 }
 `;
   await writeFile(path.join(folder, "workers/fake.js"), fake);
-  const script = path.join(folder, "workers/convert.js");
-  await writeFile(script, (await readFile(script, "utf8")).replace("../pkg/cpu/sdic.js", "./fake.js"));
-  await seal(folder);
+  await changeFile(folder, "workers/convert.js", (text) => text.replace("../pkg/cpu/sdic.js", "./fake.js"));
 }
 
 /**

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { seal } from "../../www/tools/assemble.mjs";
-import { modelReady, noticed, PATIENCE } from "./support.mjs";
+import { modelReady, PATIENCE } from "./support.mjs";
 
 /** @import { BrowserContext, Page } from "playwright-core" */
 /** @typedef {string | { name: string, mimeType: string, buffer: Buffer }} Checkpoint a path, or contents */
@@ -101,7 +101,8 @@ export const refused = (page, words) =>
     .waitFor({ timeout: 4 * PATIENCE });
 
 /** @param {Page} page */
-export const converted = (page) => noticed(page, "are converted and kept", 4 * PATIENCE);
+export const converted = (page) =>
+  page.locator(".notice", { hasText: "are converted and kept" }).waitFor({ timeout: 4 * PATIENCE });
 
 /**
  * What the dialog offers, and which of it is used.

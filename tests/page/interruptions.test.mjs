@@ -1,7 +1,7 @@
 // Checkpoints of one's own, converted by the page itself: those of e4e and pSp, conversions that are interrupted,
 // names.
 import assert from "node:assert/strict";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import {
@@ -17,6 +17,7 @@ import {
 } from "./interruptions.mjs";
 import {
   accessible,
+  changeFile,
   difference,
   host,
   inverted,
@@ -115,14 +116,13 @@ test("a model without compensation says so, and is edited", async () => {
 
 test("a conversion reads its checkpoint once, however it jumps about in it", async () => {
   const site = await host(weights, { readable: true });
-  const script = path.join(site.folder, "workers/convert.js");
   const spy = `const { readAsArrayBuffer } = FileReaderSync.prototype;
 FileReaderSync.prototype.readAsArrayBuffer = function (blob) {
   console.info("read " + blob.size);
   return readAsArrayBuffer.call(this, blob);
 };
 `;
-  await writeFile(script, spy + (await readFile(script, "utf8")));
+  await changeFile(site.folder, "workers/convert.js", (text) => spy + text);
   const { page, problems, context } = await visit(browser, site.url);
   let bytes = 0;
   page.on("console", (message) => {

@@ -2,13 +2,13 @@
 // pictures show.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { seal } from "../../www/tools/assemble.mjs";
 import { facelessWeights, foreignWeights } from "./foreign.mjs";
 import {
   accessible,
+  changeFile,
   difference,
   host,
   inverted,
@@ -60,10 +60,10 @@ after(async () => {
 /** A page whose searches draw as few faces as they can do with. */
 async function hasty() {
   const site = await host(weights.bundled, { readable: true });
-  const text = await readFile(path.join(root, "www/workers/sliders.js"), "utf8");
-  assert.ok(text.includes("= [600, 1]"));
-  await writeFile(path.join(site.folder, "workers/sliders.js"), text.replace("= [600, 1]", "= [80, 1]"));
-  await seal(site.folder);
+  await changeFile(site.folder, "workers/sliders.js", (text) => {
+    assert.ok(text.includes("= [600, 1]"));
+    return text.replace("= [600, 1]", "= [80, 1]");
+  });
   return site;
 }
 

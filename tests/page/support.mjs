@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assemble } from "../../www/tools/assemble.mjs";
+import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 import { gradient } from "./pictures.mjs";
 import { discard, temporary } from "./temporary.mjs";
@@ -81,6 +81,19 @@ export async function host(weights, { readable, ...options } = {}) {
   };
 }
 
+/**
+ * Changes a file of a page that is built. The list of files is made anew, or the service worker and the browser would
+ * refuse it as spoiled.
+ * @param {string} folder
+ * @param {string} name
+ * @param {(text: string) => string} change
+ */
+export async function changeFile(folder, name, change) {
+  const file = path.join(folder, name);
+  await writeFile(file, change(await readFile(file, "utf8")));
+  await seal(folder);
+}
+
 /** Where Chromium is often found, by those who do not come from build.sh. */
 const FIND_CHROMIUM = "command -v chromium || command -v chromium-browser || command -v google-chrome || true";
 
@@ -136,7 +149,6 @@ export async function visit(browser, url, { script, ...options } = {}) {
     acceptDownloads: true,
     ...options,
   });
-  await context.addInitScript(rememberNotices);
   if (script) await context.addInitScript(script);
   const page = await context.newPage();
   /** @type {string[]} */
@@ -153,34 +165,6 @@ export async function visit(browser, url, { script, ...options } = {}) {
   });
   await page.goto(url);
   return { context, page, problems };
-}
-
-/** Runs in a page before its scripts: notices go by themselves, so what they say is kept for `noticed`. */
-export function rememberNotices() {
-  /** @type {string[]} */
-  const said = [];
-  Object.assign(globalThis, { said });
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes)
-      for (const node of addedNodes)
-        if (node instanceof Element && node.matches(".notice")) said.push(node.textContent ?? "");
-  }).observe(document, { childList: true, subtree: true });
-}
-
-/**
- * Waits for a notice that has these words and was not waited for yet, also if it has gone already.
- * @param {import("playwright-core").Page} page
- * @param {string} words
- * @param {number} timeout
- */
-export async function noticed(page, words, timeout) {
-  const take = (/** @type {string} */ words) => {
-    const { said } = /** @type {typeof globalThis & { said: string[] }} */ (globalThis);
-    const at = said.findIndex((text) => text.includes(words));
-    if (at >= 0) said.splice(at, 1);
-    return at >= 0;
-  };
-  await page.waitForFunction(take, words, { timeout });
 }
 
 /** @param {import("playwright-core").Page} page */
