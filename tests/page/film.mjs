@@ -18,6 +18,20 @@ export async function film(browser, bytes, times) {
           video.addEventListener(name, resolve, { once: true });
           video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
         });
+      // "seeked" comes before the frame can be drawn: for a moment there is none, or the one before.
+      const frameAt = async (/** @type {number} */ seconds) => {
+        for (;;) {
+          try {
+            const frame = new VideoFrame(video);
+            const since = seconds * 1e6 - frame.timestamp;
+            if (since >= 0 && since < (frame.duration ?? Number.POSITIVE_INFINITY)) return frame;
+            frame.close();
+          } catch (failure) {
+            if (/** @type {Error} */ (failure).name !== "InvalidStateError") throw failure;
+          }
+          await new Promise(requestAnimationFrame);
+        }
+      };
       const loaded = event("loadeddata");
       video.src = URL.createObjectURL(blob);
       await loaded;
@@ -26,9 +40,11 @@ export async function film(browser, bytes, times) {
         const seeked = event("seeked");
         video.currentTime = time < 0 ? video.duration + time : time;
         await seeked;
+        const frame = await frameAt(video.currentTime);
         const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
         const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-        context.drawImage(video, 0, 0);
+        context.drawImage(frame, 0, 0);
+        frame.close();
         const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
         let binary = "";
         for (let i = 0; i < data.length; i += 0x8000) binary += String.fromCharCode(...data.subarray(i, i + 0x8000));
