@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { photoOf } from "./people.mjs";
 import { png } from "./pictures.mjs";
 import {
   accessible,
@@ -173,6 +174,28 @@ test("with one hand: picture, sliders, undo and saving are on the screen togethe
     assert.equal(below, width < height, `the slider is below the picture on ${screen}, if that stands`);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${screen} fits`);
     await accessible(page, `the editor on ${screen}`);
+  }
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("undo and saving are in sight from the first, also where the sliders begin below the screen", async () => {
+  const { page, problems, context } = await phone();
+  await page.setInputFiles("#file", await photoOf(page, { width: 1200, height: 640 }, { count: 2 }));
+  await page.locator("#faces input").nth(1).waitFor({ state: "attached" });
+  await inverted(page);
+  for (const [width, height] of SCREENS) {
+    await page.setViewportSize({ width, height });
+    for (const place of [0, 1e6]) {
+      await page.evaluate((place) => scrollTo(0, place), place);
+      for (const id of ["#save", "#undo"]) {
+        const found = await page.locator(id).boundingBox();
+        assert.ok(found && found.y >= 0 && found.y + found.height <= height, `${id} on ${width} × ${height}`);
+      }
+    }
+    if (width > height) continue;
+    const [last, bar] = await Promise.all(["#timing", ".save"].map((part) => page.locator(part).boundingBox()));
+    assert.ok(last && bar && last.y + last.height <= bar.y + 1, `nothing ends below the bar on ${width} × ${height}`);
   }
   assert.deepEqual(problems, []);
   await context.close();
