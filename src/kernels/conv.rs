@@ -7,6 +7,8 @@
 //! *output* into parts that each see only some of the taps: all of them become convolutions with stride 1.
 
 use std::mem::MaybeUninit;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::{
     epilogue::Epilogue,
@@ -37,14 +39,7 @@ impl ConvLayer {
                 piece,
             });
         };
-        let pieces = self.split(&plan, planes);
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            use rayon::prelude::*;
-            pieces.into_par_iter().for_each(run);
-        }
-        #[cfg(target_arch = "wasm32")]
-        pieces.into_iter().for_each(run);
+        share_out(self.split(&plan, planes), plan.threads, run);
     }
 
     /// Cuts a share into pieces.
@@ -79,6 +74,52 @@ impl ConvLayer {
         }
         pieces
     }
+}
+
+/// Runs all pieces: some here, the others meanwhile on other threads.
+///
+/// The caller works along, for it is awake. A parallel iterator would put it to sleep for as long as a pool works, which
+/// costs more than a small layer does.
+#[cfg(not(target_arch = "wasm32"))]
+fn share_out(pieces: Vec<Piece>, threads: usize, run: impl Fn(Piece) + Sync) {
+    let others = threads.min(pieces.len()).saturating_sub(1);
+    let queue = Mutex::new(pieces.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(piece) = next() {
+            run(piece);
+        }
+    };
+    if others == 0 {
+        return work();
+    }
+    let outside = rayon::current_thread_index().is_none();
+    match outside.then(|| OTHERS.as_ref()).flatten() {
+        Some(pool) => pool.in_place_scope(|scope| work_along(scope, others, &work)),
+        None => rayon::in_place_scope(|scope| work_along(scope, others, &work)),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn work_along<'a>(scope: &rayon::Scope<'a>, others: usize, work: &'a (impl Fn() + Sync)) {
+    for _ in 0..others {
+        scope.spawn(|_| work());
+    }
+    work();
+}
+
+/// The threads that work along with a caller from outside of all pools.
+#[cfg(not(target_arch = "wasm32"))]
+static OTHERS: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let others = rayon::current_num_threads().saturating_sub(1).max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(others);
+    pool.build().ok()
+});
+
+/// Runs all pieces.
+#[cfg(target_arch = "wasm32")]
+fn share_out(pieces: Vec<Piece>, _threads: usize, run: impl Fn(Piece)) {
+    pieces.into_iter().for_each(run);
 }
 
 /// The values of an output of `dims` whose planes, one per channel and depth, `write` writes.

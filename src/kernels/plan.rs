@@ -14,8 +14,12 @@ const TILE_BYTES: usize = 3 << 19;
 const SUMS_BYTES: usize = 1 << 19;
 /// Bytes of padded input that one position of the inner loop may touch: half a first-level cache.
 const INNER_BYTES: usize = 24 << 10;
-/// Rows of positions in a task, at least, where every task repeats some of its neighbour's work.
+/// Rows of positions in a piece, at least, where every piece repeats some of its neighbour's sums.
 const BAND_ROWS: usize = 32;
+/// The same where it only copies some of its neighbour's input.
+const COPIED_ROWS: usize = 8;
+/// Multiply-adds in a share, at least, to wake other threads for.
+const LEAST_WORK: usize = 2 << 20;
 /// Bytes of a row of input that one such position may touch.
 const SWEEP_BYTES: usize = 5 * 64;
 /// Values in a cache line.
@@ -34,6 +38,8 @@ pub(super) struct Plan {
     pub share: Share,
     /// Dimensions of the share's output.
     pub outputs: [usize; 4],
+    /// Threads that take pieces.
+    pub threads: usize,
     /// Rows of positions in a tile, without the halo.
     pub rows: usize,
     /// Rows of positions in a piece, which is gone through tile by tile.
@@ -94,13 +100,28 @@ impl ConvLayer {
             }
         };
         let total = share.positions.len();
-        let most = (1..=total).rev().find(fits).unwrap_or(1);
-        let rows = total.div_ceil(total.div_ceil(most));
-        let (part, stride, sums) = sizes(rows);
-        let pieces = match threads() {
+        let weights = self
+            .phases
+            .iter()
+            .map(|phase| phase.weights.len())
+            .sum::<usize>();
+        let weights = weights * blocks / self.output.div_ceil(self.block);
+        let threads = match weights * positions(0) * total * positions(2) < LEAST_WORK {
+            true => 1,
+            false => threads(),
+        };
+        let pieces = match threads {
             1 => 1,
             threads => 2 * threads,
         };
+        let most = (1..=total).rev().find(fits).unwrap_or(1);
+        // Pieces of some rows copy the input once between them; each of them goes through all weights.
+        let most = match inputs.iter().product::<usize>() > weights {
+            true => most.min(total.div_ceil(pieces).max(COPIED_ROWS)),
+            false => most,
+        };
+        let rows = total.div_ceil(total.div_ceil(most));
+        let (part, stride, sums) = sizes(rows);
         let band = match high.halo {
             0 => rows,
             _ => total.div_ceil((total / BAND_ROWS).clamp(1, pieces)),
@@ -123,6 +144,7 @@ impl ConvLayer {
             window: source.window.clone(),
             share: share.clone(),
             outputs,
+            threads,
             rows,
             band,
             columns,

@@ -48,3 +48,16 @@ impl ConvLayer {
         (output, outputs)
     }
 }
+
+/// What `run` makes of each item, in order; where there are threads, of several at once.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn each<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    use rayon::prelude::*;
+    items.par_iter().map(&run).collect()
+}
+
+/// What `run` makes of each item, in order.
+#[cfg(target_arch = "wasm32")]
+pub fn each<T, R>(items: &[T], run: impl Fn(&T) -> R) -> Vec<R> {
+    items.iter().map(run).collect()
+}

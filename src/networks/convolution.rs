@@ -11,7 +11,7 @@ use super::{
 };
 #[cfg(feature = "wgpu")]
 use super::{shaders::ShaderLayer, tensors::raise};
-use crate::kernels::{ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
+use crate::kernels::{self, ConvLayer, Epilogue, Kind, Prologue, add_upsampled};
 
 /// A convolution with its weights laid out for the device that they are on.
 #[derive(Clone, Debug)]
@@ -43,12 +43,7 @@ impl Convolution {
             return Self::Gpu(Box::new(ShaderLayer::new(raise(weight), kind, precision)));
         }
         let shape = volume_dims(&weight.dims());
-        let mut weight = cpu_values(weight);
-        if precision == Precision::Half {
-            for value in &mut weight {
-                *value = f16::from_f32(*value).to_f32();
-            }
-        }
+        let weight = cpu_weights(weight, precision);
         Self::Cpu(Box::new(ConvLayer::new(&weight, shape, kind)))
     }
 
@@ -125,35 +120,44 @@ impl Matrix {
     }
 }
 
-/// Convolutions of one shape that a GPU computes side by side, in one dispatch. On the CPU they gain nothing by it.
+/// Convolutions of one shape, side by side.
 #[derive(Clone, Debug)]
 pub enum Convolutions {
-    /// For the GPU.
+    /// For the CPU.
+    Cpu(SideBySide),
+    /// For the GPU, in one dispatch.
     #[cfg(feature = "wgpu")]
     Gpu(Box<ShaderLayer>),
 }
 
 impl Convolutions {
-    /// Lays out `weights`, `[out, in, kernel, kernel]` each; `None` on the CPU.
+    /// Lays out `weights` for a device, `[out, in, kernel, kernel]` each. `joined`: whether all are given the same
+    /// input.
     #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
-    pub fn new(weights: Vec<Tensor<4>>, kind: Kind, precision: Precision) -> Option<Self> {
+    pub fn new(
+        weights: impl Iterator<Item = Tensor<4>>,
+        kind: Kind,
+        precision: Precision,
+        joined: bool,
+        device: &Device,
+    ) -> Self {
         #[cfg(feature = "wgpu")]
-        if !is_cpu(&weights[0].device()) {
-            let weights = weights.into_iter().map(raise).collect();
+        if !is_cpu(device) {
+            let weights = weights.map(raise).collect();
             let layer = ShaderLayer::side_by_side(weights, kind, precision);
-            return Some(Self::Gpu(Box::new(layer)));
+            return Self::Gpu(Box::new(layer));
         }
-        None
+        Self::Cpu(SideBySide::new(weights, kind, precision, joined))
     }
 
     /// # Shapes
-    /// `[count, in, height, width]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`. `bias` is
+    /// `[count, in, height, width]`, or `[1, in, ...]` if they are joined, to `[count, out, ...]`. `bias` is
     /// `[count * out]`.
-    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
     pub fn run(&self, x: Tensor<4>, bias: Tensor<1>, activation: LayerActivation) -> Tensor<4> {
-        match *self {
+        match self {
+            Self::Cpu(layers) => layers.run(x, bias, activation),
             #[cfg(feature = "wgpu")]
-            Self::Gpu(ref layer) => {
+            Self::Gpu(layer) => {
                 let around = Around {
                     bias: Some(bias),
                     activation,
@@ -163,6 +167,82 @@ impl Convolutions {
                 output.squeeze_dim::<4>(2)
             }
         }
+    }
+}
+
+/// Weights of joined layers, at most: a thread of the browser is sent its part of them with each task.
+const MOST_JOINED: usize = 1 << 20;
+
+/// The CPU's [`Convolutions`].
+#[derive(Clone, Debug)]
+pub struct SideBySide {
+    layers: Vec<ConvLayer>,
+    /// Convolutions with one input are few layers with all their outputs: the input is prepared once for each.
+    joined: bool,
+    /// Outputs of one convolution.
+    output: usize,
+}
+
+impl SideBySide {
+    /// Takes one weight after another: large models have no room for all of them twice.
+    fn new(
+        weights: impl Iterator<Item = Tensor<4>>,
+        kind: Kind,
+        precision: Precision,
+        joined: bool,
+    ) -> Self {
+        let mut weights = weights.peekable();
+        let dims @ [output, ..] = weights.peek().map_or([1; 4], |weight| weight.dims());
+        let together = match joined {
+            true => (MOST_JOINED / dims.iter().product::<usize>()).max(1),
+            false => 1,
+        };
+        let layers = std::iter::from_fn(|| {
+            let joined: Vec<_> = weights.by_ref().take(together).collect();
+            let count = joined.len();
+            let weight: Vec<f32> = (joined.into_iter())
+                .flat_map(|weight| cpu_weights(weight, precision))
+                .collect();
+            let shape = volume_dims(&[count * output, dims[1], dims[2], dims[3]]);
+            (count > 0).then(|| ConvLayer::new(&weight, shape, kind))
+        });
+        Self {
+            layers: layers.collect(),
+            joined,
+            output,
+        }
+    }
+
+    fn run(&self, x: Tensor<4>, bias: Tensor<1>, activation: LayerActivation) -> Tensor<4> {
+        let device = x.device();
+        let [_, dims @ ..] = volume_dims(&x.dims());
+        let [_, _, height, width] = self.layers[0].output_dims(dims);
+        let (values, bias) = (cpu_values(x), cpu_values(bias));
+        let count = bias.len() / self.output;
+        let mut slopes = Vec::new();
+        let activation = activation.kernel(&mut slopes);
+        let pitch = match self.joined {
+            true => 0,
+            false => dims.iter().product(),
+        };
+        let mut rest = &bias[..];
+        let jobs = self.layers.iter().enumerate().map(|(index, layer)| {
+            let (bias, others) = rest.split_at(layer.output_dims(dims)[0]);
+            rest = others;
+            (index, layer, bias)
+        });
+        let jobs: Vec<_> = jobs.collect();
+        let outputs = kernels::each(&jobs, |&(index, layer, bias)| {
+            let epilogue = Epilogue {
+                bias: Some(bias),
+                activation,
+                ..Epilogue::default()
+            };
+            let input = &values[index * pitch..][..dims.iter().product()];
+            layer.run(input, dims, &Prologue::default(), &epilogue).0
+        });
+        let shape = [count, self.output, height, width];
+        Tensor::from_data(TensorData::new(outputs.concat(), shape), &device)
     }
 }
 
@@ -178,6 +258,17 @@ fn pixels(x: Tensor<2>) -> Tensor<5> {
 fn flat(x: Tensor<5>) -> Tensor<2> {
     let [batch, channels, ..] = x.dims();
     x.reshape([batch, channels])
+}
+
+/// Weights for the CPU's kernels, as exact as they are asked to be.
+fn cpu_weights<const D: usize>(weight: Tensor<D>, precision: Precision) -> Vec<f32> {
+    let mut weight = cpu_values(weight);
+    if precision == Precision::Half {
+        for value in &mut weight {
+            *value = f16::from_f32(*value).to_f32();
+        }
+    }
+    weight
 }
 
 /// Runs a CPU kernel on each picture of a batch.
@@ -236,4 +327,49 @@ fn run_cpu<const D: usize>(
     }
     let tensor = |values, shape| Tensor::from_data(TensorData::new(values, shape), &device);
     (tensor(output, shape), tensor(values, input_shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+    use crate::networks::device::cpu;
+
+    #[test]
+    fn side_by_side_is_as_one_after_another() {
+        let device = cpu();
+        let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Default, &device);
+        let kind = Kind::Forward {
+            stride: [1, 2, 2],
+            padding: [[0; 2], [1; 2], [1; 2]],
+        };
+        // Of the larger ones no more than two are joined, so that one is left over.
+        for (count, output, input, joined) in
+            [(5, 128, 320, true), (3, 8, 6, true), (3, 8, 6, false)]
+        {
+            let weights: Vec<_> = (0..count).map(|_| random([output, input, 3, 3])).collect();
+            let bias = random([1, 1, count, output]).reshape([count * output]);
+            let x = random([if joined { 1 } else { count }, input, 6, 10]);
+            let each = weights.clone().into_iter();
+            let all = Convolutions::new(each, kind, Precision::Single, joined, &device);
+            let all = all.run(x.clone(), bias.clone(), LayerActivation::LeakyRelu);
+            assert_eq!(all.dims(), [count, output, 3, 5]);
+            for (index, weight) in weights.into_iter().enumerate() {
+                let around = Around {
+                    bias: Some(bias.clone().narrow(0, index * output, output)),
+                    activation: LayerActivation::LeakyRelu,
+                    ..Around::default()
+                };
+                let x = x.clone().narrow(0, if joined { 0 } else { index }, 1);
+                let (one, _) = Convolution::new(weight, kind, Precision::Single).run(x, around);
+                let same = all.clone().narrow(0, index, 1);
+                assert_eq!(
+                    cpu_values(same),
+                    cpu_values(one),
+                    "number {index} of {count}"
+                );
+            }
+        }
+    }
 }

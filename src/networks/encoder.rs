@@ -184,17 +184,9 @@ impl StyleHead {
         });
         self.linear.forward(x.flatten::<2>(1, 3))
     }
-
-    fn fuse(self, weights: Precision) -> Self {
-        let convs = self.convs.into_iter().map(|conv| conv.fuse(None, weights));
-        Self {
-            convs: convs.collect(),
-            linear: self.linear.fuse(weights),
-        }
-    }
 }
 
-/// Heads that read one feature, side by side on the GPU.
+/// Heads that read one feature, side by side.
 #[derive(Clone, Debug)]
 struct HeadGroup {
     convs: Vec<ConvGroup>,
@@ -202,17 +194,22 @@ struct HeadGroup {
 }
 
 impl HeadGroup {
-    /// Of heads as loaded; `None` on the CPU.
-    fn new(heads: &[StyleHead], weights: Precision) -> Option<Self> {
-        let convs = (0..heads[0].convs.len()).map(|layer| {
-            let convs: Vec<_> = heads.iter().map(|head| &head.convs[layer]).collect();
-            ConvGroup::new(&convs, weights)
-        });
+    /// Of heads as loaded.
+    fn new(heads: Vec<StyleHead>, weights: Precision) -> Self {
         let linear: Vec<_> = heads.iter().map(|head| &head.linear).collect();
-        Some(Self {
-            convs: convs.collect::<Option<_>>()?,
-            linear: ConvGroup::linear(&linear, weights)?,
-        })
+        let linear = ConvGroup::linear(&linear, weights);
+        let layers = heads[0].convs.len();
+        let mut convs: Vec<_> = (heads.into_iter())
+            .map(|head| head.convs.into_iter())
+            .collect();
+        let convs = (0..layers).map(|layer| {
+            let convs = convs.iter_mut().filter_map(Iterator::next).collect();
+            ConvGroup::new(convs, weights, layer == 0)
+        });
+        Self {
+            convs: convs.collect(),
+            linear,
+        }
     }
 
     /// `[1, in, side, side]` to `[heads, style_dim]`.
@@ -230,7 +227,7 @@ pub struct Encoder {
     input_layer: (Conv<4>, Option<BatchNorm>, PRelu),
     body: Vec<Bottleneck>,
     styles: Vec<StyleHead>,
-    /// Takes the place of `styles` on the GPU: the heads of each feature, from the coarsest.
+    /// Takes the place of `styles` once they are fused: the heads of each feature, from the coarsest.
     #[module(skip)]
     groups: Option<Arc<Vec<HeadGroup>>>,
     latlayer1: Conv<4>,
@@ -334,20 +331,13 @@ impl Encoder {
     /// Folds every normalisation that follows a convolution into it.
     pub fn fuse(self, weights: Precision) -> Self {
         let (conv, norm, prelu) = self.input_layer;
-        let (coarse, finer) = self.styles.split_at(COARSE_HEADS.min(self.styles.len()));
-        let (middle, fine) = finer.split_at((MIDDLE_HEADS - COARSE_HEADS).min(finer.len()));
-        let levels = [coarse, middle, fine].into_iter();
-        let groups = levels.filter(|heads| !heads.is_empty());
-        let groups = groups.map(|heads| HeadGroup::new(heads, weights));
-        let groups = groups.collect::<Option<Vec<_>>>().map(Arc::new);
-        let styles = match groups {
-            Some(_) => Vec::new(),
-            None => self
-                .styles
-                .into_iter()
-                .map(|layer| layer.fuse(weights))
-                .collect(),
-        };
+        let mut heads = self.styles.into_iter();
+        let levels = [COARSE_HEADS, MIDDLE_HEADS - COARSE_HEADS, usize::MAX];
+        let levels = levels.map(|count| heads.by_ref().take(count).collect::<Vec<_>>());
+        let groups = (levels.into_iter())
+            .filter(|heads| !heads.is_empty())
+            .map(|heads| HeadGroup::new(heads, weights));
+        let groups = Some(Arc::new(groups.collect()));
         Self {
             input_layer: (conv.fuse(norm, weights), None, prelu),
             body: self
@@ -355,7 +345,7 @@ impl Encoder {
                 .into_iter()
                 .map(|layer| layer.fuse(weights))
                 .collect(),
-            styles,
+            styles: Vec::new(),
             groups,
             latlayer1: self.latlayer1.fuse(None, weights),
             latlayer2: self.latlayer2.fuse(None, weights),

@@ -345,7 +345,7 @@ impl<const D: usize> Conv<D> {
     }
 }
 
-/// Convolutions of one shape, with biases, that a GPU computes in one dispatch.
+/// Convolutions of one shape, with biases, side by side.
 #[derive(Clone, Debug)]
 pub struct ConvGroup {
     kernels: Convolutions,
@@ -353,23 +353,24 @@ pub struct ConvGroup {
 }
 
 impl ConvGroup {
-    /// Of convolutions as loaded; `None` on the CPU.
-    pub fn new(convs: &[&Conv<4>], precision: Precision) -> Option<Self> {
-        let weights = convs.iter().filter_map(|conv| {
-            let weight = conv.weight.as_ref()?.val();
-            Some(weight * conv.geometry.gain)
-        });
+    /// Of convolutions as loaded. `joined`: whether all are given the same input.
+    pub fn new(convs: Vec<Conv<4>>, precision: Precision, joined: bool) -> Self {
+        let kind = convs[0].kind();
         let biases = convs
             .iter()
             .filter_map(|conv| Some(conv.bias.as_ref()?.val()));
-        Some(Self {
-            kernels: Convolutions::new(weights.collect(), convs[0].kind(), precision)?,
-            biases: Tensor::cat(biases.collect(), 0),
-        })
+        let biases = Tensor::cat(biases.collect(), 0);
+        let weights = convs
+            .into_iter()
+            .filter_map(|conv| Some(conv.weight?.into_value() * conv.geometry.gain));
+        Self {
+            kernels: Convolutions::new(weights, kind, precision, joined, &biases.device()),
+            biases,
+        }
     }
 
-    /// Of linear layers as loaded, which see pictures of one pixel; `None` on the CPU.
-    pub fn linear(layers: &[&EqualLinear], precision: Precision) -> Option<Self> {
+    /// Of linear layers as loaded, which see pictures of one pixel each.
+    pub fn linear(layers: &[&EqualLinear], precision: Precision) -> Self {
         let point = Kind::Forward {
             stride: [1; 3],
             padding: [[0; 2]; 3],
@@ -381,14 +382,16 @@ impl ConvGroup {
                 (weight.reshape([output, input, 1, 1]), bias)
             })
             .unzip();
-        Some(Self {
-            kernels: Convolutions::new(weights, point, precision)?,
-            biases: Tensor::cat(biases, 0),
-        })
+        let biases = Tensor::cat(biases, 0);
+        let weights = weights.into_iter();
+        Self {
+            kernels: Convolutions::new(weights, point, precision, false, &biases.device()),
+            biases,
+        }
     }
 
     /// # Shapes
-    /// `[count, in, height, width]`, or `[1, in, ...]` for all of them, to `[count, out, ...]`.
+    /// `[count, in, height, width]`, or `[1, in, ...]` if they are joined, to `[count, out, ...]`.
     pub fn forward(&self, x: Tensor<4>, activation: LayerActivation) -> Tensor<4> {
         self.kernels.run(x, self.biases.clone(), activation)
     }
