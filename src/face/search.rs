@@ -25,7 +25,10 @@ use super::{
     mesh,
     network::Network,
 };
-use crate::pixels::{Point, Pyramid, Quad, length, sub};
+use crate::{
+    kernels,
+    pixels::{Point, Pyramid, Quad, length, sub},
+};
 
 /// Smallest squares, as a share of the side of a square photo of the same area.
 const FINEST: f32 = 1.0 / 3.2;
@@ -128,20 +131,8 @@ impl Search<'_> {
 
     /// The hints of all squares; natively, the threads of the current pool share them.
     fn all_hints(&self) -> Vec<Hint> {
-        let squares = self.squares();
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            use rayon::prelude::*;
-            let hints = squares
-                .par_iter()
-                .flat_map_iter(|square| self.hints(square));
-            hints.collect()
-        }
-        #[cfg(target_arch = "wasm32")]
-        squares
-            .iter()
-            .flat_map(|square| self.hints(square))
-            .collect()
+        let hints = kernels::each(&self.squares(), |square| self.hints(square));
+        hints.into_iter().flatten().collect()
     }
 
     fn hints(&self, square: &Quad) -> Vec<Hint> {

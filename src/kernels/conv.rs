@@ -108,11 +108,10 @@ fn work_along<'a>(scope: &rayon::Scope<'a>, others: usize, work: &'a (impl Fn() 
     work();
 }
 
-/// The threads that work along with a caller from outside of all pools.
+/// The threads that work along with a caller from outside of all pools, where there is more than one thread.
 #[cfg(not(target_arch = "wasm32"))]
 static OTHERS: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
-    let others = rayon::current_num_threads().saturating_sub(1).max(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(others);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads() - 1);
     pool.build().ok()
 });
 

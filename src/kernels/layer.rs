@@ -124,6 +124,11 @@ impl ConvLayer {
         [self.output, size(0), size(1), size(2)]
     }
 
+    /// Weights, those that fill up the last block of output channels included.
+    pub(super) fn weights(&self) -> usize {
+        self.phases.iter().map(|phase| phase.weights.len()).sum()
+    }
+
     /// All of the output for an input of `dims`.
     pub(super) fn whole(&self, dims: [usize; 4]) -> Share {
         Share {

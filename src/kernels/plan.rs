@@ -18,8 +18,8 @@ const INNER_BYTES: usize = 24 << 10;
 const BAND_ROWS: usize = 32;
 /// The same where it only copies some of its neighbour's input.
 const COPIED_ROWS: usize = 8;
-/// Multiply-adds in a share, at least, to wake other threads for.
-const LEAST_WORK: usize = 2 << 20;
+/// Multiply-adds in a share, at least, to wake other threads for. Tests are to cut up small layers, too.
+const LEAST_WORK: usize = if cfg!(test) { 1 } else { 2 << 20 };
 /// Bytes of a row of input that one such position may touch.
 const SWEEP_BYTES: usize = 5 * 64;
 /// Values in a cache line.
@@ -100,12 +100,7 @@ impl ConvLayer {
             }
         };
         let total = share.positions.len();
-        let weights = self
-            .phases
-            .iter()
-            .map(|phase| phase.weights.len())
-            .sum::<usize>();
-        let weights = weights * blocks / self.output.div_ceil(self.block);
+        let weights = self.weights() * blocks / self.output.div_ceil(self.block);
         let threads = match weights * positions(0) * total * positions(2) < LEAST_WORK {
             true => 1,
             false => threads(),

@@ -233,7 +233,7 @@ impl<'a> Work<'a> {
 /// Cuts a layer's work on an input of `dims` into equal shares, at most `most`; empty if it is not worth it.
 pub(super) fn shares(layer: &ConvLayer, dims: [usize; 4], most: usize) -> Vec<Share> {
     let places: usize = (0..3).map(|axis| layer.positions(axis, dims)).product();
-    let weights: usize = layer.phases.iter().map(|phase| phase.weights.len()).sum();
+    let weights = layer.weights();
     let worth = weights as u64 * places as u64 / LEAST_WORK;
     let count = most.min(usize::try_from(worth).unwrap_or(most));
     if count < 2 || !is_possible(layer.kind, layer.axes.map(|axis| axis.kernel)) {

@@ -198,13 +198,14 @@ impl SideBySide {
             false => 1,
         };
         let layers = std::iter::from_fn(|| {
-            let joined: Vec<_> = weights.by_ref().take(together).collect();
-            let count = joined.len();
-            let weight: Vec<f32> = (joined.into_iter())
-                .flat_map(|weight| cpu_weights(weight, precision))
-                .collect();
-            let shape = volume_dims(&[count * output, dims[1], dims[2], dims[3]]);
-            (count > 0).then(|| ConvLayer::new(&weight, shape, kind))
+            let mut taken =
+                (weights.by_ref().take(together)).map(|weight| cpu_weights(weight, precision));
+            let mut weight = taken.next()?;
+            let size = weight.len();
+            taken.for_each(|other| weight.extend(other));
+            let mut shape = volume_dims(&dims);
+            shape[0] *= weight.len() / size;
+            Some(ConvLayer::new(&weight, shape, kind))
         });
         Self {
             layers: layers.collect(),
@@ -221,10 +222,8 @@ impl SideBySide {
         let count = bias.len() / self.output;
         let mut slopes = Vec::new();
         let activation = activation.kernel(&mut slopes);
-        let pitch = match self.joined {
-            true => 0,
-            false => dims.iter().product(),
-        };
+        let size: usize = dims.iter().product();
+        let pitch = if self.joined { 0 } else { size };
         let mut rest = &bias[..];
         let jobs = self.layers.iter().enumerate().map(|(index, layer)| {
             let (bias, others) = rest.split_at(layer.output_dims(dims)[0]);
@@ -238,7 +237,7 @@ impl SideBySide {
                 activation,
                 ..Epilogue::default()
             };
-            let input = &values[index * pitch..][..dims.iter().product()];
+            let input = &values[index * pitch..][..size];
             layer.run(input, dims, &Prologue::default(), &epilogue).0
         });
         let shape = [count, self.output, height, width];
