@@ -44,6 +44,15 @@ need_wasm_target() {
   rustup target add "$triple"
 }
 
+# The standard library's source: the CPU engine compiles it.
+need_rust_src() {
+  need_wasm_target
+  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] && return
+  command -v rustup >/dev/null || die "the source of Rust's library is missing and there is no rustup to add it"
+  say "adding the source of Rust's library"
+  rustup component add rust-src
+}
+
 need_node() {
   command -v node >/dev/null || die "node not found: install Node.js 20 or newer, then run this again"
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ||
@@ -163,10 +172,30 @@ sources() {
   } | sha256sum
 }
 
-# cargo for the browser: on_wasm VERB [CARGO FLAGS]
+# wasm_target ENGINE: cargo's folder for it; what is compiled with other flags would be compiled anew in one of them.
+wasm_target() {
+  case "$1" in
+    cpu) echo "$target/threads" ;;
+    *)   echo "$target" ;;
+  esac
+}
+
+# cargo for the browser: on_wasm ENGINE VERB [CARGO FLAGS]
 on_wasm() {
-  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128" CARGO_TARGET_DIR="$target" \
-    cargo "$1" --config src/web/profile.toml --locked --release --lib --target "$triple" --no-default-features "${@:2}"
+  local features="+simd128" environment=() links=() library=()
+  if [ "$1" = cpu ]; then
+    # Threads use one memory, which the page makes, and Rust's library has to be compiled for that. It is the stable
+    # compiler that does it; this variable has it do what is not promised for later versions.
+    environment=(RUSTC_BOOTSTRAP=1)
+    features+=",+atomics,+bulk-memory,+mutable-globals"
+    links=(--shared-memory --import-memory "--max-memory=$((1 << 32))")
+    links+=(--export={__wasm_init_tls,__tls_size,__tls_align,__tls_base})
+    library=(-Z "build-std=std,panic_abort")
+  fi
+  env "${environment[@]}" CARGO_TARGET_DIR="$(wasm_target "$1")" \
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=$features ${links[*]/#/-C link-arg=}" \
+    cargo "$2" "${library[@]}" --config src/web/profile.toml --locked --release --lib --target "$triple" \
+    --no-default-features "${@:3}"
 }
 
 # package NAME [CARGO FLAGS]: the crate as wasm in www/pkg/NAME, unless it is there already: cargo would compile it anew
@@ -178,17 +207,18 @@ package() {
   stamp="$(sources)"
   [ "$stamp" != "$(cat "$out/.stamp" 2>/dev/null)" ] || return 0
   say "compiling the $name engine"
-  bind "$out" build "$@"
+  bind "$name" "$out" build "$@"
   [ "$name" != cpu ] || fuse "$out"
   echo "$stamp" > "$out/.stamp"
 }
 
-# bind FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings. What the folder held stays until it is compiled.
+# bind ENGINE FOLDER VERB [CARGO FLAGS]: the crate as wasm with its bindings. What the folder held stays until it is
+# compiled.
 bind() {
   need_binder
-  on_wasm "${@:2}"
-  rm -rf "$1"
-  "$cache/bind/debug/sdic-bind" "$target/$triple/release/sdic.wasm" "$1"
+  on_wasm "$1" "${@:3}"
+  rm -rf "$2"
+  "$cache/bind/debug/sdic-bind" "$(wasm_target "$1")/$triple/release/sdic.wasm" "$2"
 }
 
 # The CPU engine once more, with the vector instructions that www/shared/fused.js asks for: in this crate only, so that
@@ -196,7 +226,7 @@ bind() {
 fuse() {
   local folder
   folder="$(mktemp -d)"
-  bind "$folder" rustc -- -C target-feature=+relaxed-simd
+  bind cpu "$folder" rustc -- -C target-feature=+relaxed-simd
   cmp -s <(grep -v '^ *//' "$1/sdic.js") <(grep -v '^ *//' "$folder/sdic.js") ||
     die "the fused engine's bindings differ"
   mv "$folder/sdic_bg.wasm" "$1/sdic_fused_bg.wasm"
@@ -226,6 +256,7 @@ readonly declarations=www/shared/engine.d.ts
 declared() {
   sed '/^export type InitInput/,$d' www/pkg/cpu/sdic.d.ts
   echo 'export default function init(module?: unknown): Promise<unknown>;'
+  echo 'export function initSync(module: unknown): unknown;'
 }
 
 declare_engines() {
@@ -238,7 +269,7 @@ declare_engines() {
 }
 
 need_page_tools() {
-  need_wasm_target
+  need_rust_src
   need_node_packages
 }
 
@@ -289,12 +320,12 @@ serve() {
 }
 
 check_rust() {
-  need_wasm_target
+  need_rust_src
   say "formatting, lints and documentation of the crate"
   cargo fmt --check
   cargo fmt --check --manifest-path "$binder/Cargo.toml"
   CARGO_TARGET_DIR="$target" cargo clippy --locked --release --all-targets -- -D warnings
-  on_wasm clippy -- -D warnings
+  on_wasm cpu clippy -- -D warnings
   CARGO_TARGET_DIR="$target" RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps --lib --quiet
   check_packed
 }
@@ -369,8 +400,8 @@ check_miri() {
   say "the kernels under Miri, on $cpu"
   cp Cargo.lock tests/miri/Cargo.lock
   cd tests/miri
-  export CARGO_TARGET_DIR="$cache/miri" RUSTFLAGS="-C target-cpu=$cpu" RAYON_NUM_THREADS=2
-  export MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-permissive-provenance -Zmiri-disable-isolation"
+  export CARGO_TARGET_DIR="$cache/miri" RUSTFLAGS="-C target-cpu=$cpu"
+  export MIRIFLAGS="-Zmiri-num-cpus=2 -Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-permissive-provenance -Zmiri-disable-isolation"
   cargo "+$nightly" miri test --target x86_64-unknown-linux-gnu
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS] [--gpu]` prints seconds. With `--serve` instead of ROUNDS it
 //! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took,
-//! so that `benches/peers/native.py` can alternate with PyTorch. `--gpu` computes through wgpu.
+//! so that `benches/peers/native.py` can alternate with its peers; a line `picture PATH` writes what was drawn last, f32 of
+//! shape 3 x H x W, little-endian. `--gpu` computes through wgpu.
 
 use std::{
     io::{BufRead, Write, stdin, stdout},
@@ -33,42 +34,51 @@ fn open(weights: PathBuf, device: &Device) -> Engine {
     Engine::open(&dir, device).expect("a model")
 }
 
-/// Runs `work` and reads its result back; returns it with the seconds it took.
-fn timed<T>(work: impl FnOnce() -> (T, Tensor<4>)) -> (T, f64) {
-    let started = Instant::now();
-    let (value, image) = work();
-    pollster::block_on(read(image)).expect("values");
-    (value, started.elapsed().as_secs_f64())
-}
-
 struct Bench {
     engine: Engine,
     face: Tensor<4>,
     inversion: Option<Inversion>,
+    /// The last one.
+    picture: Vec<f32>,
 }
 
 impl Bench {
+    /// Reads a picture back; returns the seconds since `started`.
+    fn draw(&mut self, picture: Tensor<4>, started: Instant) -> f64 {
+        self.picture = pollster::block_on(read(picture)).expect("values");
+        started.elapsed().as_secs_f64()
+    }
+
     fn invert(&mut self) -> f64 {
+        let started = Instant::now();
         let face = self.face.clone();
-        let (inversion, seconds) = timed(|| {
-            let inversion = invert::<EngineError>(self.engine.sdic(), face, async |_| Ok(()));
-            let inversion = pollster::block_on(inversion).expect("an inversion");
-            let image = inversion.reconstruction.clone();
-            (inversion, image)
-        });
+        let inversion = invert::<EngineError>(self.engine.sdic(), face, async |_| Ok(()));
+        let inversion = pollster::block_on(inversion).expect("an inversion");
+        let picture = inversion.reconstruction.clone();
         self.inversion = Some(inversion);
-        seconds
+        self.draw(picture, started)
     }
 
     fn edit(&mut self) -> f64 {
         let Some(inversion) = &self.inversion else {
             return self.invert();
         };
+        let started = Instant::now();
         let codes = inversion.compensated_codes.clone();
         let injection = inversion.injected_residual.clone().into();
         let size = self.engine.config().image_size;
-        let pass = self.engine.sdic().pass(codes, injection, size);
-        timed(|| ((), pass.finish())).1
+        let picture = self.engine.sdic().pass(codes, injection, size).finish();
+        self.draw(picture, started)
+    }
+
+    /// Writes the last picture to a file.
+    fn write(&self, path: &str) {
+        let bytes: Vec<u8> = self
+            .picture
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        std::fs::write(path, bytes).expect("a file");
     }
 }
 
@@ -91,15 +101,20 @@ fn main() {
         engine,
         face,
         inversion: None,
+        picture: Vec::new(),
     };
     if rounds.as_deref() == Some("--serve") {
         println!("ready");
         for line in stdin().lock().lines() {
-            let seconds = match line.as_deref().unwrap_or_default() {
-                "edit" => bench.edit(),
-                _ => bench.invert(),
-            };
-            println!("{seconds}");
+            let line = line.unwrap_or_default();
+            match line.split_once(' ') {
+                Some(("picture", path)) => {
+                    bench.write(path);
+                    println!("written");
+                }
+                _ if line == "edit" => println!("{}", bench.edit()),
+                _ => println!("{}", bench.invert()),
+            }
             let _ = stdout().flush();
         }
         return;

@@ -248,7 +248,7 @@ fn problem(reader: &Reader, bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// Runs `work` on a thread of its own, which computes alone: memory is counted per thread.
+/// Runs `work` on a thread of its own, on which Burn computes alone: memory is counted per thread.
 fn alone(work: impl FnOnce() + Send + 'static) {
     let single = || {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -319,11 +319,6 @@ fn shard() {
 #[test]
 fn face() {
     check(&readers::FACE);
-}
-
-#[test]
-fn task() {
-    check(&readers::TASK);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 // Runs the engine and onnxruntime-web in turns; see page.mjs, which puts this file and its companions into a folder of
 // the built page.
-import { setThreadPool, WebEngine } from "../pkg/cpu/sdic.js";
+import { WebEngine } from "../pkg/cpu/sdic.js";
 import { startCpu } from "../workers/cpu.js";
-import { ThreadPool } from "../workers/thread-pool.js";
+import { startThreads } from "../workers/thread-pool.js";
 import * as ort from "./ort.js";
 
 /** @param {string} name */
@@ -25,9 +25,8 @@ async function start(threads) {
   for (const [index, shard] of shards.entries()) engine.pushShard(index, await bytes(`../weights/${shard.file}`));
   engine.finish();
   if (threads > 1) {
-    const pool = await ThreadPool.start(() => {}, threads);
-    if (pool?.threads !== threads - 1) throw new Error(`this browser has no ${threads} threads`);
-    setThreadPool(pool);
+    const started = await startThreads(threads);
+    if (started !== threads) throw new Error(`this browser has no ${threads} threads`);
   }
   return engine;
 }

@@ -1,6 +1,6 @@
 //! What happens to a convolution's sums on their way to memory.
 
-use std::{mem::MaybeUninit, ops::Range};
+use std::mem::MaybeUninit;
 
 /// Activation function.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,20 +41,6 @@ pub struct Epilogue<'a> {
 }
 
 impl<'a> Epilogue<'a> {
-    /// The same for some of the channels and some of each plane.
-    pub(super) fn part(&self, channels: Range<usize>, area: Range<usize>) -> Self {
-        let channels = |values: &'a [f32]| &values[channels.clone()];
-        Self {
-            scale: self.scale.map(channels),
-            noise: self.noise.map(|noise| &noise[area]),
-            bias: self.bias.map(channels),
-            activation: match self.activation {
-                Activation::PRelu(slopes) => Activation::PRelu(channels(slopes)),
-                activation => activation,
-            },
-        }
-    }
-
     /// Checks the lengths for an output of `channels` times `area` values per depth.
     pub(super) fn check(&self, channels: usize, area: usize) {
         let slopes = match self.activation {

@@ -3,12 +3,8 @@
 //! A strided convolution reads the interleaved parts of its padded input (even and odd columns, ...), a
 //! transposed one makes the interleaved parts of its output, each from only some of the kernel's elements.
 
-use std::ops::Range;
-
-use serde::{Deserialize, Serialize};
-
 /// The geometry of a convolution; per axis `[depth, height, width]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Convolution as in PyTorch's `conv3d`, weights `[out, in, depth, height, width]`.
     Forward {
@@ -91,13 +87,6 @@ impl Axis {
             }
         }
         phases
-    }
-
-    /// The inputs, of `input`, that some of these positions read.
-    pub fn window(&self, positions: &Range<usize>, input: usize) -> Range<usize> {
-        let last = (positions.end + 2 * self.halo + self.reach - 2) * self.split + self.parts;
-        let first = (positions.start * self.split).saturating_sub(self.lead);
-        first.min(input)..last.saturating_sub(self.lead).min(input)
     }
 
     fn new(kind: Kind, axis: usize, kernel: usize) -> Self {

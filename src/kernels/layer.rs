@@ -1,6 +1,4 @@
-//! A convolution with its weights, and which parts of its output there are.
-
-use std::ops::Range;
+//! A convolution with its weights, and how large its output is.
 
 use super::{
     geometry::{Axis, Kind, Phase, Tap},
@@ -30,25 +28,6 @@ pub struct ConvLayer {
     pub(super) minimal: bool,
     /// The parts of the output, `steps` along each axis.
     pub(super) phases: Vec<Phase>,
-}
-
-/// A layer's input, or some rows of it.
-pub(super) struct Source<'a> {
-    /// `[channels, depth, rows of the window, width]`.
-    pub values: &'a [f32],
-    /// Dimensions of the whole input.
-    pub dims: [usize; 4],
-    /// Rows that are there.
-    pub window: Range<usize>,
-}
-
-/// A part of a layer's output: all columns and depths of some rows and some channels.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Share {
-    /// Rows of positions.
-    pub positions: Range<usize>,
-    /// Blocks of output channels.
-    pub blocks: Range<usize>,
 }
 
 impl ConvLayer {
@@ -129,36 +108,13 @@ impl ConvLayer {
         self.phases.iter().map(|phase| phase.weights.len()).sum()
     }
 
-    /// All of the output for an input of `dims`.
-    pub(super) fn whole(&self, dims: [usize; 4]) -> Share {
-        Share {
-            positions: 0..self.positions(1, dims),
-            blocks: 0..self.output.div_ceil(self.block),
-        }
+    /// Blocks of output channels.
+    pub(super) fn blocks(&self) -> usize {
+        self.output.div_ceil(self.block)
     }
 
     /// Positions along an axis for an input of `dims`.
     pub(super) fn positions(&self, axis: usize, dims: [usize; 4]) -> usize {
         self.output_dims(dims)[axis + 1].div_ceil(self.axes(dims)[axis].steps)
-    }
-
-    /// The rows of an output for an input of `dims` that belong to a share.
-    pub(super) fn output_rows(&self, share: &Share, dims: [usize; 4]) -> Range<usize> {
-        let row =
-            |position: usize| (position * self.axes(dims)[1].steps).min(self.output_dims(dims)[2]);
-        row(share.positions.start)..row(share.positions.end)
-    }
-
-    /// The output channels that belong to a share.
-    pub(super) fn output_channels(&self, share: &Share) -> Range<usize> {
-        let channel = |block: usize| (block * self.block).min(self.output);
-        channel(share.blocks.start)..channel(share.blocks.end)
-    }
-
-    /// Dimensions of a share's output for an input of `dims`.
-    pub(super) fn share_dims(&self, share: &Share, dims: [usize; 4]) -> [usize; 4] {
-        let [_, depth, _, width] = self.output_dims(dims);
-        let (channels, rows) = (self.output_channels(share), self.output_rows(share, dims));
-        [channels.len(), depth, rows.len(), width]
     }
 }

@@ -1,10 +1,8 @@
-//! How a share of a convolution is cut into pieces and tiles that fit the caches.
-
-use std::ops::Range;
+//! How a convolution is cut into pieces and tiles that fit the caches.
 
 use super::{
     geometry::{Axis, Phase},
-    layer::{ConvLayer, Share, Source},
+    layer::ConvLayer,
     winograd::Transformed,
 };
 
@@ -18,7 +16,7 @@ const INNER_BYTES: usize = 24 << 10;
 const BAND_ROWS: usize = 32;
 /// The same where it only copies some of its neighbour's input.
 const COPIED_ROWS: usize = 8;
-/// Multiply-adds in a share, at least, to wake other threads for. Tests are to cut up small layers, too.
+/// Multiply-adds in a layer, at least, to wake other threads for. Tests are to cut up small layers, too.
 const LEAST_WORK: usize = if cfg!(test) { 1 } else { 2 << 20 };
 /// Bytes of a row of input that one such position may touch.
 const SWEEP_BYTES: usize = 5 * 64;
@@ -33,10 +31,6 @@ pub(super) struct Plan {
     /// What Winograd's filtering needs, if it is used.
     pub minimal: Option<Transformed>,
     pub inputs: [usize; 4],
-    /// Rows of the input that are there.
-    pub window: Range<usize>,
-    pub share: Share,
-    /// Dimensions of the share's output.
     pub outputs: [usize; 4],
     /// Threads that take pieces.
     pub threads: usize,
@@ -67,13 +61,11 @@ pub(super) struct Plan {
 }
 
 impl ConvLayer {
-    /// For a share of the work on an input.
-    pub(super) fn plan(&self, share: &Share, source: &Source) -> Plan {
-        let inputs = source.dims;
-        let outputs = self.share_dims(share, inputs);
+    /// For an input of dimensions `inputs`, and for so many threads.
+    pub(super) fn plan(&self, inputs: [usize; 4], threads: usize) -> Plan {
+        let outputs = self.output_dims(inputs);
         let axes = self.axes(inputs);
         let [deep, high, wide] = axes;
-        let minimal = self.transformed(share, inputs);
         let phases = axes.iter().map(|axis| axis.steps).product::<usize>();
         let positions = |axis: usize| self.positions(axis, inputs);
         let columns = positions(2) + 2 * wide.halo;
@@ -88,22 +80,20 @@ impl ConvLayer {
             (part, stride, spread(rows * pitch + LINE))
         };
         let bytes = size_of::<f32>();
-        let blocks = share.blocks.len();
+        let blocks = self.blocks();
         let block_sums = |sums: usize| phases * self.block * sums * bytes;
         let fits = |rows: &usize| {
             let (_, stride, sums) = sizes(*rows);
-            match minimal {
-                Some(_) => {
-                    self.input * stride * bytes + blocks * block_sums(sums) <= TILE_BYTES / 2
-                }
-                None => self.input * stride * bytes + block_sums(sums) <= TILE_BYTES,
+            match self.is_minimal(inputs) {
+                true => self.input * stride * bytes + blocks * block_sums(sums) <= TILE_BYTES / 2,
+                false => self.input * stride * bytes + block_sums(sums) <= TILE_BYTES,
             }
         };
-        let total = share.positions.len();
-        let weights = self.weights() * blocks / self.output.div_ceil(self.block);
+        let total = positions(1);
+        let weights = self.weights();
         let threads = match weights * positions(0) * total * positions(2) < LEAST_WORK {
             true => 1,
-            false => threads(),
+            false => threads,
         };
         let pieces = match threads {
             1 => 1,
@@ -125,6 +115,7 @@ impl ConvLayer {
             .div_ceil(total.div_ceil(band) * positions(0))
             .min(blocks);
         let piece_blocks = blocks.div_ceil(shares);
+        let minimal = self.transformed(inputs, threads);
         let touched = parts * high.reach * SWEEP_BYTES;
         let depth = (INNER_BYTES / touched).clamp(1, self.input);
         let offsets = |phase: &Phase| {
@@ -136,8 +127,6 @@ impl ConvLayer {
             axes,
             phases,
             inputs,
-            window: source.window.clone(),
-            share: share.clone(),
             outputs,
             threads,
             rows,
@@ -161,12 +150,4 @@ impl ConvLayer {
             minimal,
         }
     }
-}
-
-/// Threads that share the work.
-fn threads() -> usize {
-    #[cfg(not(target_arch = "wasm32"))]
-    return rayon::current_num_threads();
-    #[cfg(target_arch = "wasm32")]
-    return 1;
 }

@@ -1,10 +1,10 @@
-//! The way in: a whole convolution, shared out if there is a thread pool.
+//! The way in: a whole convolution.
 
 use super::{
     conv::written,
     epilogue::Epilogue,
-    layer::{ConvLayer, Prologue, Source},
-    thread_pool,
+    layer::{ConvLayer, Prologue},
+    thread_pool::threads,
 };
 
 impl ConvLayer {
@@ -34,30 +34,12 @@ impl ConvLayer {
         }
         let outputs = self.output_dims(dims);
         epilogue.check(outputs[0], outputs[2] * outputs[3]);
-        let source = Source {
-            values: input,
-            dims,
-            window: 0..dims[2],
-        };
         // SAFETY: all planes are written.
         let output = unsafe {
             written(outputs, |planes| {
-                thread_pool::run(self, &source, prologue, epilogue, planes);
+                self.compute(threads(), input, dims, prologue, epilogue, planes);
             })
         };
         (output, outputs)
     }
-}
-
-/// What `run` makes of each item, in order; where there are threads, of several at once.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn each<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    use rayon::prelude::*;
-    items.par_iter().map(&run).collect()
-}
-
-/// What `run` makes of each item, in order.
-#[cfg(target_arch = "wasm32")]
-pub fn each<T, R>(items: &[T], run: impl Fn(&T) -> R) -> Vec<R> {
-    items.iter().map(run).collect()
 }

@@ -86,11 +86,6 @@ impl Isa {
         channels.div_ceil(channels.div_ceil(self.most()))
     }
 
-    /// Whether so many output channels can be computed at once.
-    pub(super) fn has_block(self, block: usize) -> bool {
-        (1..=self.most()).contains(&block)
-    }
-
     /// Values in a vector.
     pub(super) fn lanes(self) -> usize {
         self.registers(1).lanes

@@ -1,19 +1,8 @@
 //! Every kernel against a plain loop, over many odd shapes and on every instruction set at hand.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-};
-
 use super::{
-    Activation, Answer, ConvLayer, ConvolutionTask, DepthwiseLayer, Epilogue, Isa, Kind, Prologue,
-    ThreadPool, add_upsampled,
-    conv::written,
-    layer::{Share, Source},
-    perform, set_thread_pool,
-    thread_pool::{Work, shares},
-    warp,
+    Activation, ConvLayer, DepthwiseLayer, Epilogue, Isa, Kind, Prologue, add_upsampled,
+    conv::written, warp,
 };
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
@@ -290,14 +279,6 @@ impl Case {
         let mut layer = ConvLayer::with_isa(&self.weight, self.shape, self.kind, isa);
         layer.minimal = self.minimal && layer.can_be_minimal();
         layer
-    }
-
-    fn source(&self) -> Source<'_> {
-        Source {
-            values: &self.input,
-            dims: self.dims,
-            window: 0..self.dims[2],
-        }
     }
 
     fn prologue(&self) -> Prologue<'_> {
@@ -604,301 +585,42 @@ fn large_layers_match_the_definition() -> Result<(), String> {
     check_tiling()
 }
 
-/// What a thread of a pool does with its tasks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Conduct {
-    Reliable,
-    Slow,
-    Unreachable,
-    Silent,
-    Confused,
-}
-
-/// A pool whose last thread may misbehave.
-struct FakePool {
-    threads: usize,
-    last: Conduct,
-    results: RefCell<HashMap<usize, Vec<f32>>>,
-    sent: Cell<usize>,
-    stopped: Cell<bool>,
-}
-
-impl FakePool {
-    fn new(threads: usize, last: Conduct) -> Rc<Self> {
-        Rc::new(Self {
-            threads,
-            last,
-            results: RefCell::default(),
-            sent: Cell::new(0),
-            stopped: Cell::new(false),
-        })
-    }
-
-    fn conduct(&self, thread: usize) -> Conduct {
-        match thread + 1 == self.threads {
-            true => self.last,
-            false => Conduct::Reliable,
-        }
-    }
-}
-
-impl ThreadPool for FakePool {
-    fn threads(&self) -> usize {
-        self.threads
-    }
-
-    fn send(&self, thread: usize, task: &ConvolutionTask) -> bool {
-        if self.conduct(thread) == Conduct::Unreachable {
-            return false;
-        }
-        let result =
-            perform(&task.order, &task.values.concat(), task.result).expect("a task is whole");
-        assert_eq!(result.len(), task.result);
-        assert!(self.results.borrow_mut().insert(thread, result).is_none());
-        self.sent.set(self.sent.get() + 1);
-        true
-    }
-
-    fn collect(&self, thread: usize) -> Answer {
-        let result = self.results.borrow_mut().remove(&thread);
-        let result = result.expect("a task was sent");
-        match self.conduct(thread) {
-            Conduct::Slow => Answer::Withdrawn,
-            Conduct::Silent => Answer::Failed,
-            Conduct::Confused => Answer::Done(result[1..].to_vec()),
-            _ => Answer::Done(result),
-        }
-    }
-
-    fn stop(&self) {
-        self.stopped.set(true);
-    }
-}
-
-/// Runs a layer in these shares and compares with running it alone, bit by bit.
-fn check_shares(case: &Case, shares: &[Share], last: Conduct) {
-    let layer = case.layer(Isa::best());
-    let (prologue, epilogue) = (case.prologue(), case.epilogue());
-    let (expected, dims) = layer.run(&case.input, case.dims, &prologue, &epilogue);
-    let source = case.source();
-    let work = Work {
-        layer: &layer,
-        source: &source,
-        prologue: &prologue,
-        epilogue: &epilogue,
-    };
-    let pool = FakePool::new(shares.len() - 1, last);
-    let mut complete = false;
-    // SAFETY: sharing out writes every plane.
-    let found = unsafe {
-        written(dims, |planes| {
-            complete = work.share_out(&*pool, shares, planes);
-        })
-    };
-    let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    assert!(
-        bits(&found) == bits(&expected),
-        "{:?}, weights {:?}, input {:?}, {shares:?}, {last:?}",
-        case.kind,
-        case.shape,
-        case.dims
-    );
-    assert_eq!(complete, matches!(last, Conduct::Reliable | Conduct::Slow));
-}
-
-/// Increasing places from 0 to `all` at which to cut.
-fn cuts(random: &mut Random, all: usize, count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (1..all).collect();
-    while places.len() + 1 > count {
-        places.remove(random.within(0, places.len() - 1));
-    }
-    [vec![0], places, vec![all]].concat()
-}
-
 #[test]
-fn shares_of_rows_and_of_channels_are_the_whole_to_the_last_bit() {
-    let mut tried = [0; 2];
+fn any_number_of_threads_computes_the_same_to_the_last_bit() {
     for seed in 0..cases(300) {
         let case = match seed % 3 {
             0 => filtered(seed),
             _ => Case::new(seed),
         };
         let layer = case.layer(Isa::best());
-        let whole = layer.whole(case.dims);
-        let mut random = Random(seed + 1);
-        let count = random.within(2, 5);
-        let conduct = [
-            Conduct::Reliable,
-            Conduct::Slow,
-            Conduct::Unreachable,
-            Conduct::Silent,
-            Conduct::Confused,
-        ][random.within(0, 4)];
-        let rows = cuts(&mut random, whole.positions.len(), count);
-        let blocks = cuts(&mut random, whole.blocks.len(), count);
-        let rows = rows.windows(2).map(|cut| Share {
-            positions: cut[0]..cut[1],
-            ..whole.clone()
-        });
-        let blocks = blocks.windows(2).map(|cut| Share {
-            blocks: cut[0]..cut[1],
-            ..whole.clone()
-        });
-        for (index, shares) in [rows.collect::<Vec<_>>(), blocks.collect()]
-            .iter()
-            .enumerate()
-        {
-            if shares.len() > 1 {
-                tried[index] += 1;
-                check_shares(&case, shares, conduct);
-            }
-        }
-    }
-    let few = if cfg!(miri) { 0 } else { 100 };
-    assert!(tried.iter().all(|&count| count > few), "{tried:?}");
-}
-
-/// A 3x3 convolution from `input` to `output` channels, too large for one thread.
-fn large(input: usize, output: usize, side: usize) -> Case {
-    let kind = Kind::Forward {
-        stride: [1; 3],
-        padding: [[0; 2], [1; 2], [1; 2]],
-    };
-    let shape = [output, input, 1, 3, 3];
-    Case {
-        minimal: false,
-        ..Case::of(Random(7), kind, shape, [input, 1, side, side])
-    }
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "large on purpose")]
-fn large_pictures_are_shared_by_rows_and_many_channels_by_channels() {
-    let shares = |case: &Case, most| {
-        let layer = case.layer(Isa::best());
-        let shares = shares(&layer, case.dims, most);
-        (shares, layer.whole(case.dims))
-    };
-    let (rows, whole) = shares(&large(16, 16, 256), 4);
-    assert_eq!(rows.len(), 4);
-    assert_eq!(rows[1].positions, 64..128);
-    assert!(rows.iter().all(|share| share.blocks == whole.blocks));
-    let (blocks, whole) = shares(&large(256, 256, 16), 4);
-    assert_eq!(blocks.len(), 4);
-    assert_eq!(blocks[3].blocks.end, whole.blocks.end);
-    assert!(
-        blocks
-            .iter()
-            .all(|share| share.positions == whole.positions)
-    );
-    assert_eq!(shares(&large(16, 16, 16), 4).0, []);
-    assert_eq!(shares(&large(16, 16, 256), 1).0, []);
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "large on purpose")]
-fn shares_of_several_uneven_tiles_need_no_rows_of_others() {
-    for (seed, minimal) in (0..cases(12)).zip([false, true].into_iter().cycle()) {
-        let mut random = Random(seed + 1);
-        let side = random.within(130, 180);
-        let kind = match seed % 3 {
-            0 => Kind::Upsample,
-            _ => Kind::Forward {
-                stride: [1, 1 + seed as usize % 3 % 2, 1],
-                padding: [[0; 2], [1; 2], [1; 2]],
-            },
+        let (prologue, epilogue) = (case.prologue(), case.epilogue());
+        let bits = |threads| {
+            // SAFETY: all planes are written.
+            let values = unsafe {
+                written(layer.output_dims(case.dims), |planes| {
+                    layer.compute(
+                        threads,
+                        &case.input,
+                        case.dims,
+                        &prologue,
+                        &epilogue,
+                        planes,
+                    );
+                })
+            };
+            values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
-        let dims = [random.within(90, 120), 1, side, side];
-        let case = Case {
-            minimal: minimal && kind != Kind::Upsample,
-            ..Case::of(random, kind, [8, dims[0], 1, 3, 3], dims)
-        };
-        let layer = case.layer(Isa::best());
-        let count = 3 + seed as usize % 3;
-        let shares = shares(&layer, case.dims, count);
-        assert_eq!(shares.len(), count);
-        assert!(shares[0].positions.len() < layer.positions(1, case.dims));
-        check_shares(&case, &shares, Conduct::Reliable);
-    }
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "large on purpose")]
-fn a_thread_with_a_pool_uses_it_until_it_fails() {
-    let case = large(16, 16, 256);
-    let layer = case.layer(Isa::best());
-    let run = || layer.run(&case.input, case.dims, &case.prologue(), &case.epilogue());
-    let alone = run();
-    for conduct in [Conduct::Reliable, Conduct::Slow, Conduct::Silent] {
-        let pool = FakePool::new(3, conduct);
-        set_thread_pool(Some(pool.clone()));
-        assert!(run() == alone, "{conduct:?}");
-        assert_eq!(pool.sent.get(), 3);
-        assert!(run() == alone, "{conduct:?}, again");
-        set_thread_pool(None);
-        let failed = conduct == Conduct::Silent;
-        assert_eq!(pool.stopped.get(), failed);
-        assert_eq!(pool.sent.get(), if failed { 3 } else { 6 });
-    }
-}
-
-#[test]
-fn damaged_tasks_are_refused() {
-    assert_eq!(perform("", &[], 0), None);
-    assert_eq!(perform("{}", &[1.0], 1), None);
-    let case = Case::new(3);
-    let layer = case.layer(Isa::best());
-    let source = case.source();
-    let work = Work {
-        layer: &layer,
-        source: &source,
-        prologue: &case.prologue(),
-        epilogue: &case.epilogue(),
-    };
-    let task = work.task(&layer.whole(case.dims));
-    let (room, values) = (task.result, task.values.concat());
-    assert!(perform(&task.order, &values, room).is_some());
-    assert_eq!(perform(&task.order, &values, room - 1), None);
-    assert_eq!(perform(&task.order, &values[1..], room), None);
-    assert_eq!(
-        perform(&task.order, &[&values[..], &[0.0]].concat(), room),
-        None
-    );
-}
-
-/// Numbers that no task has, in place of each number of an order: every one is refused or leads to a task of its own.
-#[test]
-fn orders_that_make_no_sense_are_refused() {
-    let kind = Kind::Forward {
-        stride: [1; 3],
-        padding: [[0; 2], [1; 2], [1; 2]],
-    };
-    let case = Case::of(Random(5), kind, [2, 3, 1, 3, 3], [3, 1, 4, 5]);
-    let layer = case.layer(Isa::best());
-    let source = case.source();
-    let work = Work {
-        layer: &layer,
-        source: &source,
-        prologue: &case.prologue(),
-        epilogue: &case.epilogue(),
-    };
-    let task = work.task(&layer.whole(case.dims));
-    let values = task.values.concat();
-    let is_digit = |c: char| c.is_ascii_digit();
-    let mut changed = 0;
-    for (at, _) in task.order.match_indices(is_digit) {
-        let (before, rest) = task.order.split_at(at);
-        if before.ends_with(is_digit) || before.ends_with('.') {
-            continue;
-        }
-        let rest = rest.trim_start_matches(is_digit);
-        let numbers = ["0", "18446744073709551615", "9", "70000", "4294967295"];
-        for number in &numbers[..if cfg!(miri) { 1 } else { 5 }] {
-            changed += 1;
-            perform(&format!("{before}{number}{rest}"), &values, task.result);
+        let alone = bits(1);
+        for threads in [2, 3, 8] {
+            assert!(
+                bits(threads) == alone,
+                "{:?}, weights {:?}, input {:?}, {threads} threads",
+                case.kind,
+                case.shape,
+                case.dims
+            );
         }
     }
-    assert!(changed > if cfg!(miri) { 20 } else { 100 });
 }
 
 /// `./build.sh check miri` says that it checks these.

@@ -1,261 +1,336 @@
-//! Convolutions shared out among workers that have no memory in common.
+//! Threads that work along with whoever has work to share out.
 //!
-//! A browser runs this crate in WebAssembly modules of one thread each. A [`ThreadPool`] stands for other such
-//! modules. Each is sent a share of a large convolution as a [`ConvolutionTask`], [`perform`](super::perform)s it, and
-//! sends the values back. A share is a band of rows where the picture is the larger part of what has to be sent, else
-//! some output channels. Every output value is computed by the same sums in the same order as without a pool, so
-//! results are equal to the last bit.
+//! A job is a function that several threads run at once, each of which takes pieces from a queue until none is left. The
+//! caller is one of them: it is awake, and waking others takes longer than a small layer does. It waits for those that
+//! have joined, never for one that has not: on a busy machine a pool costs little. One job at a time is shared out;
+//! whoever comes meanwhile, from inside of that job too, works alone.
 //!
-//! The caller does its own share first. A task that its thread has not begun by then is withdrawn and done by the
-//! caller: on a busy machine a pool costs little.
-//!
-//! Threads keep nothing between tasks. A task brings its share of the weights along: copying costs far less than using
-//! them once, and a thread needs no more memory than the largest layer's share, however large the model.
+//! Natively there is a thread for every further processor. In a browser they are workers whose modules have this one's
+//! memory: each of them [`enter`]s and then [`take_part`]s for ever.
 
-use std::{cell::RefCell, mem::MaybeUninit, ops::Range, rc::Rc};
-
-use super::{
-    epilogue::{Activation, Epilogue},
-    layer::{ConvLayer, Prologue, Share, Source},
-    task::{Order, is_possible},
+use std::{
+    cell::Cell,
+    mem::transmute,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-/// Multiply-adds that a share must have to be worth sending.
-const LEAST_WORK: u64 = 1 << 20;
-/// Rows of positions that a band must have: neighbouring bands repeat up to two rows of each other's work.
-const LEAST_ROWS: usize = 8;
-
-/// Other workers that take shares of convolutions.
-pub trait ThreadPool {
-    /// How many they are, the caller not counted.
-    fn threads(&self) -> usize;
-
-    /// Sends a task to `thread`; false if that is impossible. Each gets one at a time.
-    fn send(&self, thread: usize, task: &ConvolutionTask) -> bool;
-
-    /// Waits for what [`perform`](super::perform) made of the task that `thread` was sent, if it has begun.
-    fn collect(&self, thread: usize) -> Answer;
-
-    /// Ends all threads: one failed, and the pool is not asked again.
-    fn stop(&self);
+/// A job, on its caller's stack. Whoever uses the cells holds the pool's lock.
+struct Job<'a> {
+    work: &'a (dyn Fn() + Sync),
+    /// How many more threads may join.
+    places: Cell<usize>,
+    /// How many have joined and not left.
+    busy: Cell<usize>,
+    /// Whether one of them panicked.
+    failed: Cell<bool>,
 }
 
-/// What became of a task.
-#[derive(Debug, PartialEq)]
-pub enum Answer {
-    /// The result.
-    Done(Vec<f32>),
-    /// The thread had not begun, and now will not.
-    Withdrawn,
-    /// The thread cannot be relied on.
-    Failed,
-}
+/// The job that threads may join, if there is one.
+struct Open(Option<&'static Job<'static>>);
 
-/// A share of a convolution, to be [`perform`](super::perform)ed by a worker with the same build of this crate.
-pub struct ConvolutionTask<'a> {
-    /// What is to be done.
-    pub order: String,
-    /// What it is to be done with: these values one after another.
-    pub values: Vec<&'a [f32]>,
-    /// How many values come back.
-    pub result: usize,
-}
+// SAFETY: a job's work is `Sync`, and its cells are used under a lock only.
+unsafe impl Send for Open {}
 
 thread_local! {
-    static POOL: RefCell<Option<Rc<dyn ThreadPool>>> = const { RefCell::new(None) };
+    /// The job that this thread has joined.
+    static JOINED: Cell<Option<&'static Job<'static>>> = const { Cell::new(None) };
 }
 
-/// From now on shares out this thread's large convolutions; `None` computes alone again.
-pub fn set_thread_pool(pool: Option<Rc<dyn ThreadPool>>) {
-    POOL.set(pool);
+struct ThreadPool {
+    open: Mutex<Open>,
+    /// Tells threads that a job may be joined.
+    opened: Condvar,
+    /// Tells callers that the last thread has left a job.
+    left: Condvar,
+    /// Threads that work along.
+    others: AtomicUsize,
 }
 
-/// Computes a whole layer; `planes` is its output, one per channel and depth, all of which is written.
-pub(super) fn run(
-    layer: &ConvLayer,
-    source: &Source,
-    prologue: &Prologue,
-    epilogue: &Epilogue,
-    planes: Vec<&mut [MaybeUninit<f32>]>,
+impl ThreadPool {
+    const fn new() -> Self {
+        Self {
+            open: Mutex::new(Open(None)),
+            opened: Condvar::new(),
+            left: Condvar::new(),
+            others: AtomicUsize::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self) -> usize {
+        1 + self.others.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` here, and meanwhile on at most `others` further threads; returns when all of them are done.
+    ///
+    /// # Panics
+    /// If `work` does, on whatever thread.
+    fn share_out(&self, others: usize, work: &(dyn Fn() + Sync)) {
+        if others == 0 || self.threads() == 1 {
+            return work();
+        }
+        let job = Job {
+            work,
+            places: Cell::new(others),
+            busy: Cell::new(0),
+            failed: Cell::new(false),
+        };
+        // SAFETY: threads use a job between joining and leaving it only, none can join a closed one, and `Closing`
+        // waits until all have left.
+        let shared = unsafe { transmute::<&Job<'_>, &'static Job<'static>>(&job) };
+        let mut open = self.lock();
+        if open.0.is_some() {
+            drop(open);
+            return work();
+        }
+        open.0 = Some(shared);
+        drop(open);
+        let closing = Closing(self, shared);
+        match others {
+            1 => self.opened.notify_one(),
+            _ => self.opened.notify_all(),
+        }
+        work();
+        drop(closing);
+        assert!(
+            !job.failed.get(),
+            "another thread failed at its part of the work"
+        );
+    }
+
+    /// Waits for a job, and takes part in it.
+    fn take_part(&self) {
+        let mut open = self.lock();
+        let job = loop {
+            match open.0.filter(|job| job.places.get() > 0) {
+                Some(job) => break job,
+                None => {
+                    open = self
+                        .opened
+                        .wait(open)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+            }
+        };
+        job.places.update(|places| places - 1);
+        job.busy.update(|busy| busy + 1);
+        JOINED.set(Some(job));
+        drop(open);
+        let result = catch_unwind(AssertUnwindSafe(job.work));
+        self.leave(result.is_err());
+    }
+
+    /// One more thread will take part.
+    fn enter(&self) {
+        self.others.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn leave(&self, failed: bool) {
+        let open = self.lock();
+        if let Some(job) = JOINED.take() {
+            job.busy.update(|busy| busy - 1);
+            job.failed.update(|before| before | failed);
+            if job.busy.get() == 0 {
+                self.left.notify_all();
+            }
+        }
+        drop(open);
+    }
+
+    /// Has at most `threads` threads `run` the items, each of them the next that is left.
+    fn take_in_turns<T: Send>(
+        &self,
+        items: impl ExactSizeIterator<Item = T> + Send,
+        threads: usize,
+        run: impl Fn(T) + Sync,
+    ) {
+        let others = threads.min(items.len()).saturating_sub(1);
+        let queue = Mutex::new(items);
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        self.share_out(others, &|| {
+            while let Some(item) = next() {
+                run(item);
+            }
+        });
+    }
+}
+
+/// Closes a job when it is dropped, be it by a panic, and waits until no thread is at it.
+struct Closing<'a>(&'a ThreadPool, &'static Job<'static>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let Self(pool, job) = *self;
+        let mut open = pool.lock();
+        open.0 = None;
+        while job.busy.get() > 0 {
+            open = pool.left.wait(open).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The threads of this program.
+static POOL: ThreadPool = ThreadPool::new();
+
+/// Starts them, once.
+#[cfg(not(target_arch = "wasm32"))]
+fn start() {
+    static STARTED: std::sync::Once = std::sync::Once::new();
+    STARTED.call_once(|| {
+        let processors = std::thread::available_parallelism().map_or(1, Into::into);
+        for _ in 1..processors {
+            std::thread::spawn(|| {
+                POOL.enter();
+                loop {
+                    POOL.take_part();
+                }
+            });
+        }
+    });
+}
+
+/// How many threads share work, the caller included.
+pub fn threads() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    start();
+    POOL.threads()
+}
+
+/// Has at most `threads` threads `run` the items, each of them the next that is left.
+///
+/// # Panics
+/// If `run` does, on whatever thread.
+pub(super) fn take_in_turns<T: Send>(
+    items: impl ExactSizeIterator<Item = T> + Send,
+    threads: usize,
+    run: impl Fn(T) + Sync,
 ) {
-    if let Some(pool) = POOL.with_borrow(Clone::clone) {
-        let shares = shares(layer, source.dims, pool.threads() + 1);
-        if !shares.is_empty() {
-            let work = Work {
-                layer,
-                source,
-                prologue,
-                epilogue,
-            };
-            if !work.share_out(&*pool, &shares, planes) {
-                pool.stop();
-                set_thread_pool(None);
-            }
-            return;
-        }
-    }
-    let whole = layer.whole(source.dims);
-    layer.run_share(&whole, source, prologue, epilogue, planes);
+    POOL.take_in_turns(items, threads, run);
 }
 
-/// A layer with all that it is given.
-pub(super) struct Work<'a> {
-    pub layer: &'a ConvLayer,
-    pub source: &'a Source<'a>,
-    pub prologue: &'a Prologue<'a>,
-    pub epilogue: &'a Epilogue<'a>,
+/// What `run` makes of each item, in order; of several at once where there are threads.
+///
+/// # Panics
+/// If `run` does, on whatever thread.
+pub fn each<T: Sync, R: Send + Sync>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    take_in_turns(items.iter().zip(&results), threads(), |(item, result)| {
+        result.get_or_init(|| run(item));
+    });
+    results
+        .into_iter()
+        .filter_map(OnceLock::into_inner)
+        .collect()
 }
 
-impl<'a> Work<'a> {
-    /// Computes the first share here and has the pool compute the others; says whether no thread failed. What
-    /// none has computed is computed here, so that all of `planes` is written in any case.
-    pub fn share_out(
-        &self,
-        pool: &dyn ThreadPool,
-        shares: &[Share],
-        planes: Vec<&mut [MaybeUninit<f32>]>,
-    ) -> bool {
-        let mut parts = self.cut(shares, planes);
-        let others = parts.split_off(1);
-        let sent: Vec<bool> = (0..others.len())
-            .map(|thread| pool.send(thread, &self.task(&shares[thread + 1])))
-            .collect();
-        for (share, planes) in shares.iter().zip(parts) {
-            self.compute(share, planes);
-        }
-        let mut complete = true;
-        for (thread, planes) in others.into_iter().enumerate() {
-            let count: usize = planes.iter().map(|plane| plane.len()).sum();
-            let answer = match sent[thread] {
-                true => pool.collect(thread),
-                false => Answer::Failed,
-            };
-            match answer {
-                Answer::Done(values) if values.len() == count => {
-                    let mut rest = &values[..];
-                    for plane in planes {
-                        let (first, others) = rest.split_at(plane.len());
-                        plane.write_copy_of_slice(first);
-                        rest = others;
-                    }
-                }
-                answer => {
-                    complete &= answer == Answer::Withdrawn;
-                    self.compute(&shares[thread + 1], planes);
-                }
-            }
-        }
-        complete
-    }
-
-    /// The output cut up: for each share its rows of each of its planes.
-    fn cut<'b>(
-        &self,
-        shares: &[Share],
-        planes: Vec<&'b mut [MaybeUninit<f32>]>,
-    ) -> Vec<Vec<&'b mut [MaybeUninit<f32>]>> {
-        let [_, depth, _, width] = self.layer.output_dims(self.source.dims);
-        let mut parts: Vec<Vec<_>> = shares.iter().map(|_| Vec::new()).collect();
-        for (index, mut plane) in planes.into_iter().enumerate() {
-            for (share, part) in shares.iter().zip(&mut parts) {
-                if self.layer.output_channels(share).contains(&(index / depth)) {
-                    let rows = self.layer.output_rows(share, self.source.dims).len();
-                    let (first, rest) = plane.split_at_mut(rows * width);
-                    part.push(first);
-                    plane = rest;
-                }
-            }
-        }
-        parts
-    }
-
-    fn compute(&self, share: &Share, planes: Vec<&mut [MaybeUninit<f32>]>) {
-        let epilogue = self.epilogue_of(share, 0..self.layer.output);
-        self.layer
-            .run_share(share, self.source, self.prologue, &epilogue, planes);
-    }
-
-    /// The epilogue for these channels and a share's rows.
-    fn epilogue_of(&self, share: &Share, channels: Range<usize>) -> Epilogue<'a> {
-        let [_, _, _, width] = self.layer.output_dims(self.source.dims);
-        let rows = self.layer.output_rows(share, self.source.dims);
-        self.epilogue
-            .part(channels, rows.start * width..rows.end * width)
-    }
-
-    /// A share as a task.
-    pub fn task(&self, share: &Share) -> ConvolutionTask<'a> {
-        let Self { layer, source, .. } = self;
-        let [_, _, height, width] = source.dims;
-        let window = layer.axes(source.dims)[1].window(&share.positions, height);
-        let channels = layer.output_channels(share);
-        let epilogue = self.epilogue_of(share, channels.clone());
-        let prologue = self.prologue;
-        let planes = source.values.chunks_exact(height * width);
-        let rows = window.start * width..window.end * width;
-        let mut values: Vec<&[f32]> = planes.map(|plane| &plane[rows.clone()]).collect();
-        for phase in &layer.phases {
-            let block = layer.input * phase.taps.len() * layer.block;
-            values.push(&phase.weights[share.blocks.start * block..share.blocks.end * block]);
-        }
-        let (leaky, slopes) = match epilogue.activation {
-            Activation::Identity => (Some([1.0, 1.0]), None),
-            Activation::LeakyRelu { slope, gain } => (Some([slope, gain]), None),
-            Activation::PRelu(slopes) => (None, Some(slopes)),
-        };
-        let factors = [prologue.scale, prologue.shift, epilogue.scale];
-        let others = [epilogue.noise, epilogue.bias, slopes];
-        values.extend(factors.into_iter().chain(others).flatten());
-        let order = Order {
-            kind: layer.kind,
-            kernel: layer.axes.map(|axis| axis.kernel),
-            channels: [layer.input, channels.len()],
-            block: layer.block,
-            minimal: layer.minimal,
-            dims: source.dims,
-            positions: share.positions.clone(),
-            window,
-            input_scale: prologue.scale.is_some(),
-            input_shift: prologue.shift.is_some(),
-            scale: epilogue.scale.is_some(),
-            noise: epilogue.noise.is_some(),
-            bias: epilogue.bias.is_some(),
-            leaky,
-        };
-        ConvolutionTask {
-            order: serde_json::to_string(&order).unwrap_or_default(),
-            values,
-            result: layer.share_dims(share, source.dims).iter().product(),
-        }
-    }
+/// This thread enters the pool: from now on it is to [`take_part`] all the time.
+pub fn enter() {
+    POOL.enter();
 }
 
-/// Cuts a layer's work on an input of `dims` into equal shares, at most `most`; empty if it is not worth it.
-pub(super) fn shares(layer: &ConvLayer, dims: [usize; 4], most: usize) -> Vec<Share> {
-    let places: usize = (0..3).map(|axis| layer.positions(axis, dims)).product();
-    let weights = layer.weights();
-    let worth = weights as u64 * places as u64 / LEAST_WORK;
-    let count = most.min(usize::try_from(worth).unwrap_or(most));
-    if count < 2 || !is_possible(layer.kind, layer.axes.map(|axis| axis.kernel)) {
-        return Vec::new();
+/// Waits for a job, and takes part in it.
+pub fn take_part() {
+    POOL.take_part();
+}
+
+/// Leaves the job that this thread has joined, if any: it failed, and cannot say so itself.
+pub fn leave() {
+    POOL.leave(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    /// A pool with so many threads beside the caller's.
+    fn pool(others: usize) -> &'static ThreadPool {
+        let pool: &ThreadPool = Box::leak(Box::new(ThreadPool::new()));
+        for _ in 0..others {
+            pool.enter();
+            thread::spawn(|| {
+                loop {
+                    pool.take_part();
+                }
+            });
+        }
+        pool
     }
-    let whole = layer.whole(dims);
-    let (rows, blocks) = (whole.positions.len(), whole.blocks.len());
-    let parts = |all: usize| {
-        let count = count.min(all);
-        (0..count).map(move |index| index * all / count..(index + 1) * all / count)
-    };
-    let input: usize = dims.iter().product();
-    if rows >= count * LEAST_ROWS && (input > weights || blocks < count) {
-        let share = |positions| Share {
-            positions,
-            ..whole.clone()
-        };
-        return parts(rows).map(share).collect();
+
+    /// Has each of 100 items done, and looks whether each was once.
+    fn check(pool: &ThreadPool) {
+        let done: [AtomicUsize; 100] = [const { AtomicUsize::new(0) }; 100];
+        pool.take_in_turns(done.iter(), usize::MAX, |count| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(done.into_iter().all(|count| count.into_inner() == 1));
     }
-    let share = |blocks| Share {
-        blocks,
-        ..whole.clone()
-    };
-    parts(blocks).map(share).collect()
+
+    #[test]
+    fn items_are_done_at_the_same_time() {
+        for others in [1, 3] {
+            let pool = pool(others);
+            let met = Barrier::new(1 + others);
+            pool.take_in_turns(0..1 + others, usize::MAX, |_| {
+                met.wait();
+            });
+            check(pool);
+        }
+    }
+
+    #[test]
+    fn no_more_threads_join_than_may() {
+        let pool = pool(3);
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        pool.take_in_turns(0..50, 2, |_| {
+            most.fetch_max(1 + now.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            thread::yield_now();
+            now.fetch_sub(1, Ordering::SeqCst);
+        });
+        assert!(most.into_inner() <= 2);
+    }
+
+    #[test]
+    fn work_may_share_out_work_and_callers_may_meet() {
+        let pool = pool(2);
+        pool.take_in_turns(0..8, usize::MAX, |_| check(pool));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| check(pool));
+            }
+        });
+    }
+
+    #[test]
+    fn a_thread_that_does_not_come_is_not_waited_for() {
+        let pool = ThreadPool::new();
+        pool.enter();
+        check(&pool);
+    }
+
+    #[test]
+    fn whoever_fails_the_caller_does_and_the_pool_lasts() {
+        let pool = pool(1);
+        for caller_fails in [true, false] {
+            let caller = thread::current().id();
+            let met = Barrier::new(2);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool.take_in_turns(0..2, usize::MAX, |_| {
+                    met.wait();
+                    let is_caller = thread::current().id() == caller;
+                    assert!(is_caller != caller_fails, "on purpose");
+                });
+            }));
+            assert!(result.is_err());
+            check(pool);
+        }
+    }
 }

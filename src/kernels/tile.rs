@@ -15,7 +15,7 @@ use super::{
 /// Some rows of some output channels at one depth.
 pub(super) struct Piece<'a> {
     pub depth: usize,
-    /// First row of positions, counted within the share; there are `plan.band` of them, fewer at the end.
+    /// First row of positions; there are `plan.band` of them, fewer at the end.
     pub row: usize,
     pub blocks: Range<usize>,
     /// Those rows of each output channel and each depth that the position makes.
@@ -32,7 +32,7 @@ pub(super) struct Tile<'a> {
     pub piece: Piece<'a>,
 }
 
-/// Consecutive rows of positions, a tile's share of a piece.
+/// Consecutive rows of positions: a tile's part of a piece.
 #[derive(Clone, Copy)]
 struct Rows {
     /// The first one.
@@ -102,7 +102,6 @@ impl Job for Tile<'_> {
                 }
                 match &plan.minimal {
                     Some(minimal) => {
-                        let first = plan.share.blocks.start;
                         let positions = TilePositions {
                             input,
                             stride: plan.stride,
@@ -112,8 +111,7 @@ impl Job for Tile<'_> {
                             phase: phase_sums,
                             channel: plan.sums,
                         };
-                        let blocks = group.start - first..group.end - first;
-                        minimal.filter(simd, layer, &positions, blocks, values, sums);
+                        minimal.filter(simd, layer, &positions, group.clone(), values, sums);
                     }
                     None => {
                         for (phase, sums) in sums.chunks_mut(phase_sums).enumerate() {
@@ -151,8 +149,7 @@ impl Tile<'_> {
         let plan = self.plan;
         let [channels, depth, height, width] = plan.inputs;
         let [deep, high, wide] = plan.axes;
-        let first = plan.share.positions.start;
-        // A share's last tile may have fewer rows, and a share brings no others than it needs.
+        // The last tile may have fewer rows.
         let needed = rows.count + 2 * high.halo + high.reach - 1;
         for channel in 0..channels {
             let scale = self.prologue.scale.map_or(1.0, |scale| scale[channel]);
@@ -165,12 +162,12 @@ impl Tile<'_> {
                 let source = source.filter(|&source| source < depth);
                 let lines = part.chunks_exact_mut(plan.pitch).enumerate();
                 for (line, target) in lines.take(needed).skip(rows.carried) {
-                    let row = (first + rows.first + line) * high.split + row_part;
+                    let row = (rows.first + line) * high.split + row_part;
                     let row = row.checked_sub(high.lead);
                     match (source, row.filter(|&row| row < height)) {
                         (Some(depth_index), Some(row)) => {
-                            let line = (channel * depth + depth_index) * plan.window.len();
-                            let start = (line + row - plan.window.start) * width;
+                            let line = (channel * depth + depth_index) * height;
+                            let start = (line + row) * width;
                             let source = &self.input[start..][..width];
                             copy_row(
                                 target,

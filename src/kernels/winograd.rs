@@ -12,8 +12,9 @@ use std::{array::from_fn, ops::Range};
 
 use super::{
     geometry::{Axis, Kind},
-    layer::{ConvLayer, Share},
+    layer::ConvLayer,
     simd::{Sweep, Tiled},
+    thread_pool::take_in_turns,
 };
 
 /// Outputs along each side of a patch.
@@ -35,7 +36,7 @@ const CHUNK_BYTES: usize = 3 << 18;
 /// Most vectors of positions that are transformed at once.
 const MOST_VECTORS: usize = 12;
 
-/// A share's kernels, transformed, and how much of the input is transformed at once.
+/// A layer's kernels, transformed, and how much of the input is transformed at once.
 pub(super) struct Transformed {
     /// `[blocks][VALUES][input][block]`.
     weights: Vec<f32>,
@@ -79,7 +80,7 @@ impl ConvLayer {
     }
 
     /// Whether an input of `dims` is filtered so.
-    fn is_minimal(&self, dims: [usize; 4]) -> bool {
+    pub(super) fn is_minimal(&self, dims: [usize; 4]) -> bool {
         self.minimal && dims[2] * dims[3] >= LEAST_PIXELS
     }
 
@@ -92,25 +93,24 @@ impl ConvLayer {
         }
     }
 
-    /// A share's kernels, if an input of `dims` is filtered so.
-    pub(super) fn transformed(&self, share: &Share, dims: [usize; 4]) -> Option<Transformed> {
+    /// The kernels, transformed by so many threads, if an input of `dims` is filtered so.
+    pub(super) fn transformed(&self, dims: [usize; 4], threads: usize) -> Option<Transformed> {
         let (lanes, at_once) = (self.isa.lanes(), self.isa.most_vectors(self.block));
         let vectors = CHUNK_BYTES / size_of::<f32>() / (VALUES * self.input) / lanes;
         let chunk = (vectors.min(MOST_VECTORS) / at_once).max(1) * at_once * lanes;
         self.is_minimal(dims).then(|| Transformed {
-            weights: self.transform_kernels(share),
+            weights: self.transform_kernels(threads),
             chunk,
             offsets: (0..self.input).map(|channel| channel * chunk).collect(),
         })
     }
 
-    fn transform_kernels(&self, share: &Share) -> Vec<f32> {
+    fn transform_kernels(&self, threads: usize) -> Vec<f32> {
         let (input, block) = (self.input, self.block);
-        let mut weights = vec![0.0; share.blocks.len() * VALUES * input * block];
-        let stretch = input * TAPS * block;
-        let sources = self.phases[0].weights[share.blocks.start * stretch..].chunks_exact(stretch);
+        let mut weights = vec![0.0; self.blocks() * VALUES * input * block];
+        let sources = self.phases[0].weights.chunks_exact(input * TAPS * block);
         let targets = weights.chunks_exact_mut(VALUES * input * block);
-        for (source, target) in sources.zip(targets) {
+        take_in_turns(sources.zip(targets), threads, |(source, target)| {
             for (channel, source) in source.chunks_exact(TAPS * block).enumerate() {
                 for lane in 0..block {
                     let element = |row, column| source[(row * 3 + column) * block + lane];
@@ -125,7 +125,7 @@ impl ConvLayer {
                     }
                 }
             }
-        }
+        });
         weights
     }
 }
@@ -149,7 +149,7 @@ impl Transformed {
         VALUES * self.chunk * (layer.input + layer.block)
     }
 
-    /// The sums at all positions for some of the share's blocks: rows of each phase, block and channel of a block.
+    /// The sums at all positions for some of the blocks: rows of each phase, block and channel of a block.
     #[inline(always)]
     pub fn filter<S: Tiled>(
         &self,

@@ -109,18 +109,6 @@ export type ViewName = "initial" | "reconstruction" | "discrepancy";
 export type StageCallback = (stage: StageName, done: number, total: number) => Promise<void>;
 /** Asked between the steps of an edit; what it returns is waited for, and a rejection stops the edit. */
 export type PauseCallback = () => Promise<void>;
-/** Workers that each do shares of convolutions by `performTask`; threads count from 0. */
-export interface ThreadPool {
-  readonly threads: number;
-  /** Memory shared with a thread: at least so many values. */
-  area(thread: number, values: number): Float32Array;
-  /** Has a thread begin with the task in its area. */
-  send(thread: number): void;
-  /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
-  collect(thread: number): Float32Array | null | undefined;
-  /** Ends all threads. */
-  stop(): void;
-}
 "#;
 
 #[wasm_bindgen]

@@ -14,7 +14,6 @@ use sdic::{
         Checkpoint, DirectionFile,
         pickle::{self, Pickle},
     },
-    kernels::perform,
     networks::device,
     pixels::{MAX_PIXELS, Picture, decode, inspect, working_size},
     weights::{Dtype, Manifest, ShardPacker, Tensor},
@@ -24,8 +23,6 @@ use sha2::{Digest, Sha256};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 const MEGABYTE: usize = 1 << 20;
-/// Values that the results of tasks have room for.
-const ROOM: usize = 1 << 16;
 
 /// A reader.
 pub struct Reader {
@@ -80,13 +77,6 @@ pub const FACE: Reader = Reader {
     memory: |bytes| 128 * bytes.len() + 16 * MEGABYTE,
     seeds: face_files,
 };
-/// Scratch memory grows with the input's channels and the kernel.
-pub const TASK: Reader = Reader {
-    name: "task",
-    read: read_task,
-    memory: |bytes| 64 * bytes.len() + 16 * ROOM + 8 * MEGABYTE,
-    seeds: tasks,
-};
 /// A block of the file at a time, and parts such as profiles.
 pub const HEADER: Reader = Reader {
     name: "header",
@@ -109,14 +99,13 @@ pub const PICTURE: Reader = Reader {
 };
 
 /// All of them, by which tests and corpus are made.
-pub const READERS: [&Reader; 9] = [
+pub const READERS: [&Reader; 8] = [
     &PICKLE_READER,
     &TORCH,
     &NPY,
     &MANIFEST,
     &SHARD,
     &FACE,
-    &TASK,
     &HEADER,
     &PICTURE,
 ];
@@ -257,19 +246,6 @@ fn read_face(bytes: &[u8]) {
     let photo = Picture::new(12, 12, rgba).expect("as many bytes as pixels need");
     finder.detect(&photo);
     drop(finder.landmarks_of_aligned(&photo));
-}
-
-fn read_task(bytes: &[u8]) {
-    let (line, values) = parted(bytes);
-    let order = String::from_utf8_lossy(line);
-    let (values, _) = values.as_chunks::<4>();
-    let values: Vec<f32> = values
-        .iter()
-        .map(|&bytes| f32::from_le_bytes(bytes))
-        .collect();
-    if let Some(result) = perform(&order, &values, ROOM) {
-        assert!((1..=ROOM).contains(&result.len()));
-    }
 }
 
 fn read_header(bytes: &[u8]) {
@@ -563,81 +539,6 @@ fn face_files() -> Vec<Vec<u8>> {
         "the seed is a face network"
     );
     vec![seed]
-}
-
-fn tasks() -> Vec<Vec<u8>> {
-    let order = |kind: Value, kernel: [usize; 3], dims: [usize; 4], window: usize, all: bool| {
-        json!({
-            "kind": kind, "kernel": kernel, "channels": [dims[0], 2], "block": 2, "minimal": false, "dims": dims,
-            "positions": {"start": 0, "end": 3}, "window": {"start": 0, "end": window}, "input_scale": all,
-            "input_shift": all, "scale": all, "noise": all, "bias": all,
-            "leaky": if all { Value::Null } else { json!([0.2, 1.5]) },
-        })
-    };
-    let padding = json!([[0, 0], [1, 1], [1, 1]]);
-    let forward = json!({"Forward": {"stride": [1, 1, 1], "padding": padding}});
-    let strided = json!({"Forward": {"stride": [1, 2, 2], "padding": padding}});
-    let transposed = json!({"Transposed": {"stride": [1, 2, 2], "padding": [0, 1, 1]}});
-    let deep = json!({"Forward": {"stride": [1, 1, 1], "padding": [[1, 1], [1, 1], [1, 1]]}});
-    let mut patches = order(forward.clone(), [1, 3, 3], [2, 1, 16, 16], 7, false);
-    patches["minimal"] = json!(true);
-    // Picture, weights, and what all the options take: two factors for each of the three input channels, two for each
-    // of the two output channels and their slopes, and noise for each value of a plane.
-    let cases = [
-        (
-            order(forward.clone(), [1, 3, 3], [3, 1, 4, 5], 4, false),
-            3 * 4 * 5,
-            9,
-            0,
-        ),
-        (
-            order(forward, [1, 3, 3], [3, 1, 4, 5], 4, true),
-            3 * 4 * 5,
-            9,
-            2 * 3 + 3 * 2 + 3 * 5,
-        ),
-        (
-            order(strided, [1, 3, 3], [3, 1, 6, 4], 6, false),
-            3 * 6 * 4,
-            9,
-            0,
-        ),
-        (
-            order(transposed, [1, 4, 4], [3, 1, 4, 2], 4, false),
-            3 * 4 * 2,
-            16,
-            0,
-        ),
-        (
-            order(deep, [3, 3, 3], [2, 3, 4, 3], 4, false),
-            2 * 3 * 4 * 3,
-            27,
-            0,
-        ),
-        (
-            order(json!("Upsample"), [1, 3, 3], [2, 1, 3, 4], 3, false),
-            2 * 3 * 4,
-            9,
-            0,
-        ),
-        (patches, 2 * 7 * 16, 9, 0),
-    ];
-    let seeds = cases.map(|(order, picture, taps, options)| {
-        let input = order["channels"][0].as_u64().unwrap_or_default() as usize;
-        let count = picture + 2 * input * taps + options;
-        let values: Vec<f32> = (0..count).map(|at| (at % 7) as f32 - 3.0).collect();
-        let line = order.to_string();
-        assert!(
-            perform(&line, &values, ROOM).is_some(),
-            "the seed is a task: {line}"
-        );
-        let values: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        [line.as_bytes(), b"\n", &values].concat()
-    });
-    seeds.to_vec()
 }
 
 fn pictures() -> Vec<Vec<u8>> {

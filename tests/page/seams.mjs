@@ -32,8 +32,8 @@ export async function refused(engine, photos, { photo, crop, quad }) {
 /** @type {import("../../www/shared/rpc.js").Listeners<EngineEvents>} */
 export const listeners = {
   progress: ({ loaded, total }) => loaded / total,
-  // @ts-expect-error: progress is no number
-  threads: ({ loaded }) => loaded,
+  // @ts-expect-error: a stage is no number of bytes
+  stage: ({ loaded }) => loaded,
   // @ts-expect-error: no such event
   finished: () => {},
 };

@@ -18,38 +18,39 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * Opens the first sample in a page that counts the tasks of the pool's threads.
- * @param {{ isolated?: boolean, engine?: string, start?: string, claimed?: string, begun?: string }} [options]
- *   `engine` is run by the engine's worker when it starts; `start` by each thread when it starts, `claimed` before its
- *   sixth task and all that follow, `begun` when it has begun with one
+ * Opens the first sample in a page that counts the parts that the pool's threads take in the engine's work.
+ * @param {{ isolated?: boolean, engine?: string, start?: string, part?: string }} [options] `engine` is run by the
+ *   engine's worker when it starts; `start` by each thread when it starts, and `part` after its fifth part and all that
+ *   follow
  */
-async function edited({ isolated, engine = "", start = "", claimed = "", begun = "" } = {}) {
+async function edited({ isolated, engine = "", start = "", part = "" } = {}) {
   const site = await host(path.join(root, "weights"), { isolated });
-  const script = path.join(site.folder, "workers/pool-thread.js");
-  const spy = `${start}
-let tasks = 0;
-const channel = new BroadcastChannel("tasks");
-const { compareExchange } = Atomics;
-Atomics.compareExchange = (control, at, expected, next) => {
-  channel.postMessage(++tasks);
-  if (tasks >= 6) { ${claimed} }
-  const found = compareExchange(control, at, expected, next);
-  if (tasks >= 6 && found === expected) { ${begun} }
-  return found;
+  const change = async (/** @type {string} */ name, /** @type {(text: string) => string} */ changed) => {
+    const script = path.join(site.folder, "workers", name);
+    await writeFile(script, changed(await readFile(script, "utf8")));
+  };
+  await change("pool-thread.js", (text) => {
+    const [imported, name] = /takePart as (\w+)/.exec(text) ?? assert.fail("a thread takes part by another name");
+    return `${start};
+let parts = 0;
+const channel = new BroadcastChannel("parts");
+const ${name} = () => {
+  theirs();
+  channel.postMessage(++parts);
+  if (parts >= 5) { ${part} }
 };
-`;
-  await writeFile(script, spy + (await readFile(script, "utf8")));
-  const owner = path.join(site.folder, "workers/engine.js");
-  await writeFile(owner, `${engine}\n${await readFile(owner, "utf8")}`);
+${text.replace(imported, "takePart as theirs")}`;
+  });
+  await change("engine.js", (text) => `${engine};\n${text}`);
   const { page, problems, context } = await visit(browser, site.url);
   await page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
-    page.tasks = 0;
-    page.channel = new BroadcastChannel("tasks");
-    page.channel.onmessage = () => page.tasks++;
+    page.parts = 0;
+    page.channel = new BroadcastChannel("parts");
+    page.channel.onmessage = () => page.parts++;
   });
   await modelReady(page);
-  const tasks = () => page.evaluate(() => /** @type {any} */ (globalThis).tasks);
+  const parts = () => page.evaluate(() => /** @type {any} */ (globalThis).parts);
   const status = async () => {
     await page.click("#engine-button");
     const text = (await page.locator("#engine-now").textContent()) ?? "";
@@ -59,12 +60,12 @@ Atomics.compareExchange = (control, at, expected, next) => {
   const before = await status();
   await page.locator("#sample-list button").first().click();
   await inverted(page);
-  const inversion = await tasks();
+  const inversion = await parts();
   const slider = (await page.locator("#sliders input[type=range]").first().getAttribute("id")) ?? "";
   await slide(page, slider.replace(/^slider-/, ""), 70);
   const { data } = await pixels(page);
   const threads = await page.evaluate(() => Math.min(navigator.hardwareConcurrency, 8));
-  const result = { data, before, after: await status(), inversion, total: await tasks(), threads, problems };
+  const result = { data, before, after: await status(), inversion, total: await parts(), threads, problems };
   await context.close();
   await site.remove();
   return result;
@@ -80,8 +81,8 @@ test("with them all processors share the work, and every pixel is the same", asy
   if (pool.threads === 1) return context.skip("one processor only");
   const status = `CPU (WebAssembly), ${pool.threads} threads`;
   assert.deepEqual([pool.before, pool.after], [status, status]);
-  assert.ok(pool.inversion > 10, `${pool.inversion} tasks for an inversion`);
-  assert.ok(pool.total > pool.inversion, "tasks for an edit");
+  assert.ok(pool.inversion > 10, `${pool.inversion} parts of an inversion`);
+  assert.ok(pool.total > pool.inversion, "parts of an edit");
   assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
   assert.deepEqual(pool.problems, []);
 });
@@ -104,9 +105,9 @@ test("without further threads that start, there is one", async () => {
 });
 
 test("a thread that has died takes no work with it", async (context) => {
-  const pool = await edited({ claimed: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);" });
+  const pool = await edited({ part: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);" });
   if (pool.threads === 1) return context.skip("one processor only");
-  assert.ok(pool.inversion >= 6, `${pool.inversion} tasks`);
+  assert.equal(pool.total, 5 * (pool.threads - 1));
   assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
 });
 
@@ -117,14 +118,21 @@ test("an engine that is never heard of again while it starts threads is replaced
   assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
 });
 
-for (const [what, begun] of [
-  ["hangs", "for (;;);"],
-  ["fails", "Uint8Array.prototype.subarray = () => { throw new Error('fails'); };"],
+for (const [what, engine] of [
+  ["without shared memory", "refuse(({ shared }) => shared)"],
+  ["with room for less memory", "refuse(({ maximum }) => maximum > 2 ** 14)"],
+  ["without a way to wait for a change in memory", "delete Atomics.waitAsync"],
 ]) {
-  test(`when a thread ${what} at work, the engine goes on alone and nothing else changes`, async (context) => {
-    const pool = await edited({ begun });
-    if (pool.threads === 1) return context.skip("one processor only");
-    assert.deepEqual([pool.before, pool.after], [`CPU (WebAssembly), ${pool.threads} threads`, "CPU (WebAssembly)"]);
-    assert.ok(Buffer.from(pool.data).equals(Buffer.from(alone.data)), "the same picture");
+  test(`${what} the engine runs as well`, async () => {
+    const refuse = `const refuse = (which) => {
+      const { Memory } = WebAssembly;
+      WebAssembly.Memory = function (sizes) {
+        if (which(sizes)) throw new RangeError("refused");
+        return new Memory(sizes);
+      };
+    };`;
+    const other = await edited({ isolated: !engine.includes("shared"), engine: `${refuse} ${engine}` });
+    assert.deepEqual(other.problems, []);
+    assert.ok(Buffer.from(other.data).equals(Buffer.from(alone.data)), "the same picture");
   });
 }

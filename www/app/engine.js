@@ -129,10 +129,6 @@ export class PageEngine extends EventTarget {
           [this.model, this.#named] = [model, true];
           this.dispatchEvent(new CustomEvent("model"));
         },
-        threads: (threads) => {
-          const { info } = this.status;
-          if (info) this.#tell({ ...this.status, info: { ...info, threads } });
-        },
         search: (detail) => this.dispatchEvent(new CustomEvent("search", { detail })),
         stage: (detail) => this.dispatchEvent(new CustomEvent("stage", { detail })),
       },

@@ -79,9 +79,6 @@ export class Core {
       on: {
         loaded: onLoaded,
         progress: (progress) => onProgress?.(progress),
-        threads: (threads) => {
-          if (this.info) this.info = { ...this.info, threads };
-        },
         stage: (stage) => this.#inverting[0]?.(stage),
       },
       onCrash: (failure) => {

@@ -87,18 +87,6 @@ export type ViewName = "initial" | "reconstruction" | "discrepancy";
 export type StageCallback = (stage: StageName, done: number, total: number) => Promise<void>;
 /** Asked between the steps of an edit; what it returns is waited for, and a rejection stops the edit. */
 export type PauseCallback = () => Promise<void>;
-/** Workers that each do shares of convolutions by `performTask`; threads count from 0. */
-export interface ThreadPool {
-    readonly threads: number;
-    /** Memory shared with a thread: at least so many values. */
-    area(thread: number, values: number): Float32Array;
-    /** Has a thread begin with the task in its area. */
-    send(thread: number): void;
-    /** Waits, blocking, for a thread's result in its area; null if it has not begun and now will not, undefined if it failed. */
-    collect(thread: number): Float32Array | null | undefined;
-    /** Ends all threads. */
-    stop(): void;
-}
 
 
 
@@ -278,20 +266,25 @@ export function cutOut(rgba: Uint8Array | number[], width: number, height: numbe
 export function editMark(head: Uint8Array | number[], length: number): FileChange[];
 
 /**
+ * Counts this thread among those that share the engine's work: it is to call `takePart` for ever.
+ */
+export function enterPool(): void;
+
+/**
  * Reads what can be known of a picture without decoding it, and whether it is all there. The file is read by slices.
  */
 export function inspectPhoto(file: Blob): PhotoHeader;
+
+/**
+ * Tells the engine that this thread failed at its part, and that it is not to be waited for.
+ */
+export function leaveWork(): void;
 
 /**
  * Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
  * the photo's colour space, sRGB if none is given.
  */
 export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode, space?: string | null): Picture;
-
-/**
- * Does the task in `area`, writes its result over it, and returns how many values that has.
- */
-export function performTask(area: Float32Array): number;
 
 /**
  * From every spot of the square `quad` around a face with this mesh to where it lies on the same face in another
@@ -305,14 +298,24 @@ export function placement(mesh: Point[] | undefined, quad: Quad, on: Point[] | u
 export function quadFromPoints(points: QuadPoints): Quad;
 
 /**
- * Shares large convolutions of this worker's engine out among `pool` until one of its threads fails.
+ * This module's memory, for further threads to work in.
  */
-export function setThreadPool(pool: ThreadPool): void;
+export function sharedMemory(): WebAssembly.Memory;
+
+/**
+ * This module, for further threads to start.
+ */
+export function sharedModule(): WebAssembly.Module;
 
 /**
  * Sends panics to the console, readable.
  */
 export function start(): void;
+
+/**
+ * Waits, blocking, until the engine has work to share, and does its part of it.
+ */
+export function takePart(): void;
 
 /**
  * A rebuilt face in the tone of the face in `quad` of a photo (RGBA bytes), if that has a single one, such as grey.
@@ -325,3 +328,4 @@ export function toned(rgba: Uint8Array | number[], width: number, height: number
 export function workingSize(width: number, height: number): Uint32Array;
 
 export default function init(module?: unknown): Promise<unknown>;
+export function initSync(module: unknown): unknown;

@@ -51,7 +51,6 @@
  *   loaded: undefined,
  *   progress: LoadProgress,
  *   model: ModelInfo,
- *   threads: number,
  *   stage: { stage: StageName, done: number, total: number },
  *   search: SearchProgress,
  * }} EngineEvents

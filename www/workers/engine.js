@@ -10,7 +10,7 @@ import { answerCalls, crash, notify } from "./answers.js";
 import { bitmapOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { faceNetworks, once } from "./face-networks.js";
-import { ThreadPool } from "./thread-pool.js";
+import { startThreads } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
@@ -124,8 +124,7 @@ async function seeing(model) {
 const methods = {
   /**
    * Starts the engine and lets it prove on a tiny network that this device computes correctly; a `loaded` event tells
-   * when its program has come. On the CPU it uses several threads where it can, at most as many as are named; a
-   * `threads` event tells when it has to go on with one.
+   * when its program has come. On the CPU it uses several threads where it can, at most as many as are named.
    */
   async start(backend, threads) {
     const adapter = backend === "webgpu" ? await probe() : undefined;
@@ -138,12 +137,11 @@ const methods = {
     await (backend === "webgpu" ? module.default() : startCpu());
     tell("loaded", undefined);
     const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
-    const starting = backend === "cpu" ? ThreadPool.start(() => tell("threads", 1), threads) : undefined;
+    const starting = backend === "cpu" ? startThreads(threads) : 1;
     const proof = within(started.selfTest(), SELF_TEST_SECONDS);
-    const [selfTestError, pool] = await Promise.all([proof, starting]);
-    if (pool) module.setThreadPool(pool);
+    const [selfTestError, count] = await Promise.all([proof, starting]);
     engine = started;
-    return { backend, adapter: started.adapter, selfTestError, threads: 1 + (pool?.threads ?? 0) };
+    return { backend, adapter: started.adapter, selfTestError, threads: count };
   },
 
   /**
