@@ -18,7 +18,6 @@ export const CODES = Object.freeze({
     "argument",
     "face",
     "self-test",
-    "task",
     "import",
     "no-mapping",
     "no-faces",

@@ -652,7 +652,6 @@ export default translation({
   "failure.argument": "Das Rechenwerk wurde um etwas Unmögliches gebeten.",
   "failure.face": "Das Gesicht ließ sich nicht vermessen.",
   "failure.self-test": "Das Rechenwerk hat auf diesem Gerät falsch gerechnet.",
-  "failure.task": "Ein Thread des Rechenwerks hat versagt.",
   "failure.import": "Diese Datei lässt sich nicht verwenden.",
   "failure.no-mapping": "Aus diesem Modell lassen sich keine Gesichter zeichnen.",
   "failure.no-faces": "Die Bilder, die dieses Modell zeichnet, zeigen keine Gesichter.",

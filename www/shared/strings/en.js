@@ -545,7 +545,6 @@ export default /** @type {const} */ ({
   "failure.argument": "The engine was asked for something impossible.",
   "failure.face": "The face could not be measured.",
   "failure.self-test": "The engine computed wrong numbers on this device.",
-  "failure.task": "A thread of the engine failed.",
   "failure.import": "This file cannot be used.",
   "failure.no-mapping": "No faces can be drawn from this model.",
   "failure.no-faces": "The pictures that this model draws show no faces.",
