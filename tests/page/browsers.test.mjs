@@ -192,6 +192,20 @@ async function notice(driver, sentence) {
 
 const PROTECTED = { "privacy.resistFingerprinting": true };
 
+testInEach("where the host keeps the page from sharing memory, the first visit has one thread", async (driver) => {
+  const own = await host(weights, { isolated: false });
+  try {
+    await driver.open(own.url);
+    await modelReady(driver);
+    await driver.setFile("#file", photo);
+    await inverted(driver);
+    assert.equal(await driver.evaluate(() => crossOriginIsolated), false);
+    assert.equal(await driver.evaluate(() => document.querySelectorAll(".notice.failure").length), 0);
+  } finally {
+    await own.remove();
+  }
+});
+
 testIn(
   "firefox",
   "where pixels are hidden from pages, no photo is opened, and the visitor learns why",
