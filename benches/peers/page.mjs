@@ -3,9 +3,9 @@
 //   node benches/peers/page.mjs [--weights weights] [--threads 1] [--rounds 15] [--python python3]
 //
 // Writes the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry
-// into a temporary folder, checks all pictures against PyTorch's, and prints medians and quartiles, the first call
-// apart, and how many times as fast the engine is, by pairs. Each gives pictures as it does to a page: bytes here, f32
-// there. Needs `./build.sh build`.
+// into a temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a
+// row, the first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the
+// engine is, by pairs. Each gives pictures as it does to a page: bytes here, f32 there. Needs `./build.sh build`.
 import { execFileSync } from "node:child_process";
 import { copyFile } from "node:fs/promises";
 import path from "node:path";
@@ -29,8 +29,12 @@ const quantile = (values, share) => values.toSorted((a, b) => a - b)[Math.round(
 /** @param {number} seconds */
 const ms = (seconds) => `${(1000 * seconds).toFixed(seconds < 0.1 ? 1 : 0)} ms`;
 /** @param {number[]} seconds */
-const shown = ([first, ...warm]) =>
-  `${ms(quantile(warm, 0.5))} (${ms(quantile(warm, 0.25))} to ${ms(quantile(warm, 0.75))}; first ${ms(first)})`;
+const shown = (seconds) =>
+  `${ms(quantile(seconds, 0.5))} (${ms(quantile(seconds, 0.25))} to ${ms(quantile(seconds, 0.75))})`;
+/** @param {number[]} values */
+const mean = (values) => values.reduce((sum, value) => sum + value) / values.length;
+/** What of a row is looked at. @type {Record<string, (row: number[]) => number>} */
+const PARTS = { "after a rest": ([first]) => first, "in a row": ([_, ...others]) => mean(others) };
 
 const weights = path.resolve(option("--weights", path.join(root, "weights")));
 const [threads, rounds] = [Number(option("--threads", "1")), Number(option("--rounds", "15"))];
@@ -70,11 +74,16 @@ try {
   for (const [what, { seconds, off }] of Object.entries(results)) {
     for (const [who, most] of Object.entries(off))
       if (!(most <= TOLERANCE)) throw new Error(`${what}: ${who} is off by ${most} of 255`);
-    const ratios = seconds.theirs.map(
-      (/** @type {number} */ theirs, /** @type {number} */ i) => theirs / seconds.ours[i],
-    );
-    console.log(`${what}: ours ${shown(seconds.ours)}, theirs ${shown(seconds.theirs)}`);
-    console.log(`  ${quantile(ratios.slice(1), 0.5).toFixed(2)}x as fast`);
+    const { ours, theirs } = /** @type {Record<string, number[][]>} */ (seconds);
+    console.log(`${what}: the very first ${ms(ours[0][0])}, theirs ${ms(theirs[0][0])}`);
+    for (const [part, of] of Object.entries(PARTS)) {
+      const [a, b] = [ours, theirs].map((rows) => rows.slice(1).map(of));
+      const ratio = quantile(
+        a.map((seconds, i) => b[i] / seconds),
+        0.5,
+      );
+      console.log(`  ${part}: ${shown(a)}, theirs ${shown(b)}; ${ratio.toFixed(2)}x as fast`);
+    }
   }
 } finally {
   await browser.close();

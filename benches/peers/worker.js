@@ -5,6 +5,11 @@ import { startCpu } from "../workers/cpu.js";
 import { startThreads } from "../workers/thread-pool.js";
 import * as ort from "./ort.js";
 
+/** Times that each does the same in a row. */
+const ROW = 4;
+/** Milliseconds before a row: threads that are done go on spinning for a while, on processors that the next one needs. */
+const REST = 200;
+
 /** @param {string} name */
 const file = async (name) => (await fetch(new URL(name, import.meta.url))).arrayBuffer();
 /** @param {string} name */
@@ -122,16 +127,24 @@ async function offsetOf(npy) {
 
 /** @param {{ threads: number, rounds: number }} wanted */
 async function compare({ threads, rounds }) {
-  /** @type {Record<string, { seconds: Record<string, number[]>, off: Record<string, number> }>} */
+  /** @type {Record<string, { seconds: Record<string, number[][]>, off: Record<string, number> }>} */
   const results = {};
   for (const [what, { expected, ...two }] of Object.entries(await contestants(threads))) {
     const area = expected.length / 3;
     const result = { seconds: { ours: [], theirs: [] }, off: {} };
     for (let round = 0; round <= rounds; round++) {
       for (const who of round % 2 ? ["theirs", "ours"] : ["ours", "theirs"]) {
-        const begun = performance.now();
-        const shown = await two[who]();
-        result.seconds[who].push((performance.now() - begun) / 1000);
+        await new Promise((resolve) => setTimeout(resolve, REST));
+        /** @type {number[]} */
+        const row = [];
+        /** @type {(plane: number, pixel: number) => number} */
+        let shown = () => Number.NaN;
+        for (let turn = 0; turn < ROW; turn++) {
+          const begun = performance.now();
+          shown = await two[who]();
+          row.push((performance.now() - begun) / 1000);
+        }
+        result.seconds[who].push(row);
         result.off[who] = expected.reduce(
           (most, x, index) => Math.max(most, Math.abs(shown(Math.floor(index / area), index % area) - shade(x))),
           0,
