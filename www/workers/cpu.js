@@ -5,6 +5,7 @@
 // that is not shared.
 import init from "../pkg/cpu/sdic.js";
 import { isFused } from "../shared/fused.js";
+import { once } from "./once.js";
 
 const PAGE = 65536;
 /** Bytes of memory at first: at least what the module asks for. */
@@ -13,7 +14,7 @@ const LEAST_BYTES = 4 << 20;
 const MOST_BYTES = [2 ** 32, 2 ** 31, 2 ** 30];
 
 /** Starts it in this worker. */
-export async function startCpu() {
+export const startCpu = once(async () => {
   const plain = new URL("../pkg/cpu/sdic_bg.wasm", import.meta.url);
   const fused = new URL("../pkg/cpu/sdic_fused_bg.wasm", import.meta.url);
   const url = isFused() ? fused : plain;
@@ -24,7 +25,7 @@ export async function startCpu() {
   if (!response.ok) throw new Error(`the engine's program could not be loaded: ${response.status}`);
   const program = unshared(new Uint8Array(await response.arrayBuffer()));
   return init({ module_or_path: WebAssembly.compile(program), memory: memory(false) });
-}
+});
 
 /** @param {boolean} shared */
 function memory(shared) {

@@ -9,7 +9,8 @@ import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
 import { bitmapOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
-import { faceNetworks, once } from "./face-networks.js";
+import { faceNetworks } from "./face-networks.js";
+import { once } from "./once.js";
 import { startThreads } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 

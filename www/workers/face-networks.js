@@ -2,23 +2,6 @@
 import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 
-/**
- * Does `work` at the first call, and once more after it has failed.
- * @template T
- * @param {() => Promise<T>} work
- */
-export function once(work) {
-  /** @type {Promise<T> | undefined} */
-  let done;
-  return () => {
-    done ??= work().catch((thrown) => {
-      done = undefined;
-      throw thrown;
-    });
-    return done;
-  };
-}
-
 /** The bytes of their manifest, and of the file that it names. Each has its URL here, where bundlers find it. */
 export async function faceNetworks() {
   const manifest = await bytes(new URL("../weights/face/manifest.json", import.meta.url));

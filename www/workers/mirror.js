@@ -8,8 +8,9 @@ import { say } from "../shared/say.js";
 import { answerCalls } from "./answers.js";
 import { context2d } from "./canvas.js";
 import { startCpu } from "./cpu.js";
-import { faceNetworks, once } from "./face-networks.js";
+import { faceNetworks } from "./face-networks.js";
 import { MirrorCanvas } from "./mirror-canvas.js";
+import { once } from "./once.js";
 
 /** @import { MirrorFace, MirrorMethods } from "../shared/protocol.js" */
 /** @import { DetectedFace, Edited, Point, Quad } from "../shared/types.js" */

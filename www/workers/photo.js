@@ -8,8 +8,9 @@ import { answerCalls, crash } from "./answers.js";
 import { bitmapOf, context2d, free, imageData, spaceOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
-import { faceNetworks, once } from "./face-networks.js";
+import { faceNetworks } from "./face-networks.js";
 import { marked } from "./mark.js";
+import { once } from "./once.js";
 import { pair } from "./pair.js";
 
 /** @import { CloseUp, Layer, PhotoMethods, PhotoSupply, Rendering } from "../shared/protocol.js" */
@@ -39,11 +40,9 @@ const crops = new Map();
  */
 let closest;
 
-const ready = once(startCpu);
-
 /** The face networks. */
 const faceFinder = once(async () => {
-  await ready();
+  await startCpu();
   const { manifest, weights } = await faceNetworks();
   return new FaceFinder(manifest, weights);
 });
@@ -289,7 +288,7 @@ function layOverWhite(canvas) {
 const methods = {
   async open(id, file, mostPixels) {
     await assertReadable(file);
-    await ready();
+    await startCpu();
     const { canvas, notes } = await decode(file, mostPixels);
     try {
       this.check();
@@ -354,13 +353,13 @@ const methods = {
   },
 
   async quadFromPoints(points) {
-    await ready();
+    await startCpu();
     return quadFromPoints(points);
   },
 
   /** The face in a quad that is not a crop yet. */
   async preview(id, quad, size, faceless) {
-    await ready();
+    await startCpu();
     return cutOut(photoOf(id), quad, size, faceless);
   },
 
@@ -370,18 +369,18 @@ const methods = {
   },
 
   async original(id, side) {
-    await ready();
+    await startCpu();
     return bitmapOf(remembered(cropOf(id), side));
   },
 
   async retouch(id, edit, rendering) {
-    await ready();
+    await startCpu();
     const { crop, edited } = madeOf(id, edit);
     return bitmapOf(retouched(crop, edited, rendering));
   },
 
   async closeUp(id, edit, part) {
-    await ready();
+    await startCpu();
     const { photo, quad } = cropOf(id);
     this.check();
     return closeUp(edit ? closely(id, edit) : { canvas: photo, left: 0, top: 0 }, quad, part);
@@ -394,7 +393,7 @@ const methods = {
 
   /** A smaller copy of a photo, with edited faces in it and white behind it, as a photo of its own. */
   async reduce(id, layers, mode, reduced, { width, height }) {
-    await ready();
+    await startCpu();
     this.check();
     const photo = photoOf(id);
     const whole = layers.length > 0 ? pasted(photo, layers, mode) : photo;
@@ -408,14 +407,14 @@ const methods = {
 
   /** A whole photo with edited faces in it, or a smaller copy of it. */
   async paste(layers, mode, onto) {
-    await ready();
+    await startCpu();
     const photo = onto ? photoOf(onto) : cropOf(layers[0].crop).photo;
     return pasted(photo, layers, mode).transferToImageBitmap();
   },
 
   /** A whole photo with edited faces in it, or the last face alone, as a file that says that it was edited. */
   async save(layers, what, rendering, encoding) {
-    await ready();
+    await startCpu();
     const last = layers[layers.length - 1];
     const { crop, edited } = madeOf(last.crop, last.edit);
     const { words } = encoding;
@@ -440,7 +439,7 @@ const methods = {
   },
 
   async mark(file) {
-    await ready();
+    await startCpu();
     return marked(file);
   },
 
@@ -458,7 +457,7 @@ const methods = {
 /** @type {PhotoSupply & ThisType<import("./answers.js").CallContext>} */
 const forEngine = {
   async face(id, size) {
-    await ready();
+    await startCpu();
     const { photo, quad, mesh, faceless } = cropOf(id);
     return { picture: cutOut(photo, quad, size, faceless), quad, mesh };
   },
@@ -470,7 +469,7 @@ const forEngine = {
 
   /** A picture of an edit that is not kept. */
   async thumbnail(id, edited, rendering) {
-    await ready();
+    await startCpu();
     return bitmapOf(retouched(cropOf(id), edited, rendering));
   },
 };
