@@ -334,7 +334,7 @@ fn picture() {
 #[test]
 fn memory_is_counted_and_mutations_are_repeatable() {
     let names: Vec<_> = readers::READERS.iter().map(|reader| reader.name).collect();
-    assert_eq!(names.len(), 9);
+    assert_eq!(names.len(), 8);
     assert!(peak(|| drop(vec![1_u8; 1 << 20])) >= 1 << 20);
     assert!(peak(|| drop(vec![1_u8; 1 << 10])) < 1 << 20);
     let seeds = [b"some bytes 123".to_vec(), b"others".to_vec()];
