@@ -19,7 +19,7 @@ use std::{
 };
 
 /// A job, on its caller's stack. Whoever uses the cells holds the pool's lock.
-struct Job<'a> {
+struct SharedWork<'a> {
     work: &'a (dyn Fn() + Sync),
     /// How many more threads may join.
     places: Cell<usize>,
@@ -30,14 +30,14 @@ struct Job<'a> {
 }
 
 /// The job that threads may join, if there is one.
-struct Open(Option<&'static Job<'static>>);
+struct Open(Option<&'static SharedWork<'static>>);
 
 // SAFETY: a job's work is `Sync`, and its cells are used under a lock only.
 unsafe impl Send for Open {}
 
 thread_local! {
     /// The job that this thread has joined.
-    static JOINED: Cell<Option<&'static Job<'static>>> = const { Cell::new(None) };
+    static JOINED: Cell<Option<&'static SharedWork<'static>>> = const { Cell::new(None) };
 }
 
 struct ThreadPool {
@@ -76,7 +76,7 @@ impl ThreadPool {
         if others == 0 || self.threads() == 1 {
             return work();
         }
-        let job = Job {
+        let job = SharedWork {
             work,
             places: Cell::new(others),
             busy: Cell::new(0),
@@ -84,7 +84,7 @@ impl ThreadPool {
         };
         // SAFETY: threads use a job between joining and leaving it only, none can join a closed one, and `Closing`
         // waits until all have left.
-        let shared = unsafe { transmute::<&Job<'_>, &'static Job<'static>>(&job) };
+        let shared = unsafe { transmute::<&SharedWork<'_>, &'static SharedWork<'static>>(&job) };
         let mut open = self.lock();
         if open.0.is_some() {
             drop(open);
@@ -163,7 +163,7 @@ impl ThreadPool {
 }
 
 /// Closes a job when it is dropped, be it by a panic, and waits until no thread is at it.
-struct Closing<'a>(&'a ThreadPool, &'static Job<'static>);
+struct Closing<'a>(&'a ThreadPool, &'static SharedWork<'static>);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
