@@ -201,7 +201,8 @@ test("of the engine's two builds a browser loads and keeps the one that it runs"
       // A browser without relaxed vectors refuses their instructions, wherever it is asked.
       const refuse = `WebAssembly.validate = ((valid) => (bytes) => !String(bytes).includes("253,133,2") && valid(bytes))(
         WebAssembly.validate);\n`;
-      for (const script of ["workers/cpu.js", "sw.js"]) await changeFile(site.folder, script, (text) => refuse + text);
+      for (const script of ["workers/common.js", "sw.js"])
+        await changeFile(site.folder, script, (text) => refuse + text);
     }
     /** @type {Set<string>} */
     const loaded = new Set();

@@ -19,7 +19,7 @@ export const startCpu = once(async () => {
   const fused = new URL("../pkg/cpu/sdic_fused_bg.wasm", import.meta.url);
   const url = isFused() ? fused : plain;
   const shared = memory(true);
-  if (!shared || !Atomics.waitAsync) Object.assign(Atomics, { waitAsync });
+  Object.assign(Atomics, { waitAsync: waiting(shared && /** @type {any} */ (Atomics.waitAsync)) });
   if (shared) return init({ module_or_path: url, memory: shared });
   const response = await fetch(url);
   if (!response.ok) throw new Error(`the engine's program could not be loaded: ${response.status}`);
@@ -38,21 +38,29 @@ function memory(shared) {
   }
 }
 
+/** Milliseconds after which a value is looked at again where a browser tells of its change, and where it does not. */
+const AGAIN = { told: 50, untold: 0 };
+
 /**
- * What tells when a value in memory changes, for browsers that have no such function, or none for such memory. The
- * engine uses it where it waits for the page.
- * @param {Int32Array} values
- * @param {number} at
- * @param {number} value
+ * What tells when a value in memory changes: the engine uses it where it waits for the page. Some browsers have no such
+ * function, none has one for memory that is not shared, and one that forgot to tell would stop the engine for good.
+ * @typedef {(values: Int32Array, at: number, value: number) => { async: boolean, value: string | Promise<string> }} WaitAsync
+ * @param {WaitAsync | undefined} native
  */
-function waitAsync(values, at, value) {
-  const changed = () => Atomics.load(values, at) !== value;
-  if (changed()) return { async: false, value: "not-equal" };
-  const waiting = async () => {
-    while (!changed()) await new Promise((resolve) => setTimeout(resolve));
-    return "ok";
+function waiting(native) {
+  const pause = native ? AGAIN.told : AGAIN.untold;
+  return /** @type {WaitAsync} */ (values, at, value) => {
+    const told = native?.call(Atomics, values, at, value);
+    const changed = () => Atomics.load(values, at) !== value;
+    if (told ? !told.async : changed()) return { async: false, value: "not-equal" };
+    let over = false;
+    const looked = async () => {
+      while (!over && !changed()) await new Promise((resolve) => setTimeout(resolve, pause));
+      return "ok";
+    };
+    const first = Promise.race([looked(), ...(told ? [told.value] : [])]);
+    return { async: true, value: first.finally(() => (over = true)) };
   };
-  return { async: true, value: waiting() };
 }
 
 /** The import of shared memory as a module writes it: a name and its length, that it is memory, and of which kind. */
