@@ -1,9 +1,8 @@
 // The CPU engine on several threads, and on one: the same pictures, whatever happens to the further threads.
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { host, inverted, launch, modelReady, pixels, root, slide, visit } from "./support.mjs";
+import { changeFile, host, inverted, launch, modelReady, pixels, root, slide, visit } from "./support.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -25,11 +24,7 @@ after(() => browser?.close());
  */
 async function edited({ isolated, engine = "", start = "", part = "" } = {}) {
   const site = await host(path.join(root, "weights"), { isolated });
-  const change = async (/** @type {string} */ name, /** @type {(text: string) => string} */ changed) => {
-    const script = path.join(site.folder, "workers", name);
-    await writeFile(script, changed(await readFile(script, "utf8")));
-  };
-  await change("pool-thread.js", (text) => {
+  await changeFile(site.folder, "workers/pool-thread.js", (text) => {
     const [imported, name] = /takePart as (\w+)/.exec(text) ?? assert.fail("a thread takes part by another name");
     return `${start};
 let parts = 0;
@@ -41,7 +36,7 @@ const ${name} = () => {
 };
 ${text.replace(imported, "takePart as theirs")}`;
   });
-  await change("engine.js", (text) => `${engine};\n${text}`);
+  await changeFile(site.folder, "workers/engine.js", (text) => `${engine};\n${text}`);
   const { page, problems, context } = await visit(browser, site.url);
   await page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
