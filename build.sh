@@ -36,21 +36,20 @@ need_rust() {
   command -v cargo >/dev/null || die "cargo not found: install Rust from https://rustup.rs, then run this again"
 }
 
-need_wasm_target() {
-  need_rust
-  [ -d "$(rustc --print sysroot)/lib/rustlib/$triple" ] && return
-  command -v rustup >/dev/null || die "the Rust target $triple is missing and there is no rustup to add it"
-  say "adding the Rust target $triple"
-  rustup target add "$triple"
+# from_rustup WHAT RUSTUP_ARGUMENTS...
+from_rustup() {
+  command -v rustup >/dev/null || die "$1 is missing and there is no rustup to add it"
+  say "adding $1"
+  rustup "${@:2}"
 }
 
-# The standard library's source: the CPU engine compiles it.
-need_rust_src() {
-  need_wasm_target
-  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] && return
-  command -v rustup >/dev/null || die "the source of Rust's library is missing and there is no rustup to add it"
-  say "adding the source of Rust's library"
-  rustup component add rust-src
+# What compiles for the browser, and the standard library's source: the CPU engine compiles it, too.
+need_wasm() {
+  local libraries
+  need_rust
+  libraries="$(rustc --print sysroot)/lib/rustlib"
+  [ -d "$libraries/$triple" ] || from_rustup "the Rust target $triple" target add "$triple"
+  [ -d "$libraries/src/rust/library" ] || from_rustup "the source of Rust's library" component add rust-src
 }
 
 need_node() {
@@ -269,7 +268,7 @@ declare_engines() {
 }
 
 need_page_tools() {
-  need_rust_src
+  need_wasm
   need_node_packages
 }
 
@@ -320,7 +319,7 @@ serve() {
 }
 
 check_rust() {
-  need_rust_src
+  need_wasm
   say "formatting, lints and documentation of the crate"
   cargo fmt --check
   cargo fmt --check --manifest-path "$binder/Cargo.toml"
@@ -391,9 +390,8 @@ need_nightly() {
 }
 
 # The packages in tests/miri and tests/fuzz take their versions from the crate's Cargo.lock. The former is the kernels
-# alone, without Burn; on a processor with AVX2 its tests run the code for SSE4 and for none of both, too.
-# Tree borrows, leaks left alone, and pointers made of numbers, for the sake of rayon: its queues break the older model
-# and keep marks in pointers, its threads never end.
+# alone, without Burn; on a processor with AVX2 its tests run the code for SSE4 and for none of both, too. Leaks are left
+# alone: threads of a pool never end.
 check_miri() {
   local cpu=x86-64-v3
   need_nightly miri rust-src || { warn "NOT RUN: Miri; $nightly cannot be installed"; return 1; }
@@ -401,7 +399,7 @@ check_miri() {
   cp Cargo.lock tests/miri/Cargo.lock
   cd tests/miri
   export CARGO_TARGET_DIR="$cache/miri" RUSTFLAGS="-C target-cpu=$cpu"
-  export MIRIFLAGS="-Zmiri-num-cpus=2 -Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-permissive-provenance -Zmiri-disable-isolation"
+  export MIRIFLAGS="-Zmiri-num-cpus=2 -Zmiri-ignore-leaks -Zmiri-disable-isolation"
   cargo "+$nightly" miri test --target x86_64-unknown-linux-gnu
 }
 

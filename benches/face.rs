@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench face -- [FOLDER]
-//! RAYON_NUM_THREADS=1 cargo bench --bench face -- FOLDER
+//! taskset -c 0 cargo bench --bench face -- FOLDER
 //! ```
 //!
 //! FOLDER holds square pictures in FFHQ framing (default: those in `tests/face/portraits`), and may hold tables with
@@ -242,7 +242,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = arguments.next().map_or_else(portrait_folder, Into::into);
     let files = pictures(&folder)?;
     table(&files, &tables(&folder)?)?;
-    println!("\non {} threads", rayon::current_num_threads());
+    println!("\non {} threads", sdic::kernels::threads());
     let first = files.iter().take(12).map(|file| open(file));
     let faces = first.collect::<Result<Vec<_>, _>>()?;
     let one = faces.first().ok_or("the folder is empty")?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench kernels -- [FILTER]
-//! RAYON_NUM_THREADS=1 cargo bench --bench kernels -- 3x3
+//! taskset -c 0 cargo bench --bench kernels -- 3x3
 //! ```
 //!
 //! Both run in turns, after a warm-up, and the fastest of several runs of each counts: the least disturbed one.
@@ -227,7 +227,7 @@ fn main() {
     println!(
         "{} on {} threads",
         Isa::best().name(),
-        rayon::current_num_threads()
+        sdic::kernels::threads()
     );
     println!(
         "{:36} {:>7} {:>12} {:>12} {:>6}",

@@ -1,8 +1,8 @@
 // The CPU engine beside onnxruntime-web, in turns in one worker of Chromium, on the same networks and inputs.
 //
-//   node benches/peers/page.mjs [--weights weights] [--threads 1] [--rounds 15] [--python python3]
+//   node benches/peers/page.mjs [--weights weights] [--threads 1] [--rounds 15] [--python python3] [--alone]
 //
-// Writes the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry
+// With --alone the engine is measured without the other, whose threads go on for a while on the same processors. Writes the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry
 // into a temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a
 // row, the first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the
 // engine is, by pairs. Each gives pictures as it does to a page: bytes here, f32 there. Needs `./build.sh build`.
@@ -36,6 +36,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value) / values.len
 /** What of a row is looked at. @type {Record<string, (row: number[]) => number>} */
 const PARTS = { "after a rest": ([first]) => first, "in a row": ([_, ...others]) => mean(others) };
 
+const alone = process.argv.includes("--alone");
 const weights = path.resolve(option("--weights", path.join(root, "weights")));
 const [threads, rounds] = [Number(option("--threads", "1")), Number(option("--rounds", "15"))];
 const folder = await temporary("peer");
@@ -43,14 +44,16 @@ const peer = path.join(folder, "peer");
 await assemble(folder, { weights, readable: true });
 run(option("--python", "python3"), [path.join(HERE, "export.py"), weights, peer]);
 const modules = await temporary("modules");
-run("npm", ["install", "--silent", "--no-save", "--prefix", modules, PEER]);
-const dist = path.join(modules, "node_modules/onnxruntime-web/dist");
-for (const [from, to] of [
-  ["ort.wasm.min.mjs", "ort.js"],
-  ["ort-wasm-simd-threaded.mjs", "ort-wasm.js"],
-  ["ort-wasm-simd-threaded.wasm", "ort.wasm"],
-])
-  await copyFile(path.join(dist, from), path.join(peer, to));
+if (!alone) {
+  run("npm", ["install", "--silent", "--no-save", "--prefix", modules, PEER]);
+  const dist = path.join(modules, "node_modules/onnxruntime-web/dist");
+  for (const [from, to] of [
+    ["ort.wasm.min.mjs", "ort.js"],
+    ["ort-wasm-simd-threaded.mjs", "ort-wasm.js"],
+    ["ort-wasm-simd-threaded.wasm", "ort.wasm"],
+  ])
+    await copyFile(path.join(dist, from), path.join(peer, to));
+}
 await copyFile(path.join(HERE, "worker.js"), path.join(peer, "worker.js"));
 
 const { url, close } = await serve(folder);
@@ -66,23 +69,22 @@ try {
         worker.onerror = (event) => reject(new Error(event.message));
         worker.postMessage(wanted);
       }),
-    { threads, rounds },
+    { threads, rounds, alone },
   );
+  const beside = alone ? "alone" : `${PEER} (wasm)`;
   console.log(
-    `Chromium ${browser.version()}, ${threads} ${threads > 1 ? "threads" : "thread"}, ${rounds} rounds; ${PEER} (wasm)`,
+    `Chromium ${browser.version()}, ${threads} ${threads > 1 ? "threads" : "thread"}, ${rounds} rounds; ${beside}`,
   );
   for (const [what, { seconds, off }] of Object.entries(results)) {
     for (const [who, most] of Object.entries(off))
       if (!(most <= TOLERANCE)) throw new Error(`${what}: ${who} is off by ${most} of 255`);
     const { ours, theirs } = /** @type {Record<string, number[][]>} */ (seconds);
-    console.log(`${what}: the very first ${ms(ours[0][0])}, theirs ${ms(theirs[0][0])}`);
+    console.log(`${what}: the very first ${ms(ours[0][0])}${theirs ? `, theirs ${ms(theirs[0][0])}` : ""}`);
     for (const [part, of] of Object.entries(PARTS)) {
-      const [a, b] = [ours, theirs].map((rows) => rows.slice(1).map(of));
-      const ratio = quantile(
-        a.map((seconds, i) => b[i] / seconds),
-        0.5,
-      );
-      console.log(`  ${part}: ${shown(a)}, theirs ${shown(b)}; ${ratio.toFixed(2)}x as fast`);
+      const [a, b] = [ours, theirs].map((rows) => rows?.slice(1).map(of));
+      const ratios = b?.map((seconds, i) => seconds / a[i]);
+      const compared = ratios ? `, theirs ${shown(b)}; ${quantile(ratios, 0.5).toFixed(2)}x as fast` : "";
+      console.log(`  ${part}: ${shown(a)}${compared}`);
     }
   }
 } finally {

@@ -3,7 +3,6 @@
 import { WebEngine } from "../pkg/cpu/sdic.js";
 import { startCpu } from "../workers/cpu.js";
 import { startThreads } from "../workers/thread-pool.js";
-import * as ort from "./ort.js";
 
 /** Times that each does the same in a row. */
 const ROW = 4;
@@ -37,10 +36,10 @@ async function start(threads) {
 }
 
 /**
- * What each is to do: both give a picture as a function of plane and pixel, in 0..255.
+ * What is to be done here, as a function of plane and pixel of the picture, in 0..255.
  * @param {number} threads
  */
-async function contestants(threads) {
+async function here(threads) {
   const engine = await start(threads);
   const face = await floats("face.bin");
   const area = face.length / 3;
@@ -55,6 +54,34 @@ async function contestants(threads) {
     (/** @type {number} */ plane, /** @type {number} */ pixel) =>
       data[4 * pixel + plane];
 
+  return {
+    async inversion() {
+      await engine.invert(
+        "face",
+        rgba,
+        side,
+        side,
+        [
+          [0, 0],
+          [0, side],
+          [side, side],
+          [side, 0],
+        ],
+        undefined,
+        () => {},
+      );
+      return ours(await engine.view("face", "reconstruction"));
+    },
+    edit: async () => ours((await engine.edit("face", { [name]: 1 }, undefined, () => {})).edited),
+  };
+}
+
+/**
+ * The same by onnxruntime-web.
+ * @param {number} threads
+ */
+async function peer(threads) {
+  const ort = await import("./ort.js");
   const wasmPaths = {
     mjs: new URL("ort-wasm.js", import.meta.url).href,
     wasm: new URL("ort.wasm", import.meta.url).href,
@@ -64,7 +91,9 @@ async function contestants(threads) {
   const graph = async (/** @type {string} */ name) =>
     ort.InferenceSession.create(await bytes(`${name}.onnx`), options);
   const [invert, edit] = [await graph("invert"), await graph("edit")];
-  const { codes, values } = await offsetOf(npy);
+  const { codes, values } = await offsetOf(await file("offset.npy"));
+  const face = await floats("face.bin");
+  const side = Math.sqrt(face.length / 3);
   /** @type {Record<string, unknown>} */
   let state = {};
   /** @param {{ data: Float32Array }} picture */
@@ -73,38 +102,14 @@ async function contestants(threads) {
     (/** @type {number} */ plane, /** @type {number} */ pixel) =>
       shade(data[plane * (data.length / 3) + pixel]);
   return {
-    inversion: {
-      expected: await floats("inverted.bin"),
-      async ours() {
-        await engine.invert(
-          "face",
-          rgba,
-          side,
-          side,
-          [
-            [0, 0],
-            [0, side],
-            [side, side],
-            [side, 0],
-          ],
-          undefined,
-          () => {},
-        );
-        return ours(await engine.view("face", "reconstruction"));
-      },
-      async theirs() {
-        const { picture, ...rest } = await invert.run({ face: new ort.Tensor("float32", face, [1, 3, side, side]) });
-        state = rest;
-        return theirs(picture);
-      },
+    async inversion() {
+      const { picture, ...rest } = await invert.run({ face: new ort.Tensor("float32", face, [1, 3, side, side]) });
+      state = rest;
+      return theirs(picture);
     },
-    edit: {
-      expected: await floats("edited.bin"),
-      ours: async () => ours((await engine.edit("face", { [name]: 1 }, undefined, () => {})).edited),
-      async theirs() {
-        const given = { offset: new ort.Tensor("float32", values, [1, ...codes]), ...state };
-        return theirs((await edit.run(given)).picture);
-      },
+    async edit() {
+      const given = { offset: new ort.Tensor("float32", values, [1, ...codes]), ...state };
+      return theirs((await edit.run(given)).picture);
     },
   };
 }
@@ -125,15 +130,20 @@ async function offsetOf(npy) {
   return { codes, values: new Float32Array(npy.slice(begin)) };
 }
 
-/** @param {{ threads: number, rounds: number }} wanted */
-async function compare({ threads, rounds }) {
+/** @param {{ threads: number, rounds: number, alone: boolean }} wanted */
+async function compare({ threads, rounds, alone }) {
   /** @type {Record<string, { seconds: Record<string, number[][]>, off: Record<string, number> }>} */
   const results = {};
-  for (const [what, { expected, ...two }] of Object.entries(await contestants(threads))) {
+  /** @type {Record<string, Record<string, () => Promise<(plane: number, pixel: number) => number>>>} */
+  const contestants = { ours: await here(threads), ...(alone ? {} : { theirs: await peer(threads) }) };
+  const names = Object.keys(contestants);
+  for (const [what, picture] of Object.entries({ inversion: "inverted.bin", edit: "edited.bin" })) {
+    const expected = await floats(picture);
     const area = expected.length / 3;
-    const result = { seconds: { ours: [], theirs: [] }, off: {} };
+    /** @type {(typeof results)[string]} */
+    const result = { seconds: Object.fromEntries(names.map((who) => [who, []])), off: {} };
     for (let round = 0; round <= rounds; round++) {
-      for (const who of round % 2 ? ["theirs", "ours"] : ["ours", "theirs"]) {
+      for (const who of round % 2 ? names.toReversed() : names) {
         await new Promise((resolve) => setTimeout(resolve, REST));
         /** @type {number[]} */
         const row = [];
@@ -141,7 +151,7 @@ async function compare({ threads, rounds }) {
         let shown = () => Number.NaN;
         for (let turn = 0; turn < ROW; turn++) {
           const begun = performance.now();
-          shown = await two[who]();
+          shown = await contestants[who][what]();
           row.push((performance.now() - begun) / 1000);
         }
         result.seconds[who].push(row);

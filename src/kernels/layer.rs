@@ -3,6 +3,7 @@
 use super::{
     geometry::{Axis, Kind, Phase, Tap},
     simd::Isa,
+    winograd::Patches,
 };
 
 /// `x * scale + shift` per input channel, applied before zero padding; absent parts do nothing.
@@ -24,8 +25,8 @@ pub struct ConvLayer {
     pub(super) block: usize,
     pub(super) kind: Kind,
     pub(super) axes: [Axis; 3],
-    /// Whether Winograd's filtering is used for inputs that are large enough.
-    pub(super) minimal: bool,
+    /// Whether Winograd's filtering is used.
+    pub(super) patches: Patches,
     /// The parts of the output, `steps` along each axis.
     pub(super) phases: Vec<Phase>,
 }
@@ -90,10 +91,12 @@ impl ConvLayer {
             block,
             kind,
             axes,
-            minimal: false,
+            patches: Patches::Never,
             phases: phases.collect(),
         };
-        layer.minimal = layer.should_be_minimal();
+        if layer.can_be_minimal() {
+            layer.patches = Patches::WherePaid;
+        }
         layer
     }
 

@@ -28,6 +28,11 @@ const SWEEP_BYTES: usize = 5 * 64;
 /// Values in a cache line.
 const LINE: usize = 16;
 
+/// The least stride for rows of so many values that spreads them over all sets of the caches: an odd number of lines.
+pub(super) fn spread(values: usize) -> usize {
+    (values.div_ceil(LINE) | 1) * LINE
+}
+
 /// Sizes that depend on the input's.
 pub(super) struct Plan {
     pub axes: [Axis; 3],
@@ -76,8 +81,6 @@ impl ConvLayer {
         let columns = positions(2) + 2 * wide.halo;
         let pitch = columns + wide.reach - 1;
         let parts = deep.span * high.parts * wide.parts;
-        // An odd number of lines spreads the channels over all sets of the caches.
-        let spread = |values: usize| (values.div_ceil(LINE) | 1) * LINE;
         let sizes = |rows: usize| {
             let rows = rows + 2 * high.halo;
             let part = (rows + high.reach - 1) * pitch;
@@ -89,14 +92,18 @@ impl ConvLayer {
         let block_sums = |sums: usize| phases * self.block * sums * bytes;
         let fits = |rows: &usize| {
             let (_, stride, sums) = sizes(*rows);
-            match self.is_minimal(inputs) {
-                true => self.input * stride * bytes + blocks * block_sums(sums) <= TILE_BYTES / 2,
-                false => self.input * stride * bytes + block_sums(sums) <= TILE_BYTES,
+            match self.patch(inputs) {
+                Some(_) => {
+                    let needed = self.input * stride * bytes + blocks * block_sums(sums);
+                    needed <= TILE_BYTES / 2 || (rows - 1) * pitch < self.tile_positions()
+                }
+                None => self.input * stride * bytes + block_sums(sums) <= TILE_BYTES,
             }
         };
         let total = positions(1);
         let weights = self.weights();
-        let threads = match weights * positions(0) * total * positions(2) < LEAST_WORK {
+        let directly = |axis: usize| outputs[axis + 1].div_ceil(self.axes[axis].steps);
+        let threads = match weights * (0..3).map(directly).product::<usize>() < LEAST_WORK {
             true => 1,
             false => threads,
         };

@@ -2,7 +2,7 @@
 
 use super::{
     Activation, ConvLayer, DepthwiseLayer, Epilogue, Isa, Kind, Prologue, add_upsampled,
-    conv::written, warp,
+    conv::written, warp, winograd::Patches,
 };
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.
@@ -239,8 +239,8 @@ struct Case {
     bias: Option<Vec<f32>>,
     slopes: Vec<f32>,
     activation: usize,
-    /// Whether Winograd's filtering is used where it can be, or where it pays.
-    minimal: bool,
+    /// Whether Winograd's filtering is used where it can be, and with which patches.
+    patches: Patches,
 }
 
 impl Case {
@@ -271,13 +271,15 @@ impl Case {
             input: random.values(dims.iter().product()),
             slopes: random.values(channels),
             activation: random.within(0, 3),
-            minimal: random.flip(),
+            patches: [Patches::Never, Patches::Always(2), Patches::Always(4)][random.within(0, 2)],
         }
     }
 
     fn layer(&self, isa: Isa) -> ConvLayer {
         let mut layer = ConvLayer::with_isa(&self.weight, self.shape, self.kind, isa);
-        layer.minimal = self.minimal && layer.can_be_minimal();
+        if layer.can_be_minimal() {
+            layer.patches = self.patches;
+        }
         layer
     }
 
@@ -321,15 +323,16 @@ fn filtered(seed: u64) -> Case {
     let (most_channels, deepest, longest) = if cfg!(miri) { (2, 1, 16) } else { (40, 2, 37) };
     let [output, input] = [0; 2].map(|_| random.within(1, most_channels));
     let [high, wide] = [0; 2].map(|_| [0; 2].map(|_| random.within(0, 2)));
+    let deep = random.within(1, 3);
     let kind = Kind::Forward {
         stride: [1; 3],
-        padding: [[0; 2], high, wide],
+        padding: [[deep / 2; 2], high, wide],
     };
     let depth = random.within(1, deepest);
     let [height, width] = [0; 2].map(|_| random.within(16, longest));
-    let shape = [output, input, 1, 3, 3];
+    let shape = [output, input, deep, 3, 3];
     Case {
-        minimal: true,
+        patches: Patches::Always([2, 4][random.within(0, 1)]),
         ..Case::of(random, kind, shape, [input, depth, height, width])
     }
 }

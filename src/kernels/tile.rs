@@ -52,7 +52,7 @@ impl Job for Tile<'_> {
     #[inline(always)]
     fn run<S: Tiled>(mut self, simd: S) {
         let (layer, plan) = (self.layer, self.plan);
-        let [_, high, _] = plan.axes;
+        let [deep, high, _] = plan.axes;
         let (blocks, phases) = (self.piece.blocks.clone(), plan.phases);
         // Vectors may reach beyond the last channel's last position.
         let padded = layer.input * plan.stride + S::F32_LANES;
@@ -63,7 +63,8 @@ impl Job for Tile<'_> {
             phases * phase_sums,
             blocks.len() * layer.block * phases * overlap,
             plan.outputs[3] + 2 * plan.pitch,
-            (plan.minimal.as_ref()).map_or(0, |minimal| minimal.scratch(layer)),
+            (plan.minimal.as_ref())
+                .map_or(0, |minimal| minimal.scratch(blocks.len() * layer.block)),
         ];
         let mut scratch = SCRATCH.take();
         let wanted = sizes.iter().sum();
@@ -105,6 +106,7 @@ impl Job for Tile<'_> {
                         let positions = TilePositions {
                             input,
                             stride: plan.stride,
+                            depths: deep.kernel,
                             part: plan.part,
                             pitch: plan.pitch,
                             count: (rows.count - 1) * plan.pitch + plan.columns,
@@ -268,10 +270,27 @@ impl Tile<'_> {
                             &*line
                         }
                         (_, 1) => values(row_phase, 0, position),
+                        (_, 2) => {
+                            interleave(
+                                line,
+                                [0, 1].map(|column| values(row_phase, column, position)),
+                            );
+                            &*line
+                        }
+                        (_, 4) => {
+                            interleave(
+                                line,
+                                [0, 1, 2, 3].map(|column| values(row_phase, column, position)),
+                            );
+                            &*line
+                        }
                         (_, steps) => {
                             for column in 0..steps {
                                 let source = values(row_phase, column, position);
-                                interleave(line, source, steps, column);
+                                let target = line.iter_mut().skip(column).step_by(steps);
+                                for (target, source) in target.zip(source) {
+                                    *target = *source;
+                                }
                             }
                             &*line
                         }
@@ -311,16 +330,8 @@ pub(super) fn copy_row(
                 *target = source * scale + shift;
             }
         }
-        2 => {
-            let (pairs, last) = source.as_chunks::<2>();
-            let (inside, end) = inside.split_at_mut(pairs.len().min(count));
-            for (target, pair) in inside.iter_mut().zip(pairs) {
-                *target = pair[0] * scale + shift;
-            }
-            for (target, source) in end.iter_mut().zip(last) {
-                *target = source * scale + shift;
-            }
-        }
+        2 => copy_every::<2>(inside, source, scale, shift),
+        4 => copy_every::<4>(inside, source, scale, shift),
         _ => {
             let source = source.iter().step_by(split);
             for (target, source) in inside.iter_mut().zip(source) {
@@ -330,20 +341,32 @@ pub(super) fn copy_row(
     }
 }
 
-/// `target[i * steps + phase] = source[i]`.
+/// Takes every `SPLIT`-th value from the first one on.
+#[inline(always)]
+fn copy_every<const SPLIT: usize>(target: &mut [f32], source: &[f32], scale: f32, shift: f32) {
+    let (groups, last) = source.as_chunks::<SPLIT>();
+    let (inside, end) = target.split_at_mut(groups.len().min(target.len()));
+    for (target, group) in inside.iter_mut().zip(groups) {
+        *target = group[0] * scale + shift;
+    }
+    for (target, source) in end.iter_mut().zip(last) {
+        *target = source * scale + shift;
+    }
+}
+
+/// `target[i * STEPS + phase] = sources[phase][i]`.
 #[cfg_attr(target_arch = "wasm32", inline(never))] // see `simd::accumulate`
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn interleave(target: &mut [f32], source: &[f32], steps: usize, phase: usize) {
-    let (whole, last) = match steps {
-        2 => target.as_chunks_mut::<2>(),
-        _ => (&mut [][..], target),
-    };
-    let (pairs, rest) = source.split_at(whole.len());
-    for (target, source) in whole.iter_mut().zip(pairs) {
-        target[phase % 2] = *source;
+fn interleave<const STEPS: usize>(target: &mut [f32], sources: [&[f32]; STEPS]) {
+    let (whole, last) = target.as_chunks_mut::<STEPS>();
+    let count = whole.len();
+    let sources = sources.map(|source| &source[..count + usize::from(source.len() > count)]);
+    for (index, group) in whole.iter_mut().enumerate() {
+        for (target, source) in group.iter_mut().zip(&sources) {
+            *target = source[index];
+        }
     }
-    let last = last.iter_mut().skip(phase).step_by(steps);
-    for (target, source) in last.zip(rest) {
-        *target = *source;
+    for (target, source) in last.iter_mut().zip(&sources) {
+        *target = source[count];
     }
 }
