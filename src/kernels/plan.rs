@@ -113,8 +113,9 @@ impl ConvLayer {
         };
         let most = (1..=total).rev().find(fits).unwrap_or(1);
         // Pieces of some rows copy the input once between them; each of them goes through all weights.
+        let copied = COPIED_ROWS / self.patch(inputs).unwrap_or(1);
         let most = match inputs.iter().product::<usize>() > weights {
-            true => most.min(total.div_ceil(pieces).max(COPIED_ROWS)),
+            true => most.min(total.div_ceil(pieces).max(copied)),
             false => most,
         };
         let rows = total.div_ceil(total.div_ceil(most));
@@ -123,7 +124,12 @@ impl ConvLayer {
             0 => rows,
             _ => total.div_ceil((total / BAND_ROWS).clamp(1, pieces)),
         };
-        let shares = pieces
+        // Where inputs are transformed, each share of the output channels does that again.
+        let wanted = match self.patch(inputs) {
+            Some(_) => threads,
+            None => pieces,
+        };
+        let shares = wanted
             .div_ceil(total.div_ceil(band) * positions(0))
             .min(blocks);
         let piece_blocks = blocks.div_ceil(shares);

@@ -18,6 +18,7 @@ use sdic::{
     },
     face::{self, Face, FaceFinder, LANDMARKS, PasteMode},
     import::{Naming, import_checkpoint, import_directions},
+    kernels::keep_memory,
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
     weights::{Depicts, Manifest, WeightsDir},
@@ -148,7 +149,10 @@ fn read_photo(path: &Path, telling: &Telling) -> Result<Picture<'static>, Failur
 /// Opens the device that was asked for.
 pub fn open_device(backend: Backend) -> Result<Device, Failure> {
     match backend {
-        Backend::Cpu => Ok(device::cpu()),
+        Backend::Cpu => {
+            keep_memory();
+            Ok(device::cpu())
+        }
         #[cfg(feature = "wgpu")]
         Backend::Wgpu => {
             let gpu = pollster::block_on(device::gpu::open())?;
