@@ -14,7 +14,6 @@ use std::{
 use burn::tensor::{Device, Tensor};
 use sdic::{
     editing::{Engine, EngineError, Inversion, invert},
-    kernels::keep_memory,
     networks::{device, read},
     weights::WeightsDir,
 };
@@ -84,7 +83,7 @@ impl Bench {
 }
 
 fn main() {
-    keep_memory();
+    device::keep_memory();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let device = open_device(arguments.iter().any(|argument| argument == "--gpu"));
     arguments.retain(|argument| argument != "--bench" && argument != "--gpu");

@@ -16,8 +16,8 @@ const INNER_BYTES: usize = 24 << 10;
 const BAND_ROWS: usize = 32;
 /// The same where it only copies some of its neighbour's input.
 const COPIED_ROWS: usize = 8;
-/// Multiply-adds in a layer, at least, to wake other threads for: they take a browser four times as long. Tests are to cut
-/// up small layers, too.
+/// Multiply-adds in a layer, at least, to wake other threads for: they take a browser four times as long. Tests are to
+/// cut up small layers, too.
 const LEAST_WORK: usize = match (cfg!(test), cfg!(target_arch = "wasm32")) {
     (true, _) => 1,
     (_, true) => 1 << 19,

@@ -1,9 +1,9 @@
 //! Winograd's minimal filtering for 3x3 kernels with stride 1 (Lavin and Gray, CVPR 2016).
 //!
-//! A patch of 2x2 outputs sees 4x4 inputs, one of 4x4 outputs 6x6. It is a product, value by value, of as many values
-//! made of those inputs and as many made of the kernel; sums of the products make the outputs. That takes 16 products in
-//! place of 36, or 36 in place of 144. Patches are the positions of a [`Tile`](super::tile::Tile) here: the padded input
-//! is split into its interleaved parts, and the output is put together from as many phases, so that both are long rows.
+//! A patch of 2x2 outputs sees 4x4 inputs, one of 4x4 outputs 6x6. As many values are made of those inputs, and as many
+//! of the kernel; sums of their products, value by value, make the outputs. That takes 16 products in place of 36, or
+//! 36 in place of 144. Patches are the positions of a [`Tile`](super::tile::Tile) here: the padded input is split into
+//! its interleaved parts, and the output is put together from as many phases, so that both are long rows.
 
 use std::{
     cell::Cell,
@@ -103,9 +103,9 @@ impl Scheme<2, 4> for F2 {
     }
 }
 
-/// Patches of 4x4; the points are 0, `NEAR`, `FAR`, those two below zero, and infinity. With 1 and 2 in place of `NEAR` and
-/// `FAR`, as is usual, sums over 512 channels come out four times as far from the exact ones; so, they do 1.6 times as far
-/// as if they were added up directly.
+/// Patches of 4x4; the points are 0, `NEAR`, `FAR`, those two below zero, and infinity. Sums over 512 channels come out
+/// 1.6 times as far from the exact ones as if they were added up directly; with 1 and 2 for `NEAR` and `FAR`, as is
+/// usual, 6.6 times.
 struct F4;
 
 const NEAR: f32 = FRAC_1_SQRT_2;
@@ -180,8 +180,8 @@ pub(super) struct Transformed {
 
 /// Successive positions in the padded input and in the sums.
 pub(super) struct TilePositions<'a> {
-    /// Padded input: channels of `stride` values, in `depths` times the parts of a picture, of `part` values, in rows of
-    /// `pitch`.
+    /// Padded input: channels of `stride` values, in `depths` times the parts of a picture, of `part` values, in rows
+    /// of `pitch`.
     pub input: &'a [f32],
     pub stride: usize,
     pub depths: usize,

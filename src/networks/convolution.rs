@@ -170,7 +170,7 @@ impl Convolutions {
     }
 }
 
-/// Weights of joined layers, at most: a thread of the browser is sent its part of them with each task.
+/// Weights of joined layers, at most: threads take whole layers.
 const MOST_JOINED: usize = 1 << 20;
 
 /// The CPU's [`Convolutions`].

@@ -2,6 +2,8 @@
 
 use burn::tensor::Device;
 
+pub use crate::kernels::keep_memory;
+
 /// The CPU backend.
 pub fn cpu() -> Device {
     Device::flex()

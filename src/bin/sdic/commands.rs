@@ -18,7 +18,6 @@ use sdic::{
     },
     face::{self, Face, FaceFinder, LANDMARKS, PasteMode},
     import::{Naming, import_checkpoint, import_directions},
-    kernels::keep_memory,
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
     weights::{Depicts, Manifest, WeightsDir},
@@ -150,7 +149,7 @@ fn read_photo(path: &Path, telling: &Telling) -> Result<Picture<'static>, Failur
 pub fn open_device(backend: Backend) -> Result<Device, Failure> {
     match backend {
         Backend::Cpu => {
-            keep_memory();
+            device::keep_memory();
             Ok(device::cpu())
         }
         #[cfg(feature = "wgpu")]
