@@ -3,6 +3,14 @@
 //! A strided convolution reads the interleaved parts of its padded input (even and odd columns, ...), a
 //! transposed one makes the interleaved parts of its output, each from only some of the kernel's elements.
 
+/// Values in a cache line.
+pub(super) const LINE: usize = 16;
+
+/// The least stride for rows of so many values that spreads them over all sets of the caches: an odd number of lines.
+pub(super) fn spread(values: usize) -> usize {
+    (values.div_ceil(LINE) | 1) * LINE
+}
+
 /// The geometry of a convolution; per axis `[depth, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -23,6 +31,16 @@ pub enum Kind {
     /// StyleGAN2's upsampling convolution: transposed with stride 2 in height and width, then the low-pass
     /// filter `[1, 3, 3, 1] / 4` along both, which doubles height and width. Weights `[out, in, 1, 3, 3]`.
     Upsample,
+}
+
+/// Whether a layer is filtered in patches.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patches {
+    Never,
+    WherePaid,
+    /// Of so many outputs along each side.
+    #[cfg(test)]
+    Always(usize),
 }
 
 /// How positions, inputs and outputs relate along one axis.
@@ -141,6 +159,17 @@ impl Axis {
                 shift: (base - index) / self.steps,
             })
             .collect()
+    }
+
+    /// The same axis in patches of `side` outputs.
+    pub fn patches(self, side: usize) -> Self {
+        Self {
+            split: side,
+            steps: side,
+            parts: side,
+            reach: 2,
+            ..self
+        }
     }
 
     /// Output size for `input` values.

@@ -1,9 +1,8 @@
 //! A convolution with its weights, and how large its output is.
 
 use super::{
-    geometry::{Axis, Kind, Phase, Tap},
+    geometry::{Axis, Kind, Patches, Phase, Tap},
     simd::Isa,
-    winograd::Patches,
 };
 
 /// `x * scale + shift` per input channel, applied before zero padding; absent parts do nothing.

@@ -1,7 +1,7 @@
 //! How a convolution is cut into pieces and tiles that fit the caches.
 
 use super::{
-    geometry::{Axis, Phase},
+    geometry::{Axis, LINE, Phase, spread},
     layer::ConvLayer,
     winograd::Transformed,
 };
@@ -25,13 +25,6 @@ const LEAST_WORK: usize = match (cfg!(test), cfg!(target_arch = "wasm32")) {
 };
 /// Bytes of a row of input that one such position may touch.
 const SWEEP_BYTES: usize = 5 * 64;
-/// Values in a cache line.
-const LINE: usize = 16;
-
-/// The least stride for rows of so many values that spreads them over all sets of the caches: an odd number of lines.
-pub(super) fn spread(values: usize) -> usize {
-    (values.div_ceil(LINE) | 1) * LINE
-}
 
 /// Sizes that depend on the input's.
 pub(super) struct Plan {
@@ -74,7 +67,7 @@ impl ConvLayer {
     /// For an input of dimensions `inputs`, and for so many threads.
     pub(super) fn plan(&self, inputs: [usize; 4], threads: usize) -> Plan {
         let outputs = self.output_dims(inputs);
-        let axes = self.axes(inputs);
+        let (axes, patch) = (self.axes(inputs), self.patch(inputs));
         let [deep, high, wide] = axes;
         let phases = axes.iter().map(|axis| axis.steps).product::<usize>();
         let positions = |axis: usize| self.positions(axis, inputs);
@@ -92,7 +85,7 @@ impl ConvLayer {
         let block_sums = |sums: usize| phases * self.block * sums * bytes;
         let fits = |rows: &usize| {
             let (_, stride, sums) = sizes(*rows);
-            match self.patch(inputs) {
+            match patch {
                 Some(_) => {
                     let needed = self.input * stride * bytes + blocks * block_sums(sums);
                     needed <= TILE_BYTES / 2 || (rows - 1) * pitch < self.tile_positions()
@@ -113,7 +106,7 @@ impl ConvLayer {
         };
         let most = (1..=total).rev().find(fits).unwrap_or(1);
         // Pieces of some rows copy the input once between them; each of them goes through all weights.
-        let copied = COPIED_ROWS / self.patch(inputs).unwrap_or(1);
+        let copied = COPIED_ROWS / patch.unwrap_or(1);
         let most = match inputs.iter().product::<usize>() > weights {
             true => most.min(total.div_ceil(pieces).max(copied)),
             false => most,
@@ -125,10 +118,7 @@ impl ConvLayer {
             _ => total.div_ceil((total / BAND_ROWS).clamp(1, pieces)),
         };
         // Where inputs are transformed, each share of the output channels does that again.
-        let wanted = match self.patch(inputs) {
-            Some(_) => threads,
-            None => pieces,
-        };
+        let wanted = if patch.is_some() { threads } else { pieces };
         let shares = wanted
             .div_ceil(total.div_ceil(band) * positions(0))
             .min(blocks);

@@ -2,7 +2,7 @@
 
 use super::{
     Activation, ConvLayer, DepthwiseLayer, Epilogue, Isa, Kind, Prologue, add_upsampled,
-    conv::written, warp, winograd::Patches,
+    conv::written, geometry::Patches, warp,
 };
 
 /// Largest difference, relative to the reference's largest magnitude, that rounding may make.

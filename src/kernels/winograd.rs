@@ -14,9 +14,8 @@ use std::{
 };
 
 use super::{
-    geometry::{Axis, Kind},
+    geometry::{Axis, Kind, Patches, spread},
     layer::ConvLayer,
-    plan::spread,
     simd::{Job, Sweep, Tiled},
     thread_pool::take_in_turns,
 };
@@ -53,16 +52,6 @@ struct Paid {
     pixels: usize,
     /// Input and output channels, at least, or the transforms outweigh what they save.
     channels: usize,
-}
-
-/// Whether a layer is filtered in patches.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Patches {
-    Never,
-    WherePaid,
-    /// Of so many outputs along each side.
-    #[cfg(test)]
-    Always(usize),
 }
 
 /// A way to filter patches of `PATCH` outputs along each side, which are made of `SIDE` inputs: transforms along one
@@ -348,19 +337,6 @@ fn copy_lanes(target: &mut [f32], source: &[f32], block: usize) {
         8 => target[..8].copy_from_slice(&source[..8]),
         4 => target[..4].copy_from_slice(&source[..4]),
         _ => target[..block].copy_from_slice(&source[..block]),
-    }
-}
-
-impl Axis {
-    /// The same axis in patches of `side` outputs.
-    fn patches(self, side: usize) -> Self {
-        Self {
-            split: side,
-            steps: side,
-            parts: side,
-            reach: 2,
-            ..self
-        }
     }
 }
 
