@@ -303,10 +303,11 @@ impl<F: Scheme<PATCH, SIDE>, const PATCH: usize, const SIDE: usize> Job
             for (row, taps) in rows.iter_mut().zip(taps.chunks_exact(KERNEL)) {
                 along::<F, PATCH, SIDE>([&taps[0], &taps[1], &taps[2]], row);
             }
-            for column in 0..SIDE {
+            let [top, middle, bottom] = &rows;
+            let columns = top.iter().zip(middle).zip(bottom);
+            for (column, ((top, middle), bottom)) in columns.enumerate() {
                 let mut values = [[0.0; MOST_BLOCK]; SIDE];
-                let taps = [&rows[0][column], &rows[1][column], &rows[2][column]];
-                along::<F, PATCH, SIDE>(taps, &mut values);
+                along::<F, PATCH, SIDE>([top, middle, bottom], &mut values);
                 for (row, value) in values.iter().enumerate() {
                     let target = &mut self.target[(row * SIDE + column) * stride + start..];
                     copy_lanes(target, value, self.block);
