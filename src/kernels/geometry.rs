@@ -37,7 +37,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Patches {
     Never,
-    WherePaid,
+    WhereTheyPay,
     /// Of so many outputs along each side.
     #[cfg(test)]
     Always(usize),

@@ -94,7 +94,7 @@ impl ConvLayer {
             phases: phases.collect(),
         };
         if layer.can_be_minimal() {
-            layer.patches = Patches::WherePaid;
+            layer.patches = Patches::WhereTheyPay;
         }
         layer
     }

@@ -25,13 +25,13 @@ const KERNEL: usize = 3;
 /// Most channels of a block.
 const MOST_BLOCK: usize = 8;
 /// Where patches pay, the largest ones first.
-const PAID: [Paid; 2] = [
-    Paid {
+const PAYING: [Paying; 2] = [
+    Paying {
         patch: 4,
         pixels: 1024,
         channels: 16,
     },
-    Paid {
+    Paying {
         patch: 2,
         pixels: 256,
         channels: 8,
@@ -45,7 +45,7 @@ const LEAST_VECTORS: usize = 8;
 const MOST_VECTORS: usize = 32;
 
 /// What a layer must have for patches to pay.
-struct Paid {
+struct Paying {
     /// Outputs along each side of a patch.
     patch: usize,
     /// Pixels of a picture, at least: transformed kernels have to be used some times to be worth making.
@@ -216,10 +216,10 @@ impl ConvLayer {
         let (pixels, channels) = (dims[2] * dims[3], self.input.min(self.output));
         match self.patches {
             Patches::Never => None,
-            Patches::WherePaid => PAID
+            Patches::WhereTheyPay => PAYING
                 .into_iter()
-                .find(|paid| pixels >= paid.pixels && channels >= paid.channels)
-                .map(|paid| paid.patch),
+                .find(|paying| pixels >= paying.pixels && channels >= paying.channels)
+                .map(|paying| paying.patch),
             #[cfg(test)]
             Patches::Always(patch) => Some(patch),
         }
