@@ -2,10 +2,12 @@
 //
 //   node benches/peers/page.mjs [--weights weights] [--threads 1] [--rounds 15] [--python python3] [--alone]
 //
-// With --alone the engine is measured without the other, whose threads go on for a while on the same processors. Writes the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry
-// into a temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a
-// row, the first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the
-// engine is, by pairs. Each gives pictures as it does to a page: bytes here, f32 there. Needs `./build.sh build`.
+// With --alone the engine is measured without the other, whose threads go on for a while on the same processors. Writes
+// the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry into a
+// temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a row, the
+// first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the engine is,
+// by pairs; last the engine's memory. Each gives pictures as it does to a page: bytes here, f32 there. Needs
+// `./build.sh build`.
 import { execFileSync } from "node:child_process";
 import { copyFile } from "node:fs/promises";
 import path from "node:path";
@@ -61,11 +63,11 @@ const browser = await launch();
 try {
   const page = await browser.newPage();
   await page.goto(`${url}icons/icon.svg`);
-  const results = await page.evaluate(
+  const { results, bytes } = await page.evaluate(
     (wanted) =>
       new Promise((resolve, reject) => {
         const worker = new Worker("/peer/worker.js", { type: "module" });
-        worker.onmessage = ({ data }) => (data.results ? resolve(data.results) : reject(new Error(data.failure)));
+        worker.onmessage = ({ data }) => (data.found ? resolve(data.found) : reject(new Error(data.failure)));
         worker.onerror = (event) => reject(new Error(event.message));
         worker.postMessage(wanted);
       }),
@@ -87,6 +89,7 @@ try {
       console.log(`  ${part}: ${shown(a)}${compared}`);
     }
   }
+  console.log(`the engine's memory has grown to ${Math.round(bytes / 1e6)} MB`);
 } finally {
   await browser.close();
   await close();

@@ -19,11 +19,11 @@ const floats = async (name) => new Float32Array(await file(name));
 const shade = (x) => 127.5 * (Math.min(Math.max(x, -1), 1) + 1);
 
 /**
- * The engine, with the model.
+ * The engine, with the model, and its memory, which only grows.
  * @param {number} threads
  */
 async function start(threads) {
-  await startCpu();
+  const program = /** @type {{ memory: WebAssembly.Memory }} */ (await startCpu());
   const engine = await WebEngine.create("cpu");
   const { shards } = engine.begin(await bytes("../weights/manifest.json"));
   for (const [index, shard] of shards.entries()) engine.pushShard(index, await bytes(`../weights/${shard.file}`));
@@ -32,15 +32,15 @@ async function start(threads) {
     const started = await startThreads(threads);
     if (started !== threads) throw new Error(`this browser has no ${threads} threads`);
   }
-  return engine;
+  return { engine, memory: program.memory };
 }
 
 /**
- * What is to be done here, as a function of plane and pixel of the picture, in 0..255.
+ * What is to be done here, each with its picture as a function of plane and pixel of the picture, in 0..255.
  * @param {number} threads
  */
 async function here(threads) {
-  const engine = await start(threads);
+  const { engine, memory } = await start(threads);
   const face = await floats("face.bin");
   const area = face.length / 3;
   const side = Math.sqrt(area);
@@ -54,7 +54,7 @@ async function here(threads) {
     (/** @type {number} */ plane, /** @type {number} */ pixel) =>
       data[4 * pixel + plane];
 
-  return {
+  const jobs = {
     async inversion() {
       await engine.invert(
         "face",
@@ -74,6 +74,7 @@ async function here(threads) {
     },
     edit: async () => ours((await engine.edit("face", { [name]: 1 }, undefined, () => {})).edited),
   };
+  return { jobs, memory };
 }
 
 /**
@@ -134,8 +135,9 @@ async function offsetOf(npy) {
 async function compare({ threads, rounds, alone }) {
   /** @type {Record<string, { seconds: Record<string, number[][]>, off: Record<string, number> }>} */
   const results = {};
+  const { jobs, memory } = await here(threads);
   /** @type {Record<string, Record<string, () => Promise<(plane: number, pixel: number) => number>>>} */
-  const contestants = { ours: await here(threads), ...(alone ? {} : { theirs: await peer(threads) }) };
+  const contestants = { ours: jobs, ...(alone ? {} : { theirs: await peer(threads) }) };
   const names = Object.keys(contestants);
   for (const [what, picture] of Object.entries({ inversion: "inverted.bin", edit: "edited.bin" })) {
     const expected = await floats(picture);
@@ -163,12 +165,12 @@ async function compare({ threads, rounds, alone }) {
     }
     results[what] = result;
   }
-  return results;
+  return { results, bytes: memory.buffer.byteLength };
 }
 
 self.addEventListener("message", ({ data }) =>
   compare(data).then(
-    (results) => self.postMessage({ results }),
+    (found) => self.postMessage({ found }),
     (thrown) => self.postMessage({ failure: thrown.message ?? String(thrown) }),
   ),
 );
