@@ -6,7 +6,7 @@ import { startThreads } from "../workers/thread-pool.js";
 
 /** Times that each does the same in a row. */
 const ROW = 4;
-/** Milliseconds before a row: threads that are done go on spinning for a while, on processors that the next one needs. */
+/** Milliseconds before a row: threads that are done go on for a while, on processors that the next one needs. */
 const REST = 200;
 
 /** @param {string} name */
