@@ -138,8 +138,8 @@ struct Registers {
 
 /// Work that is compiled once per instruction set.
 ///
-/// Everything it calls has to be `#[inline(always)]`: only code inlined into `run` gets the instructions. Closures do not
-/// get them for sure: none may hold an operation on vectors.
+/// Everything it calls has to be `#[inline(always)]`: only code inlined into `run` gets the instructions. Closures
+/// do not get them for sure: none may hold an operation on vectors.
 pub(super) trait Job {
     fn run<S: Tiled>(self, simd: S);
 }
