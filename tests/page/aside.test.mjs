@@ -158,6 +158,32 @@ test("during an inversion the page draws no frames, and its list of stages stays
   assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).nodes), 0, "elements made anew");
 });
 
+test("where inversions are known to be quick, their stages are not drawn one by one", async () => {
+  const { name } = JSON.parse(await readFile(path.join(root, "weights/manifest.json"), "utf8"));
+  const settings = { timings: { [`${name} cpu`]: { inversion: 0.1, edit: 0.1 } } };
+  const script = `localStorage.setItem("sdic", '${JSON.stringify(settings)}')`;
+  const { page, context } = await visit(browser, site.url, { script });
+  await modelReady(page);
+  await page.evaluate(() => {
+    const seen = /** @type {any} */ (globalThis);
+    seen.drawn = 0;
+    new MutationObserver(() => {
+      seen.drawn++;
+      seen.end = performance.now();
+      seen.begin ??= seen.end;
+    }).observe(/** @type {Node} */ (document.querySelector("#stages")), { subtree: true, attributeFilter: ["class"] });
+  });
+  await page.locator("#sample-list button").first().click();
+  await inverted(page);
+  const { drawn, seconds } = await page.evaluate(() => {
+    const { drawn, begin, end } = /** @type {any} */ (globalThis);
+    return { drawn, seconds: (end - begin) / 1000 };
+  });
+  assert.ok(drawn > 0, "the first stage is on show");
+  assert.ok(drawn <= 2 + 4 * seconds, `${drawn} drawings in ${seconds} s`);
+  await context.close();
+});
+
 test("each picture of an inversion is drawn once, and one that is not to be seen is not drawn", async () => {
   const { compare, looks, elsewhere } = await draws();
   assert.ok(compare.length > 0 && compare.length <= 5, `${compare.length} pictures drawn`);

@@ -12,9 +12,9 @@ import {
   host,
   inverted,
   launch,
+  looksMade,
   modelReady,
   openSample,
-  PATIENCE,
   pixels,
   root,
   settled,
@@ -148,18 +148,6 @@ function logOf(page) {
   return page.evaluate(() => /** @type {any} */ (globalThis).log);
 }
 
-/** Waits until each look has its picture. @param {Page} page */
-async function allMade(page) {
-  await page.waitForFunction(
-    () => {
-      const all = [...document.querySelectorAll(".look")];
-      return all.length > 1 && all.every((each) => each.classList.contains("made"));
-    },
-    undefined,
-    { timeout: PATIENCE },
-  );
-}
-
 // ---- On a face
 
 test("a tap sets all sliders to a look, as one step; a second tap or None takes it back", async () => {
@@ -244,7 +232,7 @@ test("with the bundled model each look shows this face, otherwise than all other
   });
   await page.locator("#sample-list button").nth(2).click();
   await inverted(page);
-  await allMade(page);
+  await looksMade(page);
   await settled(page);
   const { calls, answers } = await logOf(page);
   assert.equal(calls.filter((method) => method === "thumbnail").length, LOOKS.length, "each once");
@@ -314,7 +302,7 @@ test("where edits are slow, pictures are made only while the looks are unfolded"
     await inverted(page);
     assert.equal((await logOf(page)).calls.includes("thumbnail"), eager, `an edit takes ${edit} s`);
     await page.locator("#looks summary").click();
-    await allMade(page);
+    await looksMade(page);
     await context.close();
   }
 });
@@ -556,7 +544,7 @@ test("looks are accessible, in German, and without sideways scrolling at 390 and
       locale: "de-DE",
       hasTouch,
     });
-    await allMade(page);
+    await looksMade(page);
     await tile(page, "Etwas älter").click();
     await settled(page);
     await accessible(page, `looks, ${width} pixels`);

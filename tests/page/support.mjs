@@ -218,6 +218,21 @@ export async function settled(page) {
 }
 
 /**
+ * Waits until each look has its picture.
+ * @param {import("playwright-core").Page} page
+ */
+export async function looksMade(page) {
+  await page.waitForFunction(
+    () => {
+      const all = [...document.querySelectorAll(".look")];
+      return all.length > 1 && all.every((each) => each.classList.contains("made"));
+    },
+    undefined,
+    { timeout: PATIENCE },
+  );
+}
+
+/**
  * Shows the whole photo, and waits until it is there.
  * @param {import("playwright-core").Page} page
  * @param {number} width of the photo in pixels

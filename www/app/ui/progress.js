@@ -10,6 +10,10 @@ import { announce, notice, report } from "./notices.js";
 /** @import { Session } from "../session.js" */
 
 const STAGES = /** @type {const} */ (["model", "align", "encode", "generate", "predict", "compensate", "reconstruct"]);
+/** An inversion that usually takes less than this many seconds is quick: its stages pass before they can be read. */
+const QUICK_SECONDS = 0.6;
+/** Milliseconds between two drawings of a quick inversion's list: each costs the engine a frame's time. */
+const PACE = 250;
 /** Those that models without compensation have not. */
 const COMPENSATION = /** @type {readonly string[]} */ (["predict", "compensate", "reconstruct"]);
 
@@ -62,11 +66,21 @@ export function announceSession(session) {
     opening.hidden = !name;
     write(opening, name ? t("open.working", { name: nameOf(name) }) : "");
   };
-  const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
-    const news = next !== stage;
-    stage = next;
+  /** @type {ReturnType<typeof setTimeout> | undefined} of the next drawing of a quick inversion's list */
+  let paced;
+  const draw = () => {
+    clearTimeout(paced);
+    paced = undefined;
     showAll();
-    if (stage && news) announce(say(`stage.${stage}`));
+    if (stage) announce(say(`stage.${stage}`));
+  };
+  const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
+    if (next === stage) return showAll();
+    const quick = (settings.timings[engine.timingKey()]?.inversion ?? Infinity) < QUICK_SECONDS;
+    const paces = quick && stage !== undefined && next !== undefined;
+    stage = next;
+    if (paces) paced ??= setTimeout(draw, PACE);
+    else draw();
   };
 
   spoken(showAll);
