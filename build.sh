@@ -390,8 +390,8 @@ need_nightly() {
 }
 
 # The packages in tests/miri and tests/fuzz take their versions from the crate's Cargo.lock. The former is the kernels
-# alone, without Burn; on a processor with AVX2 its tests run the code for SSE4 and for none of both, too. Leaks are left
-# alone: threads of a pool never end.
+# alone, without Burn; on a processor with AVX2 its tests run the code for SSE4 and for none of both, too. Leaks are
+# left alone: threads of a pool never end.
 check_miri() {
   local cpu=x86-64-v3
   need_nightly miri rust-src || { warn "NOT RUN: Miri; $nightly cannot be installed"; return 1; }

@@ -2,10 +2,10 @@
 //
 //   node benches/bytes.mjs [FOLDER]
 //
-// FOLDER is as `./build.sh build` makes it. Counted is what there is to load until the editor is ready on a processor and
-// kept for offline use: the engine in the build that browsers of today take, scripts, styles, index.html, the service
-// worker and its list, drawings of the page, and the words of one language, the longest. Not counted are the model and
-// its samples, and icons that are pictures.
+// FOLDER is as `./build.sh build` makes it. Counted is what there is to load until the editor is ready on a processor
+// and kept for offline use: the engine in the build that browsers of today take, scripts, styles, index.html, the
+// service worker and its list, drawings of the page, and the words of one language, the longest. Not counted are the
+// model and its samples, and icons that are pictures.
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,8 +1,8 @@
 //! Whole inversions and edits, cold and warm.
 //!
 //! `cargo bench --bench pipeline -- WEIGHTS_DIR [ROUNDS] [--gpu]` prints seconds. With `--serve` instead of ROUNDS it
-//! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took,
-//! so that `benches/peers/native.py` can alternate with its peers; a line `picture PATH` writes what was drawn last, f32 of
+//! loads the model, then answers each line `invert` or `edit` on standard input with the seconds that one took, so that
+//! `benches/peers/native.py` can alternate with its peers; a line `picture PATH` writes what was drawn last, f32 of
 //! shape 3 x H x W, little-endian. `--gpu` computes through wgpu.
 
 use std::{

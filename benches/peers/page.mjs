@@ -4,9 +4,9 @@
 //
 // With --alone the engine is measured without the other, whose threads go on for a while on the same processors. Writes
 // the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry into a
-// temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a row, the
-// first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the engine is,
-// by pairs; last the engine's memory. Each gives pictures as it does to a page: bytes here, f32 there. Needs
+// temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a row,
+// the first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the
+// engine is, by pairs; last the engine's memory. Each gives pictures as it does to a page: bytes here, f32 there. Needs
 // `./build.sh build`.
 import { execFileSync } from "node:child_process";
 import { copyFile } from "node:fs/promises";

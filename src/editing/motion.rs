@@ -35,8 +35,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// For a face with these landmarks, moved by `displacements`, and a face of `shape`. `None` if a number is not finite
-    /// or the landmarks leave the spline undetermined.
+    /// For a face with these landmarks, moved by `displacements`, and a face of `shape`. `None` if a number is not
+    /// finite or the landmarks leave the spline undetermined.
     pub fn new(
         landmarks: &Landmarks,
         displacements: Option<&Landmarks>,

@@ -1,9 +1,9 @@
 //! Threads that work along with whoever has work to share out.
 //!
 //! A job is a function that several threads run at once, each of which takes pieces from a queue until none is left.
-//! The caller is one of them: it is awake, and waking others takes longer than a small layer does. It waits for those that
-//! have joined, never for one that has not: on a busy machine a pool costs little. One job at a time is shared out;
-//! whoever comes meanwhile, from inside of that job too, works alone.
+//! The caller is one of them: it is awake, and waking others takes longer than a small layer does. It waits for those
+//! that have joined, never for one that has not: on a busy machine a pool costs little. One job at a time is shared
+//! out; whoever comes meanwhile, from inside of that job too, works alone.
 //!
 //! Natively there is a thread for every further processor. In a browser they are workers whose modules have this one's
 //! memory: each of them [`enter`]s and then [`take_part`]s for ever.

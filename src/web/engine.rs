@@ -200,9 +200,9 @@ impl WebEngine {
         Ok(difference)
     }
 
-    /// Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a photo in
-    /// which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
-    /// inversion. What comes of it is kept as `name` until it is released.
+    /// Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a
+    /// photo in which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can
+    /// stop the inversion. What comes of it is kept as `name` until it is released.
     #[allow(clippy::too_many_arguments)] // each is one of JavaScript's
     pub async fn invert(
         &self,

@@ -150,8 +150,8 @@ pub fn placement(
     Ok(fields.map(|fields| fields.place.arrows().as_flattened().to_vec()))
 }
 
-/// Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as in
-/// FFHQ.
+/// Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as
+/// in FFHQ.
 #[wasm_bindgen]
 pub fn align(
     rgba: &[u8],

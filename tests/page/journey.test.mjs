@@ -54,8 +54,8 @@ after(async () => {
 const LIES_LEFT = 6;
 
 /**
- * A face, tilted a little, in a larger photo, as a telephone writes it: a JPEG that lies on its side, and tells where and
- * when it was taken, and with what. Made in the page from the first sample portrait.
+ * A face, tilted a little, in a larger photo, as a telephone writes it: a JPEG that lies on its side, and tells where
+ * and when it was taken, and with what. Made in the page from the first sample portrait.
  * @param {import("playwright-core").Page} page
  */
 async function photoOf(page) {

@@ -1,4 +1,5 @@
-// Every state of the page by the rules for what all can use: light and dark, at a desk, on a telephone, on a narrow one.
+// Every state of the page by the rules for what all can use: light and dark, at a desk, on a telephone, on a narrow
+// one.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
@@ -9,8 +10,8 @@ import { accessible, root, shared, visit, WCAG } from "./support.mjs";
 const here = shared(async () => path.join(root, "weights"));
 
 /**
- * Sizes of what is tapped are left to the tests of each part: a telephone scrolls below a bar that may lie over the half
- * of something.
+ * Sizes of what is tapped are left to the tests of each part: a telephone scrolls below a bar that may lie over the
+ * half of something.
  */
 const tags = [...WCAG.filter((tag) => tag !== "wcag22aa"), "best-practice"];
 

@@ -1,9 +1,10 @@
 // Models that the visitor converted from the authors' checkpoint, kept in the origin's private file system.
 //
-// A conversion writes into a new folder, the manifest last: from then on the folder is complete, and a model. One of the
-// same weights that was kept before is removed afterwards, so whatever fails or is closed half way leaves it in place.
-// An incomplete folder that tells which file it comes from, and has shards, is a partial model: it is offered, and gone on
-// with when that file is chosen again. Other incomplete folders that nobody writes are left-overs, and are swept.
+// A conversion writes into a new folder, the manifest last: from then on the folder is complete, and a model. One of
+// the same weights that was kept before is removed afterwards, so whatever fails or is closed half way leaves it in
+// place. An incomplete folder that tells which file it comes from, and has shards, is a partial model: it is offered,
+// and gone on with when that file is chosen again. Other incomplete folders that nobody writes are left-overs, and are
+// swept.
 //
 // Sliders that are found in a model become more files of its folder, again the manifest last, beside the one that there
 // was.
@@ -28,7 +29,8 @@ import { parseSource, sameFile } from "./source-file.js";
  *   manifest: Kept & { file: string, from: string | undefined, given: string | undefined }
  * }} Model
  *
- * `source`: the file that it is converted from, if that is known; `written`: bytes of its shards, while it is incomplete.
+ * `source`: the file that it is converted from, if that is known; `written`: bytes of its shards, while it is
+ * incomplete.
  * @typedef {Omit<Model, "manifest"> & {
  *   manifest: Model["manifest"] | undefined, source: SourceFile | undefined, written: number
  * }} Folder
@@ -337,8 +339,8 @@ function noOwnModel() {
 }
 
 /**
- * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old one
- * stays. Where a conversion of the same file was broken off, `fill` goes on in its folder.
+ * Keeps a model that `fill` writes, the manifest last, in place of one of the same weights; when that fails, the old
+ * one stays. Where a conversion of the same file was broken off, `fill` goes on in its folder.
  * @param {(folder: FileSystemDirectoryHandle) => Promise<void>} fill
  * @param {SourceFile} [source] the file that the model comes from
  * @returns {Promise<string>} its id
@@ -448,8 +450,8 @@ async function removeFolders(unwanted, patience) {
 }
 
 /**
- * Bytes that are kept and are neither models nor offered as parts of one: of conversions that go on in some tab, or left
- * nothing to go on with.
+ * Bytes that are kept and are neither models nor offered as parts of one: of conversions that go on in some tab, or
+ * left nothing to go on with.
  */
 export async function leftOverBytes() {
   let bytes = 0;

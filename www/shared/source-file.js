@@ -1,9 +1,9 @@
-// The checkpoint that a model is converted from: how it is recognised when it is chosen again, and how much room its model
-// will take.
+// The checkpoint that a model is converted from: how it is recognised when it is chosen again, and how much room its
+// model will take.
 
 /**
- * `modified`: when the file was last changed, in milliseconds; `digest`: of its two ends; `needed`: about how many bytes
- * its model takes.
+ * `modified`: when the file was last changed, in milliseconds; `digest`: of its two ends; `needed`: about how many
+ * bytes its model takes.
  * @typedef {{ name: string, bytes: number, modified: number, digest: string, needed: number }} SourceFile
  */
 

@@ -2,8 +2,8 @@
 //
 //   node www/tools/states.mjs FOLDER [WIDTH...]
 //
-// WIDTH: 1280, 390 or 320; all of them unless told. Needs what `./build.sh build` built, and CHROMIUM where the browser is not
-// found without.
+// WIDTH: 1280, 390 or 320; all of them unless told. Needs what `./build.sh build` built, and CHROMIUM where the browser
+// is not found without.
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { SCRIPTED_CAMERA } from "../../tests/page/scripted-camera.mjs";

@@ -76,8 +76,8 @@ async function put(folder, name, bytes) {
 answerCalls({
   /**
    * Keeps the model in `file` as one of the visitor's own; `progress` events count the bytes that are read. When it
-   * fails, the models kept before stay. Shards that are whole stay too, and the same file goes on from there, unless the
-   * file itself is damaged.
+   * fails, the models kept before stay. Shards that are whole stay too, and the same file goes on from there, unless
+   * the file itself is damaged.
    * @param {File} file
    * @param {SourceFile} source what the file is recognised by
    * @returns {Promise<string>} what the model is called by where it is kept

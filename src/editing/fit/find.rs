@@ -38,8 +38,8 @@ impl Request<'_> {
     }
 }
 
-/// Finds the sliders of a model of faces, and what they are added to: first makes sure that it draws faces, then computes
-/// the principal components of its styles, then fits. `pause` and `journal` are those of [`fit`].
+/// Finds the sliders of a model of faces, and what they are added to: first makes sure that it draws faces, then
+/// computes the principal components of its styles, then fits. `pause` and `journal` are those of [`fit`].
 ///
 /// # Errors
 /// As there; [`FitError::Fitted`] for a model that has found sliders.
@@ -75,8 +75,9 @@ pub async fn find_sliders<E: From<FitError>>(
     Ok((fit, installation))
 }
 
-/// Computes the principal components of the styles of a model, and what they are added to. That is all that can be found
-/// in a model of other things than faces, in which nothing can be measured. `pause` and `journal` are those of [`fit`].
+/// Computes the principal components of the styles of a model, and what they are added to. That is all that can be
+/// found in a model of other things than faces, in which nothing can be measured. `pause` and `journal` are those of
+/// [`fit`].
 ///
 /// # Errors
 /// [`FitError::PicturesGiven`] where codes shall come from pictures; [`FitError::Fitted`] for a model that has found

@@ -1,8 +1,8 @@
 //! Convolutions on the GPU: WGSL written by hand, behind Burn's tensors.
 //!
 //! The kinds of convolution are those of [`crate::kernels`]. Pictures are `[batch, channels, height, width]` in
-//! row-major order. A workgroup makes a tile of the output: it stages four input channels at a time in its memory, with what
-//! comes before the convolution applied, and every thread keeps several pixels of four or eight output channels in
+//! row-major order. A workgroup makes a tile of the output: it stages four input channels at a time in its memory, with
+//! what comes before the convolution applied, and every thread keeps several pixels of four or eight output channels in
 //! registers until what comes after the convolution has been applied, too. Small pictures, which have too few pixels
 //! for many threads, share the input channels out among the threads of a workgroup instead.
 //!
