@@ -587,15 +587,10 @@ fn add(a: &[f32], b: &[f32], area: usize, activation: Activation) -> Vec<f32> {
     let mut sums = vec![0.0; a.len()];
     let planes = a.chunks_exact(area).zip(b.chunks_exact(area));
     for (channel, (sums, (a, b))) in sums.chunks_exact_mut(area).zip(planes).enumerate() {
-        let (gain, slope) = match activation {
-            Activation::Identity => (1.0, 1.0),
-            Activation::LeakyRelu { slope, gain } => (gain, slope * gain),
-            Activation::PRelu(slopes) => (1.0, slopes[channel]),
-        };
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            let x = a + b;
-            *sum = x * if x < 0.0 { slope } else { gain };
+            *sum = a + b;
         }
+        activation.apply(channel, sums);
     }
     sums
 }

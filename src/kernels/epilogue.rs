@@ -17,6 +17,8 @@ pub enum Activation<'a> {
     },
     /// A slope below zero per channel.
     PRelu(&'a [f32]),
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
 }
 
 impl Activation<'_> {
@@ -25,6 +27,56 @@ impl Activation<'_> {
         slope: 0.0,
         gain: 1.0,
     };
+
+    /// Factors above and below zero in a channel; `None` for what is not straight there.
+    #[inline(always)]
+    fn factors(self, channel: usize) -> Option<(f32, f32)> {
+        match self {
+            Self::Identity => Some((1.0, 1.0)),
+            Self::LeakyRelu { slope, gain } => Some((gain, slope * gain)),
+            Self::PRelu(slopes) => Some((1.0, slopes[channel])),
+            Self::Sigmoid => None,
+        }
+    }
+
+    /// Activates values of a channel.
+    pub fn apply(self, channel: usize, values: &mut [f32]) {
+        match self.factors(channel) {
+            Some((above, below)) => {
+                for x in values {
+                    *x *= if *x < 0.0 { below } else { above };
+                }
+            }
+            None => {
+                for x in values {
+                    *x = sigmoid(*x);
+                }
+            }
+        }
+    }
+}
+
+/// `1 / (1 + exp(-x))`, in steps that compilers make vectors of.
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    /// Added to a number below 2^22, it leaves the nearest whole number in the last bits.
+    const ROUNDING: f32 = 12_582_912.0;
+    /// Taylor's series of 2^t, which for halves is off by 1.2e-7 at most.
+    const TERMS: [f32; 7] = [
+        1.0,
+        0.693_147_2,
+        0.240_226_5,
+        0.055_504_11,
+        0.009_618_129,
+        0.001_333_355_8,
+        0.000_154_035_3,
+    ];
+    let power = x.clamp(-87.0, 87.0) * -std::f32::consts::LOG2_E;
+    let rounded = power + ROUNDING;
+    let rest = power - (rounded - ROUNDING);
+    let near_one = TERMS.iter().rev().fold(0.0, |sum, term| sum * rest + term);
+    let whole = f32::from_bits((rounded.to_bits() << 23).wrapping_add(1.0_f32.to_bits()));
+    1.0 / (1.0 + near_one * whole)
 }
 
 /// `activation(sum * scale + noise + bias)`, fused into a convolution; absent parts do nothing.
@@ -74,24 +126,38 @@ impl<'a> Epilogue<'a> {
     ) {
         let scale = self.scale.map_or(1.0, |scale| scale[channel]);
         let bias = self.bias.map_or(0.0, |bias| bias[channel]);
-        let (gain, slope) = match self.activation {
-            Activation::Identity => (1.0, 1.0),
-            Activation::LeakyRelu { slope, gain } => (gain, slope * gain),
-            Activation::PRelu(slopes) => (1.0, slopes[channel]),
-        };
-        let activate = |x: f32| x * if x < 0.0 { slope } else { gain };
-        let source = &source[..target.len()];
-        match self.noise {
-            Some(noise) => {
-                let noise = &noise[offset..][..target.len()];
-                for ((target, x), noise) in target.iter_mut().zip(source).zip(noise) {
-                    target.write(activate(x * scale + noise + bias));
-                }
+        let finished = |x: f32, noise: f32| x * scale + noise + bias;
+        let noise = (self.noise).map(|noise| &noise[offset..][..target.len()]);
+        match self.activation.factors(channel) {
+            Some((above, below)) => write(target, source, noise, |x, noise| {
+                let x = finished(x, noise);
+                x * if x < 0.0 { below } else { above }
+            }),
+            None => write(target, source, noise, |x, noise| {
+                sigmoid(finished(x, noise))
+            }),
+        }
+    }
+}
+
+/// Writes what `finished` makes of each sum and its noise, which is zero where there is none.
+#[inline(always)]
+fn write(
+    target: &mut [MaybeUninit<f32>],
+    sums: &[f32],
+    noise: Option<&[f32]>,
+    finished: impl Fn(f32, f32) -> f32,
+) {
+    let sums = &sums[..target.len()];
+    match noise {
+        Some(noise) => {
+            for ((target, sum), noise) in target.iter_mut().zip(sums).zip(noise) {
+                target.write(finished(*sum, *noise));
             }
-            None => {
-                for (target, x) in target.iter_mut().zip(source) {
-                    target.write(activate(x * scale + bias));
-                }
+        }
+        None => {
+            for (target, sum) in target.iter_mut().zip(sums) {
+                target.write(finished(*sum, -0.0)); // adds nothing, not even for compilers
             }
         }
     }

@@ -270,7 +270,7 @@ impl Case {
             bias: some(channels),
             input: random.values(dims.iter().product()),
             slopes: random.values(channels),
-            activation: random.within(0, 3),
+            activation: random.within(0, 4),
             patches: [Patches::Never, Patches::Always(2), Patches::Always(4)][random.within(0, 2)],
         }
     }
@@ -299,6 +299,7 @@ impl Case {
                 0 => Activation::Identity,
                 1 => Activation::RELU,
                 2 => Activation::PRelu(&self.slopes),
+                3 => Activation::Sigmoid,
                 _ => Activation::LeakyRelu {
                     slope: 0.2,
                     gain: std::f32::consts::SQRT_2,
@@ -364,6 +365,7 @@ fn check(seed: u64, case: &Case) -> Result<(), String> {
                 + epilogue.bias.map_or(0.0, |b| b[channel]);
             match epilogue.activation {
                 Activation::Identity => x,
+                Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
                 Activation::LeakyRelu { slope, gain } => gain * if x < 0.0 { slope * x } else { x },
                 Activation::PRelu(slopes) => {
                     if x < 0.0 {

@@ -18,13 +18,28 @@ use std::{
     },
 };
 
+/// How often a thread looks for something before it sleeps until it comes: for some tenths of a millisecond. In browsers
+/// nothing is gained by it.
+const LOOKS: usize = if cfg!(target_arch = "wasm32") { 0 } else { 500 };
+
+/// Looks whether `came`, for a while: the next layer's work mostly comes sooner than a sleeping thread wakes. Threads of
+/// other programs go first.
+fn soon(came: impl Fn() -> bool) -> bool {
+    (0..LOOKS).any(|_| {
+        came() || {
+            std::thread::yield_now();
+            false
+        }
+    })
+}
+
 /// A job, on its caller's stack. Whoever uses the cells holds the pool's lock.
 struct SharedWork<'a> {
     work: &'a (dyn Fn() + Sync),
     /// How many more threads may join.
     places: Cell<usize>,
-    /// How many have joined and not left.
-    busy: Cell<usize>,
+    /// How many have joined and not left. When it is 0 again the caller goes, and the job with it.
+    busy: AtomicUsize,
     /// Whether one of them panicked.
     failed: Cell<bool>,
 }
@@ -48,6 +63,8 @@ struct ThreadPool {
     left: Condvar,
     /// Threads that work along.
     others: AtomicUsize,
+    /// How many jobs have been opened.
+    jobs: AtomicUsize,
 }
 
 impl ThreadPool {
@@ -57,6 +74,7 @@ impl ThreadPool {
             opened: Condvar::new(),
             left: Condvar::new(),
             others: AtomicUsize::new(0),
+            jobs: AtomicUsize::new(0),
         }
     }
 
@@ -79,7 +97,7 @@ impl ThreadPool {
         let job = SharedWork {
             work,
             places: Cell::new(others),
-            busy: Cell::new(0),
+            busy: AtomicUsize::new(0),
             failed: Cell::new(false),
         };
         // SAFETY: threads use a job between joining and leaving it only, none can join a closed one, and `Closing`
@@ -91,6 +109,7 @@ impl ThreadPool {
             return work();
         }
         open.0 = Some(shared);
+        self.jobs.fetch_add(1, Ordering::Relaxed);
         drop(open);
         let closing = Closing(self, shared);
         match others {
@@ -107,6 +126,8 @@ impl ThreadPool {
 
     /// Waits for a job, and takes part in it.
     fn take_part(&self) {
+        let before = self.jobs.load(Ordering::Relaxed);
+        soon(|| self.jobs.load(Ordering::Relaxed) != before);
         let mut open = self.lock();
         let job = loop {
             match open.0.filter(|job| job.places.get() > 0) {
@@ -120,7 +141,7 @@ impl ThreadPool {
             }
         };
         job.places.update(|places| places - 1);
-        job.busy.update(|busy| busy + 1);
+        job.busy.fetch_add(1, Ordering::Relaxed);
         JOINED.set(Some(job));
         drop(open);
         let result = catch_unwind(AssertUnwindSafe(job.work));
@@ -135,9 +156,8 @@ impl ThreadPool {
     fn leave(&self, failed: bool) {
         let open = self.lock();
         if let Some(job) = JOINED.take() {
-            job.busy.update(|busy| busy - 1);
             job.failed.update(|before| before | failed);
-            if job.busy.get() == 0 {
+            if job.busy.fetch_sub(1, Ordering::Release) == 1 {
                 self.left.notify_all();
             }
         }
@@ -168,9 +188,13 @@ struct Closing<'a>(&'a ThreadPool, &'static SharedWork<'static>);
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         let Self(pool, job) = *self;
+        let alone = || job.busy.load(Ordering::Acquire) == 0;
+        pool.lock().0 = None;
+        if soon(alone) {
+            return;
+        }
         let mut open = pool.lock();
-        open.0 = None;
-        while job.busy.get() > 0 {
+        while !alone() {
             open = pool.left.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
     }

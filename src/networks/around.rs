@@ -70,14 +70,15 @@ impl LayerActivation<'_> {
         }
     }
 
-    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU. They have no sigmoid.
+    /// The same for the CPU kernels; `slopes` holds those of a parametric ReLU.
     pub fn kernel(self, slopes: &mut Vec<f32>) -> kernels::Activation<'_> {
         let leaky = |slope: f64, gain: f64| kernels::Activation::LeakyRelu {
             slope: slope as f32,
             gain: gain as f32,
         };
         match self {
-            Self::Identity | Self::Sigmoid => kernels::Activation::Identity,
+            Self::Identity => kernels::Activation::Identity,
+            Self::Sigmoid => kernels::Activation::Sigmoid,
             Self::LeakyRelu => leaky(LEAKY_SLOPE, 1.0),
             Self::Leaky(slope) => leaky(slope, 1.0),
             Self::Style => leaky(STYLE_SLOPE, std::f64::consts::SQRT_2),

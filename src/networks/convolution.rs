@@ -1,6 +1,6 @@
 //! A convolution with all that surrounds it, in one pass over memory: by this crate's kernels, on the CPU and on a GPU.
 
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 
 use super::{
@@ -53,14 +53,7 @@ impl Convolution {
     /// `[batch, in, ...]` to `[batch, out, ...]`.
     pub fn run<const D: usize>(&self, x: Tensor<D>, around: Around) -> (Tensor<D>, Tensor<D>) {
         match self {
-            Self::Cpu(layer) => {
-                let sigmoid = matches!(around.activation, LayerActivation::Sigmoid);
-                let (output, x) = run_cpu(layer, x, around);
-                match sigmoid {
-                    true => (activation::sigmoid(output), x),
-                    false => (output, x),
-                }
-            }
+            Self::Cpu(layer) => run_cpu(layer, x, around),
             #[cfg(feature = "wgpu")]
             Self::Gpu(layer) => {
                 let output = layer.run(raise(x.clone()), around);
