@@ -200,9 +200,9 @@ export class WebEngine {
      */
     finish(): void;
     /**
-     * Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a photo in
-     * which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can stop the
-     * inversion. What comes of it is kept as `name` until it is released.
+     * Inverts an aligned face (RGBA bytes of any size in the model's shape), which was cut out along `quad` from a
+     * photo in which it has the given mesh, if it was found there. `onStage` hears of each stage as it begins, and can
+     * stop the inversion. What comes of it is kept as `name` until it is released.
      */
     invert(name: string, rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
     /**
@@ -249,8 +249,8 @@ export class WebEngine {
 }
 
 /**
- * Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as in
- * FFHQ.
+ * Cuts `quad` out of a photo (RGBA bytes), `size` pixels wide; what lies outside the photo is mirrored and blurred as
+ * in FFHQ.
  */
 export function align(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, size: number): Picture;
 
