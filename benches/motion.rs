@@ -1,7 +1,8 @@
 //! What found sliders and found motions are worth, beside trained ones, on faces that neither has seen.
 //!
-//! `cargo bench --bench motion -- WEIGHTS FACES [COUNT]` prints two tables in Markdown. WEIGHTS is a model with trained
-//! sliders to which found ones were added (`sdic directions WEIGHTS --fit`), FACES a folder of aligned faces.
+//! `cargo bench --bench motion -- TRAINED FOUND FACES [COUNT]` prints two tables in Markdown. TRAINED is a model with
+//! trained sliders, FOUND one with found sliders (`sdic directions FOUND --fit`): the same, or its networks as a foreign
+//! model (`training/measure/foreign.py`). FACES is a folder of aligned faces.
 //!
 //! The first table compares what sliders move from one end to the other. The second is about ghosting. With r what
 //! compensation adds to the picture of w', M(r) that moved along with the face, and r' what it adds to the picture of
@@ -22,23 +23,24 @@ use sdic::{
     weights::WeightsDir,
 };
 
-/// A measure, the trained slider that moves it and the found one.
+/// A measure, the trained slider that moves it and the found one. Beside a trained one of its name, a found one is called
+/// `found-` that.
 const SLIDERS: [(Measure, &str, &str); 7] = [
-    (Measure::Smile, "smile", "found-smile"),
+    (Measure::Smile, "smile", "smile"),
     (Measure::MouthWidth, "smile", "mouth-width"),
-    (Measure::EyeOpening, "eyes", "found-eyes"),
-    (Measure::BrowHeight, "brows", "found-brows"),
+    (Measure::EyeOpening, "eyes", "eyes"),
+    (Measure::BrowHeight, "brows", "brows"),
     (Measure::FaceWidth, "slim", "face-width"),
-    (Measure::Yaw, "yaw", "found-yaw"),
-    (Measure::Pitch, "pitch", "found-pitch"),
+    (Measure::Yaw, "yaw", "yaw"),
+    (Measure::Pitch, "pitch", "pitch"),
 ];
 /// Edits of the second table: name, trained slider, found slider, and which end of it.
 const EDITS: [(&str, &str, &str, f32); 5] = [
-    ("turn +", "yaw", "found-yaw", 1.0),
-    ("turn -", "yaw", "found-yaw", -1.0),
-    ("nod +", "pitch", "found-pitch", 1.0),
-    ("nod -", "pitch", "found-pitch", -1.0),
-    ("smile", "smile", "found-smile", 1.0),
+    ("turn +", "yaw", "yaw", 1.0),
+    ("turn -", "yaw", "yaw", -1.0),
+    ("nod +", "pitch", "pitch", 1.0),
+    ("nod -", "pitch", "pitch", -1.0),
+    ("smile", "smile", "smile", 1.0),
 ];
 /// Motion in sides of the picture from which a spot counts as moved.
 const MOVED: f32 = 0.006;
@@ -50,9 +52,11 @@ fn open(weights: PathBuf) -> Engine {
     Engine::open(&dir, &device::cpu()).expect("a model")
 }
 
+/// A model, and faces that it has inverted.
 struct Bench {
     engine: Engine,
     finder: FaceFinder,
+    subjects: Vec<Subject>,
 }
 
 /// A face, inverted.
@@ -63,6 +67,27 @@ struct Subject {
 }
 
 impl Bench {
+    fn new(weights: &str, faces: &[PathBuf]) -> Self {
+        let mut bench = Self {
+            engine: open(weights.into()),
+            finder: FaceFinder::bundled().expect("the face networks"),
+            subjects: Vec::new(),
+        };
+        let subject = |path: &PathBuf| {
+            let bytes = fs::read(path).expect("a file");
+            bench.invert(&decode(&bytes).expect("a picture").picture)
+        };
+        bench.subjects = faces.iter().filter_map(subject).collect();
+        bench
+    }
+
+    /// The whole name of a found slider, unless it was dropped.
+    fn found(&self, name: &str) -> Option<String> {
+        let directions = &self.engine.manifest().directions;
+        let mut names = [format!("found-{name}"), name.into()].into_iter();
+        names.find(|name| directions.iter().any(|direction| direction.name == *name))
+    }
+
     fn range(&self, name: &str) -> [f32; 2] {
         let mut directions = self.engine.manifest().directions.iter();
         let direction = directions.find(|direction| direction.name == name);
@@ -130,10 +155,11 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-fn sliders(bench: &Bench, subjects: &[Subject]) {
-    let readings: Vec<_> = subjects
+fn sliders(trained: &Bench, found: &Bench) {
+    let readings: Vec<_> = trained
+        .subjects
         .iter()
-        .filter_map(|subject| bench.reading(subject.unedited.clone()))
+        .filter_map(|subject| trained.reading(subject.unedited.clone()))
         .collect();
     let deviation = |measure: usize| {
         let all: Vec<_> = readings
@@ -153,8 +179,12 @@ fn sliders(bench: &Bench, subjects: &[Subject]) {
         "| measure | trained slider | end to end | found slider | end to end | ratio | others, trained | others, found |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for (measure, trained, found) in SLIDERS {
-        let moved = |name: &str| {
+    for (measure, taught, fitted) in SLIDERS {
+        let Some(fitted) = &found.found(fitted) else {
+            eprintln!("no slider {fitted} was found");
+            continue;
+        };
+        let moved = |bench: &Bench, name: &str| {
             let [low, high] = bench.range(name);
             let ends = |subject: &Subject| {
                 let reading = |strength| {
@@ -165,7 +195,7 @@ fn sliders(bench: &Bench, subjects: &[Subject]) {
                 let change = |i: usize| (high.values[i] - low.values[i]) / deviations[i];
                 Some(std::array::from_fn::<f64, MEASURES, _>(change))
             };
-            let changes: Vec<_> = subjects.iter().filter_map(ends).collect();
+            let changes: Vec<_> = bench.subjects.iter().filter_map(ends).collect();
             let means: Vec<_> = (0..MEASURES)
                 .map(|i| mean(&changes.iter().map(|change| change[i]).collect::<Vec<_>>()))
                 .collect();
@@ -178,11 +208,12 @@ fn sliders(bench: &Bench, subjects: &[Subject]) {
                 .sqrt();
             (own, others / own.abs())
         };
-        let ((before, spill_before), (now, spill)) = (moved(trained), moved(found));
+        let (before, spill_before) = moved(trained, taught);
+        let (now, spill) = moved(found, fitted);
         let share = (now / before).abs();
         let name = measure.names()[0];
         println!(
-            "| {name} | {trained} | {before:+.2} | {found} | {now:+.2} | {share:.2} | {spill_before:.2} | {spill:.2} |"
+            "| {name} | {taught} | {before:+.2} | {fitted} | {now:+.2} | {share:.2} | {spill_before:.2} | {spill:.2} |"
         );
     }
 }
@@ -288,7 +319,7 @@ fn compare(a: &Landmarks, b: &Landmarks) -> [f64; 2] {
     [ab / (aa * bb).sqrt(), ab / bb]
 }
 
-fn ghosting(bench: &Bench, subjects: &[Subject]) {
+fn ghosting(teacher: &Bench, bench: &Bench) {
     let side = bench.engine.config().image_size;
     println!();
     println!(
@@ -297,23 +328,26 @@ fn ghosting(bench: &Bench, subjects: &[Subject]) {
     println!("|---|---|---|---|---|---|");
     let none: Landmarks = [[0.0; 2]; LANDMARKS];
     for (label, trained, found, end) in EDITS {
-        let end_of = |name: &str| {
+        let found = &bench.found(found).expect("a slider of that kind");
+        let end_of = |bench: &Bench, name: &str| {
             let [low, high] = bench.range(name);
             if end > 0.0 { high } else { low }
         };
-        let taught = bench
-            .known(trained, end_of(trained))
+        let taught = teacher
+            .known(trained, end_of(teacher, trained))
             .expect("a trained motion");
-        let average = bench.known(found, end_of(found)).expect("a found motion");
+        let average = bench
+            .known(found, end_of(bench, found))
+            .expect("a found motion");
         // Sliders may be of opposite sign.
         let [cosine, _] = compare(&average, &taught);
         let strength = if cosine < 0.0 && label != "smile" {
-            -end_of(found)
+            -end_of(bench, found)
         } else {
-            end_of(found)
+            end_of(bench, found)
         };
         let (mut cosines, mut behind) = (Vec::new(), [const { Vec::new() }; 4]);
-        for subject in subjects {
+        for subject in &bench.subjects {
             let Some(own) = bench.own_motion(subject, found, strength) else {
                 continue;
             };
@@ -377,28 +411,20 @@ fn main() {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    let [weights, faces, ..] = &arguments[..] else {
-        println!("usage: cargo bench --bench motion -- WEIGHTS FACES [COUNT]");
+    let [trained, found, faces, ..] = &arguments[..] else {
+        println!("usage: cargo bench --bench motion -- TRAINED FOUND FACES [COUNT]");
         return;
     };
-    let count = arguments.get(2).and_then(|count| count.parse().ok());
-    let bench = Bench {
-        engine: open(weights.into()),
-        finder: FaceFinder::bundled().expect("the face networks"),
-    };
+    let count = arguments.get(3).and_then(|count| count.parse().ok());
     let entries = fs::read_dir(faces).expect("a folder");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
     paths.truncate(count.unwrap_or(usize::MAX));
     let started = Instant::now();
-    let subject = |path: &PathBuf| {
-        let bytes = fs::read(path).expect("a file");
-        bench.invert(&decode(&bytes).expect("a picture").picture)
-    };
-    let subjects: Vec<_> = paths.iter().filter_map(subject).collect();
-    println!("{} faces of {}", subjects.len(), paths.len());
+    let [trained, found] = [trained, found].map(|weights| Bench::new(weights, &paths));
+    println!("{} faces of {}", found.subjects.len(), paths.len());
     println!();
-    sliders(&bench, &subjects);
-    ghosting(&bench, &subjects);
+    sliders(&trained, &found);
+    ghosting(&trained, &found);
     eprintln!("{:.0} s", started.elapsed().as_secs_f32());
 }

@@ -4,12 +4,22 @@
 //
 // Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
 // (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; how long a group photo of 24 megapixels
-// takes to be opened and searched for faces; and how much longer an inversion takes in the page, which shows pictures
-// and progress meanwhile, than by the engine alone. Needs `./build.sh build`; `--no-isolation` leaves out the headers
+// takes to be opened and searched for faces; how much longer an inversion takes in the page, which shows pictures and
+// progress meanwhile, than by the engine alone; and how long the page's own thread was busy at most meanwhile. Needs `./build.sh build`; `--no-isolation` leaves out the headers
 // without which a browser gives a page no threads. What code a visit loads, `benches/bytes.mjs` counts.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { host, inverted, launch, looksMade, modelReady, root, startNothing, visit } from "../tests/page/support.mjs";
+import {
+  host,
+  inverted,
+  launch,
+  looksMade,
+  modelReady,
+  root,
+  settled,
+  startNothing,
+  visit,
+} from "../tests/page/support.mjs";
 import { serve } from "../www/tools/serve.mjs";
 import { groupPhoto } from "./group.mjs";
 import { median } from "./median.mjs";
@@ -228,6 +238,13 @@ async function besides(browser, url, backend) {
     page.invert = (/** @type {number} */ round) =>
       engine.invert(`inversion-${round}`, `crop-${round % samples.length}`, signal);
   });
+  await whole.page.evaluate(() => {
+    const page = /** @type {any} */ (globalThis);
+    page.longTasks = [];
+    const keep = (/** @type {PerformanceObserverEntryList} */ list) =>
+      page.longTasks.push(...list.getEntries().map(({ duration }) => duration / 1000));
+    new PerformanceObserver(keep).observe({ type: "longtask" });
+  });
   const seconds = { whole: /** @type {number[]} */ ([]), alone: /** @type {number[]} */ ([]) };
   const samples = await buttons.count();
   for (let round = 0; round <= ROUNDS; round++) {
@@ -244,6 +261,17 @@ async function besides(browser, url, backend) {
   }
   const [page, engine] = [median(seconds.whole.slice(1)), median(seconds.alone.slice(1))];
   row("inversion, page / engine", `${(page / engine).toFixed(2)} (${s(page)} / ${s(engine)})`);
+  const sliders = whole.page.locator("#sliders input[type=range]:not(:disabled)");
+  for (let round = 0; round < ROUNDS; round++) {
+    await sliders.nth(round % 4).press("PageUp");
+    await settled(whole.page);
+  }
+  const tasks = await whole.page.evaluate(() => /** @type {number[]} */ (/** @type {any} */ (globalThis).longTasks));
+  const worked = `${ROUNDS + 1} inversions and ${ROUNDS} edits`;
+  row(
+    "tasks over 50 ms",
+    tasks.length > 0 ? `${tasks.length}, up to ${s(Math.max(...tasks))}, in ${worked}` : `none in ${worked}`,
+  );
   await Promise.all([whole.context.close(), alone.context.close()]);
 }
 
