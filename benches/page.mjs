@@ -5,8 +5,9 @@
 // Times the way to a ready model by the page itself, and inversions and edits by the page's own engine, first and warm
 // (medians), on the CPU and, where Chromium finds a graphics card, on WebGPU; how long a group photo of 24 megapixels
 // takes to be opened and searched for faces; how much longer an inversion takes in the page, which shows pictures and
-// progress meanwhile, than by the engine alone; and how long the page's own thread was busy at most meanwhile. Needs `./build.sh build`; `--no-isolation` leaves out the headers
-// without which a browser gives a page no threads. What code a visit loads, `benches/bytes.mjs` counts.
+// progress meanwhile, than by the engine alone; and how long the page's own thread was busy at most meanwhile. Needs
+// `./build.sh build`; `--no-isolation` leaves out the headers without which a browser gives a page no threads. What
+// code a visit loads, `benches/bytes.mjs` counts.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import {
