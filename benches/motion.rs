@@ -34,13 +34,13 @@ const SLIDERS: [(Measure, &str, &str); 7] = [
     (Measure::Yaw, "yaw", "yaw"),
     (Measure::Pitch, "pitch", "pitch"),
 ];
-/// Edits of the second table: name, trained slider, found slider, and which end of it.
-const EDITS: [(&str, &str, &str, f32); 5] = [
-    ("turn +", "yaw", "yaw", 1.0),
-    ("turn -", "yaw", "yaw", -1.0),
-    ("nod +", "pitch", "pitch", 1.0),
-    ("nod -", "pitch", "pitch", -1.0),
-    ("smile", "smile", "smile", 1.0),
+/// Edits of the second table: name, slider, and which end of it.
+const EDITS: [(&str, &str, f32); 5] = [
+    ("turn +", "yaw", 1.0),
+    ("turn -", "yaw", -1.0),
+    ("nod +", "pitch", 1.0),
+    ("nod -", "pitch", -1.0),
+    ("smile", "smile", 1.0),
 ];
 /// Motion in sides of the picture from which a spot counts as moved.
 const MOVED: f32 = 0.006;
@@ -327,8 +327,8 @@ fn ghosting(teacher: &Bench, bench: &Bench) {
     );
     println!("|---|---|---|---|---|---|");
     let none: Landmarks = [[0.0; 2]; LANDMARKS];
-    for (label, trained, found, end) in EDITS {
-        let found = &bench.found(found).expect("a slider of that kind");
+    for (label, trained, end) in EDITS {
+        let found = &bench.found(trained).expect("a slider of that kind");
         let end_of = |bench: &Bench, name: &str| {
             let [low, high] = bench.range(name);
             if end > 0.0 { high } else { low }

@@ -22,8 +22,7 @@ def checkpoint(folder: pathlib.Path) -> dict:
     manifest, tensors = read(folder)
     networks = {k: v for k, v in tensors.items() if k.startswith(NETWORKS) and not k.startswith(WITHOUT)}
     config = {k: v for k, v in manifest["config"].items() if k != "editor"}
-    options = {"config": json.dumps(config), "start_from_latent_avg": True}
-    return {"state_dict": networks, "latent_avg": tensors["latent_avg"], "opts": options}
+    return {"state_dict": networks, "latent_avg": tensors["latent_avg"], "opts": {"config": json.dumps(config)}}
 
 
 def main():

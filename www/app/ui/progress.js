@@ -33,9 +33,10 @@ stages.append(...items.map(({ item }) => item));
 /**
  * Names the stage that runs; undefined hides the list.
  * @param {typeof STAGES[number] | undefined} stage
- * @param {{ waitsForModel: boolean, compensates: boolean, timingKey: string }} about
+ * @param {{ waitsForModel: boolean, compensates: boolean, usual: number | undefined }} about `usual`: seconds that an
+ *   inversion took before
  */
-function showStage(stage, { waitsForModel, compensates, timingKey }) {
+function showStage(stage, { waitsForModel, compensates, usual }) {
   progress.hidden = stage === undefined;
   if (stage === undefined) return;
   const at = STAGES.indexOf(stage);
@@ -48,7 +49,6 @@ function showStage(stage, { waitsForModel, compensates, timingKey }) {
     if (state === "present") item.setAttribute("aria-current", "step");
     else item.removeAttribute("aria-current");
   }
-  const usual = settings.timings[timingKey]?.inversion;
   write(estimate, usual ? t("stage.estimate", { seconds: quantity(usual, "second") }) : "");
 }
 
@@ -60,9 +60,10 @@ export function announceSession(session) {
   let stage;
   /** @type {string | undefined} of the file that is being opened */
   let name;
+  const usual = () => settings.timings[engine.timingKey()]?.inversion;
   const showAll = () => {
     const compensates = engine.model?.compensates !== false;
-    showStage(stage, { waitsForModel, compensates, timingKey: engine.timingKey() });
+    showStage(stage, { waitsForModel, compensates, usual: usual() });
     opening.hidden = !name;
     write(opening, name ? t("open.working", { name: nameOf(name) }) : "");
   };
@@ -76,7 +77,7 @@ export function announceSession(session) {
   };
   const show = (/** @type {typeof STAGES[number] | undefined} */ next) => {
     if (next === stage) return showAll();
-    const quick = (settings.timings[engine.timingKey()]?.inversion ?? Infinity) < QUICK_SECONDS;
+    const quick = (usual() ?? Infinity) < QUICK_SECONDS;
     const paces = quick && stage !== undefined && next !== undefined;
     stage = next;
     if (paces) paced ??= setTimeout(draw, PACE);
