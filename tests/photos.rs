@@ -10,11 +10,14 @@ use std::{
 
 use rayon::prelude::*;
 use sdic::{
-    face::{PasteMode, Rendered, paste_back, toned},
+    editing::{Engine, EngineError},
+    face::{FaceFinder, PasteMode, Rendered, paste_back, toned},
+    networks::device,
     pixels::{
         Difference, Field, Format, GRID, Picture, PictureError, Quad, Space, decode, encode,
         inspect,
     },
+    weights::WeightsDir,
 };
 use serde::Deserialize;
 
@@ -622,6 +625,34 @@ fn the_command_line_keeps_space_transparency_and_what_is_around_the_face() {
         decode(&bytes).unwrap().picture == out,
         "WebP is without loss"
     );
+}
+
+/// Its own pixels follow an edit, as those of a face in a photo do.
+#[test]
+fn the_command_line_finds_the_landmarks_of_an_aligned_face() {
+    let (finder, photo) = (FaceFinder::bundled().unwrap(), portrait());
+    let face = finder.detect(&photo).swap_remove(0);
+    let aligned = face.aligned(&photo, 256).unwrap();
+    let file = encode(&aligned, Format::Png).unwrap();
+    let (bytes, _) = edited("aligned", &file, "png", &["--aligned", "--edit", "yaw=1.5"]);
+    let found = decode(&bytes).unwrap().picture;
+
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
+    let engine = Engine::open(&WeightsDir::open(weights).unwrap(), &device::cpu()).unwrap();
+    let edited_by = |landmarks| {
+        let begun = async |_| Ok::<_, EngineError>(());
+        let face = pollster::block_on(engine.invert(&aligned, landmarks, begun)).unwrap();
+        let edit = engine.edit(&face, [("yaw", 1.5)], None).unwrap();
+        let pause = async || Ok::<_, EngineError>(());
+        let edited = pollster::block_on(engine.finish(edit, pause)).unwrap();
+        let mode = edited.paste_mode(engine.manifest());
+        let quad = Quad::whole(aligned.width(), aligned.height()).unwrap();
+        edited.paste_into(&aligned, &quad, None, mode).unwrap()
+    };
+    let mesh = finder.mesh_of_aligned(&aligned).unwrap().unwrap();
+    let [by_its_own, by_average] = [Some(mesh.landmarks()), None].map(edited_by);
+    assert!(spread(&found, &by_its_own) < 0.1);
+    assert!(spread(&found, &by_average) > 0.5);
 }
 
 #[test]

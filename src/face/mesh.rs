@@ -75,6 +75,11 @@ impl AlignedMesh {
         }
     }
 
+    /// Whether there is a face rather than none.
+    pub fn shows_face(&self) -> bool {
+        self.presence >= 0.5
+    }
+
     /// Its 68 landmarks.
     pub fn landmarks(&self) -> Landmarks {
         OF_LANDMARKS.map(|i| self.points.get(i).map_or([0.0; 2], |&[x, y, _]| [x, y]))

@@ -16,7 +16,7 @@ use sdic::{
     editing::{
         EditedPictures, Engine, EngineError, InvertedFace, MOST_STRENGTH, Stage, check_manifest,
     },
-    face::{self, Face, FaceFinder, LANDMARKS, PasteMode},
+    face::{self, AlignedMesh, Face, FaceFinder, LANDMARKS, Landmarks, PasteMode},
     import::{Naming, import_checkpoint, import_directions},
     networks::device,
     pixels::{self, Format, Picture, Quad, QuadError},
@@ -226,8 +226,9 @@ pub struct Subject {
 }
 
 enum Place {
-    /// The whole photo: an aligned face, or of the shape of a model without faces.
-    Whole,
+    /// The whole photo: an aligned face, with its landmarks if they are found, or of the shape of a model without
+    /// faces.
+    Whole(Option<Box<Landmarks>>),
     Face(Face),
     /// Of a photo for a model without faces.
     Part(Quad),
@@ -252,7 +253,7 @@ impl Subject {
                 };
                 return Err(format!("--aligned: {path}: {problem}; {way}").into());
             }
-            let place = Place::Whole;
+            let place = Place::Whole(landmarks_in(&photo, manifest)?);
             return Ok(Self { photo, place });
         }
         if manifest.depicts() != Depicts::Faces {
@@ -260,7 +261,7 @@ impl Subject {
                 return Err("--face: this model shows no faces; leave the option out".into());
             }
             let place = match shaped {
-                None => Place::Whole,
+                None => Place::Whole(None),
                 Some(_) => Place::Part(middle(&photo, &manifest.config, path, telling)?),
             };
             return Ok(Self { photo, place });
@@ -285,7 +286,9 @@ impl Subject {
         let config = engine.config();
         let begin = telling.report(config);
         let inverted = match &self.place {
-            Place::Whole => pollster::block_on(engine.invert(&self.photo, None, begin)),
+            Place::Whole(landmarks) => {
+                pollster::block_on(engine.invert(&self.photo, landmarks.as_deref().copied(), begin))
+            }
             Place::Face(face) => pollster::block_on(engine.invert_face(&self.photo, face, begin)),
             Place::Part(quad) => {
                 let [_, columns] = config.picture_in(config.encoder.input_size);
@@ -305,12 +308,12 @@ impl Subject {
         let (quad, mesh) = match &self.place {
             Place::Face(face) => (face.quad, Some(face.mesh.as_slice())),
             Place::Part(quad) => (*quad, None),
-            Place::Whole => {
+            Place::Whole(_) => {
                 let quad = Quad::whole(self.photo.width(), self.photo.height());
                 (quad.ok_or(QuadError)?, None)
             }
         };
-        if matches!(self.place, Place::Whole) && mode == PasteMode::Face {
+        if matches!(self.place, Place::Whole(_)) && mode == PasteMode::Face {
             return Ok(face::toned(edited.picture.clone(), &self.photo, &quad)?);
         }
         Ok(edited.paste_into(&self.photo, &quad, mesh, mode)?)
@@ -359,6 +362,17 @@ fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
         .into());
     }
     Ok(faces)
+}
+
+/// Where the landmarks of an aligned face are: sliders ask how far a face smiles already, and its own pixels follow an
+/// edit. `None` for other things, and if nothing like a face is seen.
+fn landmarks_in(aligned: &Picture, manifest: &Manifest) -> Result<Option<Box<Landmarks>>, Failure> {
+    if manifest.depicts() != Depicts::Faces || aligned.width() != aligned.height() {
+        return Ok(None);
+    }
+    let mesh = FaceFinder::bundled()?.mesh_of_aligned(aligned)?;
+    let mesh = mesh.filter(AlignedMesh::shows_face);
+    Ok(mesh.map(|mesh| Box::new(mesh.landmarks())))
 }
 
 /// Says why a face may come out poorly.

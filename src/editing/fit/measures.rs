@@ -5,8 +5,6 @@ use crate::{
     pixels::{Picture, Point},
 };
 
-/// Confidence from which a picture counts as a face.
-const PRESENT: f32 = 0.5;
 /// Half the side of the patch in which a colour is read, in sides of the picture.
 const PATCH: f32 = 0.012;
 /// How far above the forehead hair is looked for, in heights of the forehead.
@@ -117,7 +115,7 @@ impl Measure {
     pub fn kin(self) -> &'static [Self] {
         match self {
             Self::Smile => &[Self::MouthWidth, Self::MouthOpening],
-            Self::MouthWidth => &[Self::Smile],
+            Self::MouthWidth => &[Self::Smile, Self::MouthOpening],
             Self::MouthOpening => &[Self::ChinLength],
             Self::FaceWidth => &[Self::JawWidth],
             Self::JawWidth => &[Self::FaceWidth, Self::ChinLength],
@@ -138,7 +136,7 @@ pub struct Reading {
 impl Reading {
     /// Of an aligned picture and the mesh found in it. `None` if that is no face.
     pub fn new(picture: &Picture, mesh: &AlignedMesh) -> Option<Self> {
-        if mesh.presence < PRESENT || mesh.points.len() != MESH_POINTS {
+        if !mesh.shows_face() || mesh.points.len() != MESH_POINTS {
             return None;
         }
         let reader = Reader::new(picture, &mesh.points)?;

@@ -15,7 +15,7 @@ use crate::{
 
 /// Faces on which the styles of a slider are chosen, and others on which it is checked. None of them is regressed on.
 const TRIED: usize = 6;
-const CHECKED: usize = 12;
+const CHECKED: usize = 18;
 /// Faces needed for a regression.
 const LEAST_FACES: usize = 60;
 /// After so many pictures at least this share must show faces.
@@ -23,7 +23,7 @@ const FIRST_PICTURES: usize = 24;
 const LEAST_SHARE: f64 = 0.5;
 
 /// Ridge, in means of the squared length of a code.
-const RIDGE: f64 = 1.0;
+const RIDGE: f64 = 10.0;
 /// Measures beyond this many standard deviations count as so many: the mesh may slip.
 const OUTLIER: f64 = 3.5;
 
@@ -31,8 +31,11 @@ const OUTLIER: f64 = 3.5;
 const TRIAL: f64 = 2.5;
 /// Share of the effect of all styles that a choice of them must have.
 const ENOUGH: f64 = 0.7;
-/// Purity that a group more must bring.
-const GROUP_WORTH: f64 = 0.01;
+/// Share of the effect of all styles from which it lives in a group.
+const LIVES: f64 = 0.05;
+/// Purity that a group must bring if the effect does not live there, and that leaving it out must bring if it does:
+/// what looks purer on a few faces may be so by chance.
+const GROUP_WORTH: f64 = 0.02;
 /// Effect below which a slider is weak: in standard deviations of the measure, for one of the codes along it.
 const WEAK: f64 = 0.2;
 /// Farthest strength, in standard deviations of the measure, and of the codes along the slider. There it is checked.
@@ -469,11 +472,16 @@ fn choose(measure: Measure, effects: &[[f64; MEASURES]]) -> (Range<usize>, f64) 
     };
     let own = |run: &Range<usize>| sum(run)[measure as usize];
     let all = 0..effects.len();
-    let enough = ENOUGH * own(&all);
+    let share = |run: &Range<usize>| own(run) / own(&all);
+    let worth_of = |group: usize| match share(&(group..group + 1)) >= LIVES {
+        true => GROUP_WORTH,
+        false => -GROUP_WORTH,
+    };
     let runs =
         (0..effects.len()).flat_map(|from| (from + 1..=effects.len()).map(move |to| from..to));
-    let worth = |run: &Range<usize>| purity(measure, &sum(run)) - GROUP_WORTH * run.len() as f64;
-    let good = runs.filter(|run| own(run) >= enough);
+    let worth =
+        |run: &Range<usize>| purity(measure, &sum(run)) + run.clone().map(worth_of).sum::<f64>();
+    let good = runs.filter(|run| share(run) >= ENOUGH);
     let best = good.max_by(|a, b| worth(a).total_cmp(&worth(b)));
     let best = best.unwrap_or(all);
     let effect = own(&best);

@@ -90,9 +90,12 @@ impl Faces for Linear {
     }
 }
 
+/// Faces of a fit. The ridge is strong for a few hundred codes: with fewer of them directions are less exact.
+const DRAWN: usize = 400;
+
 fn plan() -> FitPlan {
     FitPlan {
-        samples: 200,
+        samples: DRAWN,
         styles: STYLES,
         style_dim: DIM,
         shared: true,
@@ -161,7 +164,7 @@ fn whole() -> Fit {
 #[test]
 fn planted_directions_are_found_in_their_styles() {
     let fit = whole();
-    assert_eq!(fit.drawn, [200, 200]);
+    assert_eq!(fit.drawn, [DRAWN, DRAWN]);
     let found: Vec<_> = fit.sliders.iter().map(|slider| slider.measure).collect();
     assert_eq!(
         found,
@@ -300,9 +303,9 @@ fn a_model_of_other_things_is_told_soon() {
 
 #[test]
 fn sliders_that_do_harm_are_dropped_with_a_reason() {
-    // 200 draws and 30 trials of the first slider show faces, and nothing after them.
+    // The draws and 30 trials of the first slider show faces, and nothing after them.
     let mut model = Linear::new();
-    model.is_face = |read, _| read <= 230;
+    model.is_face = |read, _| read <= DRAWN + 30;
     let fit = run(&mut model, &plan(), &mut Journal::new("k"), usize::MAX).unwrap();
     assert!(fit.sliders.is_empty());
     assert_eq!(reason(&fit, Measure::Smile), Dropped::LosesFaces(0.0));
@@ -321,7 +324,7 @@ fn sliders_that_move_other_measures_are_dropped() {
             let reading = self.0.read(codes.clone()).await?;
             let (smile, brows) = (Measure::Smile as usize, Measure::BrowHeight as usize);
             Ok(reading.map(|mut reading| {
-                let drawn = self.0.read <= 200;
+                let drawn = self.0.read <= DRAWN;
                 let own = f64::from(codes.rows[1] - codes.rows[0]);
                 reading.values[brows] = if drawn {
                     own
