@@ -1,8 +1,8 @@
 //! What found sliders and found motions are worth, beside trained ones, on faces that neither has seen.
 //!
 //! `cargo bench --bench motion -- TRAINED FOUND FACES [COUNT]` prints two tables in Markdown. TRAINED is a model with
-//! trained sliders, FOUND one with found sliders (`sdic directions FOUND --fit`): the same, or its networks as a foreign
-//! model (`training/measure/foreign.py`). FACES is a folder of aligned faces.
+//! trained sliders, FOUND one with found sliders (`sdic directions FOUND --fit`): the same, or its networks as a
+//! foreign model (`training/measure/foreign.py`). FACES is a folder of aligned faces.
 //!
 //! The first table compares what sliders move from one end to the other. The second is about ghosting. With r what
 //! compensation adds to the picture of w', M(r) that moved along with the face, and r' what it adds to the picture of
@@ -23,8 +23,8 @@ use sdic::{
     weights::WeightsDir,
 };
 
-/// A measure, the trained slider that moves it and the found one. Beside a trained one of its name, a found one is called
-/// `found-` that.
+/// A measure, the trained slider that moves it and the found one. Beside a trained one of its name, a found one is
+/// called `found-` that.
 const SLIDERS: [(Measure, &str, &str); 7] = [
     (Measure::Smile, "smile", "smile"),
     (Measure::MouthWidth, "smile", "mouth-width"),
@@ -95,12 +95,13 @@ impl Bench {
     }
 
     fn invert(&self, picture: &Picture) -> Option<Subject> {
-        let (landmarks, presence) = self.finder.landmarks_of_aligned(picture).ok()?;
+        let mesh = self.finder.mesh_of_aligned(picture).ok()??;
+        let landmarks = mesh.shows_face().then(|| mesh.landmarks())?;
         let begun = async |_| Ok::<_, EngineError>(());
         let face = pollster::block_on(self.engine.invert(picture, Some(landmarks), begun));
         let face = face.expect("an inversion");
         let unedited = face.inversion.reconstruction.clone();
-        (presence > 0.5).then_some(Subject { face, unedited })
+        Some(Subject { face, unedited })
     }
 
     fn edit(

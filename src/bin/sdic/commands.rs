@@ -240,6 +240,7 @@ impl Subject {
         path: &Path,
         with: &With,
         manifest: &Manifest,
+        finder: &FaceFinder,
         telling: &Telling,
     ) -> Result<Self, Failure> {
         let photo = read_photo(path, telling)?;
@@ -253,7 +254,7 @@ impl Subject {
                 };
                 return Err(format!("--aligned: {path}: {problem}; {way}").into());
             }
-            let place = Place::Whole(landmarks_in(&photo, manifest)?);
+            let place = Place::Whole(landmarks_in(&photo, manifest, finder)?);
             return Ok(Self { photo, place });
         }
         if manifest.depicts() != Depicts::Faces {
@@ -266,7 +267,7 @@ impl Subject {
             };
             return Ok(Self { photo, place });
         }
-        let mut faces = find_faces(&photo, path)?;
+        let mut faces = find_faces(finder, &photo, path)?;
         let index = with.face as usize - 1;
         if index >= faces.len() {
             let (path, face, count) = (path.display(), with.face, faces.len());
@@ -352,8 +353,8 @@ fn middle(
     Ok(quad)
 }
 
-fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
-    let faces = FaceFinder::bundled()?.detect(photo);
+fn find_faces(finder: &FaceFinder, photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
+    let faces = finder.detect(photo);
     if faces.is_empty() {
         return Err(format!(
             "{}: no face found; use a picture from the front, or crop it and pass --aligned",
@@ -366,11 +367,15 @@ fn find_faces(photo: &Picture, path: &Path) -> Result<Vec<Face>, Failure> {
 
 /// Where the landmarks of an aligned face are: sliders ask how far a face smiles already, and its own pixels follow an
 /// edit. `None` for other things, and if nothing like a face is seen.
-fn landmarks_in(aligned: &Picture, manifest: &Manifest) -> Result<Option<Box<Landmarks>>, Failure> {
+fn landmarks_in(
+    aligned: &Picture,
+    manifest: &Manifest,
+    finder: &FaceFinder,
+) -> Result<Option<Box<Landmarks>>, Failure> {
     if manifest.depicts() != Depicts::Faces || aligned.width() != aligned.height() {
         return Ok(None);
     }
-    let mesh = FaceFinder::bundled()?.mesh_of_aligned(aligned)?;
+    let mesh = finder.mesh_of_aligned(aligned)?;
     let mesh = mesh.filter(AlignedMesh::shows_face);
     Ok(mesh.map(|mesh| Box::new(mesh.landmarks())))
 }
@@ -430,7 +435,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
     }
     let telling = &Telling::Lines;
     let picture = read_photo(photo, telling)?;
-    let faces = find_faces(&picture, photo)?;
+    let faces = find_faces(&FaceFinder::bundled()?, &picture, photo)?;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     for (index, face) in faces.iter().enumerate() {
         warn_of(face, photo, telling);
@@ -585,7 +590,8 @@ pub fn invert(
         taken.push(target.path);
     }
     let telling = &Telling::Lines;
-    let subject = Subject::open(photo, with, &read_manifest(&with.weights)?, telling)?;
+    let (manifest, finder) = (read_manifest(&with.weights)?, FaceFinder::bundled()?);
+    let subject = Subject::open(photo, with, &manifest, &finder, telling)?;
     let engine = open_engine(&with.weights, &open_device(with.backend)?)?;
     if discrepancy.is_some() && !engine.config().compensates() {
         let path = with.weights.display();

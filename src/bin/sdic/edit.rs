@@ -71,6 +71,7 @@ impl Edit {
 pub fn run(edit: &Edit) -> Result<(), Failure> {
     let strengths = edit.strengths()?;
     let format = edit.with.format.map(Format::from);
+    let finder = &FaceFinder::bundled()?;
     if let [photo] = edit.photos.as_slice()
         && !edit.out.is_dir()
     {
@@ -78,12 +79,12 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
         spare("--out", &edit.out, photo)?;
         let manifest = read_manifest(&edit.with.weights)?;
         let telling = &Telling::Lines;
-        let subject = Subject::open(photo, &edit.with, &manifest, telling)?;
-        let editor = Editor::open(edit, &strengths)?;
+        let subject = Subject::open(photo, &edit.with, &manifest, finder, telling)?;
+        let editor = Editor::open(edit, &strengths, finder)?;
         return editor.edit(photo, &subject, &out, telling);
     }
     let outs = names_in(&edit.out, &edit.photos, format)?;
-    let editor = Editor::open(edit, &strengths)?;
+    let editor = Editor::open(edit, &strengths, finder)?;
     let bar = ProgressBar::new(edit.photos.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos} of {len}, {eta} left: {msg}",
     )?);
@@ -92,7 +93,8 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
     for (photo, out) in edit.photos.iter().zip(&outs) {
         bar.set_message(photo.display().to_string());
         let done = Target::new("--out", out, format).and_then(|target| {
-            let subject = Subject::open(photo, &edit.with, editor.engine.manifest(), telling)?;
+            let manifest = editor.engine.manifest();
+            let subject = Subject::open(photo, &edit.with, manifest, finder, telling)?;
             editor.edit(photo, &subject, &target, telling)
         });
         if let Err(error) = done {
@@ -146,13 +148,17 @@ fn names_in(
 /// A model, and what it does to every photo.
 struct Editor<'a> {
     engine: Engine,
-    finder: FaceFinder,
+    finder: &'a FaceFinder,
     strengths: &'a [(String, f32)],
     paste: Option<PasteMode>,
 }
 
 impl<'a> Editor<'a> {
-    fn open(edit: &Edit, strengths: &'a [(String, f32)]) -> Result<Self, Failure> {
+    fn open(
+        edit: &Edit,
+        strengths: &'a [(String, f32)],
+        finder: &'a FaceFinder,
+    ) -> Result<Self, Failure> {
         let engine = open_engine(&edit.with.weights, &open_device(edit.with.backend)?)?;
         // All names are known, before any photo is worked on.
         for (option, strengths) in [("--edit", &edit.edit[..]), ("--look", strengths)] {
@@ -164,7 +170,7 @@ impl<'a> Editor<'a> {
         }
         Ok(Self {
             engine,
-            finder: FaceFinder::bundled()?,
+            finder,
             strengths,
             paste: edit.paste.map(Into::into),
         })
@@ -188,7 +194,7 @@ impl<'a> Editor<'a> {
         let mut seen = Seen::default();
         let pause = async || Ok::<_, FitError>(());
         let displacements =
-            found_displacements(engine, &self.finder, &face, &strengths, &mut seen, pause);
+            found_displacements(engine, self.finder, &face, &strengths, &mut seen, pause);
         let displacements = pollster::block_on(displacements)?;
         let edit = engine.edit_moving(&face, strengths, None, displacements.as_ref())?;
         for (name, share) in edit.held() {
