@@ -62,7 +62,7 @@ async function hasty() {
   const site = await host(weights.bundled, { readable: true });
   await changeFile(site.folder, "workers/sliders.js", (text) => {
     assert.ok(text.includes("= [600, 1]"));
-    return text.replace("= [600, 1]", "= [80, 1]");
+    return text.replace("= [600, 1]", "= [86, 1]");
   });
   return site;
 }
