@@ -15,7 +15,7 @@ use burn::tensor::Tensor;
 use sdic::{
     editing::{
         EditedCodes, Engine, EngineError, Fields, InvertedFace,
-        fit::{MEASURES, Measure, Reading},
+        fit::{FitError, MEASURES, Measure, Reading, Seen, found_displacements},
     },
     face::{FaceFinder, LANDMARKS, Landmarks},
     networks::{device, from_data, read},
@@ -189,7 +189,7 @@ fn sliders(trained: &Bench, found: &Bench) {
             let [low, high] = bench.range(name);
             let ends = |subject: &Subject| {
                 let reading = |strength| {
-                    let shifts = bench.known_for(subject, name, strength);
+                    let shifts = bench.shifts(subject, name, strength);
                     bench.reading(bench.edit(subject, name, strength, shifts.as_ref()))
                 };
                 let (low, high) = (reading(low)?, reading(high)?);
@@ -220,13 +220,20 @@ fn sliders(trained: &Bench, found: &Bench) {
 }
 
 impl Bench {
-    /// The shifts of an edit of the page: what the direction brings, for a face that shows some of it already less.
-    fn known_for(&self, subject: &Subject, name: &str, strength: f32) -> Option<Landmarks> {
-        let directions = self.engine.directions();
-        let effective = directions
-            .effective([(name, strength)], subject.face.landmarks.as_ref())
-            .expect("a slider");
-        directions.displacements(&effective).expect("a slider")
+    /// The shifts of an edit of the page: what a trained direction brings, or what is found on the face.
+    fn shifts(&self, subject: &Subject, name: &str, strength: f32) -> Option<Landmarks> {
+        let pause = async || Ok::<_, FitError>(());
+        let (strengths, mut seen) = ([(name, strength)], Seen::default());
+        let face = &subject.face;
+        let shifts = found_displacements(
+            &self.engine,
+            &self.finder,
+            face,
+            &strengths,
+            &mut seen,
+            pause,
+        );
+        pollster::block_on(shifts).expect("a slider")
     }
 }
 

@@ -125,5 +125,5 @@ fn shifts_are_kept_with_a_model() {
     assert!(offset.rows.is_empty());
     assert_eq!(offset.channels.as_ref(), Some(expected));
     // Nobody has seen yet how it moves a face.
-    assert!(engine.directions().unseen("channels"));
+    assert!(engine.directions().look_at("channels", 1.0).is_some());
 }

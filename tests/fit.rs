@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Cursor,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
@@ -9,7 +10,12 @@ use std::{
 };
 
 use sdic::{
-    networks::tensor_shapes,
+    editing::{
+        Engine, EngineError, InvertedFace,
+        fit::{FitError, Seen, found_displacements},
+    },
+    face::{FaceFinder, Landmarks},
+    networks::{device, tensor_shapes},
     pixels::{Picture, decode, encode_png},
     weights::{
         DirectionKind, Dtype, MANIFEST_FILE, ShardPacker, StagedDir, WeightsDir, WeightsFile,
@@ -243,4 +249,84 @@ fn the_rest_of_another_fit_is_refused() {
         "{complaint}"
     );
     assert_eq!(fs::read(&kept).unwrap(), b"remember the milk");
+}
+
+/// A `.npy` file of single precision.
+fn numpy(rows: usize, values: &[f32]) -> Vec<u8> {
+    let shape = format!("({rows}, {})", values.len() / rows);
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    file
+}
+
+/// A slider of which nobody knows how it moves a face is looked at twice per face and side.
+#[test]
+fn what_moves_a_face_is_seen_once_and_goes_with_the_strength() {
+    let weights = WeightsDir::open(root().join("weights")).unwrap();
+    let mut engine = Engine::open(&weights, &device::cpu()).unwrap();
+    let finder = FaceFinder::bundled().unwrap();
+    let [(aligned, landmarks), (other, _)] = ["01", "02"].map(|sample| {
+        let file = fs::read(root().join(format!("weights/samples/{sample}.webp"))).unwrap();
+        let photo = decode(&file).unwrap().picture;
+        let face = finder.detect(&photo).swap_remove(0);
+        let aligned = face.aligned(&photo, 256).unwrap();
+        let mesh = finder.mesh_of_aligned(&aligned).unwrap().unwrap();
+        (aligned, mesh.landmarks())
+    });
+    let invert = |engine: &Engine, picture, landmarks| {
+        let begun = async |_| Ok::<_, EngineError>(());
+        pollster::block_on(engine.invert(picture, landmarks, begun)).unwrap()
+    };
+    let [face, known_nothing] =
+        [Some(landmarks), None].map(|landmarks| invert(&engine, &aligned, landmarks));
+    // From one face to another.
+    let to = invert(&engine, &other, None).compensated_codes;
+    let pairs = face.compensated_codes.iter().zip(to);
+    let way: Vec<_> = pairs.map(|(from, to)| to - from).collect();
+    let file = Cursor::new(numpy(engine.config().styles(), &way));
+    let added = engine.add_directions("way.npy", file).unwrap();
+    let (name, end) = (&added[0].name[..], added[0].range[1]);
+
+    let mut seen = Seen::default();
+    let mut find = |face: &InvertedFace, strengths: &[(&str, f32)]| {
+        let mut pauses = 0;
+        let pause = async || {
+            pauses += 1;
+            Ok::<_, FitError>(())
+        };
+        let found = found_displacements(&engine, &finder, face, strengths, &mut seen, pause);
+        (pollster::block_on(found).unwrap(), pauses)
+    };
+    let scaled = |motion: Landmarks, share: f32| motion.map(|shift| shift.map(|v| share * v));
+    let far = |a: Landmarks, b: Landmarks| {
+        let pairs = a.as_flattened().iter().zip(b.as_flattened());
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+
+    // The unmoved face and the middle of the range, then the end; between them it costs nothing.
+    let (little, first) = find(&face, &[(name, 0.1 * end)]);
+    let (middle, no_more) = find(&face, &[(name, 0.5 * end)]);
+    let (whole, second) = find(&face, &[(name, end)]);
+    let (most, nothing) = find(&face, &[(name, 0.75 * end)]);
+    assert_eq!((first, no_more, nothing), (2 * second, 0, 0));
+    let [little, middle, whole, most] = [little, middle, whole, most].map(Option::unwrap);
+    assert!(far(middle, [[0.0; 2]; 68]) > 0.005 && far(whole, middle) > 0.005);
+    assert!(far(scaled(little, 5.0), middle) < 1e-6);
+    let between = std::array::from_fn(|i| [0, 1].map(|k| (middle[i][k] + whole[i][k]) / 2.0));
+    assert!(far(most, between) < 1e-6);
+    // The other side is another one.
+    let (back, third) = find(&face, &[(name, -0.5 * end)]);
+    assert!(third == second && far(back.unwrap(), middle) > 0.005);
+    // Trained sliders tell themselves; together they add up.
+    let (trained, of_trained) = find(&face, &[("smile", 1.0)]);
+    let (both, of_both) = find(&face, &[(name, end), ("smile", 1.0)]);
+    let trained = trained.unwrap();
+    let sum = std::array::from_fn(|i| [0, 1].map(|k| trained[i][k] + whole[i][k]));
+    assert!(far(both.unwrap(), sum) < 1e-6 && (of_trained, of_both) == (0, 0));
+    // Without landmarks there is nothing to move.
+    assert_eq!(find(&known_nothing, &[(name, end)]), (None, 0));
 }

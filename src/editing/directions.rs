@@ -21,7 +21,9 @@ use crate::{
     face::{LANDMARKS, LEFT_EYE, Landmarks, PasteMode, RIGHT_EYE},
     networks::{Codes, Sdic, tensor_shapes},
     pixels::Point,
-    weights::{Direction, DirectionKind, FIT_RECORD, Manifest, Shown, Tensor, WeightsError},
+    weights::{
+        Direction, DirectionKind, FIT_RECORD, FIT_TENSORS, Manifest, Shown, Tensor, WeightsError,
+    },
 };
 
 use super::error::EditError;
@@ -107,10 +109,30 @@ struct Slider {
     change: Option<Vec<f32>>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
-    /// Upper end of the strengths offered.
-    most: f32,
+    /// Lower and upper end of the strengths offered.
+    range: [f32; 2],
+    /// Whether [`Self::displacements`] are the mean of faces that a fit has looked at: each face has its own.
+    mean: bool,
     /// Whether it was looked at how it moves a face: without [`Self::displacements`] it does not.
     seen: bool,
+}
+
+impl Slider {
+    /// Whether a face's own motion can be seen only in the model's pictures of it, see [`Directions::look_at`].
+    fn hidden(&self) -> bool {
+        let unknown = self.displacements.is_none() && !self.seen;
+        self.change.is_none() && (unknown || self.mean)
+    }
+
+    fn take_displacements(
+        &mut self,
+        name: Option<&String>,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<(), EditError> {
+        self.displacements = values_of(name, tensors)?;
+        self.mean = name.is_some_and(|name| name.starts_with(FIT_TENSORS));
+        Ok(())
+    }
 }
 
 /// All edits of a model.
@@ -162,7 +184,7 @@ impl Directions {
             match self.sliders.get_mut(&direction.name) {
                 None => self.insert(direction, tensors)?,
                 Some(slider) if new(&direction.displacements) => {
-                    slider.displacements = values_of(direction.displacements.as_ref(), tensors)?;
+                    slider.take_displacements(direction.displacements.as_ref(), tensors)?;
                 }
                 Some(_) => {}
             }
@@ -196,21 +218,30 @@ impl Directions {
             DirectionKind::Linear { .. } | DirectionKind::Ganspace { .. } => None,
         };
         let [first, end] = direction.styles;
-        let slider = Slider {
+        let mut slider = Slider {
             styles: first..end,
             rows: slider_rows(direction, tensors, self.style_dim)?,
             channels,
-            displacements: values_of(direction.displacements.as_ref(), tensors)?,
+            displacements: None,
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
-            most: direction.range[1],
+            range: direction.range,
+            mean: false,
             seen: false,
         };
+        slider.take_displacements(direction.displacements.as_ref(), tensors)?;
         let name = direction.name.clone();
         if self.sliders.insert(name.clone(), slider).is_none() {
             self.names.push(name);
         }
         Ok(())
+    }
+
+    /// Changes the strengths that a direction offers.
+    pub fn set_range(&mut self, name: &str, range: [f32; 2]) {
+        if let Some(slider) = self.sliders.get_mut(name) {
+            slider.range = range;
+        }
     }
 
     /// What strength 1 of a direction adds. `None` for a name that there is not.
@@ -223,13 +254,20 @@ impl Directions {
         })
     }
 
-    /// Whether a direction changes the codes alone and nobody has looked at how it moves a face: that can be seen only
-    /// in the model's own pictures.
-    pub fn unseen(&self, name: &str) -> bool {
-        let slider = self.sliders.get(name);
-        slider.is_some_and(|slider| {
-            !slider.seen && slider.displacements.is_none() && slider.change.is_none()
-        })
+    /// The strength at which to look how a direction moves a face, for a direction whose motion can be seen only in the
+    /// model's own pictures of that face: it changes the codes alone, and nobody has looked how it moves faces, or only
+    /// the mean of some is known. That strength is the end of the range on the side of `strength`: looks lie between 0
+    /// and there. `None` for any other direction, and for strength 0.
+    pub fn look_at(&self, name: &str, strength: f32) -> Option<f32> {
+        let slider = self.sliders.get(name).filter(|slider| slider.hidden())?;
+        let [low, high] = slider.range.map(f32::abs);
+        let (near, far) = match strength {
+            _ if strength > 0.0 => (high, low),
+            _ if strength < 0.0 => (low, high),
+            _ => return None,
+        };
+        let end = if near > 0.0 { near } else { far };
+        Some(end.copysign(strength))
     }
 
     /// How much a direction changes the codes: the length of what strength 1 adds to a style, as the root mean square
@@ -260,9 +298,9 @@ impl Directions {
             }
         }
         for (name, strength) in &mut effective {
-            let Slider { shown, most, .. } = self.slider(name, *strength)?;
+            let Slider { shown, range, .. } = self.slider(name, *strength)?;
             if let (Some(shown), Some(landmarks)) = (shown, landmarks) {
-                *strength = beyond_shown(*strength, shown_share(shown, landmarks), *most);
+                *strength = beyond_shown(*strength, shown_share(shown, landmarks), range[1]);
             }
         }
         Ok(effective)
@@ -543,7 +581,8 @@ mod tests {
             displacements: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
-            most: 4.0,
+            range: [-4.0, 4.0],
+            mean: false,
             seen: false,
         };
         Directions {
@@ -586,7 +625,30 @@ mod tests {
         assert_eq!(edited(&[("lips", 0.0)]).channel_offsets, None);
         // Their reach is not told by what codes do.
         assert_eq!(directions.length("lips"), None);
-        assert!(directions.length("age").is_some() && directions.unseen("lips"));
+        assert!(directions.length("age").is_some());
+    }
+
+    #[test]
+    fn only_what_nobody_knows_of_a_face_is_looked_at_at_the_end_of_the_range() {
+        let mut directions = directions();
+        // It brings a change of the features, so it was made together with its motion.
+        assert_eq!(directions.look_at("smile", 1.0), None);
+        assert_eq!(directions.look_at("age", 0.0), None);
+        assert_eq!(directions.look_at("nobody", 1.0), None);
+        let mut look_at = |range, strength| {
+            directions.sliders.get_mut("age").unwrap().range = range;
+            directions.look_at("age", strength)
+        };
+        assert_eq!(look_at([-2.0, 3.0], 0.1), Some(3.0));
+        assert_eq!(look_at([-2.0, 3.0], -0.1), Some(-2.0));
+        assert_eq!(look_at([0.0, 3.0], -0.1), Some(-3.0));
+        // The mean of a fit is not the motion of a face.
+        let age = directions.sliders.get_mut("age").unwrap();
+        age.seen = true;
+        assert_eq!(directions.look_at("age", 0.1), None);
+        let age = directions.sliders.get_mut("age").unwrap();
+        (age.displacements, age.mean) = (Some(vec![0.1; 136]), true);
+        assert_eq!(directions.look_at("age", 0.1), Some(3.0));
     }
 
     #[test]

@@ -306,7 +306,7 @@ impl Engine {
 
     /// Gives a direction the range that takes it as far as the middle one of the model's own. Of these only those count
     /// that change nothing but codes, where there are any: the codes of the others do little by themselves.
-    fn fit_range(&self, direction: &mut Direction) {
+    fn fit_range(&mut self, direction: &mut Direction) {
         let reach = |own: &Direction| {
             let [low, high] = own.range;
             Some(high.max(-low) * self.directions.length(&own.name)?)
@@ -324,6 +324,7 @@ impl Engine {
             // A vector of extreme length keeps the usual range.
             if limit.is_normal() {
                 direction.range = [-limit, limit];
+                self.directions.set_range(&direction.name, direction.range);
             }
         }
     }

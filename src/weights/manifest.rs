@@ -26,6 +26,9 @@ pub const EXPLORE: &str = "Explore";
 /// Field of a manifest that tells of the fit which has added sliders.
 pub const FIT_RECORD: &str = "fit";
 
+/// What the names of the tensors begin with that a fit has added.
+pub const FIT_TENSORS: &str = "fit.";
+
 const MAX_SHARDS: usize = 1024;
 const MAX_TENSORS: usize = 16 * 1024;
 const MAX_DIRECTIONS: usize = 1024;

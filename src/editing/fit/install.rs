@@ -16,8 +16,8 @@ use crate::{
     face::Landmarks,
     import::{DirectionFile, ImportError, Naming},
     weights::{
-        Depicts, Direction, DirectionKind, Dtype, FIT_RECORD, Manifest, ShardPacker, Tensor,
-        WeightsFile,
+        Depicts, Direction, DirectionKind, Dtype, FIT_RECORD, FIT_TENSORS, Manifest, ShardPacker,
+        Tensor, WeightsFile,
     },
 };
 
@@ -179,7 +179,7 @@ impl Installation {
             self.settle(followed, verdict.turned.contains(&followed.name));
         }
         if self.manifest.face_shape.is_none() {
-            let tensor = landmarks("fit.face", &fit.face_shape);
+            let tensor = landmarks("face", &fit.face_shape);
             self.manifest.face_shape = Some(tensor.name.clone());
             self.tensors.push(tensor);
         }
@@ -235,7 +235,7 @@ impl Installation {
         }
         if let Some(shifts) = &followed.displacements {
             let shifts = shifts.map(|shift| shift.map(|value| sign * value));
-            let tensor = landmarks(&format!("fit.motion.{}", direction.name), &shifts);
+            let tensor = landmarks(&format!("motion.{}", direction.name), &shifts);
             direction.displacements = Some(tensor.name.clone());
             self.tensors.push(tensor);
         }
@@ -250,11 +250,11 @@ impl Installation {
         };
         let width = self.manifest.config.style_dim;
         let offset = Tensor {
-            name: format!("fit.{name}"),
+            name: format!("{FIT_TENSORS}{name}"),
             shape: vec![slider.rows.len() / width, width],
             values: slider.rows.clone(),
         };
-        let motion = landmarks(&format!("fit.{name}.motion"), &slider.displacements);
+        let motion = landmarks(&format!("{name}.motion"), &slider.displacements);
         // Rounded, so that people can read it.
         let reach = (10.0 * slider.reach).floor() / 10.0;
         self.directions.push(Direction {
@@ -277,7 +277,7 @@ impl Installation {
 
 fn landmarks(name: &str, landmarks: &Landmarks) -> Tensor {
     Tensor {
-        name: name.to_owned(),
+        name: format!("{FIT_TENSORS}{name}"),
         shape: vec![landmarks.len(), 2],
         values: landmarks.as_flattened().to_vec(),
     }
@@ -365,8 +365,8 @@ mod tests {
     use super::*;
     use crate::{
         config::ModelConfig,
-        editing::EngineLoader,
         editing::fit::{Dropped, MEASURES},
+        editing::{Engine, EngineLoader},
         networks::device,
         testing::models::{tiny_model, tiny_with_directions},
     };
@@ -427,7 +427,9 @@ mod tests {
         for engine in [loaded, extended] {
             assert_eq!(engine.manifest(), &manifest);
             let directions = engine.directions();
-            assert!(!directions.unseen("smile"));
+            // What was found is a mean; each face has its own.
+            let [low, _] = manifest.directions.last().unwrap().range;
+            assert_eq!(directions.look_at("smile", -0.1), Some(low));
             let edited = directions
                 .edited_codes(&[0.0; 24], &[("smile", 2.0)])
                 .unwrap()
@@ -581,7 +583,9 @@ mod tests {
         };
         // Only the beard changes the codes alone.
         let mut before = load(&manifest, &[]);
-        assert!(before.directions().unseen("beard") && !before.directions().unseen("smile"));
+        let looked_at =
+            |engine: &Engine, name: &str| engine.directions().look_at(name, 1.0).is_some();
+        assert!(looked_at(&before, "beard") && !looked_at(&before, "smile"));
         let still = Followed {
             displacements: None,
             ..followed("beard", [0.0; MEASURES])
@@ -593,7 +597,7 @@ mod tests {
             .extend(fitted, files.iter().map(|file| &file.bytes[..]))
             .unwrap();
         for engine in [before, after] {
-            assert!(!engine.directions().unseen("beard"));
+            assert!(!looked_at(&engine, "beard"));
             assert_eq!(
                 engine
                     .directions()
