@@ -4,7 +4,8 @@
 //! trained sliders, FOUND one with found sliders (`sdic directions FOUND --fit`): the same, or its networks as a
 //! foreign model (`training/measure/foreign.py`). FACES is a folder of aligned faces.
 //!
-//! The first table compares what sliders move from one end to the other. The second is about ghosting. With r what
+//! The first table compares what sliders move from one end to the other, and tells at which strength a found one moves
+//! its measure half as far as the trained one does at that end. The second is about ghosting. With r what
 //! compensation adds to the picture of w', M(r) that moved along with the face, and r' what it adds to the picture of
 //! an edit, it fits r' = a M(r) + b r, where r has contours and the edit moves the face: a is the share of the
 //! compensation that moved along, and b what stayed behind as a ghost.
@@ -177,9 +178,9 @@ fn sliders(trained: &Bench, found: &Bench) {
     };
     let deviations: [f64; MEASURES] = std::array::from_fn(deviation);
     println!(
-        "| measure | trained slider | end to end | found slider | end to end | ratio | others, trained | others, found |"
+        "| measure | trained slider | end to end | found slider | end to end | ratio | half at | others, trained | others, found |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (measure, taught, fitted) in SLIDERS {
         let Some(fitted) = &found.found(fitted) else {
             eprintln!("no slider {fitted} was found");
@@ -212,14 +213,46 @@ fn sliders(trained: &Bench, found: &Bench) {
         let (before, spill_before) = moved(trained, taught);
         let (now, spill) = moved(found, fitted);
         let share = (now / before).abs();
+        let half = half_way(trained, taught, found, fitted, measure as usize);
         let name = measure.names()[0];
         println!(
-            "| {name} | {taught} | {before:+.2} | {fitted} | {now:+.2} | {share:.2} | {spill_before:.2} | {spill:.2} |"
+            "| {name} | {taught} | {before:+.2} | {fitted} | {now:+.2} | {share:.2} | {half:.2} | {spill_before:.2} | {spill:.2} |"
         );
     }
 }
 
+/// The strength at which a found slider moves a measure half as far as a trained one does at that end which moves it
+/// the same way as the found one's upper end.
+fn half_way(trained: &Bench, taught: &str, found: &Bench, fitted: &str, measure: usize) -> f64 {
+    let upper = f64::from(found.range(fitted)[1]);
+    let moved = |strength: f64| found.moved(fitted, strength as f32, measure);
+    let most = moved(upper);
+    let ends = trained
+        .range(taught)
+        .map(|end| trained.moved(taught, end, measure));
+    let target = ends
+        .into_iter()
+        .find(|end| end * most > 0.0)
+        .expect("an end")
+        / 2.0;
+    // Movement is nearly in proportion to the strength, but for what is lost far out.
+    (0..3).fold(0.5 * upper, |strength, _| {
+        strength * target / moved(strength)
+    })
+}
+
 impl Bench {
+    /// How far a measure is moved on the mean of all faces.
+    fn moved(&self, name: &str, strength: f32, measure: usize) -> f64 {
+        let change = |subject: &Subject| {
+            let shifts = self.shifts(subject, name, strength);
+            let before = self.reading(subject.unedited.clone())?;
+            let after = self.reading(self.edit(subject, name, strength, shifts.as_ref()))?;
+            Some(after.values[measure] - before.values[measure])
+        };
+        mean(&self.subjects.iter().filter_map(change).collect::<Vec<_>>())
+    }
+
     /// The shifts of an edit of the page: what a trained direction brings, or what is found on the face.
     fn shifts(&self, subject: &Subject, name: &str, strength: f32) -> Option<Landmarks> {
         let pause = async || Ok::<_, FitError>(());

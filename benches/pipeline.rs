@@ -13,7 +13,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor};
 use sdic::{
-    editing::{Engine, EngineError, Inversion, invert},
+    editing::{Engine, EngineError, Inversion, InversionRun, invert},
     networks::{device, read},
     weights::WeightsDir,
 };
@@ -52,7 +52,8 @@ impl Bench {
     fn invert(&mut self) -> f64 {
         let started = Instant::now();
         let face = self.face.clone();
-        let inversion = invert::<EngineError>(self.engine.sdic(), face, async |_| Ok(()));
+        let run = InversionRun::new(self.engine.sdic(), face).expect("an encoder");
+        let inversion = invert::<EngineError>(run, async |_| Ok(()));
         let inversion = pollster::block_on(inversion).expect("an inversion");
         let picture = inversion.reconstruction.clone();
         self.inversion = Some(inversion);
@@ -96,7 +97,7 @@ fn main() {
     let started = Instant::now();
     let engine = open(weights.into(), &device);
     let load = started.elapsed().as_secs_f64();
-    let side = engine.config().encoder.input_size;
+    let side = engine.config().input_size();
     let face = Tensor::zeros([1, 3, side, side], &device);
     let mut bench = Bench {
         engine,

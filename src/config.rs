@@ -22,8 +22,9 @@ pub struct ModelConfig {
     pub mapping_layers: usize,
     /// Resolution of the generator feature that the compensation is injected into.
     pub inject_size: usize,
-    /// e4e encoder.
-    pub encoder: EncoderSizes,
+    /// e4e or pSp encoder; `None` for a generator alone, which takes no photo and shows what its mapping network draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderSizes>,
     /// Discrepancy information prediction network; `None` with `dicn` for an encoder and a generator that nothing
     /// compensates, as e4e and pSp are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +69,19 @@ impl Heads {
     /// Left out where it is so, so that models without it stay as they were.
     fn is_usual(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl EncoderSizes {
+    /// Those of the authors' models.
+    fn released(heads: Heads) -> Self {
+        Self {
+            input_size: INPUT_SIZE,
+            units: [3, 4, 14, 3],
+            widths: [64, 128, 256, 512],
+            head_width: 512,
+            heads,
+        }
     }
 }
 
@@ -141,6 +155,9 @@ pub enum ConfigError {
 /// Channels of the authors' generators at 4, 8, ... 1024 pixels (channel multiplier 2).
 const STYLEGAN2_CHANNELS: [usize; 9] = [512, 512, 512, 512, 512, 256, 128, 64, 32];
 
+/// Side of what the authors' encoder sees.
+const INPUT_SIZE: usize = 256;
+
 impl ModelConfig {
     /// The authors' face model: 1024 px, 18 styles.
     pub fn face() -> Self {
@@ -160,13 +177,7 @@ impl ModelConfig {
             channels: STYLEGAN2_CHANNELS[..image_size.ilog2() as usize - 1].to_vec(),
             mapping_layers: 0,
             inject_size: 64,
-            encoder: EncoderSizes {
-                input_size: 256,
-                units: [3, 4, 14, 3],
-                widths: [64, 128, 256, 512],
-                head_width: 512,
-                heads: Heads::Offsets,
-            },
+            encoder: Some(EncoderSizes::released(Heads::Offsets)),
             dipn: Some(DipnSizes {
                 features: [16, 24, 32, 96, 160],
                 descriptor: 24,
@@ -184,16 +195,47 @@ impl ModelConfig {
 
     /// An encoder of the authors' sizes and a generator of `image_size` pixels, which nothing compensates.
     pub fn uncompensated(image_size: usize, crop: Option<[usize; 2]>, heads: Heads) -> Self {
-        let released = Self::released(image_size, crop, None);
         Self {
-            encoder: EncoderSizes {
-                heads,
-                ..released.encoder
-            },
+            encoder: Some(EncoderSizes::released(heads)),
             dipn: None,
             dicn: None,
-            ..released
+            ..Self::released(image_size, crop, None)
         }
+    }
+
+    /// A generator alone, with these channels at 4, 8, ... pixels and so many layers of its mapping network.
+    pub fn generator(channels: Vec<usize>, style_dim: usize, mapping_layers: usize) -> Self {
+        let image_size = 4 << (channels.len().max(1) - 1);
+        Self {
+            image_size,
+            crop: None,
+            style_dim,
+            channels,
+            mapping_layers,
+            inject_size: 64.min(image_size / 2),
+            encoder: None,
+            dipn: None,
+            dicn: None,
+            editor: None,
+        }
+    }
+
+    /// Whether a photo can be turned into codes.
+    pub fn inverts(&self) -> bool {
+        self.encoder.is_some()
+    }
+
+    /// Whether faces can be drawn from random vectors.
+    pub fn draws(&self) -> bool {
+        self.mapping_layers > 0
+    }
+
+    /// Side of the square picture that encoder, DIPN and DICN see; of a generator alone, of one that shows as much.
+    pub fn input_size(&self) -> usize {
+        let seen = || self.image_size.min(INPUT_SIZE);
+        self.encoder
+            .as_ref()
+            .map_or_else(seen, |encoder| encoder.input_size)
     }
 
     /// Whether what the first reconstruction lost is predicted and put back.
@@ -319,8 +361,9 @@ impl ModelConfig {
         let widths = self
             .channels
             .iter()
-            .chain(&self.encoder.widths)
-            .chain([&self.encoder.head_width, &self.style_dim])
+            .chain([&self.style_dim])
+            .chain(self.encoder.iter().flat_map(|encoder| &encoder.widths))
+            .chain(self.encoder.iter().map(|encoder| &encoder.head_width))
             .chain(self.dipn.iter().flat_map(|dipn| &dipn.features))
             .chain(self.dipn.iter().map(|dipn| &dipn.volume))
             .chain(self.dicn.iter().flat_map(|d| [&d.stem, &d.middle]));
@@ -352,27 +395,38 @@ impl ModelConfig {
             inject,
             "must be a power of two from 8 to below image_size",
         )?;
-        let input = self.encoder.input_size;
+        if let Some(encoder) = &self.encoder {
+            let input = encoder.input_size;
+            check(
+                input.is_power_of_two() && (32..=1024).contains(&input),
+                "encoder.input_size",
+                input,
+                "must be a power of two from 32 to 1024",
+            )?;
+            check(
+                encoder.units.iter().all(|units| (1..=64).contains(units)),
+                "encoder.units",
+                encoder.units,
+                "must be from 1 to 64 in each stage",
+            )?;
+            check(
+                [1, 2, 4].iter().any(|ratio| input == inject * ratio),
+                "inject_size",
+                inject,
+                "must be encoder.input_size, its half or its quarter",
+            )?;
+        }
         check(
-            input.is_power_of_two() && (32..=1024).contains(&input),
-            "encoder.input_size",
-            input,
-            "must be a power of two from 32 to 1024",
+            self.inverts() || self.draws(),
+            "mapping_layers",
+            self.mapping_layers,
+            "must be above 0 without an encoder: nothing else makes codes then",
         )?;
         check(
-            self.encoder
-                .units
-                .iter()
-                .all(|units| (1..=64).contains(units)),
-            "encoder.units",
-            self.encoder.units,
-            "must be from 1 to 64 in each stage",
-        )?;
-        check(
-            [1, 2, 4].iter().any(|ratio| input == inject * ratio),
-            "inject_size",
-            inject,
-            "must be encoder.input_size, its half or its quarter",
+            self.inverts() || !self.compensates(),
+            "encoder",
+            &self.encoder,
+            "must be there if dipn and dicn are",
         )?;
         check(
             self.dipn.is_some() == self.dicn.is_some(),
@@ -488,6 +542,9 @@ mod tests {
         assert!(broken(|c| dicn(c).latent_map = 5).contains("dicn.latent_map = 5"));
         assert!(broken(|c| c.dicn = None).contains("dicn = None: must be there if dipn is"));
         assert!(broken(|c| c.dipn = None).contains("must be there if dipn is, and only then"));
+        assert!(broken(|c| c.encoder = None).contains("mapping_layers = 0: must be above 0"));
+        let lonely = broken(|c| (c.encoder, c.mapping_layers) = (None, 8));
+        assert!(lonely.contains("encoder = None: must be there if dipn and dicn are"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
         for (width, plan, fold, part) in [
@@ -517,6 +574,15 @@ mod tests {
         assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), plain);
         let face = serde_json::to_string(&ModelConfig::face()).unwrap();
         assert!(!face.contains("heads"), "{face}");
+        let generator = ModelConfig::generator(vec![512, 512, 512, 256], 512, 8);
+        assert_eq!(generator.validate(), Ok(()));
+        assert_eq!((generator.image_size, generator.inject_size), (32, 16));
+        let json = serde_json::to_string(&generator).unwrap();
+        assert!(!json.contains("encoder"), "{json}");
+        assert_eq!(
+            serde_json::from_str::<ModelConfig>(&json).unwrap(),
+            generator
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn file(name: &str) -> Vec<u8> {
 
 /// A face whose codes are those of the golden picture.
 fn inverted(engine: &Engine) -> InvertedFace {
-    let side = engine.config().encoder.input_size;
+    let side = engine.config().input_size();
     let picture = Picture::new(side, side, vec![99; 4 * side * side]).unwrap();
     let begun = async |_| Ok::<_, EngineError>(());
     let mut face = pollster::block_on(engine.invert(&picture, None, begun)).unwrap();

@@ -153,12 +153,12 @@ fn thin_face() -> ModelConfig {
     ModelConfig {
         style_dim: 64,
         channels: vec![8; face.channels.len()],
-        encoder: EncoderSizes {
+        encoder: face.encoder.map(|released| EncoderSizes {
             widths: [4, 8, 12, 16],
             head_width: 8,
             heads: Heads::Offsets,
-            ..face.encoder
-        },
+            ..released
+        }),
         dipn: Some(DipnSizes {
             features: [4, 6, 8, 10, 12],
             descriptor: 4,

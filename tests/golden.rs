@@ -7,7 +7,8 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors};
 use sdic::{
     editing::{
-        EditRun, Edited, Engine, EngineError, EngineLoader, InvertedFace, ganspace_offset, invert,
+        EditRun, Edited, Engine, EngineError, EngineLoader, InversionRun, InvertedFace,
+        ganspace_offset, invert,
     },
     face::Landmarks,
     networks::{read, to_tensor},
@@ -146,7 +147,8 @@ fn finished(edit: EditRun) -> Edited<Tensor<4>> {
 /// Inverts an aligned face of the encoder's size.
 fn inverted(engine: &Engine, face: Tensor<4>, landmarks: Option<Landmarks>) -> InvertedFace {
     pollster::block_on(async {
-        let inversion = invert::<EngineError>(engine.sdic(), face, async |_| Ok(()));
+        let run = InversionRun::new(engine.sdic(), face).unwrap();
+        let inversion = invert::<EngineError>(run, async |_| Ok(()));
         InvertedFace::new(inversion.await.unwrap(), landmarks).await
     })
     .unwrap()
@@ -262,7 +264,7 @@ fn bundled_model_matches_pytorch(device: &Device) {
         .find(|direction| direction.name == "smile")
         .unwrap();
     let half = smile.range[1] / 2.0;
-    let side = engine.config().encoder.input_size;
+    let side = engine.config().input_size();
     let inversions = golden_values.inversions();
     assert!(!inversions.is_empty());
     for sample in inversions {

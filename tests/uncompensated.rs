@@ -1,5 +1,5 @@
-//! Checkpoints of e4e and pSp: inversions without compensation, against PyTorch and through the command line. The
-//! files are made by `golden/make_uncompensated.py`.
+//! Checkpoints of e4e and pSp, inversions without compensation, and of a generator alone: against PyTorch and through
+//! the command line. The files are made by `golden/make_uncompensated.py`.
 
 #[path = "golden/common.rs"]
 mod common;
@@ -105,6 +105,76 @@ fn inversions_without_compensation_match_pytorch() {
         let still = pollster::block_on(still.finish(async || Ok::<_, EngineError>(()))).unwrap();
         assert_eq!(values(&still.picture), values(&inversion.reconstruction));
     }
+}
+
+#[test]
+fn a_generator_alone_draws_what_pytorch_draws() {
+    let trace = trace(TRACE);
+    let scratch = Scratch::new("stylegan2");
+    let engine = imported("stylegan2", &scratch, Dtype::F32);
+    let (sdic, config) = (engine.sdic(), engine.config());
+    assert!(config.draws() && !config.inverts() && !config.compensates());
+    assert_eq!((config.image_size, config.inject_size), (32, 16));
+    let check = |what: &str, found: &[f32]| {
+        let off = relative(found, &trace[&format!("stylegan2.{what}")].1);
+        assert!(off < 1e-5, "{what}: relative error {off:e}");
+    };
+    let z = trace["stylegan2.z"].1.clone();
+    let z = Tensor::from_data(TensorData::new(z, [1, config.style_dim]), &device::cpu());
+    let codes = sdic.sample(z, 1.0).unwrap();
+    check("codes", &values(&codes));
+    check("picture", &values(&sdic.generate(codes).image));
+
+    // Its file has no average style: without any distance from it, all faces are that of the average of many.
+    let begun = async |_| Ok::<_, EngineError>(());
+    let draw = |seed, truncation| {
+        let drawn = pollster::block_on(engine.draw(seed, truncation, None, begun));
+        drawn.unwrap().compensated_codes
+    };
+    let count = 500;
+    let average = draw(1, 0.0);
+    assert_eq!(average, draw(2, 0.0));
+    let mut mean = vec![0.0; average.len()];
+    for seed in 0..count {
+        for (sum, value) in mean.iter_mut().zip(draw(seed, 1.0)) {
+            *sum += value / count as f32;
+        }
+    }
+    let far = relative(&draw(1, 1.0), &average);
+    assert!(relative(&mean, &average) < 0.1 * far);
+    assert_ne!(draw(1, 0.5), draw(2, 0.5));
+
+    // No photo can be turned into its codes.
+    let refused = pollster::block_on(engine.invert(&face(&trace), None, begun));
+    let refused = refused.map(drop).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("this model is a generator alone: it draws faces"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_command_line_draws_and_edits_what_a_generator_alone_makes() {
+    let scratch = Scratch::new("draws");
+    let file = golden("stylegan2.pt");
+    scratch.output(&["import", file.to_str().unwrap(), "--out", "model"]);
+    let (said, _) = scratch.output(&["inspect", "model"]);
+    assert!(said.contains("StyleGAN2 generator, imported"), "{said}");
+    assert!(
+        said.contains("takes no photo: sdic sample draws faces"),
+        "{said}"
+    );
+    let drawn = |out: &str, options: &[&str]| {
+        let sample = ["sample", "--weights", "model", "--out", out];
+        scratch.output(&[&sample, options].concat());
+        fs::read(scratch.0.join(out)).unwrap()
+    };
+    let face = drawn("a.png", &["--seed", "3"]);
+    assert!(face == drawn("b.png", &["--seed", "3", "--edit", "coarse-1=0"]));
+    assert!(face != drawn("c.png", &["--seed", "4"]));
+    assert!(face != drawn("d.png", &["--seed", "3", "--edit", "coarse-1=4"]));
+    let mark = b"compositeWithTrainedAlgorithmicMedia";
+    assert!(face.windows(mark.len()).any(|part| part == mark));
 }
 
 #[test]

@@ -13,14 +13,15 @@ use super::{
     directions::{Directions, check_manifest},
     edit::{EditRun, Edited, EditedPictures, InvertedFace},
     error::EditError,
-    inversion::{Stage, invert},
+    inversion::{InversionRun, Stage, invert},
 };
 use crate::{
     config::ModelConfig,
     face::{Face, FaceError, Landmarks},
     import::{DirectionFile, ImportError, Naming},
     networks::{
-        LoadError, Loader, Precision, ReadError, Sdic, Window, device, shown, shown_edit, to_tensor,
+        Inverter, LoadError, Loader, Precision, ReadError, Sdic, Window, device, normals, shown,
+        shown_edit, to_tensor,
     },
     pixels::{Picture, PictureError, resize},
     weights::{
@@ -67,6 +68,15 @@ pub enum EngineError {
         /// Their height.
         high: usize,
     },
+    /// A photo for a model without an encoder.
+    #[error(
+        "this model is a generator alone: it draws faces, but no photo can be turned into its codes; use a model of \
+         SDIC, e4e or pSp for photos"
+    )]
+    NoEncoder,
+    /// A face to be drawn by a model without a mapping network.
+    #[error("this model has no mapping network, so it cannot draw faces")]
+    NoMapping,
     /// Shards that were never given.
     #[error("shard {0} was not loaded")]
     MissingShard(usize),
@@ -351,7 +361,7 @@ impl Engine {
                 high,
             });
         }
-        let side = self.config().encoder.input_size;
+        let side = self.config().input_size();
         let [rows, columns] = self.config().picture_in(side);
         let resized = resize(face, [columns, rows])?;
         let device = self.sdic.device();
@@ -376,11 +386,51 @@ impl Engine {
         &self,
         face: &Picture<'_>,
         landmarks: Option<Landmarks>,
+        begin: impl AsyncFnMut(Stage) -> Result<(), E>,
+    ) -> Result<InvertedFace, E> {
+        let run = InversionRun::new(&self.sdic, self.face_tensor(face)?);
+        let run = run.ok_or(EngineError::NoEncoder)?;
+        self.finished(run, landmarks, begin).await
+    }
+
+    /// What turns a photo into codes.
+    ///
+    /// # Errors
+    /// [`EngineError::NoEncoder`] if the model is a generator alone.
+    pub fn inverter(&self) -> Result<Inverter<'_>, EngineError> {
+        self.sdic.inverter().ok_or(EngineError::NoEncoder)
+    }
+
+    /// A face that the model makes up, another one for every seed, with its landmarks, if they are known: they are
+    /// those of its [`Inversion::reconstruction`](super::Inversion::reconstruction). `truncation` is how far it may be
+    /// from the average face, from 0, which is the average, to 1, which is anything that the model knows.
+    ///
+    /// # Errors
+    /// Those of `begin`, [`EngineError::NoMapping`], or a failing device.
+    pub async fn draw<E: From<EngineError>>(
+        &self,
+        seed: u64,
+        truncation: f64,
+        landmarks: Option<Landmarks>,
+        begin: impl AsyncFnMut(Stage) -> Result<(), E>,
+    ) -> Result<InvertedFace, E> {
+        let width = self.config().style_dim;
+        let z = TensorData::new(normals(seed, 0, width), [1, width]);
+        let z = Tensor::from_data(z, &self.sdic.device());
+        let codes = self.sdic.sample(z, truncation);
+        let codes = codes.ok_or(EngineError::NoMapping)?;
+        let run = InversionRun::drawn(&self.sdic, codes);
+        self.finished(run, landmarks, begin).await
+    }
+
+    async fn finished<E: From<EngineError>>(
+        &self,
+        run: InversionRun<'_>,
+        landmarks: Option<Landmarks>,
         mut begin: impl AsyncFnMut(Stage) -> Result<(), E>,
     ) -> Result<InvertedFace, E> {
-        let face = self.face_tensor(face)?;
         let stopped = async |stage| begin(stage).await.map_err(Stopped::Caller);
-        let inversion = invert(&self.sdic, face, stopped).await;
+        let inversion = invert(run, stopped).await;
         let inversion = inversion.map_err(|stopped| match stopped {
             Stopped::Caller(error) => error,
             Stopped::Device(error) => EngineError::from(error).into(),
@@ -399,7 +449,7 @@ impl Engine {
         face: &Face,
         begin: impl AsyncFnMut(Stage) -> Result<(), E>,
     ) -> Result<InvertedFace, E> {
-        let aligned = face.aligned(photo, self.config().encoder.input_size);
+        let aligned = face.aligned(photo, self.config().input_size());
         let aligned = aligned.map_err(EngineError::from)?;
         let landmarks = face.landmarks().map_err(EngineError::from)?;
         self.invert(&aligned, Some(landmarks), begin).await

@@ -6,7 +6,8 @@
 //! exactly the reconstruction. (The reference adds F - G(w) instead, w being the codes before
 //! compensation, which makes the picture jump when a slider leaves 0; [`Inversion::residual`] has that value.)
 //!
-//! A model without DIPN and DICN has two stages: w' is w, F is G(w), and the first reconstruction is the only one.
+//! A model without DIPN and DICN has two stages: w' is w, F is G(w), and the first reconstruction is the only one. A
+//! face that a model draws has one stage: its codes are known, and there is nothing to compensate.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +15,7 @@ use burn::tensor::Tensor;
 
 use crate::config::ModelConfig;
 use crate::networks::{
-    Compensation, Compensator, Initial, Injection, ReadError, Sdic, Synthesis, read,
+    Compensation, Compensator, Initial, Injection, Inverter, ReadError, Sdic, Synthesis, read,
 };
 
 /// Steps of an inversion, in order.
@@ -46,7 +47,8 @@ impl Stage {
     pub fn of(config: &ModelConfig) -> &'static [Self] {
         match config.compensates() {
             true => &Self::ALL,
-            false => &Self::ALL[..2],
+            false if config.inverts() => &Self::ALL[..2],
+            false => &Self::ALL[1..2],
         }
     }
 
@@ -100,7 +102,8 @@ pub struct InversionRun<'a> {
 /// What the stages before the next one have found.
 #[expect(clippy::large_enum_variant, reason = "there is one, and it only moves")]
 enum Found<'a> {
-    Face(Tensor<4>),
+    Face(Inverter<'a>, Tensor<4>),
+    Drawn(Tensor<3>),
     Codes(Tensor<4>, Tensor<3>),
     Initial(Compensator<'a>, Tensor<4>, Tensor<3>, Initial),
     Discrepancy(Compensator<'a>, Tensor<3>, Initial, Tensor<4>),
@@ -109,18 +112,23 @@ enum Found<'a> {
 
 impl<'a> InversionRun<'a> {
     /// Of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1]; nothing is computed yet.
-    pub fn new(sdic: &'a Sdic, face: Tensor<4>) -> Self {
-        Self {
-            sdic,
-            found: Found::Face(face),
-        }
+    /// `None` if the model is a generator alone.
+    pub fn new(sdic: &'a Sdic, face: Tensor<4>) -> Option<Self> {
+        let found = Found::Face(sdic.inverter()?, face);
+        Some(Self { sdic, found })
+    }
+
+    /// Of a face that the model draws from codes, `[1, styles, style_dim]`; nothing is computed yet.
+    pub fn drawn(sdic: &'a Sdic, codes: Tensor<3>) -> Self {
+        let found = Found::Drawn(codes);
+        Self { sdic, found }
     }
 
     /// The stage that [`Self::advance`] computes.
     pub fn stage(&self) -> Stage {
         match self.found {
             Found::Face(..) => Stage::Encode,
-            Found::Codes(..) => Stage::Generate,
+            Found::Drawn(..) | Found::Codes(..) => Stage::Generate,
             Found::Initial(..) => Stage::Predict,
             Found::Discrepancy(..) => Stage::Compensate,
             Found::Compensation(..) => Stage::Reconstruct,
@@ -131,9 +139,13 @@ impl<'a> InversionRun<'a> {
     pub fn advance(self) -> ControlFlow<Inversion, Self> {
         let sdic = self.sdic;
         let found = match self.found {
-            Found::Face(face) => {
-                let codes = sdic.encode(face.clone());
+            Found::Face(inverter, face) => {
+                let codes = inverter.encode(face.clone());
                 Found::Codes(face, codes)
+            }
+            Found::Drawn(codes) => {
+                let initial = sdic.generate(codes.clone());
+                return ControlFlow::Break(uncompensated(codes, initial));
             }
             Found::Codes(face, codes) => {
                 let initial = sdic.generate(codes.clone());
@@ -168,7 +180,7 @@ impl<'a> InversionRun<'a> {
     /// Waits until the stage before has been computed.
     async fn settle(&self) -> Result<(), ReadError> {
         match &self.found {
-            Found::Face(_) => Ok(()),
+            Found::Face(..) | Found::Drawn(_) => Ok(()),
             Found::Codes(_, codes) => settle(codes).await,
             Found::Initial(_, _, _, initial) => settle(&initial.image).await,
             Found::Discrepancy(_, _, _, discrepancy) => settle(discrepancy).await,
@@ -223,17 +235,15 @@ fn uncompensated(codes: Tensor<3>, initial: Initial) -> Inversion {
     }
 }
 
-/// The whole inversion of an aligned face, `[1, 3, input_size, input_size]` in [-1, 1]. `begin` hears of every stage
-/// as it begins, when those before have been computed; its error stops the inversion.
+/// A whole inversion. `begin` hears of every stage as it begins, when those before have been computed; its error stops
+/// the inversion.
 ///
 /// # Errors
 /// Those of `begin`, or a failing device.
 pub async fn invert<E: From<ReadError>>(
-    sdic: &Sdic,
-    face: Tensor<4>,
+    mut run: InversionRun<'_>,
     mut begin: impl AsyncFnMut(Stage) -> Result<(), E>,
 ) -> Result<Inversion, E> {
-    let mut run = InversionRun::new(sdic, face);
     loop {
         begin(run.stage()).await?;
         match run.advance() {

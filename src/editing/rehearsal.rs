@@ -29,11 +29,11 @@ fn thin(config: &ModelConfig) -> ModelConfig {
     let rising = |index: usize| CHANNELS * (index + 1);
     ModelConfig {
         channels: config.channels.iter().map(few).collect(),
-        encoder: EncoderSizes {
+        encoder: config.encoder.as_ref().map(|sizes| EncoderSizes {
             widths: std::array::from_fn(rising),
             head_width: CHANNELS,
-            ..config.encoder.clone()
-        },
+            ..sizes.clone()
+        }),
         dipn: config.dipn.as_ref().map(|_| DipnSizes {
             features: std::array::from_fn(rising),
             descriptor: CHANNELS,
@@ -150,9 +150,11 @@ impl Rehearsal {
         let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];
         let rgba: Vec<u8> = (0..width * height).flat_map(pixel).collect();
         let picture = Picture::new(width, height, &rgba)?;
-        let face = engine
-            .invert(&picture, None, async |_| Ok::<_, EngineError>(()))
-            .await?;
+        let begin = async |_| Ok::<_, EngineError>(());
+        let face = match engine.config().inverts() {
+            true => engine.invert(&picture, None, begin).await?,
+            false => engine.draw(1, 1.0, None, begin).await?,
+        };
         let mut seen = face.compensated_codes.clone();
         seen.extend(read(face.inversion.reconstruction.clone()).await?);
         let sliders = manifest.directions.iter();

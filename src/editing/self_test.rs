@@ -5,7 +5,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{engine::EngineError, inversion::invert};
+use super::{
+    engine::EngineError,
+    inversion::{InversionRun, invert},
+};
 use crate::{
     config::{DicnSizes, DipnSizes, EncoderSizes, Heads, ModelConfig},
     networks::{Loader, Precision, Sdic, device, read},
@@ -24,13 +27,13 @@ fn tiny_config() -> ModelConfig {
         channels: vec![12, 12, 8, 8],
         mapping_layers: 0,
         inject_size: 16,
-        encoder: EncoderSizes {
+        encoder: Some(EncoderSizes {
             input_size: 32,
             units: [1, 2, 1, 1],
             widths: [8, 12, 16, 16],
             head_width: 8,
             heads: Heads::Offsets,
-        },
+        }),
         dipn: Some(DipnSizes {
             features: [4, 4, 6, 8, 12],
             descriptor: 4,
@@ -90,11 +93,12 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
         })
         .collect();
     let networks = loader.load(tensors)?.finish(Precision::Single)?;
-    let side = config.encoder.input_size;
+    let side = config.input_size();
     let face: Vec<f32> = noise(0).take(3 * side * side).collect();
     let sdic = Sdic::new(config, networks);
     let face = Tensor::from_data(TensorData::new(face, [1, 3, side, side]), device);
-    let inversion = invert::<EngineError>(&sdic, face, async |_| Ok(())).await?;
+    let run = InversionRun::new(&sdic, face).ok_or(EngineError::NoEncoder)?;
+    let inversion = invert::<EngineError>(run, async |_| Ok(())).await?;
     let mut values = read(inversion.compensated_codes).await?;
     values.extend(read(inversion.reconstruction).await?);
     if let Some(discrepancy) = inversion.discrepancy {

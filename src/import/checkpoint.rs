@@ -1,5 +1,5 @@
-//! Checkpoints of SDIC, e4e and pSp as their authors release them:
-//! `{"state_dict": ..., "latent_avg": ..., "opts": ...}`.
+//! Checkpoints of SDIC, e4e and pSp as their authors release them,
+//! `{"state_dict": ..., "latent_avg": ..., "opts": ...}`, and of StyleGAN2 generators, `{"g_ema": ...}`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -9,12 +9,12 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::pickle::{TensorRef, Value};
-use super::recognise::{CheckpointKind, depicts, other_model, recognise};
+use super::recognise::{CheckpointKind, DECODER, depicts, is_generator, other_model, recognise};
 use super::sefa::Gram;
 use super::torch_file::TorchFile;
 use super::tree::{Budget, leaves};
 use crate::config::ModelConfig;
-use crate::networks::{modulations, tensor_shapes};
+use crate::networks::{mean_style, modulations, tensor_shapes};
 use crate::weights::{
     Depicts, Direction, DirectionKind, Dtype, EXPLORE, FORMAT, MANIFEST_FILE, Manifest,
     ShardPacker, StagedDir, Tensor, WeightsFile, list,
@@ -33,6 +33,8 @@ const WRAPPERS: [&str; 6] = [
     "_forward_module",
     "state_dict",
 ];
+/// What the names of a generator alone begin with, the averaged one of a training first.
+const GENERATORS: [&str; 2] = ["g_ema.", ""];
 /// What the names of the mapping network begin with, and its layers.
 const MAPPING: &str = "decoder.style.";
 const MAPPING_LAYERS: usize = 8;
@@ -137,7 +139,8 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// The model is the one whose configuration is in `opts["config"]` as JSON or, without that, the face or the car
     /// model by its number of style heads; with the heads of the car model but another data set in `opts`, it is a
     /// model of the same size whose picture is the whole square. A checkpoint without DIPN and DICN is a model of e4e
-    /// or of pSp, as `opts["encoder_type"]` tells, and compensates nothing.
+    /// or of pSp, as `opts["encoder_type"]` tells, and compensates nothing. A file without an encoder may be a StyleGAN2
+    /// generator, under `g_ema` or as it is; its average style is computed if it is not there.
     ///
     /// # Errors
     /// The file cannot be read, is no SDIC checkpoint, contradicts itself, or lacks tensors, which are named.
@@ -198,6 +201,28 @@ impl<R: Read + Seek> Checkpoint<R> {
             checkpoint: self,
         }
     }
+
+    /// The average style of a generator alone, by its mapping network.
+    fn mean_style(&mut self) -> Result<Tensor, ImportError> {
+        let mut mapping = HashMap::new();
+        for name in &self.report.kept {
+            if name.starts_with(MAPPING) {
+                let tensor = self.file.read_tensor(name, &self.tensors[name])?;
+                mapping.insert(name.clone(), tensor.values);
+            }
+        }
+        let values = mean_style(self.config.style_dim, mapping);
+        let values = values.filter(|values| values.iter().all(|value| value.is_finite()));
+        let values = values.ok_or_else(|| {
+            let problem = "cannot be computed from the mapping network";
+            ImportError::tensor(LATENT_AVG, problem)
+        })?;
+        Ok(Tensor {
+            name: LATENT_AVG.to_owned(),
+            shape: vec![values.len()],
+            values,
+        })
+    }
 }
 
 /// A model in a file.
@@ -235,7 +260,38 @@ fn find_model(root: Value<'_>) -> Result<Model, ImportError> {
             return Ok(model);
         }
     }
-    Err(first_error.unwrap_or_else(|| no_model(root)))
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    for leaves in [&plain, &unwrapped] {
+        let has = |name: &str| {
+            leaves
+                .iter()
+                .any(|(path, value)| path == name && value.tensor().is_some())
+        };
+        let mut prefixes = GENERATORS.iter();
+        let prefix = prefixes.find(|prefix| is_generator(|name| has(&format!("{prefix}{name}"))));
+        if let Some(prefix) = prefix {
+            for (path, _) in leaves.iter().filter(|(path, _)| path.starts_with(prefix)) {
+                budget.take(path.len() + DECODER.len())?;
+            }
+            let (leaves, plain) = (decoder_of(prefix, leaves), decoder_of(prefix, &plain));
+            return Model::under("", &leaves, &plain);
+        }
+    }
+    Err(no_model(root))
+}
+
+/// Leaves with the names that a generator under `prefix` has in the checkpoints of models.
+fn decoder_of<'a>(prefix: &str, leaves: &[(String, Value<'a>)]) -> Vec<(String, Value<'a>)> {
+    let named = |(path, value): &(String, Value<'a>)| {
+        let name = match path.strip_prefix(prefix) {
+            Some(name) if path != LATENT_AVG => format!("{DECODER}{name}"),
+            _ => path.clone(),
+        };
+        (name, *value)
+    };
+    leaves.iter().map(named).collect()
 }
 
 /// A path without the parts that only wrappers add.
@@ -340,7 +396,7 @@ impl Model {
         if config.mapping_layers == 0 {
             config.mapping_layers = mapping_layers(&config, &values);
         }
-        if !values.contains_key(LATENT_AVG) {
+        if config.inverts() && !values.contains_key(LATENT_AVG) {
             return Err(ImportError::Content(
                 "no tensor \"latent_avg\", the average style that codes count from".to_owned(),
             ));
@@ -421,7 +477,11 @@ fn check_tensors(
     let mut missing = Vec::new();
     for (name, expected) in tensor_shapes(config) {
         let Some(tensor) = tensors.get(&name) else {
-            missing.push(name);
+            // That of a generator alone is computed.
+            match name == LATENT_AVG && !config.inverts() {
+                true => report.kept.push(name),
+                false => missing.push(name),
+            }
             continue;
         };
         let found = &tensor.shape;
@@ -492,22 +552,22 @@ impl<R: Read + Seek> Conversion<R> {
             let Some(packer) = &mut self.packer else {
                 return Ok(None);
             };
-            match self.checkpoint.report.kept.get(self.next) {
+            match self.checkpoint.report.kept.get(self.next).cloned() {
                 Some(name) => {
-                    let mut tensor = self
-                        .checkpoint
-                        .file
-                        .read_tensor(name, &self.checkpoint.tensors[name])?;
+                    let mut tensor = match self.checkpoint.tensors.get(&name) {
+                        Some(tensor) => self.checkpoint.file.read_tensor(&name, tensor)?,
+                        None => self.checkpoint.mean_style()?,
+                    };
                     if name == LATENT_AVG {
                         broadcast(&mut tensor, self.checkpoint.config.styles());
                     }
-                    if let Some(style) = self.modulations.get(name) {
+                    if let Some(style) = self.modulations.get(&name) {
                         let explorers = self.explorers.iter_mut();
                         explorers
                             .filter(|e| e.covers(*style))
                             .for_each(|e| e.gram.add(&tensor.values));
                     }
-                    let dtype = self.dtype.for_tensor(name, &tensor.shape);
+                    let dtype = self.dtype.for_tensor(&name, &tensor.shape);
                     self.ready.extend(packer.push(&tensor, dtype)?);
                     self.next += 1;
                 }

@@ -11,6 +11,13 @@ use super::pickle::Value;
 use crate::config::{Heads, ModelConfig};
 use crate::weights::Depicts;
 
+/// What the names of a generator begin with in the checkpoints of models.
+pub(super) const DECODER: &str = "decoder.";
+/// First layer of the mapping network.
+const MAPPED: &str = "style.1.weight";
+/// Most resolutions above the first, and most layers of a mapping network, that are looked for.
+const MAX_BLOCKS: usize = 9;
+const MAX_LAYERS: usize = 16;
 /// Values of `opts["encoder_type"]` that are known.
 const E4E: &str = "Encoder4Editing";
 const PSP: &str = "GradualStyleEncoder";
@@ -29,6 +36,7 @@ pub(super) enum CheckpointKind {
     Other,
     E4e,
     Psp,
+    Generator,
 }
 
 impl CheckpointKind {
@@ -40,6 +48,7 @@ impl CheckpointKind {
             Self::Other => ["sdic-custom", "SDIC model, imported"],
             Self::E4e => ["e4e", "e4e model, imported, without compensation"],
             Self::Psp => ["psp", "pSp model, imported, without compensation"],
+            Self::Generator => ["stylegan2", "StyleGAN2 generator, imported, draws faces"],
         }
     }
 }
@@ -57,10 +66,11 @@ pub(super) fn recognise(
             ))
         })?;
         config.validate()?;
-        let kind = match config.encoder.heads {
+        let kind = match config.encoder.as_ref().map(|encoder| encoder.heads) {
             _ if config.compensates() => CheckpointKind::Other,
-            Heads::Offsets => CheckpointKind::E4e,
-            Heads::Codes => CheckpointKind::Psp,
+            Some(Heads::Offsets) => CheckpointKind::E4e,
+            Some(Heads::Codes) => CheckpointKind::Psp,
+            None => CheckpointKind::Generator,
         };
         return Ok((kind, config));
     }
@@ -68,6 +78,10 @@ pub(super) fn recognise(
     let heads = (0..)
         .take_while(|style| tensors.contains_key(head(*style).as_str()))
         .count();
+    if heads == 0 && is_generator(|name| tensors.contains_key(format!("{DECODER}{name}").as_str()))
+    {
+        return Ok((CheckpointKind::Generator, generator(tensors)?));
+    }
     if heads == 0 {
         return Err(ImportError::Content(
             "state_dict: no style heads \"encoder.styles.*\": not an SDIC checkpoint".to_owned(),
@@ -111,17 +125,36 @@ pub(super) fn other_model(root: Value<'_>) -> Option<ImportError> {
     {
         return Some(unknown_encoder(found));
     }
-    let generator = root.get("g_ema").unwrap_or(root);
-    let is_generator = ["style.1.weight", "input.input", "conv1.conv.weight"]
+    None
+}
+
+/// Whether these are the names of a StyleGAN2 generator with its mapping network.
+pub(super) fn is_generator(has: impl Fn(&str) -> bool) -> bool {
+    [MAPPED, "input.input", "conv1.conv.weight"]
         .iter()
-        .all(|name| (generator.get(name)).is_some_and(|value| value.tensor().is_some()));
-    is_generator.then(|| {
-        ImportError::Content(
-            "is a StyleGAN2 generator alone, and no photo can be turned into codes without an encoder; take a \
-             checkpoint of e4e, pSp or SDIC, which holds both"
-                .to_owned(),
-        )
-    })
+        .all(|name| has(name))
+}
+
+/// Sizes of a generator alone, by its tensors.
+fn generator(tensors: &HashMap<&str, Value<'_>>) -> Result<ModelConfig, ImportError> {
+    let shape = |name: String| {
+        let value = tensors.get(format!("{DECODER}{name}").as_str())?;
+        Some(&value.tensor()?.shape[..])
+    };
+    let sides = |name: String, axis: usize| shape(name)?.get(axis).copied();
+    let missing = |name: &str| ImportError::Missing(vec![format!("{DECODER}{name}")]);
+    let first = sides("input.input".to_owned(), 1).ok_or_else(|| missing("input.input"))?;
+    // Of each resolution above, the convolution that keeps its side.
+    let above = (0..).map_while(|block| sides(format!("convs.{}.conv.weight", 2 * block + 1), 1));
+    let channels = std::iter::once(first)
+        .chain(above.take(MAX_BLOCKS))
+        .collect();
+    let style_dim = sides(MAPPED.to_owned(), 0).ok_or_else(|| missing(MAPPED))?;
+    let layers =
+        (1..=MAX_LAYERS).take_while(|layer| shape(format!("style.{layer}.weight")).is_some());
+    let config = ModelConfig::generator(channels, style_dim, layers.count());
+    config.validate()?;
+    Ok(config)
 }
 
 const ENCODER: &str = "encoder_type";

@@ -125,8 +125,8 @@ fn what_is_known_of_other_checkpoints_is_said() {
         open(&file_of(&face, &relative(b"\x88")))
             .unwrap()
             .encoder
-            .heads,
-        Heads::Codes
+            .map(|encoder| encoder.heads),
+        Some(Heads::Codes)
     );
     let cases = [
         (

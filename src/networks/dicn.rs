@@ -96,7 +96,7 @@ impl Dicn {
         let condition = config.condition_channels(sizes);
         let rows = config.latent_rows(sizes);
         let feature = config.channels_at(config.inject_size);
-        let ratio = config.encoder.input_size / config.inject_size;
+        let ratio = config.input_size() / config.inject_size;
         let stride = |at_least| if ratio >= at_least { 2 } else { 1 };
         let basic = |channels: [usize; 2], stride| {
             let conv = conv2d(channels, 3, stride, false, device);

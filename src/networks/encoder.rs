@@ -16,7 +16,7 @@ use super::layers::{
 };
 #[cfg(feature = "wgpu")]
 use super::{device::is_cpu, shaders};
-use crate::config::{Heads, ModelConfig};
+use crate::config::{EncoderSizes, Heads, ModelConfig};
 
 /// Reduction of the squeeze-and-excitation blocks.
 const SQUEEZE: usize = 16;
@@ -238,8 +238,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// Builds the encoder with parameters still to be loaded.
-    pub fn new(config: &ModelConfig, device: &Device) -> Self {
-        let sizes = &config.encoder;
+    pub fn new(config: &ModelConfig, sizes: &EncoderSizes, device: &Device) -> Self {
         let [first, second, third, pyramid] = sizes.widths;
         let mut body = Vec::new();
         let mut ends = Vec::new();

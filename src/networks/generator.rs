@@ -543,10 +543,8 @@ impl Generator {
             to_rgbs.push(ToRgb::new(output, style_dim, device));
             noises.extend((0..2).map(|_| parameter([1, 1, side, side], device)));
         }
-        let mapping = (0..config.mapping_layers)
-            .map(|_| EqualLinear::with_multiplier([style_dim; 2], MAPPING_MULTIPLIER, device));
         Self {
-            style: mapping.collect(),
+            style: mapping(config.mapping_layers, style_dim, device),
             input: ConstantInput {
                 input: parameter([1, first, 4, 4], device),
             },
@@ -680,12 +678,7 @@ impl Generator {
     /// # Shapes
     /// `[batch, style_dim]` to the same.
     pub fn map(&self, z: Tensor<2>) -> Option<Tensor<2>> {
-        if self.style.is_empty() {
-            return None;
-        }
-        let norm = (z.clone().powi_scalar(2).mean_dim(1) + PIXEL_NORM_EPSILON).sqrt();
-        let layers = self.style.iter();
-        Some(layers.fold(z / norm, |x, layer| style_activation(layer.forward(x))))
+        (!self.style.is_empty()).then(|| map(&self.style, z))
     }
 
     /// The constant input and what has its resolution.
@@ -762,6 +755,22 @@ fn places(blocks: usize) -> impl Iterator<Item = usize> {
 /// Style vector `index`: `[batch, styles, style_dim]` to `[batch, style_dim]`.
 fn style(codes: &Tensor<3>, index: usize) -> Tensor<2> {
     codes.clone().narrow(1, index, 1).squeeze_dim::<2>(1)
+}
+
+/// Layers of a mapping network, to be loaded.
+pub(super) fn mapping(count: usize, style_dim: usize, device: &Device) -> Vec<EqualLinear> {
+    let layer = |_| EqualLinear::with_multiplier([style_dim; 2], MAPPING_MULTIPLIER, device);
+    (0..count).map(layer).collect()
+}
+
+/// Random vectors to styles by the layers of a mapping network.
+///
+/// # Shapes
+/// `[batch, style_dim]` to the same.
+pub(super) fn map(layers: &[EqualLinear], z: Tensor<2>) -> Tensor<2> {
+    let norm = (z.clone().powi_scalar(2).mean_dim(1) + PIXEL_NORM_EPSILON).sqrt();
+    let layers = layers.iter();
+    layers.fold(z / norm, |x, layer| style_activation(layer.forward(x)))
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ mod encoder;
 mod feature_editor;
 mod generator;
 mod layers;
+mod mean_style;
 mod model;
+mod normal;
 mod pictures;
 mod precision;
 mod queue;
@@ -23,13 +25,15 @@ mod tensors;
 
 pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
+pub use mean_style::mean_style;
 #[cfg(test)]
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
+pub use normal::normals;
 pub use pictures::{ReadError, Window, difference, from_data, read, shown, shown_edit, to_tensor};
 pub use precision::Precision;
 pub use queue::Mark;
 pub(crate) use queue::{GROUP, Groups};
-pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Sdic};
+pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Inverter, Sdic};
 #[cfg(test)]
 pub(crate) use tensors::cpu_values;

@@ -20,11 +20,11 @@ use crate::{
     weights,
 };
 
-/// Encoder and generator; DIPN, DICN and feature editor where the model has them.
+/// The generator; encoder, DIPN, DICN and feature editor where the model has them.
 #[derive(Module, Debug)]
 pub struct Networks {
-    /// e4e or pSp encoder.
-    pub encoder: Encoder,
+    /// e4e or pSp encoder, where the model has one.
+    pub encoder: Option<Encoder>,
     /// StyleGAN2 generator.
     pub generator: Generator,
     /// Discrepancy information prediction network, where the model has one.
@@ -40,7 +40,7 @@ pub struct Networks {
 impl Networks {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         Self {
-            encoder: Encoder::new(config, device),
+            encoder: (config.encoder.as_ref()).map(|sizes| Encoder::new(config, sizes, device)),
             generator: Generator::new(config, device),
             dipn: (config.dipn.as_ref()).map(|sizes| Dipn::new(sizes, device)),
             dicn: (config.dicn.as_ref()).map(|sizes| Dicn::new(config, sizes, device)),
@@ -52,7 +52,7 @@ impl Networks {
 
     fn fuse(self, weights: Precision) -> Self {
         Self {
-            encoder: self.encoder.fuse(weights),
+            encoder: self.encoder.map(|layer| layer.fuse(weights)),
             generator: self.generator.fuse(weights),
             dipn: self.dipn.map(|layer| layer.fuse(weights)),
             dicn: self.dicn.map(|layer| layer.fuse(weights)),

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::{
     dicn::Dicn,
     dipn::Dipn,
+    encoder::Encoder,
     generator::{Codes, Generator, Styles, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
@@ -95,14 +96,16 @@ impl Sdic {
         self.networks.latent_avg.device()
     }
 
-    /// Encoder: `[1, 3, input_size, input_size]` in [-1, 1] to codes w, `[1, styles, style_dim]`.
-    pub fn encode(&self, face: Tensor<4>) -> Tensor<3> {
-        self.networks.encoder.forward(face) + self.networks.latent_avg.val().unsqueeze()
+    /// What turns a photo into codes; `None` if the model is a generator alone.
+    pub fn inverter(&self) -> Option<Inverter<'_>> {
+        let encoder = self.networks.encoder.as_ref()?;
+        let sdic = self;
+        Some(Inverter { sdic, encoder })
     }
 
-    /// Codes w of a made-up face, from a random vector `[1, style_dim]`: the mapping network's style, moved
-    /// towards the average by `truncation` (1 leaves it, 0 is the average face). `None` if the weights came
-    /// without a mapping network.
+    /// Codes w of a made-up face, `[1, styles, style_dim]`, from a random vector `[1, style_dim]`: the mapping network's
+    /// style, moved towards the average by `truncation` (1 leaves it, 0 is the average face). `None` if the weights
+    /// came without a mapping network.
     pub fn sample(&self, z: Tensor<2>, truncation: f64) -> Option<Tensor<3>> {
         let style = self.map(z)?.unsqueeze_dim::<3>(1);
         let average = self.networks.latent_avg.val().unsqueeze();
@@ -127,7 +130,7 @@ impl Sdic {
 
     /// A picture as DIPN compares it with the face: `[1, 3, size, size]` to `[1, 3, input_size, input_size]`.
     pub fn seen(&self, image: Tensor<4>) -> Tensor<4> {
-        let side = self.config.encoder.input_size;
+        let side = self.config.input_size();
         resize_bilinear(image.clamp(-1.0, 1.0), [side; 2], false)
     }
 
@@ -214,6 +217,20 @@ impl Sdic {
             start: size.map(|seen| (side - seen) / 2),
             size,
         }
+    }
+}
+
+/// Encoder of a model that has one.
+#[derive(Clone, Copy)]
+pub struct Inverter<'a> {
+    sdic: &'a Sdic,
+    encoder: &'a Encoder,
+}
+
+impl Inverter<'_> {
+    /// `[1, 3, input_size, input_size]` in [-1, 1] to codes w, `[1, styles, style_dim]`.
+    pub fn encode(&self, face: Tensor<4>) -> Tensor<3> {
+        self.encoder.forward(face) + self.sdic.networks.latent_avg.val().unsqueeze()
     }
 }
 

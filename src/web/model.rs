@@ -75,7 +75,7 @@ pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         image_size: config.image_size,
         output_width,
         output_height,
-        input_size: config.picture_in(config.encoder.input_size)[1],
+        input_size: config.picture_in(config.input_size())[1],
         inject_size: config.inject_size,
         styles: config.styles(),
         depicts: manifest.depicts(),
@@ -83,7 +83,7 @@ pub(super) fn model_info(manifest: &Manifest) -> ModelInfo<'_> {
         directions: manifest.directions.iter().map(Into::into).collect(),
         shards: &manifest.shards,
         samples: &manifest.samples,
-        draws: config.mapping_layers > 0,
+        draws: config.draws(),
         compensates: config.compensates(),
         fit: FitInfo::of(manifest),
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes `e4e.pt` and `psp.pt` of this folder, tiny checkpoints as e4e and pSp save theirs, and what PyTorch makes of
-them: `uncompensated_trace.safetensors`.
+"""Writes `e4e.pt` and `psp.pt` of this folder, tiny checkpoints as e4e and pSp save theirs, `stylegan2.pt`, a generator
+alone, and what PyTorch makes of them: `uncompensated_trace.safetensors`.
 
 Everything is computed in f32 on one thread from fixed seeds; run again it gives the same tensors.
 usage: make_uncompensated.py      (needs training/requirements.txt)
@@ -68,6 +68,20 @@ def model(name: str, encoder_type: str, heads: str, image):
     return {f"{name}.{key}": value.squeeze(0).contiguous() for key, value in trace.items()}
 
 
+def generator(name: str):
+    """Writes a generator as its training saves it and returns what it draws from a random vector."""
+    decoder = fill(Generator(TINY), f"{name}.decoder.")
+    # As training begins: the learning rate of these layers is a hundredth.
+    for layer in decoder.style[1:]:
+        layer.weight.mul_(100)
+    z = random(f"{name}.z", 1, TINY.style_dim)
+    style = decoder.style(z)
+    codes = style.unsqueeze(1).repeat(1, TINY.styles, 1)
+    trace = {"z": z, "codes": codes, "picture": decoder(codes)[0]}
+    torch.save({"g_ema": decoder.state_dict()}, HERE / f"{name}.pt")
+    return {f"{name}.{key}": value.squeeze(0).contiguous() for key, value in trace.items()}
+
+
 def main():
     torch.set_num_threads(1)
     torch.serialization.register_package(0, lambda _: "cuda:0", lambda obj, _: obj)
@@ -76,6 +90,7 @@ def main():
     with torch.no_grad():
         trace |= model("e4e", "Encoder4Editing", "offsets", image)
         trace |= model("psp", "GradualStyleEncoder", "codes", image)
+        trace |= generator("stylegan2")
     save_file(trace, HERE / "uncompensated_trace.safetensors")
 
 

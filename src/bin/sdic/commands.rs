@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::Device;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use sdic::{
@@ -292,7 +292,7 @@ impl Subject {
             }
             Place::Face(face) => pollster::block_on(engine.invert_face(&self.photo, face, begin)),
             Place::Part(quad) => {
-                let [_, columns] = config.picture_in(config.encoder.input_size);
+                let [_, columns] = config.picture_in(config.input_size());
                 let part = face::cut_out(&self.photo, quad, columns)?;
                 pollster::block_on(engine.invert(&part, None, begin))
             }
@@ -514,13 +514,18 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         dir.read_shard(index)?;
     }
     println!("{} ({})", manifest.title, manifest.name);
-    let [rows, columns] = config.picture_in(config.encoder.input_size);
+    let [rows, columns] = config.picture_in(config.input_size());
     let depicted = match manifest.depicts() {
         Depicts::Faces => "face",
         Depicts::Cars => "car",
         Depicts::Other => "picture",
     };
-    println!("picture     {width} x {height}, from a {columns} x {rows} {depicted}");
+    match config.inverts() {
+        true => println!("picture     {width} x {height}, from a {columns} x {rows} {depicted}"),
+        false => {
+            println!("picture     {width} x {height}; takes no photo: sdic sample draws faces")
+        }
+    }
     println!(
         "styles      {} of {} values",
         config.styles(),
@@ -616,22 +621,4 @@ pub fn invert(
         motion: None,
     };
     out.write_marked(&subject.finish(&still, PasteMode::Face)?, telling)
-}
-
-/// `sdic sample`.
-pub fn sample(weights: &Path, out: &Path, seed: u64, truncation: f64) -> Result<(), Failure> {
-    let out = Target::new("--out", out, None)?;
-    let device = device::cpu();
-    let engine = open_engine(weights, &device)?;
-    device.seed(seed);
-    let shape = [1, engine.config().style_dim];
-    let z = Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device);
-    let codes = engine.sdic().sample(z, truncation).ok_or_else(|| {
-        format!(
-            "{}: these weights have no mapping network, so they cannot make faces up",
-            weights.display()
-        )
-    })?;
-    let image = engine.sdic().generate(codes).image;
-    out.write(&pollster::block_on(engine.render(image))?)
 }

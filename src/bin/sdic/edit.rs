@@ -9,17 +9,20 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
     editing::{
-        Engine, EngineError, Look,
+        EditedPictures, Engine, EngineError, InvertedFace, Look,
         fit::{FitError, Seen, found_displacements},
     },
-    face::{FaceFinder, PasteMode},
+    face::{AlignedMesh, FaceFinder, PasteMode},
+    networks::device,
     pixels::Format,
+    weights::Depicts,
 };
 
 use crate::{
     Paste, With,
     commands::{
-        Failure, Subject, Target, Telling, open_device, open_engine, parse_strength, read_manifest,
+        Failure, Subject, Target, Telling, open_device, open_engine, parse_share, parse_strength,
+        read_manifest,
     },
     paths::{read_file, same, spare},
 };
@@ -65,6 +68,48 @@ impl Edit {
         strengths.extend(self.edit.iter().cloned()); // those of one name add up
         Ok(strengths)
     }
+}
+
+/// Which face, how edited, and where to.
+#[derive(Args)]
+pub struct Sample {
+    /// Weights directory.
+    #[arg(long, default_value = "weights")]
+    weights: PathBuf,
+    /// PNG, JPEG or WebP file to write, by the ending of its name.
+    #[arg(long)]
+    out: PathBuf,
+    /// Another face for every seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Distance from the average face: 0 is the average, 1 anything the model knows.
+    #[arg(long, default_value_t = 0.7, value_parser = parse_share, allow_negative_numbers = true)]
+    truncation: f64,
+    /// Strengths by name, such as age=+3,smile=-2; `sdic inspect` lists the names.
+    #[arg(long, value_delimiter = ',', value_parser = parse_strength, allow_hyphen_values = true)]
+    edit: Vec<(String, f32)>,
+}
+
+/// Draws a face, and edits it.
+pub fn sample(sample: &Sample) -> Result<(), Failure> {
+    let out = Target::new("--out", &sample.out, None)?;
+    let engine = open_engine(&sample.weights, &device::cpu())?;
+    let begin = async |_| Ok::<_, EngineError>(());
+    let drawn = engine.draw(sample.seed, sample.truncation, None, begin);
+    let mut face = pollster::block_on(drawn)
+        .map_err(|error| format!("{}: {error}", sample.weights.display()))?;
+    let picture = pollster::block_on(engine.render(face.inversion.reconstruction.clone()))?;
+    let finder = FaceFinder::bundled()?;
+    if engine.manifest().depicts() == Depicts::Faces && picture.width() == picture.height() {
+        let mesh = finder.mesh_of_aligned(&picture)?;
+        let shown = mesh.filter(AlignedMesh::shows_face);
+        face.landmarks = shown.map(|mesh| mesh.landmarks());
+    }
+    let strengths = named(&sample.edit);
+    let edited = edited(&engine, &finder, &face, &strengths, |text| {
+        eprintln!("{text}")
+    })?;
+    out.write_marked(&edited.picture, &Telling::Lines)
 }
 
 /// Runs the command. An error of many photos says how many failed; each was told as it came.
@@ -186,27 +231,42 @@ impl<'a> Editor<'a> {
     ) -> Result<(), Failure> {
         let engine = &self.engine;
         let face = subject.inverted(engine, telling)?;
-        let strengths = self.strengths.iter();
-        let strengths: Vec<_> = strengths
-            .map(|(name, value)| (name.as_str(), *value))
-            .collect();
-        // Where the model does not tell how its edits move a face, its own pictures do.
-        let mut seen = Seen::default();
-        let pause = async || Ok::<_, FitError>(());
-        let displacements =
-            found_displacements(engine, self.finder, &face, &strengths, &mut seen, pause);
-        let displacements = pollster::block_on(displacements)?;
-        let edit = engine.edit_moving(&face, strengths, None, displacements.as_ref())?;
-        for (name, share) in edit.held() {
-            let (path, percent) = (path.display(), (100.0 * share).round());
-            let why = "more would tear this face";
-            telling.say(format_args!(
-                "{path}: --edit {name}: held back to {percent} % of its strength; {why}"
-            ));
-        }
-        let pause = async || Ok::<_, EngineError>(());
-        let edited = pollster::block_on(engine.finish(edit, pause))?;
+        let say = |text: &str| telling.say(format_args!("{}: {text}", path.display()));
+        let edited = edited(engine, self.finder, &face, &named(self.strengths), say)?;
         let mode = (self.paste).unwrap_or_else(|| edited.paste_mode(engine.manifest()));
         out.write_marked(&subject.finish(&edited, mode)?, telling)
     }
+}
+
+/// Strengths as the engine takes them.
+fn named(strengths: &[(String, f32)]) -> Vec<(&str, f32)> {
+    let strengths = strengths.iter();
+    strengths
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect()
+}
+
+/// The pictures of an edit; `say` hears of each slider that was held back.
+fn edited(
+    engine: &Engine,
+    finder: &FaceFinder,
+    face: &InvertedFace,
+    strengths: &[(&str, f32)],
+    say: impl Fn(&str),
+) -> Result<EditedPictures, Failure> {
+    // Where the model does not tell how its edits move a face, its own pictures do.
+    let mut seen = Seen::default();
+    let pause = async || Ok::<_, FitError>(());
+    let displacements = found_displacements(engine, finder, face, strengths, &mut seen, pause);
+    let displacements = pollster::block_on(displacements)?;
+    let strengths = strengths.iter().copied();
+    let edit = engine.edit_moving(face, strengths, None, displacements.as_ref())?;
+    for (name, share) in edit.held() {
+        let (percent, why) = ((100.0 * share).round(), "more would tear this face");
+        say(&format!(
+            "--edit {name}: held back to {percent} % of its strength; {why}"
+        ));
+    }
+    let pause = async || Ok::<_, EngineError>(());
+    Ok(pollster::block_on(engine.finish(edit, pause))?)
 }

@@ -68,21 +68,8 @@ enum Command {
     },
     /// Edit the face in a photo, or in each of many.
     Edit(edit::Edit),
-    /// Render a made-up face; needs weights with a mapping network.
-    Sample {
-        /// Weights directory.
-        #[arg(long, default_value = "weights")]
-        weights: PathBuf,
-        /// PNG, JPEG or WebP file to write, by the ending of its name.
-        #[arg(long)]
-        out: PathBuf,
-        /// Another face for every seed.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Distance from the average face: 0 is the average, 1 anything the model knows.
-        #[arg(long, default_value_t = 0.7, value_parser = commands::parse_share, allow_negative_numbers = true)]
-        truncation: f64,
-    },
+    /// Draw a made-up face, and edit it; needs weights with a mapping network.
+    Sample(edit::Sample),
     /// List the sliders of a model, or find some in the model itself.
     Directions(directions::Find),
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
@@ -194,12 +181,7 @@ fn main() -> ExitCode {
             discrepancy.as_deref(),
         ),
         Command::Edit(edit) => edit::run(&edit),
-        Command::Sample {
-            weights,
-            out,
-            seed,
-            truncation,
-        } => commands::sample(&weights, &out, seed, truncation),
+        Command::Sample(sample) => edit::sample(&sample),
         Command::Directions(find) => directions::run(&find),
         Command::Trace(trace) => trace::run(&trace),
     };

@@ -185,7 +185,7 @@ pub fn run(trace: &Trace) -> Result<(), Failure> {
         )
         .into());
     }
-    let side = engine.config().encoder.input_size;
+    let side = engine.config().input_size();
     let begin = Telling::Lines.report(engine.config());
     let face = pollster::block_on(engine.invert(&picture, None, begin))?;
     let InvertedFace {

@@ -7,10 +7,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{error::FitError, measures::Measure, normal::normals, run::Followed};
+use super::{error::FitError, measures::Measure, run::Followed};
 use crate::{
     config::ModelConfig,
-    networks::{Sdic, read},
+    networks::{Sdic, normals, read},
     weights::{self, Direction, DirectionKind},
 };
 

@@ -2,10 +2,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{error::FitError, normal::normals};
+use super::error::FitError;
 use crate::{
     import::{DirectionFile, sefa::Gram},
-    networks::{Sdic, read},
+    networks::{Sdic, normals, read},
     weights,
 };
 

@@ -4,11 +4,11 @@ use std::{future::Future, ops::ControlFlow, pin::Pin};
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{error::FitError, measures::Reading, normal::normals, run::Faces};
+use super::{error::FitError, measures::Reading, run::Faces};
 use crate::{
-    editing::{Engine, directions::EditedCodes},
+    editing::{Engine, EngineError, directions::EditedCodes},
     face::{AlignedMesh, FaceFinder},
-    networks::{Window, read, shown},
+    networks::{Window, normals, read, shown},
     pixels::Picture,
 };
 
@@ -87,8 +87,9 @@ impl Faces for ModelFaces<'_> {
                     return Ok(None);
                 };
                 let picture = picture.map_err(FitError::Given)?;
-                let face = self.engine.face_tensor(&picture);
-                sdic.encode(face.map_err(|error| FitError::Given(error.to_string()))?)
+                let given = |error: EngineError| FitError::Given(error.to_string());
+                let inverter = self.engine.inverter().map_err(given)?;
+                inverter.encode(self.engine.face_tensor(&picture).map_err(given)?)
             }
         };
         Ok(Some(read(codes).await?))

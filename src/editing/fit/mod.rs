@@ -17,7 +17,6 @@ mod install;
 mod journal;
 mod linear;
 mod measures;
-mod normal;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,12 @@
 
 use super::{
     Dropped, Faces, Fit, FitError, FitPlan, Journal, MEASURES, Measure, Probe, Progress, Reading,
-    check_faces, fit, normal::normals,
+    check_faces, fit,
 };
 use crate::{
     editing::directions::{EditedCodes, Offset},
     face::LANDMARKS,
+    networks::normals,
 };
 
 const STYLES: usize = 10;

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 /// `count` numbers of the normal distribution: those of draw `index` of a seed.
-pub(super) fn normals(seed: u64, index: u64, count: usize) -> Vec<f32> {
+pub fn normals(seed: u64, index: u64, count: usize) -> Vec<f32> {
     let mut state = mixed(seed) ^ mixed(index.wrapping_add(0x5851_F42D_4C95_7F2D));
     let mut uniform = move || {
         // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
