@@ -157,7 +157,11 @@ fn a_generator_alone_draws_what_pytorch_draws() {
 fn the_command_line_draws_and_edits_what_a_generator_alone_makes() {
     let scratch = Scratch::new("draws");
     let file = golden("stylegan2.pt");
-    scratch.output(&["import", file.to_str().unwrap(), "--out", "model"]);
+    let (said, _) = scratch.output(&["import", file.to_str().unwrap(), "--out", "model"]);
+    assert!(
+        said.contains("a generator only: it takes no photo"),
+        "{said}"
+    );
     let (said, _) = scratch.output(&["inspect", "model"]);
     assert!(said.contains("StyleGAN2 generator, imported"), "{said}");
     assert!(
@@ -192,7 +196,7 @@ fn the_command_line_says_that_nothing_is_compensated() {
         "{said}"
     );
     assert!(
-        said.contains("injection   none: an inversion without compensation"),
+        said.contains("injection   none: nothing is compensated"),
         "{said}"
     );
     let aligned = ["--weights", "model", "--aligned"];

@@ -60,6 +60,8 @@ pub struct Report {
     pub dropped: Vec<(String, DropReason)>,
     /// Whether what an inversion loses is put back; not so in models of e4e and pSp.
     pub compensates: bool,
+    /// Whether there is an encoder; without one the model takes no photo, and draws faces.
+    pub inverts: bool,
 }
 
 /// Why a tensor is left out.
@@ -472,6 +474,7 @@ fn check_tensors(
 ) -> Result<Report, ImportError> {
     let mut report = Report {
         compensates: config.compensates(),
+        inverts: config.inverts(),
         ..Report::default()
     };
     let mut missing = Vec::new();

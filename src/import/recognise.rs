@@ -48,7 +48,7 @@ impl CheckpointKind {
             Self::Other => ["sdic-custom", "SDIC model, imported"],
             Self::E4e => ["e4e", "e4e model, imported, without compensation"],
             Self::Psp => ["psp", "pSp model, imported, without compensation"],
-            Self::Generator => ["stylegan2", "StyleGAN2 generator, imported, draws faces"],
+            Self::Generator => ["stylegan2", "StyleGAN2 generator, imported"],
         }
     }
 }

@@ -11,18 +11,28 @@ use crate::weights::{Depicts, Tensor};
 /// Option names with the opcodes of their values.
 type Options = Vec<(&'static str, Vec<u8>)>;
 
+/// A tensor whose values are not in the file.
+fn without_values(index: usize, shape: &[usize]) -> Vec<u8> {
+    let mut stride = vec![1; shape.len()];
+    for axis in (1..stride.len()).rev() {
+        stride[axis - 1] = stride[axis] * shape[axis];
+    }
+    tensor(
+        &index.to_string(),
+        shape.iter().product(),
+        0,
+        shape,
+        &stride,
+    )
+}
+
 /// A file with all tensors of a model's names and shapes, none of which has values: nothing reads them here.
 fn file_of(config: &ModelConfig, options: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let shapes = tensor_shapes(config);
     let mut state = Vec::new();
     let mut average = Vec::new();
     for (index, (name, shape)) in shapes.iter().enumerate() {
-        let mut stride = vec![1; shape.len()];
-        for axis in (1..stride.len()).rev() {
-            stride[axis - 1] = stride[axis] * shape[axis];
-        }
-        let key = index.to_string();
-        let code = tensor(&key, shape.iter().product(), 0, shape, &stride);
+        let code = without_values(index, shape);
         match name.as_str() {
             "latent_avg" => average = code,
             name => state.push((name, code)),
@@ -182,19 +192,45 @@ fn what_is_known_of_other_checkpoints_is_said() {
 }
 
 #[test]
-fn generators_alone_and_other_encoders_are_named() {
-    let one = || tensor("0", 1, 0, &[1], &[1]);
-    let generator = dict(&[
-        ("style.1.weight", one()),
-        ("input.input", one()),
-        ("conv1.conv.weight", one()),
-    ]);
-    let expected = "is a StyleGAN2 generator alone, and no photo can be turned into codes without an encoder; take a \
-                    checkpoint of e4e, pSp or SDIC, which holds both";
-    let whole = dict(&[("g_ema", generator.clone()), ("latent_avg", one())]);
-    for root in [generator, whole] {
-        assert_eq!(refusal(&torch_zip(&pickle(root), &[])), expected);
+fn a_generator_alone_is_recognised_by_its_tensors() {
+    let config = ModelConfig::generator(vec![12, 10, 8, 6], 16, 8);
+    let shapes = tensor_shapes(&config);
+    let codes = shapes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (name, shape))| {
+            Some((name.strip_prefix("decoder.")?, without_values(index, shape)))
+        });
+    let codes: Vec<_> = codes.collect();
+    let average = || ("latent_avg", without_values(shapes.len(), &[16]));
+    let bare = [&codes[..], &[average()]].concat();
+    for root in [
+        dict(&[("g", dict(&codes)), ("g_ema", dict(&codes))]),
+        dict(&[("g_ema", dict(&codes)), average()]),
+        dict(&[("module", dict(&[("g_ema", dict(&codes))]))]),
+        dict(&bare),
+    ] {
+        let file = torch_zip(&pickle(root), &[]);
+        let checkpoint = Checkpoint::open(Cursor::new(&file[..])).unwrap();
+        assert_eq!(checkpoint.config(), &config);
+        assert!(!checkpoint.report().inverts);
+        assert_eq!(checkpoint.report().kept.len(), shapes.len());
     }
+    let without = |name: &str| {
+        let kept: Vec<_> = codes
+            .iter()
+            .filter(|(other, _)| *other != name)
+            .cloned()
+            .collect();
+        refusal(&torch_zip(&pickle(dict(&[("g_ema", dict(&kept))])), &[]))
+    };
+    assert!(without("to_rgb1.bias").contains("tensors missing: decoder.to_rgb1.bias"));
+    assert!(without("conv1.conv.weight").contains("not an SDIC checkpoint"));
+}
+
+#[test]
+fn other_encoders_are_named() {
+    let one = || tensor("0", 1, 0, &[1], &[1]);
     let backbone = dict(&[
         ("state_dict", dict(&[("encoder.linear.weight", one())])),
         ("latent_avg", one()),

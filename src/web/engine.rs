@@ -21,7 +21,7 @@ use crate::{
         fit::{Seen, found_displacements, moves_unseen},
         largest_difference,
     },
-    face::{FaceFinder, landmarks_of},
+    face::{FaceFinder, Landmarks, landmarks_of},
     networks::{ReadError, device},
     pixels::{Picture, Point},
 };
@@ -47,6 +47,8 @@ impl From<EngineError> for JsValue {
             EngineError::Load(_) => "load",
             EngineError::Edit(_) => "edit",
             EngineError::Face(_) => "face",
+            EngineError::NoEncoder => "no-encoder",
+            EngineError::NoMapping => "no-mapping",
             EngineError::Picture(_)
             | EngineError::Shape { .. }
             | EngineError::Read(ReadError::Shape { .. }) => "picture",
@@ -84,6 +86,9 @@ pub struct WebEngine {
     faces: RefCell<BTreeMap<String, Rc<HeldFace>>>,
     finder: RefCell<Option<Rc<FaceFinder>>>,
 }
+
+/// How far from the average face others are drawn: they come out well, and still differ.
+const TRUNCATION: f64 = 0.7;
 
 /// An inverted face, and what was seen of how it moves.
 struct HeldFace {
@@ -214,22 +219,35 @@ impl WebEngine {
         mesh: &MeshJs,
         on_stage: &StageCallbackJs,
     ) -> Result<(), JsValue> {
-        let quad = quad_argument(quad)?;
-        let mesh: Option<Vec<Point>> = argument(mesh)?;
-        let landmarks = mesh.map(|mesh| landmarks_of(&mesh, &quad)).transpose()?;
+        let landmarks = landmarks_argument(quad, mesh)?;
         let picture = Picture::new(width, height, rgba)?;
         let engine = self.loaded()?;
         let on_stage: &Function = on_stage.unchecked_ref();
-        let begin = async |stage: Stage| {
-            let stage_name = JsValue::from(stage.name());
-            let (done, total) = (stage as usize, Stage::of(engine.config()).len());
-            let called = on_stage.call3(&JsValue::NULL, &stage_name, &done.into(), &total.into());
-            answered(called).await
-        };
+        let total = Stage::of(engine.config()).len();
+        let begin = async |stage: Stage| stage_begun(on_stage, stage, stage as usize, total).await;
         let face = engine.invert(&picture, landmarks, begin).await?;
-        let seen = RefCell::default();
-        let held = Rc::new(HeldFace { face, seen });
-        self.faces.borrow_mut().insert(name, held);
+        self.hold(name, face);
+        Ok(())
+    }
+
+    /// Has the model draw a face, another one for every seed, where one of these landmarks was found: those of `mesh` in
+    /// the square `quad` of its picture. What comes of it is kept as `name`, as of `invert`; `onStage` is as there.
+    pub async fn draw(
+        &self,
+        name: String,
+        seed: u32,
+        quad: &QuadJs,
+        mesh: &MeshJs,
+        on_stage: &StageCallbackJs,
+    ) -> Result<(), JsValue> {
+        let landmarks = landmarks_argument(quad, mesh)?;
+        let engine = self.loaded()?;
+        let on_stage: &Function = on_stage.unchecked_ref();
+        let begin = async |stage: Stage| stage_begun(on_stage, stage, 0, 1).await;
+        let face = engine
+            .draw(seed.into(), TRUNCATION, landmarks, begin)
+            .await?;
+        self.hold(name, face);
         Ok(())
     }
 
@@ -296,7 +314,32 @@ impl WebEngine {
     }
 }
 
+/// The landmarks of a mesh, if there is one, in the quad of a photo.
+fn landmarks_argument(quad: &QuadJs, mesh: &MeshJs) -> Result<Option<Landmarks>, JsValue> {
+    let quad = quad_argument(quad)?;
+    let mesh: Option<Vec<Point>> = argument(mesh)?;
+    Ok(mesh.map(|mesh| landmarks_of(&mesh, &quad)).transpose()?)
+}
+
+/// Tells that a stage begins, and waits for the answer.
+async fn stage_begun(
+    on_stage: &Function,
+    stage: Stage,
+    done: usize,
+    total: usize,
+) -> Result<(), JsValue> {
+    let stage_name = JsValue::from(stage.name());
+    let called = on_stage.call3(&JsValue::NULL, &stage_name, &done.into(), &total.into());
+    answered(called).await
+}
+
 impl WebEngine {
+    fn hold(&self, name: String, face: InvertedFace) {
+        let seen = RefCell::default();
+        let held = Rc::new(HeldFace { face, seen });
+        self.faces.borrow_mut().insert(name, held);
+    }
+
     fn inverted(&self, name: &str) -> Result<(Rc<Engine>, Rc<HeldFace>), JsValue> {
         let engine = self.loaded()?;
         let face = self.faces.borrow().get(name).cloned();

@@ -44,6 +44,8 @@ export interface ModelInfo {
   /** How edits of this model are best put into a photo. */
   pasteMode: PasteMode;
   directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+  /** Whether the model has an encoder, so that photos can be inverted. */
+  inverts: boolean;
   /** Whether the model has a mapping network, so that faces can be drawn from it. */
   draws: boolean;
   /** Whether what a first reconstruction loses is put back; without that there is no "discrepancy" to view. */

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     editing::Fields,
-    face::{self, Face, Warning},
+    face::{self, AlignedMesh, Face, Warning},
     pixels::{Picture, Point, Quad, QuadPoints, Space},
 };
 
@@ -115,6 +115,28 @@ impl FaceFinder {
         let faces = self.0.detect(&Picture::new(width, height, rgba)?);
         let faces: Vec<FaceJs> = faces.iter().map(Into::into).collect();
         Ok(plain(&faces)?.unchecked_into())
+    }
+
+    /// The mesh of the face in a square picture (RGBA bytes) that was cut out along `quad`, in the photo; undefined where
+    /// it shows none.
+    #[wasm_bindgen(js_name = meshIn)]
+    pub fn mesh_in(
+        &self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        quad: &QuadJs,
+    ) -> Result<MeshJs, JsValue> {
+        let quad = quad_argument(quad)?;
+        let mesh = self
+            .0
+            .mesh_of_aligned(&Picture::new(width, height, rgba)?)?;
+        let points = mesh.filter(AlignedMesh::shows_face).map(|mesh| {
+            let points = mesh.points.iter();
+            points.map(|&[x, y, _]| quad.at([x, y])).collect::<Vec<_>>()
+        });
+        let points = points.map(|points| plain(&points)).transpose()?;
+        Ok(points.unwrap_or(JsValue::UNDEFINED).unchecked_into())
     }
 
     /// The face whose mesh was `mesh` in the picture before of a film, in this one (RGBA bytes); undefined where it is

@@ -189,19 +189,35 @@ export class PageEngine extends EventTarget {
     return this.#worker;
   }
 
+  /** Which model is in use: that of the host, or one of the visitor's own by its name in storage. */
+  get modelId() {
+    return settings.model === "own" ? settings.own : settings.model;
+  }
+
+  /**
+   * A face that the model draws, as a file.
+   * @param {number} seed another face for every one, from 0 to 2^32 - 1
+   * @param {AbortSignal} signal
+   */
+  async draw(seed, signal) {
+    await this.ready;
+    return this.#running.call("draw", [seed], { signal });
+  }
+
   /**
    * Inverts the face in a crop, and remembers how long it took.
    * @param {InversionId} inversion
    * @param {CropId} crop
+   * @param {number | undefined} seed of the face, if this model has drawn it
    * @param {AbortSignal} signal
    * @returns {Promise<number>} seconds
    */
-  async invert(inversion, crop, signal) {
+  async invert(inversion, crop, seed, signal) {
     const { inputSize } = await this.ready;
     const start = performance.now();
-    await this.#running.call("invert", [inversion, crop, inputSize], { signal });
+    await this.#running.call("invert", [inversion, crop, inputSize, seed], { signal });
     const seconds = (performance.now() - start) / 1000;
-    this.#remember({ inversion: seconds });
+    if (seed === undefined) this.#remember({ inversion: seconds });
     return seconds;
   }
 

@@ -15,6 +15,7 @@ import { Session } from "./session.js";
 import { SliderSearch } from "./slider-search.js";
 import { startControls } from "./ui/controls.js";
 import { openAlignDialog, startAbout } from "./ui/dialogs.js";
+import { offerDrawing } from "./ui/drawing.js";
 import { startEngineStatus } from "./ui/engine-status.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
@@ -51,12 +52,13 @@ offerMirror(session);
 startKeys(session, viewer, looks);
 const convert = offerOwnWeights(session);
 const open = startInput(session, looks, convert);
+offerDrawing(session);
 
 // One of the visitor's own may show something else than faces: then nothing is said, and nothing offered, that is of
 // them.
 engine.addEventListener("model", () => {
   const faces = showsFaces(engine.model);
-  offerSamples(faces);
+  offerSamples(faces && engine.model?.inverts !== false);
   speakOfFaces(faces);
 });
 session.addEventListener("need-crop", () => void openAlignDialog(session));

@@ -93,7 +93,8 @@ export function startOwnWeights(session) {
     notice(say("own.done"));
     await session.restartEngine();
     const model = await session.engine.ready;
-    if (!model.compensates) notice(say("own.plain"));
+    if (!model.inverts) notice(say("own.draws"));
+    else if (!model.compensates) notice(say("own.plain"));
   }
   return convert;
 }

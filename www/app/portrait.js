@@ -23,12 +23,13 @@ import { read } from "./measures.js";
  *   engine: PageEngine,
  *   photos: Photos,
  *   mode: () => PasteMode,
+ *   seed: () => number | undefined,
  *   others: () => Portrait[],
  *   inUse: (portrait: Portrait) => boolean,
  *   equip: (model: ModelInfo) => Promise<void>,
  *   tell: (type: string, detail?: unknown) => void,
  *   fail: (thrown: unknown) => void
- * }} PortraitContext `mode` is what the visitor chose; `others` are the photo's other faces, and may be edited, too;
+ * }} PortraitContext `mode` is what the visitor chose; `seed` that of a face that the model has drawn; `others` are the photo's other faces, and may be edited, too;
  *   `inUse` is the one that the visitor sees; `equip` readies a model for edits
  */
 
@@ -113,6 +114,11 @@ export class Portrait {
   /** Whether the photo's worker holds, in full, what the visitor asks for. */
   get #done() {
     return this.#made?.full === true && same(this.#made.strengths, this.strengths);
+  }
+
+  /** Whether the model in use has drawn the face. */
+  get drawn() {
+    return this.#context.seed() !== undefined;
   }
 
   get busy() {
@@ -236,11 +242,16 @@ export class Portrait {
       this.#begun = true;
     }
     await this.#showOriginal(signal);
+    const seed = this.#context.seed();
+    if (seed === undefined && !model.inverts) {
+      throw new Failure({ code: "no-encoder", message: say("error.drawsOnly"), hint: say("hint.draw") });
+    }
+    const compensates = model.compensates && seed === undefined;
     let seconds;
     if (!this.#inversion) {
       const inversion = newId("inversion");
       try {
-        seconds = await engine.invert(inversion, this.#crop, signal);
+        seconds = await engine.invert(inversion, this.#crop, seed, signal);
         check(signal);
       } catch (thrown) {
         engine.release(inversion); // the worker may have finished all the same
@@ -249,10 +260,10 @@ export class Portrait {
       [this.#inversion, this.timing] = [inversion, { inversion: seconds }];
       // Where nothing is compensated there is one picture, and none of what was lost.
       const compensation = /** @type {const} */ (["initial", "discrepancy"]);
-      for (const kind of model.compensates ? compensation : [])
+      for (const kind of compensates ? compensation : [])
         this.#show(kind, await this.#kept(engine.view(inversion, kind, signal), signal));
       this.#show("reconstruction", await this.#kept(engine.view(inversion, "reconstruction", signal), signal));
-      if (!model.compensates) for (const kind of compensation) this.#hide(kind);
+      if (!compensates) for (const kind of compensation) this.#hide(kind);
     }
     await this.#warn(model, signal);
     const scheduler = this.#schedule(this.#inversion, model, signal);

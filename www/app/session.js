@@ -19,7 +19,10 @@ import { remember } from "./settings.js";
 /** @import { FoundFace, ModelInfo, PasteMode, Quad, Strengths } from "../shared/types.js" */
 
 /**
- * @typedef {{ file: Blob | Promise<Blob>, name: string, aligned: boolean, turns: number }} PhotoSource
+ * @typedef {{ seed: number, by: string }} Drawn a face that a model has drawn, and which model
+ * @typedef {{ name: string, aligned?: boolean, drawn?: Drawn }} About `aligned`: the picture is already cut like an
+ *   aligned face; `drawn`: it is one that a model has drawn
+ * @typedef {About & { file: Blob | Promise<Blob>, turns: number }} PhotoSource
  * @typedef {PhotoSource & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
  */
 
@@ -140,6 +143,11 @@ export class Session extends EventTarget {
     return this.#portrait?.settled ?? false;
   }
 
+  /** Whether the model in use has drawn the face in use. */
+  get drawn() {
+    return this.#portrait?.drawn ?? false;
+  }
+
   get hasSurroundings() {
     return this.#portrait?.hasSurroundings ?? false;
   }
@@ -185,22 +193,39 @@ export class Session extends EventTarget {
   /**
    * Opens a picture and goes on to its largest face. Until it is decoded, and if it cannot be, all stays as it is.
    * @param {Blob | Promise<Blob>} file one that is still to come counts as chosen now
-   * @param {{ name: string, aligned?: boolean, placed?: boolean, carry?: boolean }} about `aligned`: the picture is
-   *   already cut like an aligned face; `placed`: it is known where its faces are, should none be found; `carry`: it is
-   *   the face in use once more, with the sliders as they are
+   * @param {About & { placed?: boolean, carry?: boolean }} about `placed`: it is known where its faces are, should none
+   *   be found; `carry`: it is the face in use once more, with the sliders as they are
    */
-  async open(file, { name, aligned = false, placed = false, carry = false }) {
+  async open(file, { placed = false, carry = false, ...about }) {
+    await this.#open(() => file, about, { placed, carry });
+  }
+
+  /** Has the model draw a face that nobody has, and opens it like a photo. */
+  async draw() {
+    const [seed] = crypto.getRandomValues(new Uint32Array(1));
+    const drawn = { seed, by: this.engine.modelId };
+    await this.#open((signal) => this.engine.draw(seed, signal), { name: `face-${seed}.png`, drawn });
+  }
+
+  /**
+   * @param {(signal: AbortSignal) => Blob | Promise<Blob>} load
+   * @param {About} about
+   * @param {{ placed?: boolean, carry?: boolean }} [how] as of `open`
+   */
+  async #open(load, about, { placed = false, carry = false } = {}) {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
+    const { name } = about;
     this.#emit("opening", name);
     try {
+      const file = load(signal);
       const { photo, notes } = await this.#decoded(file, name, signal).finally(() => {
         if (!signal.aborted) this.#emit("opening");
       });
       const left = carry ? undefined : this.#unsaved();
       const strengths = carry ? this.strengths : {};
-      this.#adopt(photo, { file, name, aligned, turns: 0 }, signal, strengths);
+      this.#adopt(photo, { ...about, file, turns: 0 }, signal, strengths);
       this.#tellLeft(left);
       for (const said of notes) this.#emit("notice", { said });
       await this.#search(photo, placed);
@@ -270,9 +295,9 @@ export class Session extends EventTarget {
    * Opens a photo again, with its edits.
    * @param {Left} left
    */
-  async #return({ file, name, aligned, turns, edits }) {
+  async #return({ file, turns, edits, ...about }) {
     const before = this.photo;
-    await this.open(file, { name, aligned, placed: true });
+    await this.open(file, { ...about, placed: true });
     if (this.photo === before || this.#source?.file !== file) return; // another one was wanted meanwhile
     for (let i = 0; i < turns; i++) await this.turnPhoto({ placed: true });
     const { photo } = this;
@@ -336,7 +361,7 @@ export class Session extends EventTarget {
       check(signal);
       this.#cut = model ? cutFor(model) : FACES;
       if (model && !showsFaces(model)) return await this.#useMiddle(photo, model, placed);
-      if (this.#source?.aligned && this.#source.turns === 0) {
+      if ((this.#source?.aligned || this.#source?.drawn) && this.#source.turns === 0) {
         return await this.use(photo, wholePhoto(photo.width, photo.height), undefined);
       }
       const faces = await this.#photos.faces(photo, signal);
@@ -421,6 +446,7 @@ export class Session extends EventTarget {
       engine: this.engine,
       photos: this.#photos,
       mode: () => this.pasteMode,
+      seed: () => this.#seed(photo, quad),
       others: () => this.#portraits.filter((other) => other !== portrait),
       inUse: (each) => each === this.#portrait,
       equip: (model) => this.#equip(model),
@@ -439,6 +465,17 @@ export class Session extends EventTarget {
       this.#portraits = this.#portraits.filter((each) => each !== other);
     }
     return portrait;
+  }
+
+  /**
+   * The seed of a face, if it is one that the model in use has drawn and that nobody has turned or cut.
+   * @param {OpenPhoto} photo
+   * @param {Quad} quad
+   */
+  #seed({ width, height }, quad) {
+    const { drawn, turns } = this.#source ?? {};
+    const whole = turns === 0 && isWholePhoto(quad, width, height);
+    return whole && drawn?.by === this.engine.modelId ? drawn?.seed : undefined;
   }
 
   /**

@@ -22,6 +22,8 @@ export interface ModelInfo {
     /** How edits of this model are best put into a photo. */
     pasteMode: PasteMode;
     directions: DirectionInfo[]; shards: ShardInfo[]; samples: SampleInfo[];
+    /** Whether the model has an encoder, so that photos can be inverted. */
+    inverts: boolean;
     /** Whether the model has a mapping network, so that faces can be drawn from it. */
     draws: boolean;
     /** Whether what a first reconstruction loses is put back; without that there is no "discrepancy" to view. */
@@ -155,6 +157,11 @@ export class FaceFinder {
      */
     follow(rgba: Uint8Array | number[], width: number, height: number, mesh: Point[] | undefined): Face | undefined;
     /**
+     * The mesh of the face in a square picture (RGBA bytes) that was cut out along `quad`, in the photo; undefined where
+     * it shows none.
+     */
+    meshIn(rgba: Uint8Array | number[], width: number, height: number, quad: Quad): Point[] | undefined;
+    /**
      * From the bytes of `face/manifest.json` and of the file it names.
      */
     constructor(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]);
@@ -181,6 +188,11 @@ export class WebEngine {
      * Opens a device: "cpu", or "webgpu" where this build has it.
      */
     static create(backend: string): Promise<WebEngine>;
+    /**
+     * Has the model draw a face, another one for every seed, where one of these landmarks was found: those of `mesh` in
+     * the square `quad` of its picture. What comes of it is kept as `name`, as of `invert`; `onStage` is as there.
+     */
+    draw(name: string, seed: number, quad: Quad, mesh: Point[] | undefined, on_stage: StageCallback): Promise<void>;
     /**
      * Renders an inverted face with the given strengths by edit name;
      * `previewSize`, a power of two from `injectSize`, stops at that resolution. `pause` is called between the

@@ -19,6 +19,7 @@ export const CODES = Object.freeze({
     "face",
     "self-test",
     "import",
+    "no-encoder",
     "no-mapping",
     "no-faces",
     "fit",

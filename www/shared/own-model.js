@@ -19,7 +19,7 @@ import { parseSource, sameFile } from "./source-file.js";
 /**
  * What matters here of a kept manifest.
  * @typedef {{
- *   title: string, config?: { dipn?: unknown }, shards: { file: string, bytes: number, sha256: string }[]
+ *   title: string, config?: { encoder?: unknown, dipn?: unknown }, shards: { file: string, bytes: number, sha256: string }[]
  * }} Kept
  *
  * A complete folder. `file`: what its manifest is called; `from`: the file that the model was converted from, if it is
@@ -36,10 +36,10 @@ import { parseSource, sameFile } from "./source-file.js";
  * }} Folder
  *
  * A model, as it is offered. `title`: the visitor's name for it, else its own, `plainTitle`; `fitted`: sliders were
- * looked for in it; `compensates`: what an inversion loses is put back.
+ * looked for in it; `inverts`: it takes photos; `compensates`: what an inversion loses is put back.
  * @typedef {{
  *   id: string, title: string, plainTitle: string, from: string | undefined, bytes: number, fitted: boolean,
- *   compensates: boolean
+ *   inverts: boolean, compensates: boolean
  * }} OwnModel
  *
  * A conversion that was broken off. `written`: bytes of it that are kept.
@@ -239,6 +239,7 @@ export async function ownModels() {
       from,
       bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
       fitted: file === FITTED,
+      inverts: config?.encoder !== undefined,
       compensates: config?.dipn !== undefined,
     }));
   } catch {

@@ -38,7 +38,8 @@
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
  *   pauseSearch(): void,
- *   invert(inversion: InversionId, crop: CropId, inputSize: number): Promise<void>,
+ *   draw(seed: number): Promise<Blob>,
+ *   invert(inversion: InversionId, crop: CropId, inputSize: number, seed?: number): Promise<void>,
  *   view(inversion: InversionId, kind: ViewName): Promise<ImageBitmap>,
  *   edit(inversion: InversionId, edit: EditId, strengths: Strengths, previewSize: number | undefined): Promise<Shares>,
  *   thumbnail(

@@ -52,6 +52,16 @@ export function imageData({ width, height, data }, colorSpace = "srgb") {
   return new ImageData(data, width, height, { colorSpace });
 }
 
+/**
+ * A picture on a canvas that the caller frees.
+ * @param {Picture} picture
+ */
+export function canvasOf(picture) {
+  const context = context2d(new OffscreenCanvas(picture.width, picture.height));
+  context.putImageData(imageData(picture), 0, 0);
+  return context.canvas;
+}
+
 /** @param {Picture} picture */
 export function bitmapOf(picture) {
   return createImageBitmap(imageData(picture));

@@ -7,7 +7,7 @@ import { Remote } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
 import { atRest } from "../shared/strengths.js";
 import { answerCalls, crash, notify } from "./answers.js";
-import { bitmapOf } from "./canvas.js";
+import { bitmapOf, canvasOf, free } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { faceNetworks } from "./face-networks.js";
 import { once } from "./once.js";
@@ -15,7 +15,7 @@ import { startThreads } from "./thread-pool.js";
 import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
-/** @import { CropId, Edited, InversionId, LoadProgress, ModelInfo } from "../shared/types.js" */
+/** @import { CropId, Edited, InversionId, LoadProgress, ModelInfo, Quad, StageName } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -23,6 +23,14 @@ const tell = notify;
 
 /** How long a device may take to open, and to compile and run the tiny network; broken drivers take for ever. */
 const [DEVICE_SECONDS, SELF_TEST_SECONDS] = [30, 180];
+
+/** Where nothing was found in a picture, any place will do. @type {Quad} */
+const UNIT = [
+  [0, 0],
+  [0, 1],
+  [1, 1],
+  [1, 0],
+];
 
 /** @type {WebEngine | undefined} */
 let engine;
@@ -200,16 +208,32 @@ const methods = {
     if (searching) searching.cancelled = true;
   },
 
+  /** Has the model draw a face, another one for every seed. Can be cancelled before it begins. */
+  async draw(seed) {
+    const name = "drawn";
+    try {
+      await running().draw(name, seed, UNIT, undefined, () => this.yield());
+      const canvas = canvasOf(await running().view(name, "reconstruction"));
+      return await canvas.convertToBlob().finally(() => free(canvas));
+    } finally {
+      running().release(name);
+    }
+  },
+
   /**
-   * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages.
+   * Inverts the face in a crop; `stage` events name what is being done. Can be cancelled between stages. Of a face that
+   * the model itself has drawn, by a seed, nothing need be guessed.
    */
-  async invert(inversion, crop, inputSize) {
+  async invert(inversion, crop, inputSize, seed) {
     const { picture, quad, mesh } = await supply().call("face", [crop, inputSize]);
-    const rgba = new Uint8Array(picture.data.buffer);
-    await running().invert(inversion, rgba, picture.width, picture.height, quad, mesh, (stage, done, total) => {
+    const onStage = (/** @type {StageName} */ stage, /** @type {number} */ done, /** @type {number} */ total) => {
       tell("stage", { stage, done, total });
       return this.yield();
-    });
+    };
+    const { data, width, height } = picture;
+    if (seed === undefined) {
+      await running().invert(inversion, new Uint8Array(data.buffer), width, height, quad, mesh, onStage);
+    } else await running().draw(inversion, seed, quad, mesh, onStage);
     inverted.set(inversion, crop);
   },
 

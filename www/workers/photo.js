@@ -5,7 +5,7 @@ import { Failure } from "../shared/failure.js";
 import { heightOf, isWholePhoto, wholePhoto, widthOf } from "../shared/quad.js";
 import { say } from "../shared/say.js";
 import { answerCalls, crash } from "./answers.js";
-import { bitmapOf, context2d, free, imageData, spaceOf } from "./canvas.js";
+import { bitmapOf, canvasOf, context2d, free, imageData, spaceOf } from "./canvas.js";
 import { startCpu } from "./cpu.js";
 import { decode } from "./decode.js";
 import { faceNetworks } from "./face-networks.js";
@@ -248,16 +248,6 @@ function closeUp({ canvas, left, top }, [[x, y], [lowerX, lowerY], , [rightX, ri
 }
 
 /**
- * A picture on a canvas that the caller frees.
- * @param {Picture} picture
- */
-function canvasOf(picture) {
-  const context = context2d(new OffscreenCanvas(picture.width, picture.height));
-  context.putImageData(imageData(picture), 0, 0);
-  return context.canvas;
-}
-
-/**
  * Two pictures of one size in one, on a canvas that the caller frees.
  * @param {OffscreenCanvas} before
  * @param {boolean} ours whether `before` is to be freed
@@ -456,10 +446,17 @@ const methods = {
 
 /** @type {PhotoSupply & ThisType<import("./answers.js").CallContext>} */
 const forEngine = {
+  /** The face in a crop, with its mesh. Where it was not found but placed, its mesh is looked for in the crop. */
   async face(id, size) {
     await startCpu();
-    const { photo, quad, mesh, faceless } = cropOf(id);
-    return { picture: cutOut(photo, quad, size, faceless), quad, mesh };
+    const crop = cropOf(id);
+    const { photo, quad, faceless } = crop;
+    const picture = cutOut(photo, quad, size, faceless);
+    if (!crop.mesh && !faceless) {
+      const finder = await faceFinder().catch(() => {}); // without it the face moves as faces do on the average
+      crop.mesh = finder?.meshIn(new Uint8Array(picture.data.buffer), picture.width, picture.height, quad);
+    }
+    return { picture, quad, mesh: crop.mesh };
   },
 
   take(id, edit, edited) {

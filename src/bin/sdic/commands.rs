@@ -419,7 +419,9 @@ pub fn import(import: &Import) -> Result<(), Failure> {
         report.kept.len(),
         report.dropped.len()
     );
-    if !report.compensates {
+    if !report.inverts {
+        println!("a generator only: it takes no photo; sdic sample draws faces with it");
+    } else if !report.compensates {
         println!(
             "an encoder and a generator only: nothing puts back what it loses of a face, so hair, background and the \
              person are only like those in the photo"
@@ -534,7 +536,7 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
     if config.compensates() {
         println!("injection   at {} pixels", config.inject_size);
     } else {
-        println!("injection   none: an inversion without compensation");
+        println!("injection   none: nothing is compensated");
     }
     if let Some(editor) = &config.editor {
         println!(

@@ -193,11 +193,12 @@ export async function openAlignDialog(session) {
 function showModel(place, { model }) {
   place.replaceChildren();
   if (!model) return;
-  const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard, compensates } = model;
+  const { title, outputWidth: width, outputHeight: height, provenance, licence, modelCard } = model;
+  const lacks = model.inverts ? "own.plain" : "own.draws";
   place.append(
     h("p", { lang: "en" }, h("strong", {}, title)),
     h("p", {}, t("about.modelSize", { size: pixels({ width, height }) })),
-    ...(compensates ? [] : [h("p", {}, t("own.plain"))]),
+    ...(model.compensates ? [] : [h("p", {}, t(lacks))]),
     h("p", { lang: "en" }, provenance),
     h("p", {}, t("about.licence", { licence })),
   );

@@ -64,7 +64,7 @@ export function startMethod(session, viewer) {
   }
 
   function refresh() {
-    toggle.hidden = !session.inverted;
+    toggle.hidden = !session.inverted || session.drawn;
     if (!session.inverted && isOpen()) {
       section.hidden = true;
       toggle.setAttribute("aria-expanded", "false");

@@ -42,10 +42,11 @@ export async function showModels(search, onChange, focus) {
     byId("engine-dialog", HTMLDialogElement).close();
     onChange();
   };
-  const choices = kept.map(({ id, title, from, bytes, fitted, compensates }) => {
+  const choices = kept.map(({ id, title, from, bytes, fitted, inverts, compensates }) => {
     const size = quantity(bytes, "byte");
     const parts = [from ? t("own.from", { from, size }) : t("own.storedHint", { size })];
-    if (!compensates) parts.push(t("own.plainShort"));
+    if (!inverts) parts.push(t("own.drawsShort"));
+    else if (!compensates) parts.push(t("own.plainShort"));
     if (fitted) parts.push(t("own.fitted"));
     return { value: id, label: title, hint: parts.join(" ") };
   });

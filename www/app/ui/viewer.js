@@ -109,7 +109,7 @@ export function startViewer(session) {
       };
       compare.afterLayer = shown && { picture: shown, label: nameOf(view), finest: finest(view) };
       caption.dataset.view = session.inverted ? view : "original";
-      write(caption, t(session.inverted ? captionOf(view) : "caption.original"));
+      write(caption, t(captionOf(session.inverted ? view : "original")));
     }
     compare.classList.toggle("whole", whole);
     views.classList.toggle("off", whole);
@@ -131,7 +131,8 @@ export function startViewer(session) {
    * Whether the model makes such a picture: what is lost, and the picture before, only where it is put back.
    * @param {View} value
    */
-  const exists = (value) => session.engine.model?.compensates !== false || !COMPENSATION.includes(value);
+  const exists = (value) => !COMPENSATION.includes(value) || (compensates() && !session.drawn);
+  const compensates = () => session.engine.model?.compensates !== false;
 
   /**
    * What a picture is called: that of a model which compensates nothing is its plain one.
@@ -141,8 +142,9 @@ export function startViewer(session) {
 
   /** @param {View} value */
   function captionOf(value) {
+    if (session.drawn) return value === "edited" ? "caption.drawnEdited" : "caption.drawn";
     if (value === "edited" && session.pasteMode === "difference") return "caption.retouched";
-    if (session.engine.model?.compensates === false) {
+    if (!compensates()) {
       if (value === "edited") return "caption.plainEdited";
       if (value === "reconstruction") return "caption.initial";
     }

@@ -13,6 +13,7 @@ export default translation({
     "Ziehen Sie ein Porträt hierher. Es wird bearbeitbar nachgebildet, und was dabei verloren ginge, kommt wieder hinzu. Dann bewegen Sie einen Regler: Die Änderung geht auf Ihr eigenes Foto, in voller Auflösung.",
   "start.choose": "Foto auswählen",
   "start.camera": "Kamera verwenden",
+  "start.draw": "Gesicht zeichnen lassen",
   "start.drop": "oder ein Foto auf diese Seite ziehen oder einfügen",
   "start.private": "Ihr Foto verlässt dieses Gerät nie. Es gibt keinen Server dafür.",
 
@@ -105,6 +106,9 @@ export default translation({
   "own.nameHint": "Bleibt das Feld leer, heißt es „{title}“.",
   "own.keepName": "Namen übernehmen",
   "own.dropName": "Abbrechen",
+  "own.drawsShort": "Es zeichnet Gesichter und nimmt kein Foto.",
+  "own.draws":
+    "Dieses Modell ist ein Generator allein. Es zeichnet Gesichter, die niemand hat, und seine Regler verändern sie; ein Foto nimmt es nicht.",
   "own.plainShort": "Es gleicht nichts aus.",
   "own.plain":
     "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht: Das Gesicht, das es nachbildet, ist Ihrem nur ähnlich. Darum werden die eigenen Pixel Ihres Fotos verändert.",
@@ -148,6 +152,8 @@ export default translation({
   "hint.noStorage":
     "Öffnen Sie die Seite über https und nicht in einem privaten Fenster, und erlauben Sie ihr, Daten zu speichern.",
   "error.noOwnModel": "Die umgewandelten Gewichte sind nicht mehr in diesem Browser.",
+  "error.drawsOnly": "Dieses Modell zeichnet Gesichter, aber aus einem Foto kann es keines machen.",
+  "hint.draw": "Lassen Sie es ein Gesicht zeichnen, oder wählen Sie unter „Rechenwerk“ ein anderes Modell.",
   "hint.noOwnModel": "Laden Sie sie unter „Rechenwerk“ erneut, oder wählen Sie dort das Modell dieser Seite.",
   "model.progress": "Modell wird geladen: {loaded} von {total}",
   "model.progressLeft": "Modell wird geladen: {loaded} von {total}, noch etwa {left}",
@@ -264,6 +270,8 @@ export default translation({
   "caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz der Mensch.",
   "caption.discrepancy":
     "Was der schlichten Nachbildung fehlt, vorhergesagt aus Foto und Nachbildung. Das kommt wieder hinzu.",
+  "caption.drawn": "Das Gesicht, wie das Modell es gezeichnet hat.",
+  "caption.drawnEdited": "Das Gesicht, das das Modell gezeichnet hat, nach den Reglern verändert.",
   "caption.original": "Ihr Foto, ausgerichtet.",
   "caption.plainEdited":
     "Ohne Ausgleich nachgebildet, mit Ihren Reglern bearbeitet: ähnlich, aber nicht ganz der Mensch.",
@@ -513,6 +521,7 @@ export default translation({
   "clip.failed": "Das Video konnte nicht erstellt werden.",
   "hint.clip": "Versuchen Sie ein kürzeres, oder speichern Sie ein Bild.",
 
+  "top.draw": "Noch eines zeichnen",
   "top.new": "Neues Foto",
   "top.theme": "Farben: {theme}",
   "theme.system": "wie im System",
@@ -695,7 +704,15 @@ export default translation({
     "Ziehen Sie den Rahmen an seinen Platz und seine Ecke auf die richtige Größe. Mit der Tastatur: mit Tab zu einem Punkt, mit den Pfeiltasten verschieben, mit der Umschalttaste in größeren Schritten.",
   "other.align.preview": "Der Ausschnitt",
   "other.caption.initial": "Was der Kodierer allein zurückbringt: bearbeitbar, aber nicht ganz dasselbe.",
+  "other.caption.drawn": "Das Bild, wie das Modell es gezeichnet hat.",
+  "other.caption.drawnEdited": "Das Bild, das das Modell gezeichnet hat, nach den Reglern verändert.",
   "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.start.draw": "Bild zeichnen lassen",
+  "other.own.drawsShort": "Es zeichnet Bilder und nimmt kein Foto.",
+  "other.own.draws":
+    "Dieses Modell ist ein Generator allein. Es zeichnet Bilder, und seine Regler verändern sie; ein Foto nimmt es nicht.",
+  "other.error.drawsOnly": "Dieses Modell zeichnet Bilder, aber aus einem Foto kann es keines machen.",
+  "other.hint.draw": "Lassen Sie es ein Bild zeichnen, oder wählen Sie unter „Rechenwerk“ ein anderes Modell.",
   "other.own.plain":
     "Dieses Modell hat einen Kodierer und einen Generator, aber nichts, was deren Verluste ausgleicht. Was es nachbildet, ist Ihrem Foto nur ähnlich.",
   "other.caption.plainEdited":

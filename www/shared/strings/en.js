@@ -13,6 +13,7 @@ export default /** @type {const} */ ({
     "Drop in a portrait. It is rebuilt as something that can be edited, with the details a plain reconstruction loses put back. Then move a slider: the change goes onto your own photo, in its full resolution.",
   "start.choose": "Choose a photo",
   "start.camera": "Use the camera",
+  "start.draw": "Draw a face",
   "start.drop": "or drop or paste one anywhere on this page",
   "start.private": "Your photo never leaves this device. There is no server to send it to.",
 
@@ -100,6 +101,9 @@ export default /** @type {const} */ ({
   "own.nameHint": "Left empty, it is called “{title}”.",
   "own.keepName": "Keep the name",
   "own.dropName": "Cancel",
+  "own.drawsShort": "It draws faces, and takes no photo.",
+  "own.draws":
+    "This model is a generator alone. It draws faces that nobody has, and its sliders change them; it takes no photo.",
   "own.plainShort": "It compensates nothing.",
   "own.plain":
     "This model has an encoder and a generator, but nothing that puts back what they lose: the face that it rebuilds is only similar to yours. So edits go onto your photo’s own pixels.",
@@ -141,6 +145,8 @@ export default /** @type {const} */ ({
   "error.noStorage": "This browser lets the page keep no files.",
   "hint.noStorage": "Open the page over https and outside of private windows, and allow it to store data.",
   "error.noOwnModel": "The converted weights are no longer in this browser.",
+  "error.drawsOnly": "This model draws faces, but no photo can be turned into one of them.",
+  "hint.draw": "Have it draw a face, or choose another model under “Engine”.",
   "hint.noOwnModel": "Load them again under “Engine”, or choose the bundled model there.",
   "model.progress": "Loading the model: {loaded} of {total}",
   "model.progressLeft": "Loading the model: {loaded} of {total}, about {left} left",
@@ -253,6 +259,8 @@ export default /** @type {const} */ ({
   "caption.initial": "What the encoder alone brings back: editable, but not quite the person.",
   "caption.discrepancy":
     "What the plain reconstruction lost, as predicted from photo and reconstruction. This is what gets put back.",
+  "caption.drawn": "The face as the model has drawn it.",
+  "caption.drawnEdited": "The face that the model has drawn, changed as the sliders say.",
   "caption.original": "Your photo, aligned.",
   "caption.plainEdited": "Rebuilt without compensation, with your sliders applied: similar, but not quite the person.",
   "method.toggle": "How it works",
@@ -411,6 +419,7 @@ export default /** @type {const} */ ({
   "clip.failed": "The video could not be made.",
   "hint.clip": "Try a shorter one, or save a picture instead.",
 
+  "top.draw": "Draw another",
   "top.new": "New photo",
   "top.theme": "Theme: {theme}",
   "theme.system": "as the system",
@@ -587,7 +596,15 @@ export default /** @type {const} */ ({
     "Drag the frame to where it belongs, and its corner to the right size. With the keyboard: Tab to a point, arrows to move it, with Shift in larger steps.",
   "other.align.preview": "The part to edit",
   "other.caption.initial": "What the encoder alone brings back: editable, but not quite the same.",
+  "other.caption.drawn": "The picture as the model has drawn it.",
+  "other.caption.drawnEdited": "The picture that the model has drawn, changed as the sliders say.",
   "other.caption.original": "Your photo, cut to the model’s shape.",
+  "other.start.draw": "Draw a picture",
+  "other.own.drawsShort": "It draws pictures, and takes no photo.",
+  "other.own.draws":
+    "This model is a generator alone. It draws pictures, and its sliders change them; it takes no photo.",
+  "other.error.drawsOnly": "This model draws pictures, but no photo can be turned into one of them.",
+  "other.hint.draw": "Have it draw a picture, or choose another model under “Engine”.",
   "other.own.plain":
     "This model has an encoder and a generator, but nothing that puts back what they lose. What it rebuilds is only similar to your photo.",
   "other.caption.plainEdited":

@@ -1,0 +1,18 @@
+// Faces that nobody has: a model with a mapping network draws one after another.
+import { byId } from "../dom.js";
+
+/** @import { Session } from "../session.js" */
+
+/** @param {Session} session */
+export function offerDrawing(session) {
+  const { engine } = session;
+  const [first, another] = [byId("draw", HTMLButtonElement), byId("draw-another", HTMLButtonElement)];
+  const show = () => {
+    const draws = engine.model?.draws === true;
+    first.hidden = !draws;
+    another.hidden = !draws || session.photo === undefined;
+  };
+  for (const button of [first, another]) button.addEventListener("click", () => void session.draw());
+  engine.addEventListener("model", show);
+  session.addEventListener("photo", show);
+}
