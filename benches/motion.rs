@@ -5,7 +5,7 @@
 //! foreign model (`training/measure/foreign.py`). FACES is a folder of aligned faces.
 //!
 //! The first table compares what sliders move from one end to the other, and tells at which strength a found one moves
-//! its measure half as far as the trained one does at that end. The second is about ghosting. With r what
+//! its measure half as far as the trained one does from end to end. The second is about ghosting. With r what
 //! compensation adds to the picture of w', M(r) that moved along with the face, and r' what it adds to the picture of
 //! an edit, it fits r' = a M(r) + b r, where r has contours and the edit moves the face: a is the share of the
 //! compensation that moved along, and b what stayed behind as a ghost.
@@ -213,7 +213,8 @@ fn sliders(trained: &Bench, found: &Bench) {
         let (before, spill_before) = moved(trained, taught);
         let (now, spill) = moved(found, fitted);
         let share = (now / before).abs();
-        let half = half_way(trained, taught, found, fitted, measure as usize);
+        let way = before * deviations[measure as usize];
+        let half = half_way(way, found, fitted, measure as usize);
         let name = measure.names()[0];
         println!(
             "| {name} | {taught} | {before:+.2} | {fitted} | {now:+.2} | {share:.2} | {half:.2} | {spill_before:.2} | {spill:.2} |"
@@ -221,34 +222,28 @@ fn sliders(trained: &Bench, found: &Bench) {
     }
 }
 
-/// The strength at which a found slider moves a measure half as far as a trained one does at that end which moves it
-/// the same way as the found one's upper end.
-fn half_way(trained: &Bench, taught: &str, found: &Bench, fitted: &str, measure: usize) -> f64 {
-    let upper = f64::from(found.range(fitted)[1]);
-    let moved = |strength: f64| found.moved(fitted, strength as f32, measure);
-    let most = moved(upper);
-    let ends = trained
-        .range(taught)
-        .map(|end| trained.moved(taught, end, measure));
-    let target = ends
-        .into_iter()
-        .find(|end| end * most > 0.0)
-        .expect("an end")
-        / 2.0;
+/// The strength at which a found slider moves a measure half as far as a trained one does, from one end to the other.
+fn half_way(before: f64, found: &Bench, fitted: &str, measure: usize) -> f64 {
+    let moved = |strength: f64| {
+        let [low, high] = [-1.0, 1.0].map(|sign| (sign * strength) as f32);
+        found.between(fitted, [low, high], measure)
+    };
+    let [low, high] = found.range(fitted).map(f64::from);
     // Movement is nearly in proportion to the strength, but for what is lost far out.
-    (0..3).fold(0.5 * upper, |strength, _| {
-        strength * target / moved(strength)
+    (0..3).fold(0.25 * (high - low), |strength, _| {
+        strength * (before.abs() / 2.0) / moved(strength).abs()
     })
 }
 
 impl Bench {
-    /// How far a measure is moved on the mean of all faces.
-    fn moved(&self, name: &str, strength: f32, measure: usize) -> f64 {
+    /// How far a measure is moved between two strengths, on the mean of all faces.
+    fn between(&self, name: &str, ends: [f32; 2], measure: usize) -> f64 {
         let change = |subject: &Subject| {
-            let shifts = self.shifts(subject, name, strength);
-            let before = self.reading(subject.unedited.clone())?;
-            let after = self.reading(self.edit(subject, name, strength, shifts.as_ref()))?;
-            Some(after.values[measure] - before.values[measure])
+            let [low, high] = ends.map(|strength| {
+                let shifts = self.shifts(subject, name, strength);
+                self.reading(self.edit(subject, name, strength, shifts.as_ref()))
+            });
+            Some(high?.values[measure] - low?.values[measure])
         };
         mean(&self.subjects.iter().filter_map(change).collect::<Vec<_>>())
     }

@@ -49,9 +49,12 @@ test("a generator alone draws faces, edits them, and takes no photo", async () =
   await modelReady(page);
   await page.locator(".notice", { hasText: "a generator alone" }).waitFor();
 
+  // Nothing else is offered to begin with.
+  for (const id of ["choose", "camera", "mirror-start"]) await page.locator(`#${id}`).waitFor({ state: "hidden" });
   await page.click("#draw");
   await inverted(page);
   await settled(page);
+  assert.ok(await page.locator("#adjust").isHidden(), "there is nothing around it");
   const shown = await page.locator("#views label:visible .name").allInnerTexts();
   assert.deepEqual(shown, ["Edited", "Plain", "Original"]);
   const first = await pixels(page);

@@ -185,6 +185,7 @@ export class Session extends EventTarget {
    * @returns {PasteMode}
    */
   get pasteMode() {
+    if (this.drawn) return "face"; // it is the model's own picture, and so is every edit
     return this.#chosenMode ?? this.engine.model?.pasteMode ?? "face";
   }
 

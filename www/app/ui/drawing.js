@@ -1,4 +1,5 @@
-// Faces that nobody has: a model with a mapping network draws one after another.
+// Faces that nobody has: a model with a mapping network draws one after another. With a generator alone, which takes no
+// photo, there is nothing else to begin with.
 import { byId } from "../dom.js";
 
 /** @import { Session } from "../session.js" */
@@ -9,6 +10,10 @@ export function offerDrawing(session) {
   const [first, another] = [byId("draw", HTMLButtonElement), byId("draw-another", HTMLButtonElement)];
   const show = () => {
     const draws = engine.model?.draws === true;
+    const alone = engine.model?.inverts === false;
+    document.body.classList.toggle("draws-only", alone);
+    first.classList.toggle("primary", alone);
+    first.classList.toggle("secondary", !alone);
     first.hidden = !draws;
     another.hidden = !draws || session.photo === undefined;
   };

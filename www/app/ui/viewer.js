@@ -120,7 +120,7 @@ export function startViewer(session) {
     }
     for (const option of withSelect.options) option.hidden = !exists(/** @type {View} */ (option.value));
     withSelect.disabled = whole;
-    pasteLabel.hidden = !session.inverted;
+    pasteLabel.hidden = !session.inverted || session.drawn;
     pasteMode.value = session.pasteMode;
     scope.hidden = !session.hasSurroundings || !session.inverted;
     toggle.disabled = hold.disabled = !session.inverted;

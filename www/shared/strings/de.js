@@ -11,6 +11,8 @@ export default translation({
   "start.title": "Anderer Ausdruck. Derselbe Mensch.",
   "start.lead":
     "Ziehen Sie ein Porträt hierher. Es wird bearbeitbar nachgebildet, und was dabei verloren ginge, kommt wieder hinzu. Dann bewegen Sie einen Regler: Die Änderung geht auf Ihr eigenes Foto, in voller Auflösung.",
+  "start.leadDraws":
+    "Dieses Modell zeichnet Gesichter, die niemand hat. Lassen Sie es eines zeichnen, und bewegen Sie einen Regler: Lächeln, Drehung, Alter, was sich in ihm findet.",
   "start.choose": "Foto auswählen",
   "start.camera": "Kamera verwenden",
   "start.draw": "Gesicht zeichnen lassen",
@@ -662,6 +664,7 @@ export default translation({
   "failure.face": "Das Gesicht ließ sich nicht vermessen.",
   "failure.self-test": "Das Rechenwerk hat auf diesem Gerät falsch gerechnet.",
   "failure.import": "Diese Datei lässt sich nicht verwenden.",
+  "failure.no-encoder": "Aus einem Foto lassen sich für dieses Modell keine Codes gewinnen.",
   "failure.no-mapping": "Aus diesem Modell lassen sich keine Gesichter zeichnen.",
   "failure.no-faces": "Die Bilder, die dieses Modell zeichnet, zeigen keine Gesichter.",
   "failure.fit": "Die Suche nach Reglern ist nicht gelungen.",
@@ -707,6 +710,8 @@ export default translation({
   "other.caption.drawn": "Das Bild, wie das Modell es gezeichnet hat.",
   "other.caption.drawnEdited": "Das Bild, das das Modell gezeichnet hat, nach den Reglern verändert.",
   "other.caption.original": "Ihr Foto, in die Form des Modells geschnitten.",
+  "other.start.leadDraws":
+    "Dieses Modell zeichnet Bilder. Lassen Sie es eines zeichnen, und bewegen Sie einen Regler: Worin sie sich unterscheiden, das findet sich in ihm.",
   "other.start.draw": "Bild zeichnen lassen",
   "other.own.drawsShort": "Es zeichnet Bilder und nimmt kein Foto.",
   "other.own.draws":

@@ -11,6 +11,8 @@ export default /** @type {const} */ ({
   "start.title": "Change the expression. Keep the person.",
   "start.lead":
     "Drop in a portrait. It is rebuilt as something that can be edited, with the details a plain reconstruction loses put back. Then move a slider: the change goes onto your own photo, in its full resolution.",
+  "start.leadDraws":
+    "This model draws faces that nobody has. Have it draw one, and move a slider: smile, turn, age, whatever is found in it.",
   "start.choose": "Choose a photo",
   "start.camera": "Use the camera",
   "start.draw": "Draw a face",
@@ -555,6 +557,7 @@ export default /** @type {const} */ ({
   "failure.face": "The face could not be measured.",
   "failure.self-test": "The engine computed wrong numbers on this device.",
   "failure.import": "This file cannot be used.",
+  "failure.no-encoder": "No photo can be turned into the codes of this model.",
   "failure.no-mapping": "No faces can be drawn from this model.",
   "failure.no-faces": "The pictures that this model draws show no faces.",
   "failure.fit": "The search for sliders did not succeed.",
@@ -599,6 +602,8 @@ export default /** @type {const} */ ({
   "other.caption.drawn": "The picture as the model has drawn it.",
   "other.caption.drawnEdited": "The picture that the model has drawn, changed as the sliders say.",
   "other.caption.original": "Your photo, cut to the model’s shape.",
+  "other.start.leadDraws":
+    "This model draws pictures. Have it draw one, and move a slider: whatever they differ in is found in it.",
   "other.start.draw": "Draw a picture",
   "other.own.drawsShort": "It draws pictures, and takes no photo.",
   "other.own.draws":
