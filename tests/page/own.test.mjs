@@ -196,7 +196,11 @@ test("sliders are found in a model of one's own while it is used", { timeout: 2 
   await other.close();
 
   await page.locator("#paste-mode").selectOption("face");
-  await page.locator(".notice", { hasText: /The model now has \d+ sliders with names/ }).waitFor({ timeout: SEARCH });
+  // A search that fails says so at once.
+  const found = page.locator(".notice", { hasText: /The model now has \d+ sliders with names/ });
+  const failed = page.locator(".notice.failure");
+  await found.or(failed).first().waitFor({ timeout: SEARCH });
+  assert.deepEqual(await failed.allInnerTexts(), []);
   assert.equal(await page.locator("#paste-mode").inputValue(), "face", "what the visitor chose stays");
   await page.locator("#paste-mode").selectOption("difference");
   assert.equal(await page.locator('label[for="slider-smile"]').innerText(), "Smile");

@@ -664,7 +664,7 @@ export default translation({
   "failure.face": "Das Gesicht ließ sich nicht vermessen.",
   "failure.self-test": "Das Rechenwerk hat auf diesem Gerät falsch gerechnet.",
   "failure.import": "Diese Datei lässt sich nicht verwenden.",
-  "failure.no-encoder": "Aus einem Foto lassen sich für dieses Modell keine Codes gewinnen.",
+  "failure.no-encoder": "Dieses Modell nimmt kein Foto.",
   "failure.no-mapping": "Aus diesem Modell lassen sich keine Gesichter zeichnen.",
   "failure.no-faces": "Die Bilder, die dieses Modell zeichnet, zeigen keine Gesichter.",
   "failure.fit": "Die Suche nach Reglern ist nicht gelungen.",

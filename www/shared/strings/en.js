@@ -557,7 +557,7 @@ export default /** @type {const} */ ({
   "failure.face": "The face could not be measured.",
   "failure.self-test": "The engine computed wrong numbers on this device.",
   "failure.import": "This file cannot be used.",
-  "failure.no-encoder": "No photo can be turned into the codes of this model.",
+  "failure.no-encoder": "This model takes no photo.",
   "failure.no-mapping": "No faces can be drawn from this model.",
   "failure.no-faces": "The pictures that this model draws show no faces.",
   "failure.fit": "The search for sliders did not succeed.",
