@@ -23,6 +23,7 @@ import {
 } from "./support.mjs";
 
 /** @import { Page } from "playwright-core" */
+/** @import { Point } from "../../www/shared/types.js" */
 
 /** The longest that a whole search may take on a busy machine. */
 const SEARCH = 600_000;
@@ -327,7 +328,10 @@ test("an edit of which nobody knows how it moves a face moves it as the model's 
       const rgba = new Uint8Array(canvas.getImageData(0, 0, width, height).data);
       const [{ quad, mesh }] = finder.detect(rgba, width, height);
       const face = module.align(rgba, width, height, quad, 256);
-      await engine.invert("face", new Uint8Array(face.data.buffer), 256, 256, quad, mesh, async () => {});
+      const aligned = new Uint8Array(face.data.buffer);
+      const placed = finder.meshIn(aligned, 256, 256, quad);
+      const none = finder.meshIn(new Uint8Array(aligned.length).fill(255), 256, 256, quad);
+      await engine.invert("face", aligned, 256, 256, quad, mesh, async () => {});
       const edit = async (/** @type {number} */ odd, /** @type {number | undefined} */ size) =>
         engine.edit("face", { odd }, size, async () => {});
       const unseen = await edit(1, 64);
@@ -335,6 +339,8 @@ test("an edit of which nobody knows how it moves a face moves it as the model's 
       const [preview, full, more] = [await edit(1, 64), await edit(1, undefined), await edit(-1, undefined)];
       return {
         unseen: unseen.motion !== undefined,
+        side: Math.hypot(quad[3][0] - quad[0][0], quad[3][1] - quad[0][1]),
+        meshes: [mesh, placed, none],
         preview: Array.from(preview.motion ?? []),
         full: Array.from(full.motion ?? []),
         more: Array.from(more.motion ?? []),
@@ -343,6 +349,12 @@ test("an edit of which nobody knows how it moves a face moves it as the model's 
     await readFile(PORTRAIT, "base64"),
   );
   assert.equal(moved.unseen, false);
+  // A face that was placed has the mesh of one that was found.
+  const [found, placed, none] = /** @type {Point[][]} */ (moved.meshes);
+  const apart = placed.map(([x, y], i) => Math.hypot(x - found[i][0], y - found[i][1]) / moved.side);
+  assert.equal(placed.length, found.length);
+  assert.ok(Math.max(...apart) < 0.03, `${Math.max(...apart)} sides apart`);
+  assert.equal(none, undefined);
   const farthest = (/** @type {number[]} */ arrows) => Math.max(...arrows.map(Math.abs));
   assert.ok(farthest(moved.full) > 0.004, `${farthest(moved.full)}`);
   assert.deepEqual(moved.preview, moved.full, "a preview moves as the picture does");
