@@ -42,6 +42,7 @@ const MODEL = {
   outputHeight: 256,
   inputSize: 256,
   injectSize: 64,
+  inverts: true,
   compensates: true,
   directions: [{ name: "smile" }, { name: "age" }],
   shards: [{ sha256: "abc" }],
