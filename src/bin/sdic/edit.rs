@@ -72,7 +72,7 @@ impl Edit {
 
 /// Which face, how edited, and where to.
 #[derive(Args)]
-pub struct Sample {
+pub struct Drawing {
     /// Weights directory.
     #[arg(long, default_value = "weights")]
     weights: PathBuf,
@@ -91,13 +91,13 @@ pub struct Sample {
 }
 
 /// Draws a face, and edits it.
-pub fn sample(sample: &Sample) -> Result<(), Failure> {
-    let out = Target::new("--out", &sample.out, None)?;
-    let engine = open_engine(&sample.weights, &device::cpu())?;
+pub fn draw(drawing: &Drawing) -> Result<(), Failure> {
+    let out = Target::new("--out", &drawing.out, None)?;
+    let engine = open_engine(&drawing.weights, &device::cpu())?;
     let begin = async |_| Ok::<_, EngineError>(());
-    let drawn = engine.draw(sample.seed, sample.truncation, None, begin);
+    let drawn = engine.draw(drawing.seed, drawing.truncation, None, begin);
     let mut face = pollster::block_on(drawn)
-        .map_err(|error| format!("{}: {error}", sample.weights.display()))?;
+        .map_err(|error| format!("{}: {error}", drawing.weights.display()))?;
     let picture = pollster::block_on(engine.render(face.inversion.reconstruction.clone()))?;
     let finder = FaceFinder::bundled()?;
     if engine.manifest().depicts() == Depicts::Faces && picture.width() == picture.height() {
@@ -105,7 +105,7 @@ pub fn sample(sample: &Sample) -> Result<(), Failure> {
         let shown = mesh.filter(AlignedMesh::shows_face);
         face.landmarks = shown.map(|mesh| mesh.landmarks());
     }
-    let strengths = named(&sample.edit);
+    let strengths = named(&drawing.edit);
     let edited = edited(&engine, &finder, &face, &strengths, |text| {
         eprintln!("{text}")
     })?;

@@ -69,7 +69,7 @@ enum Command {
     /// Edit the face in a photo, or in each of many.
     Edit(edit::Edit),
     /// Draw a made-up face, and edit it; needs weights with a mapping network.
-    Sample(edit::Sample),
+    Sample(edit::Drawing),
     /// List the sliders of a model, or find some in the model itself.
     Directions(directions::Find),
     /// Write every intermediate of an inversion and of the reference's edits, to compare implementations.
@@ -181,7 +181,7 @@ fn main() -> ExitCode {
             discrepancy.as_deref(),
         ),
         Command::Edit(edit) => edit::run(&edit),
-        Command::Sample(sample) => edit::sample(&sample),
+        Command::Sample(drawing) => edit::draw(&drawing),
         Command::Directions(find) => directions::run(&find),
         Command::Trace(trace) => trace::run(&trace),
     };
