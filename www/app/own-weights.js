@@ -1,6 +1,6 @@
 // The authors' weights, converted in the browser.
 import { Failure } from "../shared/failure.js";
-import { partialModels, sweepOwnModels } from "../shared/own-model.js";
+import { letGo, partialModels, sweepOwnModels } from "../shared/own-model.js";
 import { RemoteWorker } from "../shared/rpc.js";
 import { quantity, say } from "../shared/say.js";
 import { sameFile, sourceOf } from "../shared/source-file.js";
@@ -82,6 +82,7 @@ export function startOwnWeights(session) {
       remember({ model: "own", own });
     } catch (thrown) {
       if (thrown !== stopped) throw thrown;
+      await letGo(source);
       await sweepOwnModels();
       const kept = (await partialModels()).some((partial) => sameFile(partial.source, source));
       return notice(say(kept ? "own.stopped" : "own.stoppedEarly", { file: file.name }));

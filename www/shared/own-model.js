@@ -84,6 +84,9 @@ function noStorage(detail) {
   return new Failure({ code: "no-storage", message: say("error.noStorage"), hint: say("hint.noStorage"), detail });
 }
 
+/** How long a worker that was ended is waited for; another tab may be at the same file, and go on. */
+const LONGEST_RELEASE_MS = 3000;
+
 /**
  * Runs `use` while a lock is held; without it where the browser knows no locks.
  * @template T
@@ -207,6 +210,20 @@ export async function partialModels() {
   } catch {
     return []; // nothing is kept where nothing may be
   }
+}
+
+/**
+ * Settles when nobody writes what is kept of a file any longer, or after a moment: a worker that was ended lets go of its
+ * folder a little later, and until then somebody seems to be at it.
+ * @param {SourceFile} source
+ */
+export async function letGo(source) {
+  const signal = AbortSignal.timeout(LONGEST_RELEASE_MS);
+  const free = (/** @type {string} */ name) => navigator.locks?.request(folderLock(name), { signal }, () => {});
+  const ours = (await folders().catch(() => [])).filter(
+    (folder) => isPartial(folder) && sameFile(folder.source, source),
+  );
+  await Promise.allSettled(ours.map(({ name }) => free(name)));
 }
 
 /**
