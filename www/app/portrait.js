@@ -29,8 +29,9 @@ import { read } from "./measures.js";
  *   equip: (model: ModelInfo) => Promise<void>,
  *   tell: (type: string, detail?: unknown) => void,
  *   fail: (thrown: unknown) => void
- * }} PortraitContext `mode` is what the visitor chose; `seed` that of a face that the model has drawn; `others` are the photo's other faces, and may be edited, too;
- *   `inUse` is the one that the visitor sees; `equip` readies a model for edits
+ * }} PortraitContext `mode` is what the visitor chose; `seed` that of a face that the model has drawn; `others` are the
+ *   photo's other faces, and may be edited, too; `inUse` is the one that the visitor sees; `equip` readies a model for
+ *   edits
  */
 
 /** The generator's size for thumbnails. */
