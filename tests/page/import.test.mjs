@@ -178,6 +178,20 @@ test("the dialog tells how far an import is, and stops it", async () => {
   await site.remove();
 });
 
+test("what is kept of a conversion that is stopped in the midst of work is listed at once", async () => {
+  const { site, page, problems, context } = await opened();
+  await openDialog(page);
+  const there = page.waitForEvent("console", { predicate: (message) => message.text().startsWith("stopped before") });
+  await choose(page, "Load weights", await checkpoint("psp.pt", "spin-0.pt"));
+  await there;
+  await page.click("#own-stop");
+  await page.locator(".notice", { hasText: "spin-0.pt was stopped. What is there is kept" }).waitFor();
+  await page.locator("#own-partial-list .name", { hasText: "spin-0.pt" }).waitFor();
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
 test("a conversion that was broken off is listed, removed, and gone on with where it was", async () => {
   const { site, page: first, problems, context } = await opened();
   await offer(first, await checkpoint("psp.pt", "psp.pt"));

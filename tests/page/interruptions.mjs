@@ -13,13 +13,14 @@ let writes = 0;
 const never = new Promise(() => {});
 
 // A checkpoint called stop-N or crash-N stops, or brings the worker down, before its Nth file is written; stop-0 and
-// crash-0 do so before the manifest, which is the last.
+// crash-0 do so before the manifest, which is the last. One called spin-N keeps the worker busy there.
 export async function fault(name, bytes) {
-  if (name === "from.txt") plan = /^(stop|crash)-(\\d+)/.exec(new TextDecoder().decode(bytes));
+  if (name === "from.txt") plan = /^(stop|crash|spin)-(\\d+)/.exec(new TextDecoder().decode(bytes));
   if (name === "source.json") return; // which goes with it
   writes++;
   if (!plan || (plan[2] === "0" ? name !== "manifest.json" : writes !== Number(plan[2]))) return;
   console.info("stopped before " + name);
+  if (plan[1] === "spin") for (;;) Math.random();
   if (plan[1] === "crash") {
     setTimeout(() => {
       throw new Error("a crash");
