@@ -1,9 +1,18 @@
 //! What a GPU makes of a model: compiling, loading, inversions and edits, layer by layer, and the memory they take.
 //!
-//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables. MODEL is a weights directory, or `face` or `cars` for
-//! made-up weights of the authors' sizes, as 16-bit floats.
+//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables, with 0 rounds that of memory only. MODEL is a weights
+//! directory, or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats.
 
-use std::{ops::ControlFlow, path::Path, time::Instant};
+use std::{
+    ops::ControlFlow,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use burn::tensor::{Device, Tensor};
 use sdic::{
@@ -16,6 +25,8 @@ use sdic::{
 
 /// Tensors of a made-up model that are in memory at once.
 const BATCH: usize = 16;
+/// Between two looks at the memory.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Seconds that `work` takes.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
@@ -128,10 +139,32 @@ fn layers(engine: &Engine, face: &InvertedFace) -> Vec<(f64, u64)> {
     }
 }
 
-fn memory(device: &Device, when: &str) {
-    let memory = gpu::memory(device);
-    let [in_use, reserved] = [memory.in_use, memory.reserved].map(|bytes| bytes as f64 / 1e6);
-    println!("| {when} | {in_use:.0} | {reserved:.0} |");
+/// Prints how much memory `work` takes at most, looking at it all the time, and how much is taken afterwards.
+fn memory<T>(device: &Device, name: &str, work: impl FnOnce() -> T) -> T {
+    let (done, most) = (AtomicBool::new(false), Mutex::new([0; 2]));
+    let look = || {
+        let memory = gpu::memory(device);
+        let now = [memory.in_use, memory.reserved];
+        let mut most = most.lock().expect("the most so far");
+        *most = std::array::from_fn(|i| most[i].max(now[i]));
+        now
+    };
+    let (value, after) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                look();
+                thread::sleep(LOOK);
+            }
+        });
+        let value = work();
+        done.store(true, Ordering::Relaxed);
+        (value, look())
+    });
+    let [most_used, most_reserved] = most.into_inner().expect("the most");
+    let numbers = [most_used, most_reserved, after[0], after[1]];
+    let [most_used, most_reserved, used, reserved] = numbers.map(|bytes| bytes as f64 / 1e6);
+    println!("| {name} | {most_used:.0} | {most_reserved:.0} | {used:.0} | {reserved:.0} |");
+    value
 }
 
 fn main() {
@@ -160,27 +193,29 @@ fn main() {
     let rehearsal = loader.rehearsal();
     let (difference, rehearsed) = timed(|| pollster::block_on(rehearsal.run(&device)));
     let difference = difference.expect("a rehearsal");
-    let (engine, loaded) = timed(|| match &dir {
+    println!("| memory, MB | most in use | most reserved | in use after it | reserved |");
+    println!("|---|---|---|---|---|");
+    let load = || match &dir {
         Some(dir) => loader.finish_from(dir).expect("a model"),
         None => load_made_up(loader),
-    });
-    println!("| memory, MB | in use | reserved |\n|---|---|---|");
-    memory(&device, "loaded");
+    };
+    let (engine, loaded) = timed(|| memory(&device, "loading", load));
     let [height, width] = engine.config().output_size();
     let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];
     let rgba: Vec<u8> = (0..width * height).flat_map(pixel).collect();
     let picture = Picture::new(width, height, &rgba).expect("a picture");
-    let (face, cold_inversion) = timed(|| invert(&engine, &picture));
-    memory(&device, "after an inversion");
-    let ((), cold_edit) = timed(|| edit(&engine, &face));
-    memory(&device, "after an edit");
-    let inversions = (0..rounds)
-        .map(|_| timed(|| invert(&engine, &picture)).1)
-        .collect();
-    let edits = (0..rounds)
-        .map(|_| timed(|| edit(&engine, &face)).1)
-        .collect();
-    memory(&device, "after all");
+    let inversion = || invert(&engine, &picture);
+    let (face, cold_inversion) = timed(|| memory(&device, "inversion", inversion));
+    let ((), cold_edit) = timed(|| memory(&device, "edit", || edit(&engine, &face)));
+    if rounds == 0 {
+        return;
+    }
+    let rounds = 0..rounds;
+    let inversions = rounds
+        .clone()
+        .map(|_| timed(|| invert(&engine, &picture)).1);
+    let inversions = inversions.collect();
+    let edits = rounds.map(|_| timed(|| edit(&engine, &face)).1).collect();
 
     println!("\n| ms | cold | quartile | median | quartile |\n|---|---|---|---|---|");
     println!(

@@ -9,8 +9,9 @@ use std::{
     path::Path,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use burn::tensor::Device;
@@ -18,7 +19,7 @@ use burn_cubecl::cubecl::logging::{LaunchObservation, LaunchObserver};
 use sdic::{
     config::{DicnSizes, DipnSizes, EncoderSizes, Heads, ModelConfig},
     editing::{Engine, EngineError, EngineLoader, InvertedFace},
-    networks::{device, tensor_shapes},
+    networks::{device, read, tensor_shapes},
     pixels::{Picture, decode},
     weights::{Dtype, FORMAT, Manifest, ShardPacker, Tensor, WeightsDir},
 };
@@ -195,13 +196,17 @@ fn sample(name: &str, shape: &[usize]) -> Tensor {
 }
 
 /// A model of these sizes with one slider, "lean", which changes codes alone.
-fn model(config: ModelConfig) -> Engine {
+fn model(config: ModelConfig, dtype: Dtype, device: &Device) -> Engine {
     let mut packer = ShardPacker::new();
     let mut files = Vec::new();
     let mut shapes = tensor_shapes(&config);
     shapes.push(("directions.lean".to_owned(), vec![1, config.style_dim]));
     for (name, shape) in shapes {
-        files.extend(packer.push(&sample(&name, &shape), Dtype::F32).unwrap());
+        files.extend(
+            packer
+                .push(&sample(&name, &shape), dtype.for_tensor(&name, &shape))
+                .unwrap(),
+        );
     }
     let packed = packer.finish().unwrap();
     files.extend(packed.last_shard);
@@ -225,20 +230,24 @@ fn model(config: ModelConfig) -> Engine {
         samples: Vec::new(),
         extra: serde_json::Map::new(),
     };
-    let mut loader = EngineLoader::with_manifest(manifest, &GPU).unwrap();
+    let mut loader = EngineLoader::with_manifest(manifest, device).unwrap();
     for (index, file) in files.iter().enumerate() {
         loader = loader.push_shard(index, &file.bytes).unwrap();
     }
     loader.finish().unwrap()
 }
 
+/// Pixels of a square of 256.
+fn pattern() -> Vec<u8> {
+    let pixel = |i| [i as u8, (i / 256) as u8, 90, 255];
+    (0..256 * 256).flat_map(pixel).collect()
+}
+
 #[test]
 fn the_model_of_1024_px_is_computed_in_few_dispatches() {
     let _turn = alone();
-    let engine = model(thin_face());
-    let rgba: Vec<u8> = (0..256 * 256)
-        .flat_map(|i| [i as u8, (i / 256) as u8, 90, 255])
-        .collect();
+    let engine = model(thin_face(), Dtype::F32, &GPU);
+    let rgba = pattern();
     let face = Picture::new(256, 256, &rgba).unwrap();
     let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
     inversion.at_most(Counts {
@@ -276,4 +285,63 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
         uploads: 5,
         reads: 1,
     });
+}
+
+/// The heads of a large encoder wait in main memory, and are never all on the GPU at once.
+#[test]
+fn large_heads_do_not_stay_on_the_gpu() {
+    let _turn = alone();
+    let mut config = thin_face();
+    let sizes = config.encoder.as_mut().unwrap();
+    // Few more weights than a GPU would keep.
+    sizes.head_width = 200;
+    let heads: u64 = (tensor_shapes(&config).iter())
+        .filter(|(name, _)| name.starts_with("encoder.styles."))
+        .map(|(_, shape)| 2 * shape.iter().product::<usize>() as u64)
+        .sum();
+    let engine = model(config.clone(), Dtype::F16, &GPU);
+    let loaded = device::gpu::memory(&GPU);
+    assert!(
+        loaded.reserved < heads / 2,
+        "{loaded:?} of {heads} bytes of heads"
+    );
+
+    let rgba = pattern();
+    let face = Picture::new(256, 256, &rgba).unwrap();
+    let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    let inverted = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                most.fetch_max(device::gpu::memory(&GPU).in_use, Ordering::Relaxed);
+                thread::yield_now();
+            }
+        });
+        let face = engine.face_tensor(&face).unwrap();
+        let codes = read(engine.inverter().unwrap().encode(face));
+        let codes = pollster::block_on(codes).unwrap();
+        done.store(true, Ordering::Relaxed);
+        codes
+    });
+    let most = most.into_inner();
+    assert!(
+        most < loaded.in_use + heads / 2,
+        "{most} bytes, {heads} of heads"
+    );
+
+    let cpu = device::cpu();
+    let engine = model(config, Dtype::F16, &cpu);
+    let expected = engine
+        .inverter()
+        .unwrap()
+        .encode(engine.face_tensor(&face).unwrap());
+    let expected = pollster::block_on(read(expected)).unwrap();
+    let size = expected
+        .iter()
+        .fold(0.0f32, |most, value| most.max(value.abs()));
+    for (found, expected) in inverted.iter().zip(&expected) {
+        assert!(
+            (found - expected).abs() < 1e-3 * size,
+            "{found} for {expected}"
+        );
+    }
 }

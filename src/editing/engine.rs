@@ -109,7 +109,6 @@ fn precision(manifest: &Manifest, directions: &HashSet<String>, device: &Device)
 pub struct EngineLoader {
     manifest: Manifest,
     loader: Loader,
-    precision: Precision,
     direction_names: HashSet<String>,
     directions: HashMap<String, weights::Tensor>,
     missing: BTreeSet<usize>,
@@ -130,28 +129,30 @@ impl EngineLoader {
     /// [`EngineError::Weights`] if it lists other tensors than its networks and directions need, and
     /// [`EngineError::Load`] if its configuration is impossible.
     pub fn with_manifest(manifest: Manifest, device: &Device) -> Result<Self, EngineError> {
+        let weights = precision(&manifest, &manifest.direction_tensors(), device);
+        Self::keeping(weights, manifest, device)
+    }
+
+    /// With weights kept so exactly, whatever the file and the device suggest.
+    pub(super) fn keeping(
+        weights: Precision,
+        manifest: Manifest,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
         check_manifest(&manifest)?;
-        let direction_names = manifest.direction_tensors();
         Ok(Self {
-            loader: Loader::new(&manifest.config, device)?,
-            precision: precision(&manifest, &direction_names, device),
-            direction_names,
+            loader: Loader::new(&manifest.config, weights, device)?,
+            direction_names: manifest.direction_tensors(),
             directions: HashMap::new(),
             missing: (0..manifest.shards.len()).collect(),
             manifest,
         })
     }
 
-    /// With weights kept so exactly, whatever the file and the device suggest.
-    #[cfg(feature = "wgpu")]
-    pub(super) fn keeping(self, precision: Precision) -> Self {
-        Self { precision, ..self }
-    }
-
     /// How exactly weights will be kept.
     #[cfg(feature = "wgpu")]
     pub(super) fn precision(&self) -> Precision {
-        self.precision
+        self.loader.weights()
     }
 
     /// What is being loaded.
@@ -211,9 +212,11 @@ impl EngineLoader {
             return Err(EngineError::MissingShard(index));
         }
         let directions = Directions::new(&self.manifest, &self.directions)?;
-        let networks = self.loader.finish(self.precision)?;
+        let networks = self.loader.finish()?;
+        let sdic = Sdic::new(self.manifest.config.clone(), networks);
+        device::give_back(&sdic.device());
         Ok(Engine {
-            sdic: Sdic::new(self.manifest.config.clone(), networks),
+            sdic,
             manifest: self.manifest,
             directions,
         })
@@ -435,6 +438,7 @@ impl Engine {
             Stopped::Caller(error) => error,
             Stopped::Device(error) => EngineError::from(error).into(),
         })?;
+        device::give_back(&self.sdic.device());
         let inverted = InvertedFace::new(inversion, landmarks).await;
         Ok(inverted.map_err(EngineError::from)?)
     }

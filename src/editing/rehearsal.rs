@@ -144,7 +144,7 @@ impl Rehearsal {
     /// Values for a made-up picture: of its inversion, and of an edit by all sliders.
     async fn perform(&self, device: &Device) -> Result<Vec<f32>, EngineError> {
         let manifest = &self.manifest;
-        let loader = EngineLoader::with_manifest(manifest.clone(), device)?.keeping(self.precision);
+        let loader = EngineLoader::keeping(self.precision, manifest.clone(), device)?;
         let engine = loader.push_tensors(0, tensors(manifest))?.finish()?;
         let [height, width] = engine.config().output_size();
         let pixel = |i: usize| [(i % width) as u8, (i / width) as u8, 90, 255];

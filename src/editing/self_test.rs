@@ -81,7 +81,7 @@ pub fn parameter_values(index: usize, name: &str, shape: &[usize]) -> Vec<f32> {
 
 async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
     let config = tiny_config();
-    let loader = Loader::new(&config, device)?;
+    let loader = Loader::new(&config, Precision::Single, device)?;
     let tensors = loader
         .expected()
         .iter()
@@ -92,7 +92,7 @@ async fn run(device: &Device) -> Result<Vec<f32>, EngineError> {
             values: parameter_values(index, name, shape),
         })
         .collect();
-    let networks = loader.load(tensors)?.finish(Precision::Single)?;
+    let networks = loader.load(tensors)?.finish()?;
     let side = config.input_size();
     let face: Vec<f32> = noise(0).take(3 * side * side).collect();
     let sdic = Sdic::new(config, networks);

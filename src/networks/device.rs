@@ -14,6 +14,17 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
     *device == cpu()
 }
 
+/// Gives memory back to the GPU that is kept for tensors to come, if that is much: loading a large model, or an
+/// inversion, takes more than edits need.
+#[cfg_attr(not(feature = "wgpu"), expect(unused_variables))]
+pub fn give_back(device: &Device) {
+    #[cfg(feature = "wgpu")]
+    if !is_cpu(device) && gpu::memory(device).reserved > gpu::MOST_KEPT {
+        // Refused only to those who record graphs; then all stays as it was.
+        let _ = gpu::client(device).memory_cleanup();
+    }
+}
+
 /// GPU set-up, in builds with the `wgpu` feature.
 #[cfg(feature = "wgpu")]
 pub mod gpu {
@@ -21,11 +32,14 @@ pub mod gpu {
         backend::Wgpu,
         tensor::{Device, Tensor, wgpu::WgpuInitError},
     };
-    use burn_cubecl::cubecl::MemoryScope;
+    use burn_cubecl::cubecl::{MemoryScope, client::Client};
     use thiserror::Error;
 
     /// Operations queued before they are submitted together.
     const TASKS_MAX: usize = 32;
+    /// Bytes of memory that may be kept for tensors to come. Below it is not worth giving back: it takes with it what
+    /// kernels were told of sizes.
+    pub(super) const MOST_KEPT: u64 = 300_000_000;
 
     /// Why there is no GPU to run on.
     #[derive(Debug, Error)]
@@ -49,14 +63,18 @@ pub mod gpu {
         pub reserved: u64,
     }
 
+    /// Where the GPU takes orders.
+    pub(super) fn client(device: &Device) -> Client {
+        let tensor = Tensor::<1>::empty([1], device).try_into_primitive::<Wgpu>();
+        tensor.expect("a tensor on the GPU").client
+    }
+
     /// What this program takes of a GPU's memory.
     ///
     /// # Panics
     /// If the device is the CPU.
     pub fn memory(device: &Device) -> Memory {
-        let tensor = Tensor::<1>::zeros([1], device).try_into_primitive::<Wgpu>();
-        let client = tensor.expect("a tensor on the GPU").client;
-        let usage = client.memory_report(MemoryScope::Device).usage();
+        let usage = client(device).memory_report(MemoryScope::Device).usage();
         Memory {
             in_use: usage.bytes_in_use,
             reserved: usage.bytes_reserved,

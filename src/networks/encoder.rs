@@ -10,6 +10,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+use super::device::cpu;
 use super::layers::{
     BatchNorm, Conv, ConvGroup, EqualLinear, LayerActivation, PRelu, Precision, conv_norm, conv2d,
     resize_bilinear,
@@ -23,6 +24,9 @@ const SQUEEZE: usize = 16;
 /// Style heads below these indices read the 1/16 and 1/8 features; the others read the 1/4 features.
 const COARSE_HEADS: usize = 3;
 const MIDDLE_HEADS: usize = 7;
+/// Weights of all heads that a GPU has room for. In the authors' models heads have three quarters of the weights, and only
+/// new photos need them: they wait in main memory, and come to the GPU layer by layer.
+const MOST_ON_GPU: usize = 1 << 25;
 
 /// Squeeze-and-excitation: channel gates from global averages.
 #[derive(Module, Debug)]
@@ -166,10 +170,16 @@ struct StyleHead {
 }
 
 impl StyleHead {
-    fn new(input: usize, side: usize, width: usize, style_dim: usize, device: &Device) -> Self {
+    /// `weights` is the device of the convolutions' weights.
+    fn new(
+        [input, width, style_dim]: [usize; 3],
+        side: usize,
+        weights: &Device,
+        device: &Device,
+    ) -> Self {
         let convs = (0..side.ilog2()).map(|index| {
             let from = if index == 0 { input } else { width };
-            conv2d([from, width], 3, 2, true, device)
+            conv2d([from, width], 3, 2, true, device).with_weight_on(weights)
         });
         Self {
             convs: convs.collect(),
@@ -221,6 +231,16 @@ impl HeadGroup {
     }
 }
 
+/// Side of the feature that a style head reads.
+fn head_side(sizes: &EncoderSizes, index: usize) -> usize {
+    let divisor = match index {
+        _ if index < COARSE_HEADS => 16,
+        _ if index < MIDDLE_HEADS => 8,
+        _ => 4,
+    };
+    sizes.input_size / divisor
+}
+
 /// The encoder of e4e or of pSp (`encoder.` in checkpoints).
 #[derive(Module, Debug)]
 pub struct Encoder {
@@ -237,8 +257,23 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Builds the encoder with parameters still to be loaded.
+    /// Builds the encoder with parameters still to be loaded. The heads of a large one stay in main memory.
     pub fn new(config: &ModelConfig, sizes: &EncoderSizes, device: &Device) -> Self {
+        let convs = |index| head_side(sizes, index).ilog2() as usize;
+        let convs: usize = (0..config.styles()).map(convs).sum();
+        match convs * 9 * sizes.head_width.pow(2) > MOST_ON_GPU {
+            true => Self::with_heads_on(config, sizes, &cpu(), device),
+            false => Self::with_heads_on(config, sizes, device, device),
+        }
+    }
+
+    /// [`Self::new`] with the heads' convolutions in the memory of the device `heads`.
+    fn with_heads_on(
+        config: &ModelConfig,
+        sizes: &EncoderSizes,
+        heads: &Device,
+        device: &Device,
+    ) -> Self {
         let [first, second, third, pyramid] = sizes.widths;
         let mut body = Vec::new();
         let mut ends = Vec::new();
@@ -252,13 +287,8 @@ impl Encoder {
             ends.push(body.len() - 1);
         }
         let styles = (0..config.styles()).map(|index| {
-            let divisor = match index {
-                _ if index < COARSE_HEADS => 16,
-                _ if index < MIDDLE_HEADS => 8,
-                _ => 4,
-            };
-            let side = sizes.input_size / divisor;
-            StyleHead::new(pyramid, side, sizes.head_width, config.style_dim, device)
+            let channels = [pyramid, sizes.head_width, config.style_dim];
+            StyleHead::new(channels, head_side(sizes, index), heads, device)
         });
         Self {
             input_layer: (
@@ -391,7 +421,7 @@ mod tests {
     #[test]
     fn a_style_head_matches_pytorch() {
         let case = Case::open("style_head");
-        let head = StyleHead::new(6, 8, 5, 10, case.device());
+        let head = StyleHead::new([6, 5, 10], 8, case.device(), case.device());
         let head = case.load(head, &["encoder", "styles", "0"]);
         case.check(head.forward(case.input(None)));
     }

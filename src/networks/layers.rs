@@ -170,6 +170,13 @@ impl<const D: usize> Conv<D> {
         }
     }
 
+    /// With weights that stay on another device, which a kernel brings along.
+    pub fn with_weight_on(mut self, device: &Device) -> Self {
+        let shape = (self.weight.iter()).map(|weight| weight.lazy_shape().dims::<D>());
+        self.weight = shape.map(|shape| parameter(shape, device)).next();
+        self
+    }
+
     /// With equalised learning rate: the weights are divided by the root of what one output sees.
     fn equalised(mut self) -> Self {
         let seen: usize = self

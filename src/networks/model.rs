@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use thiserror::Error;
 
 use super::{
-    dicn::Dicn, dipn::Dipn, encoder::Encoder, feature_editor::FeatureEditor, generator::Generator,
-    precision::Precision, tensors::parameter,
+    device::is_cpu, dicn::Dicn, dipn::Dipn, encoder::Encoder, feature_editor::FeatureEditor,
+    generator::Generator, precision::Precision, tensors::parameter,
 };
 use crate::{
     config::{ConfigError, ModelConfig},
@@ -184,6 +184,8 @@ impl ModuleVisitor for Inventory {
 struct Assignment {
     path: Vec<String>,
     values: HashMap<String, Vec<f32>>,
+    /// How exactly those are kept that wait on the CPU for a GPU.
+    waiting: Precision,
 }
 
 impl ModuleMapper for Assignment {
@@ -199,7 +201,13 @@ impl ModuleMapper for Assignment {
         match self.values.remove(&checkpoint_name(&self.path)) {
             Some(values) => {
                 let data = TensorData::new(values, param.lazy_shape());
-                let tensor = Tensor::from_data(data, &param.lazy_device());
+                let device = param.lazy_device();
+                let tensor = match self.waiting {
+                    Precision::Half if is_cpu(&device) => {
+                        Tensor::from_data(data, (&device, DType::F16))
+                    }
+                    _ => Tensor::from_data(data, &device),
+                };
                 Param::initialized(param.id, tensor)
             }
             None => param,
@@ -217,6 +225,7 @@ pub(crate) fn assign<M: Module>(
     let mut assignment = Assignment {
         path: path.iter().map(|&part| part.to_owned()).collect(),
         values,
+        waiting: Precision::Single,
     };
     let module = module.map(&mut assignment);
     (module, assignment.values)
@@ -225,24 +234,42 @@ pub(crate) fn assign<M: Module>(
 /// Fills the networks batch by batch, so that little more than the parameters themselves is ever in memory.
 pub struct Loader {
     networks: Networks,
+    weights: Precision,
+    /// How exactly the weights are kept that wait in main memory.
+    waiting: Precision,
     expected: BTreeMap<String, Vec<usize>>,
     missing: BTreeMap<String, Vec<usize>>,
 }
 
 impl Loader {
-    /// Prepares networks of the given sizes; nothing is allocated yet.
+    /// Prepares networks of the given sizes, with `weights` kept so exactly; nothing is allocated yet.
     ///
     /// # Errors
     /// [`LoadError::Config`] if the sizes are impossible.
-    pub fn new(config: &ModelConfig, device: &Device) -> Result<Self, LoadError> {
+    pub fn new(
+        config: &ModelConfig,
+        weights: Precision,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
         config.validate()?;
         let networks = Networks::new(config, device);
         let expected: BTreeMap<_, _> = inventory(&networks).into_iter().collect();
         Ok(Self {
             networks,
+            weights,
+            waiting: if is_cpu(device) {
+                Precision::Single
+            } else {
+                weights
+            },
             missing: expected.clone(),
             expected,
         })
+    }
+
+    /// How exactly weights will be kept.
+    pub fn weights(&self) -> Precision {
+        self.weights
     }
 
     /// Names and shapes of all parameters.
@@ -278,20 +305,23 @@ impl Loader {
             }
             values.insert(name, numbers);
         }
-        (self.networks, _) = assign(self.networks, &[], values);
+        self.networks = self.networks.map(&mut Assignment {
+            path: Vec::new(),
+            values,
+            waiting: self.waiting,
+        });
         Ok(self)
     }
 
-    /// The finished networks, with normalisations folded into the convolutions before them, and `weights` kept so
-    /// exactly.
+    /// The finished networks, with normalisations folded into the convolutions before them.
     ///
     /// # Errors
     /// [`LoadError::Missing`] lists what never came.
-    pub fn finish(self, weights: Precision) -> Result<Networks, LoadError> {
+    pub fn finish(self) -> Result<Networks, LoadError> {
         if !self.missing.is_empty() {
             return Err(LoadError::Missing(self.missing.into_keys().collect()));
         }
-        Ok(self.networks.fuse(weights))
+        Ok(self.networks.fuse(self.weights))
     }
 }
 
@@ -301,7 +331,7 @@ mod tests {
     use crate::config::EditorSizes;
 
     fn loader(config: &ModelConfig) -> Loader {
-        Loader::new(config, &crate::networks::device::cpu()).unwrap()
+        Loader::new(config, Precision::Single, &crate::networks::device::cpu()).unwrap()
     }
 
     /// SHA-256 over the lines `name<tab>1x2x3` in order of name.
@@ -396,7 +426,7 @@ mod tests {
         let error = refusal(once, vec![average()]);
         assert_eq!(error, LoadError::Duplicate("latent_avg".into()));
         let once = loader(&config).load(vec![average()]).unwrap();
-        let Err(LoadError::Missing(names)) = once.finish(Precision::Single) else {
+        let Err(LoadError::Missing(names)) = once.finish() else {
             panic!("must be incomplete");
         };
         assert!(names.contains(&"SAF.att.1.weight".to_owned()));

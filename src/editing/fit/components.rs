@@ -157,7 +157,7 @@ mod tests {
             mapping_layers,
             ..tiny_config()
         };
-        let loader = Loader::new(&config, &device::cpu()).unwrap();
+        let loader = Loader::new(&config, Precision::Single, &device::cpu()).unwrap();
         let shapes = loader.expected().clone();
         let tensors = shapes.iter().map(|(name, shape)| {
             let mut tensor = sample_tensor(name, shape);
@@ -167,7 +167,7 @@ mod tests {
             tensor
         });
         let loader = loader.load(tensors.collect()).unwrap();
-        Sdic::new(config, loader.finish(Precision::Single).unwrap())
+        Sdic::new(config, loader.finish().unwrap())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use burn::{
     backend::Wgpu,
-    tensor::{DType, Int, Tensor},
+    tensor::{Bytes, DType, Device, Int, Tensor, TensorData},
 };
 use burn_cubecl::tensor::CubeTensor;
 
@@ -15,6 +15,7 @@ use crate::{
     kernels::{self, Kind},
     networks::{
         around::{Around, LayerActivation},
+        device::is_cpu,
         precision::Precision,
     },
 };
@@ -78,11 +79,33 @@ pub(super) const TILINGS: [(Shape, usize, Tiling); 23] = [
     (Shape::Double, ANY, tiling(8, 1, [2, 2], 2)),
 ];
 
+/// Weights that are laid out, in the memory where their parameters were.
+#[derive(Clone, Debug)]
+enum Weights {
+    /// On the GPU.
+    Gpu(CubeTensor),
+    /// In main memory: every run takes them along, and they leave the GPU after it.
+    Main(TensorData),
+}
+
+impl Weights {
+    /// For a run on a device.
+    fn on(&self, device: &Device) -> CubeTensor {
+        match self {
+            Self::Gpu(weights) => weights.clone(),
+            Self::Main(data) if data.dtype() == DType::U32 => {
+                words(Tensor::from_data(data.clone(), (device, DType::U32)))
+            }
+            Self::Main(data) => buffer(Tensor::<1>::from_data(data.clone(), device)),
+        }
+    }
+}
+
 /// A convolution with its weights laid out for the GPU.
 #[derive(Clone, Debug)]
 pub struct ShaderLayer {
     /// `[groups of four out][groups of four in][kernel elements][in][out]`.
-    weights: CubeTensor,
+    weights: Weights,
     precision: Precision,
     shape: Shape,
     /// Whether the kernel has a depth, too.
@@ -128,7 +151,8 @@ impl ShaderLayer {
         Self::shape(shape, kind).is_some()
     }
 
-    /// Lays out `weight`, `[out, in, depth, height, width]`, or as [`Kind`] says, on the GPU that it lies on.
+    /// Lays out `weight`, `[out, in, depth, height, width]`, or as [`Kind`] says, in the memory where it is: on a GPU,
+    /// or in main memory.
     ///
     /// # Panics
     /// If there is no kernel for it.
@@ -142,7 +166,7 @@ impl ShaderLayer {
     /// As [`Self::new`], and if their shapes differ.
     pub fn side_by_side(weights: Vec<Tensor<5>>, kind: Kind, precision: Precision) -> Self {
         let count = weights.len();
-        let dims = weights[0].dims();
+        let (dims, main) = (weights[0].dims(), is_cpu(&weights[0].device()));
         let (shape, padding) = Self::shape(dims, kind).expect("a kernel for this kind");
         let [first, second, depth, ..] = dims;
         let [output, input] = match shape {
@@ -163,8 +187,9 @@ impl ShaderLayer {
             weight.reshape([outputs * inputs * area])
         });
         let weights = match precision {
-            Precision::Single => buffer(Tensor::cat(laid_out.collect(), 0)),
-            Precision::Half => words(Tensor::cat(laid_out.map(halves).collect(), 0)),
+            _ if main => Weights::Main(in_main_memory(laid_out, precision)),
+            Precision::Single => Weights::Gpu(buffer(Tensor::cat(laid_out.collect(), 0))),
+            Precision::Half => Weights::Gpu(words(Tensor::cat(laid_out.map(halves).collect(), 0))),
         };
         Self {
             weights,
@@ -298,7 +323,8 @@ impl ShaderLayer {
             depth,
             out_depth,
         ];
-        let mut inputs = vec![buffer(x), self.weights.clone()];
+        let weights = self.weights.on(&x.device());
+        let mut inputs = vec![buffer(x), weights];
         inputs.extend(others);
         // Positions of what makes a picture larger are those of its input.
         let (positions, levels) = match self.shape {
@@ -315,6 +341,21 @@ impl ShaderLayer {
         let info = info.map(|size| size as u32);
         Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, DType::F32))
     }
+}
+
+/// What is laid out, one after the other, in words as kernels read them. Copies share the memory.
+fn in_main_memory(laid_out: impl Iterator<Item = Tensor<1>>, precision: Precision) -> TensorData {
+    // Of two halves in a word the first is the lower one, as in memory.
+    let (value, word) = match precision {
+        Precision::Single => (DType::F32, DType::F32),
+        Precision::Half => (DType::F16, DType::U32),
+    };
+    let mut bytes = Vec::new();
+    for weights in laid_out {
+        bytes.extend_from_slice(weights.into_data().convert_dtype(value).as_bytes());
+    }
+    let words = bytes.len() / word.size();
+    TensorData::from_bytes(Bytes::from_bytes_vec(bytes).shared(), [words], word)
 }
 
 /// An activation as kernels know it, and the slopes of a parametric one.
@@ -365,6 +406,6 @@ fn pad(weight: Tensor<3>, axis: usize) -> Tensor<3> {
         return weight;
     }
     dims[axis] = missing;
-    let zeros = Tensor::zeros(dims, &weight.device());
+    let zeros = Tensor::zeros(dims, (&weight.device(), weight.dtype()));
     Tensor::cat(vec![weight, zeros], axis)
 }

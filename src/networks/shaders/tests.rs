@@ -1,4 +1,4 @@
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use half::f16;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
         Precision,
         around::{Around, LayerActivation, PRelu},
         assign, cpu_values,
+        device::cpu,
     },
     testing::gpu,
 };
@@ -712,6 +713,45 @@ fn convolutions_side_by_side_are_those_alone() {
                 cpu_values(ShaderLayer::new(weight.clone(), kind, precision).run(x, around(bias)))
             });
             assert_eq!(found, alone.collect::<Vec<_>>(), "{kind:?} of {pictures}");
+        }
+    }
+}
+
+/// The same to the last bit, wherever weights wait for a run. (Here they are halves already: adapters round halfway
+/// cases as they like.)
+#[test]
+fn weights_in_main_memory_are_as_good_as_on_the_gpu() {
+    let device = &gpu().device;
+    let kind = forward(3, 2);
+    for precision in PRECISIONS {
+        for [input, output, side] in [[5, 7, 9], [8, 8, 6]] {
+            let mut noise = Noise(side as u64);
+            let shape = [output, input, 1, 3, 3];
+            let values: Vec<Vec<f32>> = (0..3)
+                .map(|_| {
+                    let values = noise.values(shape.iter().product()).into_iter();
+                    values.map(|value| f16::from_f32(value).to_f32()).collect()
+                })
+                .collect();
+            let x = tensor(
+                &noise.values(input * side * side),
+                [1, input, 1, side, side],
+                device,
+            );
+            let run = |kept: fn(Tensor<5>) -> Tensor<5>, memory: &Device| {
+                let weights = values
+                    .iter()
+                    .map(|values| kept(tensor(values, shape, memory)));
+                let layer = ShaderLayer::side_by_side(weights.collect(), kind, precision);
+                // Twice, for a run must not use them up.
+                let [first, second] = [0; 2].map(|_| layer.run(x.clone(), Around::default()));
+                assert_eq!(cpu_values(first.clone()), cpu_values(second));
+                cpu_values(first)
+            };
+            let expected = run(|weight| weight, device);
+            assert_eq!(run(|weight| weight, &cpu()), expected, "{precision:?}");
+            let halves = |weight: Tensor<5>| weight.cast(DType::F16);
+            assert_eq!(run(halves, &cpu()), expected, "{precision:?}, from halves");
         }
     }
 }
