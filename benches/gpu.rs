@@ -1,4 +1,5 @@
-//! What a GPU makes of a model: compiling, loading, inversions and edits, layer by layer, and the memory they take.
+//! What a GPU makes of a model: choosing kernels, compiling, loading, inversions and edits, layer by layer, and the
+//! memory they take.
 //!
 //! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables, with 0 rounds that of memory only. MODEL is a weights
 //! directory, or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats.
@@ -18,7 +19,7 @@ use burn::tensor::{Device, Tensor};
 use sdic::{
     config::ModelConfig,
     editing::{Engine, EngineError, EngineLoader, InvertedFace, made_up_parameters},
-    networks::{device::gpu, read, tensor_shapes},
+    networks::{Tuning, device::gpu, read, tensor_shapes},
     pixels::Picture,
     weights::{self, Dtype, FORMAT, Manifest, TensorEntry, WeightsDir},
 };
@@ -167,6 +168,23 @@ fn memory<T>(device: &Device, name: &str, work: impl FnOnce() -> T) -> T {
     value
 }
 
+/// Chooses the fastest kernels, and prints how fast all were.
+fn tune(device: &Device) {
+    let started = Instant::now();
+    let clock = || started.elapsed().as_secs_f64();
+    let tuning = pollster::block_on(Tuning::measure(device, clock));
+    tuning.apply();
+    println!("| convolutions | GMAC/s by tiling | taken |\n|---|---|---|");
+    for class in tuning.classes {
+        let rates: Vec<_> = (class.rates.iter())
+            .map(|rate| format!("{rate:.0}"))
+            .collect();
+        let (name, taken) = (class.name, class.tiling + 1);
+        println!("| {name} | {} | {taken} |", rates.join(", "));
+    }
+    println!("\nmeasured in {} ms\n", milliseconds(clock()));
+}
+
 fn main() {
     let arguments = std::env::args()
         .skip(1)
@@ -189,6 +207,7 @@ fn main() {
         "{}, {} px, on {}\n",
         manifest.title, manifest.config.image_size, gpu.adapter
     );
+    tune(&device);
     let loader = EngineLoader::with_manifest(manifest, &device).expect("a model");
     let rehearsal = loader.rehearsal();
     let (difference, rehearsed) = timed(|| pollster::block_on(rehearsal.run(&device)));

@@ -35,5 +35,7 @@ pub use precision::Precision;
 pub use queue::Mark;
 pub(crate) use queue::{GROUP, Groups};
 pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Inverter, Sdic};
+#[cfg(feature = "wgpu")]
+pub use shaders::{TunedClass, Tuning};
 #[cfg(test)]
 pub(crate) use tensors::cpu_values;

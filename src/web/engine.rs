@@ -15,6 +15,8 @@ use super::{
     picture::{PictureJs, edited_to_js, picture_to_js},
     plain, quad_argument, thrown,
 };
+#[cfg(feature = "wgpu")]
+use crate::networks::Tuning;
 use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
@@ -38,6 +40,13 @@ extern "C" {
     pub type PauseCallbackJs;
     #[wasm_bindgen(typescript_type = "Record<string, number>")]
     pub type StrengthsJs;
+    #[wasm_bindgen(typescript_type = "Tuning | undefined")]
+    pub type TuningJs;
+
+    /// Milliseconds since the worker began.
+    #[cfg(feature = "wgpu")]
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
 }
 
 impl From<EngineError> for JsValue {
@@ -192,6 +201,27 @@ impl WebEngine {
             return self.judged(rehearsal.run(&self.device).await?);
         }
         Ok(0.0)
+    }
+
+    /// Has a graphics card's convolutions share out their work as is the fastest there: as `known` says, if that was
+    /// returned for these kernels before, or as is measured now, within seconds. The CPU has nothing to choose.
+    #[cfg_attr(not(feature = "wgpu"), allow(unused_variables))]
+    pub async fn tune(&self, known: &TuningJs) -> Result<TuningJs, JsValue> {
+        #[cfg(feature = "wgpu")]
+        if self.backend != "cpu" {
+            // What the page remembers may be of any release.
+            let known = argument::<Tuning>(known).ok().filter(Tuning::apply);
+            let tuning = match known {
+                Some(known) => known,
+                None => {
+                    let measured = Tuning::measure(&self.device, || now() / 1e3).await;
+                    measured.apply();
+                    measured
+                }
+            };
+            return Ok(plain(&tuning)?.unchecked_into());
+        }
+        Ok(JsValue::UNDEFINED.unchecked_into())
     }
 
     fn judged(&self, difference: f32) -> Result<f32, JsValue> {

@@ -101,6 +101,12 @@ export interface Edited {
   difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
   held: Record<string, number>;
 }
+/**
+ * Which kernels were the fastest on a graphics card: per class of convolutions, billions of multiplications per second
+ * with each way to share out the work, and the one that is taken. `kernels` tells those of this program from others.
+ */
+export interface Tuning { kernels: string; classes: TunedClass[]; }
+export interface TunedClass { name: string; rates: number[]; tiling: number; }
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
 /** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */

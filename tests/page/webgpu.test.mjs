@@ -334,6 +334,45 @@ test("a card that fails the rehearsal gives way to the processor", { timeout: 6 
   await context.close();
 });
 
+test("the fastest kernels are measured once, and remembered for the card", { timeout: 6 * PATIENCE }, async () => {
+  const { context, page } = await visit(browser, readable.url, { serviceWorkers: "block", script: wishFor("webgpu") });
+  // Real cards alone are measured. Proofs of what stands in for one take long, and are other tests'.
+  await altered(context, "**/shared/adapter.js", (body) => `delete GPUAdapter.prototype.info;\n${body}`);
+  const quick = "WebEngine.prototype.selfTest = WebEngine.prototype.rehearse = async () => 0;";
+  await altered(context, "**/pkg/webgpu/sdic.js", (body) => `${body}\n${quick}`);
+  const kept = async () => {
+    await page.reload();
+    await modelReady(page);
+    const waited = await page.waitForFunction(() => {
+      const key = Object.keys(localStorage).find((each) => each.endsWith("settings")) ?? "";
+      const { tunings = {} } = JSON.parse(localStorage.getItem(key) ?? "{}");
+      const [tuning] = Object.values(tunings);
+      return tuning?.classes && tuning.kernels !== "others" && { key, tunings, tuning };
+    });
+    return /** @type {any} */ (await waited.jsonValue());
+  };
+  const first = await kept();
+  const [plain] = first.tuning.classes;
+  assert.equal(plain.name, "plain");
+  assert.ok(plain.rates[0] > 0 && plain.tiling < plain.rates.length, JSON.stringify(plain));
+  // What is measured anew is never the same to the last digit.
+  assert.deepEqual((await kept()).tuning, first.tuning);
+  await page.locator("#engine-button").click();
+  const told = await page.locator("#engine-kernels").textContent();
+  assert.match(told ?? "", /^The fastest kernels of this card, in billions .*: 3×3 \d+ \(1 of \d\)/);
+
+  // What another release has kept is measured anew.
+  await page.evaluate(({ key, tunings }) => {
+    const old = Object.entries(tunings).map(([name, tuning]) => [name, { ...tuning, kernels: "others" }]);
+    const settings = JSON.parse(localStorage.getItem(key) ?? "{}");
+    localStorage.setItem(key, JSON.stringify({ ...settings, tunings: Object.fromEntries(old) }));
+  }, first);
+  const again = await kept();
+  assert.equal(again.tuning.kernels, first.tuning.kernels);
+  assert.notDeepEqual(again.tuning, first.tuning);
+  await context.close();
+});
+
 test("kernels that do not compile are found out at the start", { timeout: 2 * PATIENCE }, async () => {
   const broken = `const { createShaderModule } = GPUDevice.prototype;
     GPUDevice.prototype.createShaderModule = function (about) {

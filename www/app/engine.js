@@ -113,7 +113,8 @@ export class PageEngine extends EventTarget {
     const own = settings.model === "own" ? await ownModel() : undefined;
     remember(own ? { own: own.id } : { model: "bundled" });
     const held = settings.download === "paused";
-    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }, held]);
+    const known = settings.tunings[info.adapter];
+    const model = await worker.call("load", [own ? { own: own.id } : { folder: BUNDLED }, held, known]);
     this.#tell({ ...this.status, state: "ready", progress: undefined });
     return model;
   }
@@ -128,6 +129,10 @@ export class PageEngine extends EventTarget {
         model: (model) => {
           [this.model, this.#named] = [model, true];
           this.dispatchEvent(new CustomEvent("model"));
+        },
+        tuned: (tuning) => {
+          const adapter = this.status.info?.adapter;
+          if (adapter && tuning) remember({ tunings: { ...settings.tunings, [adapter]: tuning } });
         },
         search: (detail) => this.dispatchEvent(new CustomEvent("search", { detail })),
         stage: (detail) => this.dispatchEvent(new CustomEvent("stage", { detail })),

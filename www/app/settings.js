@@ -11,11 +11,12 @@ import { ownName } from "../shared/cache.js";
  *   keys: "everywhere" | "picture" | "off",
  *   encoding: import("../shared/protocol.js").Encoding,
  *   timings: Record<string, { inversion?: number, edit?: number }>,
+ *   tunings: Record<string, import("../shared/types.js").Tuning>,
  *   searches: Record<string, "paused" | "refused">,
  *   looks: "open" | "folded",
  *   download: "running" | "paused"
  * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were
- *   saved last; `searches` for sliders, by the fingerprint of the model, that are not to begin by themselves;
+ *   saved last; `tunings` of graphics cards, by their names; `searches` for sliders, by the fingerprint of the model, that are not to begin by themselves;
  * `download` of the model
  */
 
@@ -33,6 +34,7 @@ const DEFAULTS = {
   keys: "everywhere",
   encoding: { type: "image/png", quality: 0.92 },
   timings: {},
+  tunings: {},
   searches: {},
   looks: "open",
   download: "running",

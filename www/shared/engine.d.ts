@@ -79,6 +79,12 @@ export interface Edited {
     difference?: Int16Array<ArrayBuffer>; motion: Float32Array<ArrayBuffer> | undefined;
     held: Record<string, number>;
 }
+/**
+ * Which kernels were the fastest on a graphics card: per class of convolutions, billions of multiplications per second
+ * with each way to share out the work, and the one that is taken. `kernels` tells those of this program from others.
+ */
+export interface Tuning { kernels: string; classes: TunedClass[]; }
+export interface TunedClass { name: string; rates: number[]; tiling: number; }
 /** A file of the weights directory that a checkpoint is converted to; `manifest.json` comes last. */
 export interface ConvertedFile { name: string; bytes: Uint8Array<ArrayBuffer>; done: number; total: number; }
 /** What goes into a photo: the edited face itself, or the photo's own pixels, moved and changed as the edit does. */
@@ -240,6 +246,11 @@ export class WebEngine {
      * Takes the sliders that [`Self::find_sliders`] has found, from the files it has made.
      */
     takeSliders(files: WeightsFile[]): ModelInfo;
+    /**
+     * Has a graphics card's convolutions share out their work as is the fastest there: as `known` says, if that was
+     * returned for these kernels before, or as is measured now, within seconds. The CPU has nothing to choose.
+     */
+    tune(known: Tuning | undefined): Promise<Tuning | undefined>;
     /**
      * Gives the engine the face networks, from the bytes of `face/manifest.json` and of the file it names. With them
      * it sees how edits move a face where the model does not tell, and finds sliders.

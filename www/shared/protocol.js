@@ -5,7 +5,7 @@
 /** @import { SourceFile } from "./source-file.js" */
 /** @import { Backend, CropId, DirectionInfo, EditId, Edited, EngineInfo, FoundFace } from "./types.js" */
 /** @import { InversionId, LoadProgress, ModelInfo, PasteMode, PhotoId, Picture, Point, Quad } from "./types.js" */
-/** @import { QuadPoints, SearchProgress, StageName, Strengths, ViewName } from "./types.js" */
+/** @import { QuadPoints, SearchProgress, StageName, Strengths, Tuning, ViewName } from "./types.js" */
 
 /**
  * @typedef {Record<string, number>} Shares of the strengths of sliders, from 0 to 1
@@ -33,7 +33,7 @@
  * The worker that holds the networks. `loaded`: its program has come, and the rest of its start needs no network.
  * @typedef {{
  *   start(backend: Backend, threads?: number): Promise<EngineInfo>,
- *   load(model: { folder: string } | { own: string }, held?: boolean): Promise<ModelInfo>,
+ *   load(model: { folder: string } | { own: string }, held?: boolean, known?: Tuning): Promise<ModelInfo>,
  *   holdDownload(held: boolean): void,
  *   addDirections(name: string, file: Blob): Promise<DirectionInfo[]>,
  *   findSliders(): Promise<ModelInfo>,
@@ -52,6 +52,7 @@
  *   loaded: undefined,
  *   progress: LoadProgress,
  *   model: ModelInfo,
+ *   tuned: Tuning | undefined,
  *   stage: { stage: StageName, done: number, total: number },
  *   search: SearchProgress,
  * }} EngineEvents

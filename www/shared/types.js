@@ -15,6 +15,7 @@
  * @typedef {import("../pkg/cpu/sdic.js").PasteMode} PasteMode
  * @typedef {import("../pkg/cpu/sdic.js").ViewName} ViewName
  * @typedef {import("../pkg/cpu/sdic.js").StageName} StageName
+ * @typedef {import("../pkg/cpu/sdic.js").Tuning} Tuning
  *
  * @typedef {"cpu" | "webgpu"} Backend
  * @typedef {{ kind: "real" | "software" | "none", name: string }} Adapter

@@ -16,6 +16,7 @@ import { Gate, loadHosted, loadOwn } from "./weights.js";
 
 /** @import { EngineEvents, EngineMethods, PhotoSupply } from "../shared/protocol.js" */
 /** @import { CropId, Edited, InversionId, LoadProgress, ModelInfo, Quad, StageName } from "../shared/types.js" */
+/** @import { Tuning } from "../shared/types.js" */
 /** @import { WebEngine } from "../pkg/cpu/sdic.js" */
 
 /** @type {import("./answers.js").Notify<EngineEvents>} */
@@ -44,6 +45,8 @@ let searching;
 let rehearsal = Promise.resolve();
 /** Whether there is a graphics card that compiles. What stands in for one takes the processor from what is awaited. */
 let rehearses = false;
+/** @type {Tuning | undefined} which kernels are the fastest on that card, as the page remembers it or as was measured */
+let tuning;
 /** What lets the host's model in. */
 const gate = new Gate();
 /** @type {string | undefined} what the model is called by where it is kept, if it is the visitor's own */
@@ -74,6 +77,16 @@ function holding(inversion) {
   return { engine: running(), crop };
 }
 
+/**
+ * Chooses the kernels, and compiles and proves them.
+ * @param {WebEngine} engine
+ */
+async function rehearsed(engine) {
+  tuning = await engine.tune(tuning);
+  tell("tuned", tuning);
+  await engine.rehearse();
+}
+
 /** Takes a model into the engine, and tells the page what it is. */
 const taker = {
   /** @param {Uint8Array} bytes */
@@ -81,7 +94,7 @@ const taker = {
     inverted.clear();
     const model = running().begin(bytes);
     if (rehearses) {
-      rehearsal = within(running().rehearse(), SELF_TEST_SECONDS);
+      rehearsal = within(rehearsed(running()), SELF_TEST_SECONDS);
       // A failure is told when the model is there, if its weights come at all.
       rehearsal.catch(() => {});
     }
@@ -155,10 +168,11 @@ const methods = {
 
   /**
    * Loads a model from a folder of the host, or one of the visitor's own; `progress` events tell how far it is. `held`:
-   * nothing is downloaded until `holdDownload` allows it.
+   * nothing is downloaded until `holdDownload` allows it. `known`: what was `tuned` on this graphics card before.
    */
-  async load(wanted, held = false) {
+  async load(wanted, held = false, known = undefined) {
     methods.holdDownload(held);
+    tuning ??= known;
     const onProgress = (/** @type {LoadProgress} */ progress) => tell("progress", progress);
     own = undefined;
     const model = await ("own" in wanted

@@ -10,6 +10,7 @@ use super::{
     halves::halves,
     launch::{buffer, launch, words},
     source::{INFO, ShaderActivation, Shape, Spec, Tiling, phases},
+    tilings::chosen,
 };
 use crate::{
     kernels::{self, Kind},
@@ -19,65 +20,6 @@ use crate::{
         precision::Precision,
     },
 };
-
-const fn tiling(side: usize, slices: usize, places: [usize; 2], groups: usize) -> Tiling {
-    Tiling {
-        side,
-        slices,
-        places,
-        groups,
-    }
-}
-
-const PLAIN: Shape = Shape::Plain {
-    kernel: 3,
-    stride: 1,
-};
-const STRIDED: Shape = Shape::Plain {
-    kernel: 3,
-    stride: 2,
-};
-const WIDE: Shape = Shape::Plain {
-    kernel: 5,
-    stride: 1,
-};
-const POINT: Shape = Shape::Plain {
-    kernel: 1,
-    stride: 1,
-};
-const STRIDED_POINT: Shape = Shape::Plain {
-    kernel: 1,
-    stride: 2,
-};
-const ANY: usize = usize::MAX;
-
-/// How work is shared out, and the longest side of an output that this is meant for, or of an input that is doubled,
-/// the smallest first.
-pub(super) const TILINGS: [(Shape, usize, Tiling); 23] = [
-    (PLAIN, 4, tiling(4, 8, [1, 1], 1)),
-    (PLAIN, 16, tiling(8, 4, [1, 1], 2)),
-    (PLAIN, 32, tiling(8, 2, [1, 2], 2)),
-    (PLAIN, ANY, tiling(8, 1, [2, 2], 2)),
-    (STRIDED, 4, tiling(4, 8, [1, 1], 1)),
-    (STRIDED, 16, tiling(8, 2, [1, 1], 2)),
-    (STRIDED, ANY, tiling(8, 1, [1, 2], 2)),
-    (WIDE, 4, tiling(4, 8, [1, 1], 1)),
-    (WIDE, 16, tiling(8, 4, [1, 1], 2)),
-    (WIDE, 32, tiling(8, 2, [1, 2], 2)),
-    (WIDE, ANY, tiling(8, 1, [2, 2], 2)),
-    (POINT, 1, tiling(1, 64, [1, 1], 1)),
-    (POINT, 4, tiling(4, 8, [1, 1], 1)),
-    (POINT, 32, tiling(8, 4, [1, 1], 2)),
-    (POINT, ANY, tiling(8, 1, [2, 2], 2)),
-    (STRIDED_POINT, 16, tiling(4, 8, [1, 1], 1)),
-    (STRIDED_POINT, ANY, tiling(8, 1, [1, 2], 2)),
-    (Shape::Upsample, 64, tiling(8, 4, [1, 1], 1)),
-    (Shape::Upsample, ANY, tiling(8, 1, [2, 2], 1)),
-    (Shape::Double, 4, tiling(4, 8, [1, 1], 1)),
-    (Shape::Double, 16, tiling(8, 4, [1, 1], 2)),
-    (Shape::Double, 32, tiling(8, 2, [1, 2], 2)),
-    (Shape::Double, ANY, tiling(8, 1, [2, 2], 2)),
-];
 
 /// Weights that are laid out, in the memory where their parameters were.
 #[derive(Clone, Debug)]
@@ -205,14 +147,11 @@ impl ShaderLayer {
 
     /// How the work on an output of these sides is shared out.
     fn tiling(&self, height: usize, width: usize) -> Tiling {
-        let longest = height.max(width);
-        let fits =
-            |&&(shape, most, _): &&(Shape, usize, Tiling)| shape == self.shape && longest <= most;
-        let (_, _, tiling) = TILINGS.iter().find(fits).expect("a tiling for every size");
+        let tiling = chosen(self.shape, height.max(width));
         // Four output channels have no use for threads with eight.
         Tiling {
             groups: tiling.groups.min(self.computed().div_ceil(4)),
-            ..*tiling
+            ..tiling
         }
     }
 

@@ -17,8 +17,11 @@ mod products;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tilings;
+mod tuner;
 
 pub use bytes::bytes;
 pub use layer::ShaderLayer;
 pub use planes::{gated, leaky, means};
 pub use products::{Product, Products};
+pub use tuner::{TunedClass, Tuning};

@@ -5,10 +5,11 @@ use super::{
     bytes::Bytes,
     halves::{Halves, halves},
     launch::{Text, dispatches},
-    layer::{ShaderLayer, TILINGS},
+    layer::ShaderLayer,
     planes::{Planes, gated, leaky, means},
     products::{Finish, Product, Products},
     source::{ShaderActivation, Shape, Spec, Tiling},
+    tilings::{CLASSES, Class},
 };
 use crate::{
     kernels::Kind,
@@ -345,10 +346,18 @@ const DIMS: [[usize; 5]; 9] = [
     [1, 6, 20, 40, 3],
 ];
 
+/// Of all classes.
+fn tilings() -> impl Iterator<Item = (Shape, Tiling)> + Clone {
+    CLASSES.iter().flat_map(|class| {
+        let tilings = class.tilings.iter();
+        tilings.map(|&tiling| (class.shape, tiling))
+    })
+}
+
 fn check(kind: Kind, kernel: usize) {
-    let tilings: Vec<_> = (TILINGS.iter().copied())
-        .filter(|&(of, _, _)| of == shape(kind, kernel))
-        .map(|(_, _, tiling)| tiling)
+    let tilings: Vec<_> = tilings()
+        .filter(|&(of, _)| of == shape(kind, kernel))
+        .map(|(_, tiling)| tiling)
         .collect();
     assert!(tilings.len() > 1, "tilings for {kind:?}");
     let mut worst = 0.0_f64;
@@ -561,8 +570,8 @@ fn doubling_matches_the_definition() {
         [1, 6, 1, 2, 9, 18],
         [1, 4, 5, 4, 20, 34],
     ];
-    let tilings = TILINGS.iter().filter(|(of, ..)| *of == Shape::Double);
-    for ((dims, precision), &(_, _, tiling)) in cases
+    let tilings = tilings().filter(|(of, _)| *of == Shape::Double);
+    for ((dims, precision), (_, tiling)) in cases
         .into_iter()
         .flat_map(|case| PRECISIONS.map(|kept| (case, kept)))
         .flat_map(|case| tilings.clone().map(move |tiling| (case, tiling)))
@@ -780,7 +789,7 @@ fn weights_are_rounded_to_halves() {
 
 /// Everything that a generator or an encoder puts around a convolution.
 fn specs() -> impl Iterator<Item = Spec> {
-    TILINGS.iter().flat_map(|&(shape, _, tiling)| {
+    tilings().flat_map(|(shape, tiling)| {
         [(true, false), (false, false), (true, true)].map(|(styled, skip)| Spec {
             shape,
             tiling,
@@ -847,13 +856,20 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     check_text(&Planes::Gated, 4);
     let (slope, gain) = (0.2_f32.to_bits(), 1.0_f32.to_bits());
     check_text(&Planes::Leaky { slope, gain }, 2);
-    let tiling = TILINGS[0].2;
+    let Class {
+        shape,
+        tilings: [tiling, ..],
+        ..
+    } = CLASSES[0]
+    else {
+        panic!("a tiling");
+    };
     let sigmoid = Spec {
         activation: ShaderActivation::Sigmoid,
-        ..Spec::bare(TILINGS[0].0, tiling)
+        ..Spec::bare(shape, *tiling)
     };
     check_text(&sigmoid, 3);
-    for &(of, _, tiling) in &TILINGS {
+    for (of, tiling) in tilings() {
         if matches!(of, Shape::Plain { kernel: 3, .. } | Shape::Double) {
             let deep = Spec {
                 deep: true,

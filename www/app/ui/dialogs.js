@@ -18,7 +18,7 @@ import { notice, report } from "./notices.js";
 /** @import { PageEngine } from "../engine.js" */
 /** @import { Session } from "../session.js" */
 /** @import { SliderSearch } from "../slider-search.js" */
-/** @import { Backend, Quad } from "../../shared/types.js" */
+/** @import { Backend, Quad, Tuning } from "../../shared/types.js" */
 
 /** What is told beside all else: elements of the page by id. */
 const NEWS = ["opening", "notices", "status", "drop"];
@@ -81,6 +81,23 @@ function compiledShare() {
 }
 
 /**
+ * Which kernels a graphics card runs, and how fast.
+ * @param {Tuning} tuning
+ */
+function kernels({ classes }) {
+  const measured = classes.filter(({ rates }) => rates.length > 0);
+  const told = measured.map(({ name, rates, tiling }) =>
+    t("engine.kernel", {
+      name: t(/** @type {"engine.kernel.plain"} */ (`engine.kernel.${name}`)),
+      rate: quantity(Math.round(rates[tiling] ?? 0), "digits"),
+      number: tiling + 1,
+      of: rates.length,
+    }),
+  );
+  return told.join("; ");
+}
+
+/**
  * @param {PageEngine} engine
  * @param {() => void} onChange
  */
@@ -128,6 +145,8 @@ function showEngine(engine, onChange) {
         error: quantity(info.selfTestError, "scientific"),
       })
     : t("engine.idle");
+  const tuning = info?.backend === "webgpu" ? settings.tunings[info.adapter] : undefined;
+  byId("engine-kernels", HTMLElement).textContent = tuning ? t("engine.kernels", { kernels: kernels(tuning) }) : "";
   const unmeasured = !info || !settings.timings[engine.timingKey(info.backend)];
   byId("engine-estimate", HTMLElement).textContent = unmeasured ? t("engine.noEstimate") : "";
 }
