@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Debug)]
 enum Weights {
     /// On the GPU.
-    Gpu(CubeTensor),
+    Gpu(Box<CubeTensor>),
     /// In main memory: every run takes them along, and they leave the GPU after it.
     Main(TensorData),
 }
@@ -34,7 +34,7 @@ impl Weights {
     /// For a run on a device.
     fn on(&self, device: &Device) -> CubeTensor {
         match self {
-            Self::Gpu(weights) => weights.clone(),
+            Self::Gpu(weights) => (**weights).clone(),
             Self::Main(data) if data.dtype() == DType::U32 => {
                 words(Tensor::from_data(data.clone(), (device, DType::U32)))
             }
@@ -128,10 +128,11 @@ impl ShaderLayer {
                 .permute([0, 2, 4, 3, 1]);
             weight.reshape([outputs * inputs * area])
         });
+        let on_gpu = |weights| Weights::Gpu(Box::new(weights));
         let weights = match precision {
             _ if main => Weights::Main(in_main_memory(laid_out, precision)),
-            Precision::Single => Weights::Gpu(buffer(Tensor::cat(laid_out.collect(), 0))),
-            Precision::Half => Weights::Gpu(words(Tensor::cat(laid_out.map(halves).collect(), 0))),
+            Precision::Single => on_gpu(buffer(Tensor::cat(laid_out.collect(), 0))),
+            Precision::Half => on_gpu(words(Tensor::cat(laid_out.map(halves).collect(), 0))),
         };
         Self {
             weights,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     kernels::Kind,
-    networks::{Precision, around::Around, queue::mark},
+    networks::{around::Around, precision::Precision, queue::mark},
     weights::sha256,
 };
 
