@@ -7,10 +7,7 @@
 use std::{
     ops::ControlFlow,
     path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -140,15 +137,13 @@ fn layers(engine: &Engine, face: &InvertedFace) -> Vec<(f64, u64)> {
     }
 }
 
-/// Prints how much memory `work` takes at most, looking at it all the time, and how much is taken afterwards.
+/// Prints how much memory is held at most while `work` goes on, looking all the time, and how much there is afterwards.
 fn memory<T>(device: &Device, name: &str, work: impl FnOnce() -> T) -> T {
-    let (done, most) = (AtomicBool::new(false), Mutex::new([0; 2]));
+    let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
     let look = || {
         let memory = gpu::memory(device);
-        let now = [memory.in_use, memory.reserved];
-        let mut most = most.lock().expect("the most so far");
-        *most = std::array::from_fn(|i| most[i].max(now[i]));
-        now
+        most.fetch_max(memory.reserved, Ordering::Relaxed);
+        memory
     };
     let (value, after) = thread::scope(|scope| {
         scope.spawn(|| {
@@ -161,10 +156,9 @@ fn memory<T>(device: &Device, name: &str, work: impl FnOnce() -> T) -> T {
         done.store(true, Ordering::Relaxed);
         (value, look())
     });
-    let [most_used, most_reserved] = most.into_inner().expect("the most");
-    let numbers = [most_used, most_reserved, after[0], after[1]];
-    let [most_used, most_reserved, used, reserved] = numbers.map(|bytes| bytes as f64 / 1e6);
-    println!("| {name} | {most_used:.0} | {most_reserved:.0} | {used:.0} | {reserved:.0} |");
+    let numbers = [most.into_inner(), after.reserved, after.in_use];
+    let [most, reserved, used] = numbers.map(|bytes| bytes as f64 / 1e6);
+    println!("| {name} | {most:.0} | {reserved:.0} | {used:.0} |");
     value
 }
 
@@ -212,8 +206,8 @@ fn main() {
     let rehearsal = loader.rehearsal();
     let (difference, rehearsed) = timed(|| pollster::block_on(rehearsal.run(&device)));
     let difference = difference.expect("a rehearsal");
-    println!("| memory, MB | most in use | most reserved | in use after it | reserved |");
-    println!("|---|---|---|---|---|");
+    println!("| memory, MB | held, at most | held afterwards | of that, in use |");
+    println!("|---|---|---|---|");
     let load = || match &dir {
         Some(dir) => loader.finish_from(dir).expect("a model"),
         None => load_made_up(loader),

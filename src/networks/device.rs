@@ -20,8 +20,7 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
 pub fn give_back(device: &Device) {
     #[cfg(feature = "wgpu")]
     if !is_cpu(device) && gpu::memory(device).reserved > gpu::MOST_KEPT {
-        // Refused only to those who record graphs; then all stays as it was.
-        let _ = gpu::client(device).memory_cleanup();
+        gpu::give_back_all(device);
     }
 }
 
@@ -64,7 +63,7 @@ pub mod gpu {
     }
 
     /// Where the GPU takes orders.
-    pub(super) fn client(device: &Device) -> Client {
+    fn client(device: &Device) -> Client {
         let tensor = Tensor::<1>::empty([1], device).try_into_primitive::<Wgpu>();
         tensor.expect("a tensor on the GPU").client
     }
@@ -79,6 +78,15 @@ pub mod gpu {
             in_use: usage.bytes_in_use,
             reserved: usage.bytes_reserved,
         }
+    }
+
+    /// Gives back what is kept for tensors to come.
+    ///
+    /// # Panics
+    /// As [`memory`].
+    pub fn give_back_all(device: &Device) {
+        // Refused only to those who record graphs; then all stays as it was.
+        let _ = client(device).memory_cleanup();
     }
 
     /// Opens the adapter that the system prefers.
