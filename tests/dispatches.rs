@@ -93,10 +93,13 @@ static GPU: LazyLock<Device> = LazyLock::new(|| {
         .device
 });
 
-/// Tests wait for each other here: the counters are the whole program's.
+/// Tests wait for each other here: the counters are the whole program's, and so is the memory, of which the tests before
+/// leave none.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    device::gpu::give_back_all(&GPU);
+    turn
 }
 
 /// What `work` has the GPU do; it has to end with a value read back.
@@ -292,14 +295,12 @@ fn large_heads_do_not_stay_on_the_gpu() {
     let _turn = alone();
     let mut config = thin_face();
     let sizes = config.encoder.as_mut().unwrap();
-    // Few more weights than a GPU would keep.
-    sizes.head_width = 200;
+    // Many more weights than a GPU would keep, and more than all else takes.
+    sizes.head_width = 400;
     let heads: u64 = (tensor_shapes(&config).iter())
         .filter(|(name, _)| name.starts_with("encoder.styles."))
         .map(|(_, shape)| 2 * shape.iter().product::<usize>() as u64)
         .sum();
-    // What other tests have left would hide what is taken here.
-    device::gpu::give_back_all(&GPU);
     let before = device::gpu::memory(&GPU).reserved;
     let engine = model(config.clone(), Dtype::F16, &GPU);
     let held = || device::gpu::memory(&GPU).reserved.saturating_sub(before);
