@@ -6,6 +6,7 @@
 // so nothing is computed: kernels are left out, and pictures come out black. Buffers count until JavaScript has let go
 // of them, as the card holds them. Needs `CHROMIUM` and `./build.sh build`.
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import {
   host,
@@ -18,6 +19,7 @@ import {
   settled,
   slide,
   visit,
+  weightsLike,
 } from "../tests/page/support.mjs";
 
 const [weights] = process.argv.slice(2);
@@ -44,7 +46,8 @@ const COUNT = `
 `;
 
 const browser = await launch([...SOFTWARE_GPU, "--js-flags=--expose-gc"]);
-const site = await host(path.resolve(weights), { readable: true });
+const folder = await weightsLike(path.relative(root, path.resolve(weights)));
+const site = await host(folder, { readable: true });
 try {
   const script = `localStorage.setItem("sdic", '{ "backend": "webgpu" }')`;
   const { context, page } = await visit(browser, site.url, { serviceWorkers: "block", script });
@@ -95,4 +98,5 @@ try {
 } finally {
   await browser.close();
   await site.remove();
+  await rm(folder, { recursive: true });
 }

@@ -24,8 +24,8 @@ const SQUEEZE: usize = 16;
 /// Style heads below these indices read the 1/16 and 1/8 features; the others read the 1/4 features.
 const COARSE_HEADS: usize = 3;
 const MIDDLE_HEADS: usize = 7;
-/// Weights of all heads that a GPU has room for. In the authors' models heads have three quarters of the weights, and only
-/// new photos need them: they wait in main memory, and come to the GPU layer by layer.
+/// Weights of all heads that a GPU has room for. In the authors' models heads have three quarters of the weights, and
+/// only new photos need them: they wait in main memory, and come to the GPU layer by layer.
 const MOST_ON_GPU: usize = 1 << 25;
 
 /// Squeeze-and-excitation: channel gates from global averages.
@@ -261,19 +261,8 @@ impl Encoder {
     pub fn new(config: &ModelConfig, sizes: &EncoderSizes, device: &Device) -> Self {
         let convs = |index| head_side(sizes, index).ilog2() as usize;
         let convs: usize = (0..config.styles()).map(convs).sum();
-        match convs * 9 * sizes.head_width.pow(2) > MOST_ON_GPU {
-            true => Self::with_heads_on(config, sizes, &cpu(), device),
-            false => Self::with_heads_on(config, sizes, device, device),
-        }
-    }
-
-    /// [`Self::new`] with the heads' convolutions in the memory of the device `heads`.
-    fn with_heads_on(
-        config: &ModelConfig,
-        sizes: &EncoderSizes,
-        heads: &Device,
-        device: &Device,
-    ) -> Self {
+        let large = convs * 9 * sizes.head_width.pow(2) > MOST_ON_GPU;
+        let heads = if large { cpu() } else { device.clone() };
         let [first, second, third, pyramid] = sizes.widths;
         let mut body = Vec::new();
         let mut ends = Vec::new();
@@ -288,7 +277,7 @@ impl Encoder {
         }
         let styles = (0..config.styles()).map(|index| {
             let channels = [pyramid, sizes.head_width, config.style_dim];
-            StyleHead::new(channels, head_side(sizes, index), heads, device)
+            StyleHead::new(channels, head_side(sizes, index), &heads, device)
         });
         Self {
             input_layer: (
