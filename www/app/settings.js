@@ -16,8 +16,8 @@ import { ownName } from "../shared/cache.js";
  *   looks: "open" | "folded",
  *   download: "running" | "paused"
  * }} Settings `own`: which of the visitor's own models; `keys`: where single keys work; `encoding`: how pictures were
- *   saved last; `tunings` of graphics cards, by their names; `searches` for sliders, by the fingerprint of the model, that are not to begin by themselves;
- * `download` of the model
+ *   saved last; `tunings` of graphics cards, by their names; `searches` for sliders, by the fingerprint of the model,
+ *   that are not to begin by themselves; `download` of the model
  */
 
 const KEY = ownName("settings");

@@ -16,26 +16,16 @@ const fn tiling(side: usize, slices: usize, places: [usize; 2], groups: usize) -
     }
 }
 
-const PLAIN: Shape = Shape::Plain {
-    kernel: 3,
-    stride: 1,
-};
-const STRIDED: Shape = Shape::Plain {
-    kernel: 3,
-    stride: 2,
-};
-const WIDE: Shape = Shape::Plain {
-    kernel: 5,
-    stride: 1,
-};
-const POINT: Shape = Shape::Plain {
-    kernel: 1,
-    stride: 1,
-};
-const STRIDED_POINT: Shape = Shape::Plain {
-    kernel: 1,
-    stride: 2,
-};
+/// A plain convolution.
+pub(super) const fn plain(kernel: usize, stride: usize) -> Shape {
+    Shape::Plain { kernel, stride }
+}
+
+const PLAIN: Shape = plain(3, 1);
+const STRIDED: Shape = plain(3, 2);
+const WIDE: Shape = plain(5, 1);
+const POINT: Shape = plain(1, 1);
+const STRIDED_POINT: Shape = plain(1, 2);
 const ANY: usize = usize::MAX;
 
 /// Convolutions whose work can be shared out alike.

@@ -7,11 +7,11 @@ use super::{
     launch::Text,
     layer::ShaderLayer,
     source::{Shape, Spec, Tiling},
-    tilings::{CLASSES, choose, class_of},
+    tilings::{CLASSES, choose, class_of, plain},
 };
 use crate::{
     kernels::Kind,
-    networks::{around::Around, precision::Precision, queue::mark},
+    networks::{around::Around, device::gpu::give_back_all, precision::Precision, queue::mark},
     weights::sha256,
 };
 
@@ -41,26 +41,15 @@ struct Size {
     side: usize,
 }
 
-const fn plain(kernel: usize, stride: usize) -> Shape {
-    Shape::Plain { kernel, stride }
+const fn size([channels, side]: [usize; 2]) -> Size {
+    Size { channels, side }
 }
 
-const fn trial(name: &'static str, shape: Shape, sizes: [[usize; 2]; 2]) -> Trial {
-    let [[few, low], [many, high]] = sizes;
-    let (small, large) = (
-        Size {
-            channels: few,
-            side: low,
-        },
-        Size {
-            channels: many,
-            side: high,
-        },
-    );
+const fn trial(name: &'static str, shape: Shape, [small, large]: [[usize; 2]; 2]) -> Trial {
     Trial {
         name,
         shape,
-        sizes: [small, large],
+        sizes: [size(small), size(large)],
     }
 }
 
@@ -229,6 +218,8 @@ impl Tuning {
                 rates,
             });
         }
+        // No model has layers of these sizes to use the memory for.
+        give_back_all(device);
         Self {
             kernels: fingerprint(),
             classes,
