@@ -132,7 +132,7 @@ impl Bench {
 
     fn reading(&self, image: Tensor<4>) -> Option<Reading> {
         let data = pollster::block_on(image.into_data_async()).expect("values");
-        let picture = from_data(&data).expect("a picture");
+        let picture = from_data(&data).expect("a picture").picture();
         Reading::new(
             &picture,
             &self

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     face::{FaceError, Landmarks, PasteMode, Rendered, paste_back},
     networks::{GROUP, GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
-    pixels::{Difference, Field, Picture, Point, Quad},
+    pixels::{Difference, ExtendedPicture, Field, Picture, Point, Quad},
     weights::Manifest,
 };
 
@@ -36,12 +36,12 @@ pub struct InvertedFace {
     /// The face's landmarks, in sides of the aligned picture. Without them it moves as an average one would, and
     /// strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]).
     pub landmarks: Option<Landmarks>,
-    /// The reconstruction as a person sees it, once it was read back. Copies of the face share it.
+    /// The reconstruction, once it was read back. Copies of the face share it.
     pub shown: SharedPicture,
 }
 
 /// A picture that several edits have in common, once it was read back.
-pub type SharedPicture = Arc<OnceLock<Picture<'static>>>;
+pub type SharedPicture = Arc<OnceLock<ExtendedPicture>>;
 
 impl InvertedFace {
     /// Reads the codes back.
@@ -206,7 +206,7 @@ pub struct Edited<P> {
     pub picture: P,
     /// What to compare it with: the compensated face, moved as the edit moves it but not otherwise changed.
     pub unedited: P,
-    /// Where the unedited picture is kept as a person sees it, if other edits have the same one.
+    /// Where the unedited picture is kept once it was read back, if other edits have the same one.
     pub shown: Option<SharedPicture>,
     /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
     pub motion: Option<Field>,

@@ -20,8 +20,8 @@ use crate::{
     face::{Face, FaceError, Landmarks},
     import::{DirectionFile, ImportError, Naming},
     networks::{
-        Inverter, LoadError, Loader, Precision, ReadError, Sdic, Window, device, normals, shown,
-        shown_edit, to_tensor,
+        Inverter, LoadError, Loader, Precision, ReadError, Sdic, Window, device, extended, normals,
+        shown, to_tensor,
     },
     pixels::{Picture, PictureError, resize},
     weights::{
@@ -509,17 +509,18 @@ impl Engine {
     ) -> Result<EditedPictures, EngineError> {
         let window = self.window(&edited.picture);
         let shared = edited.shown.unwrap_or_default();
-        let wanted = shared.get().is_none();
-        let (picture, unedited, difference) =
-            shown_edit(edited.picture, edited.unedited, wanted, window).await?;
-        if let Some(unedited) = unedited {
-            let _ = shared.set(unedited); // another edit may have been faster, with the same
+        let mut pictures = vec![edited.picture];
+        if shared.get().is_none() {
+            pictures.push(edited.unedited);
         }
-        let unedited = shared.get().expect("a picture that was just set").clone();
+        let mut found = extended(pictures, window).await?.into_iter();
+        let picture = found.next().expect("the first picture");
+        // Another edit may have been faster, with the same unedited picture.
+        let unedited = shared.get_or_init(|| found.next().expect("the second picture"));
         Ok(EditedPictures {
-            picture,
-            unedited,
-            difference: Some(difference),
+            picture: picture.picture(),
+            unedited: unedited.picture(),
+            difference: picture.difference(unedited),
             motion: edited.motion,
         })
     }
@@ -533,10 +534,13 @@ impl Engine {
         face: &InvertedFace,
     ) -> Result<Picture<'static>, EngineError> {
         if let Some(known) = face.shown.get() {
-            return Ok(known.clone());
+            return Ok(known.picture());
         }
-        let picture = self.render(face.inversion.reconstruction.clone()).await?;
-        Ok(face.shown.get_or_init(|| picture).clone())
+        let reconstruction = face.inversion.reconstruction.clone();
+        let window = self.window(&reconstruction);
+        let mut found = extended(vec![reconstruction], window).await?;
+        let picture = found.pop().expect("the picture");
+        Ok(face.shown.get_or_init(|| picture).picture())
     }
 
     /// A generator output `[1, 3, size, size]` as the picture a person sees.

@@ -30,7 +30,7 @@ pub use mean_style::mean_style;
 pub(crate) use model::assign;
 pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use normal::normals;
-pub use pictures::{ReadError, Window, difference, from_data, read, shown, shown_edit, to_tensor};
+pub use pictures::{ReadError, Window, extended, from_data, read, shown, to_tensor};
 pub use precision::Precision;
 pub use queue::Mark;
 pub(crate) use queue::{GROUP, Groups};

@@ -1,11 +1,11 @@
 //! Pictures as the networks see them: RGB in [-1, 1], `pixel / 127.5 - 1`, as `[1, 3, height, width]`.
 
-use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
+use burn::tensor::{Device, ExecutionError, Tensor, TensorData, s};
 use thiserror::Error;
 
 #[cfg(feature = "wgpu")]
 use super::{device::is_cpu, shaders};
-use crate::pixels::{Difference, Picture, Space};
+use crate::pixels::{ExtendedPicture, Picture, Space};
 
 /// Why values could not be read back from a device.
 #[derive(Debug, Error)]
@@ -15,11 +15,11 @@ pub enum ReadError {
     Device(#[from] ExecutionError),
     /// A picture with values that are no numbers or infinite.
     #[error(
-        "the networks made a picture that is none: {count} of its values are no finite numbers; \
+        "the networks made a picture that is none: values of {count} of its pixels are no finite numbers; \
          fetch the weights again, or run on the CPU"
     )]
     NotFinite {
-        /// How many.
+        /// How many pixels have such values.
         count: usize,
     },
     /// A tensor of another shape or number type than asked for.
@@ -56,9 +56,11 @@ pub fn to_tensor(picture: &Picture, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Height, width and values of a picture `[1, 3, height, width]`. A byte would hide what is no number: it becomes
-/// black.
-fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
+/// The picture in `[1, 3, height, width]` values around [-1, 1].
+///
+/// # Errors
+/// [`ReadError::Shape`] if the data is not of that form, [`ReadError::NotFinite`] if it is no picture.
+pub fn from_data(data: &TensorData) -> Result<ExtendedPicture, ReadError> {
     let shape: Vec<usize> = data.shape().iter().copied().collect();
     let bad_shape = || ReadError::Shape {
         expected: "[1, 3, height, width]",
@@ -68,47 +70,25 @@ fn planes(data: &TensorData) -> Result<([usize; 2], &[f32]), ReadError> {
         return Err(bad_shape());
     };
     let values = data.as_slice::<f32>().map_err(|_| bad_shape())?;
-    match values.iter().filter(|value| !value.is_finite()).count() {
-        0 => {}
-        count => return Err(ReadError::NotFinite { count }),
-    }
-    Ok(([height, width], values))
-}
-
-/// The picture in `[1, 3, height, width]` values around [-1, 1], clamped and rounded.
-///
-/// # Errors
-/// [`ReadError::Shape`] if the data is not of that form, [`ReadError::NotFinite`] if it is no picture.
-pub fn from_data(data: &TensorData) -> Result<Picture<'static>, ReadError> {
-    let ([height, width], values) = planes(data)?;
     let plane = height * width;
-    let byte = |value: f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
-    Ok(Picture::from_rgb(width, height, |x, y| {
-        let at = y * width + x;
-        [0, 1, 2].map(|channel| byte(values[channel * plane + at]))
-    }))
-}
-
-/// How two pictures of one size differ, not clamped.
-///
-/// # Errors
-/// [`ReadError::Shape`] if the data are not of one such form, [`ReadError::NotFinite`] if one is no picture.
-pub fn difference(edited: &TensorData, unedited: &TensorData) -> Result<Difference, ReadError> {
-    let ([height, width], edited) = planes(edited)?;
-    let (size, unedited) = planes(unedited)?;
-    let plane = height * width;
-    let steps = (0..3 * plane).map(|at| {
-        let at = at % 3 * plane + at / 3;
-        (edited[at] - unedited[at]) * 127.5
+    let words = (0..plane).map(|at| {
+        let colour = [0, 1, 2].map(|channel| values[channel * plane + at]);
+        ExtendedPicture::word(colour.map(|value| (value + 1.0) * 127.5))
     });
-    let fits = size == [height, width];
-    let made = fits
-        .then(|| Difference::from_steps(width, height, steps))
-        .flatten();
-    made.ok_or_else(|| ReadError::Shape {
-        expected: "the size of the other picture",
-        found: size.to_vec(),
-    })
+    from_words(height, width, words.collect())
+}
+
+/// The picture of words, unless one of them is no colour.
+fn from_words(height: usize, width: usize, words: Vec<u32>) -> Result<ExtendedPicture, ReadError> {
+    let found = vec![words.len()];
+    let picture = ExtendedPicture::new(width, height, words).ok_or(ReadError::Shape {
+        expected: "a word per pixel",
+        found,
+    })?;
+    match picture.without_colour() {
+        0 => Ok(picture),
+        count => Err(ReadError::NotFinite { count }),
+    }
 }
 
 /// The part of a picture that is seen.
@@ -120,104 +100,44 @@ pub struct Window {
     pub size: [usize; 2],
 }
 
-impl Window {
-    /// Its values.
-    async fn read(self, image: Tensor<4>) -> Result<TensorData, ReadError> {
-        let Self { start, size } = self;
-        let image = image
-            .narrow(2, start[0], size[0])
-            .narrow(3, start[1], size[1]);
-        Ok(image.into_data_async().await?)
-    }
-}
-
-/// A picture as a person sees it: [`from_data`] of what `window` shows of `image`, `[1, 3, height, width]`. A GPU hands
-/// over bytes.
+/// What `window` shows of `pictures`, one or more `[1, 3, height, width]` of one size, in one read.
 ///
 /// # Errors
-/// As there, or a failing device.
-pub async fn shown(image: Tensor<4>, window: Window) -> Result<Picture<'static>, ReadError> {
-    #[cfg(feature = "wgpu")]
-    if !is_cpu(&image.device()) {
-        return Words::read(shaders::bytes(image, None, window.start, window.size))
-            .await?
-            .picture(window);
-    }
-    from_data(&window.read(image).await?)
-}
-
-/// An edit's picture as [`shown`], what it is compared with, if that is `wanted`, and the [`difference`], all in one
-/// read.
-///
-/// # Errors
-/// As there.
-pub async fn shown_edit(
-    edited: Tensor<4>,
-    unedited: Tensor<4>,
-    wanted: bool,
+/// As [`from_data`], or a failing device.
+pub async fn extended(
+    pictures: Vec<Tensor<4>>,
     window: Window,
-) -> Result<(Picture<'static>, Option<Picture<'static>>, Difference), ReadError> {
+) -> Result<Vec<ExtendedPicture>, ReadError> {
+    let Window { start, size } = window;
     #[cfg(feature = "wgpu")]
-    if !is_cpu(&edited.device()) {
-        let words = shaders::bytes(edited, Some((unedited, wanted)), window.start, window.size);
-        let mut words = Words::read(words).await?;
-        let picture = words.picture(window)?;
-        let difference = words.difference(window)?;
-        let unedited = wanted.then(|| words.picture(window)).transpose()?;
-        return Ok((picture, unedited, difference));
-    }
-    let (edited, unedited) = (window.read(edited).await?, window.read(unedited).await?);
-    let shown = wanted.then(|| from_data(&unedited)).transpose()?;
-    Ok((from_data(&edited)?, shown, difference(&edited, &unedited)?))
-}
-
-/// What a GPU has made of pictures, see [`shaders::bytes`].
-#[cfg(feature = "wgpu")]
-struct Words(std::vec::IntoIter<u32>);
-
-#[cfg(feature = "wgpu")]
-impl Words {
-    async fn read(words: Tensor<1, burn::tensor::Int>) -> Result<Self, ReadError> {
+    if !is_cpu(&pictures[0].device()) {
+        let words = shaders::extended(pictures, start, size);
         let data = words.into_data_async().await?;
         let found = data.shape().iter().copied().collect();
         let expected = "words";
         let words = data.try_into_vec::<u32>();
         let words = words.map_err(|_| ReadError::Shape { expected, found })?;
-        Ok(Self(words.into_iter()))
+        let pictures = words.chunks(size[0] * size[1]);
+        return pictures
+            .map(|words| from_words(size[0], size[1], words.to_vec()))
+            .collect();
     }
+    let mut found = Vec::with_capacity(pictures.len());
+    for picture in pictures {
+        let [rows, columns] = [0, 1].map(|axis| start[axis]..start[axis] + size[axis]);
+        let seen = picture.slice(s![.., .., rows, columns]);
+        found.push(from_data(&seen.into_data_async().await?)?);
+    }
+    Ok(found)
+}
 
-    /// The pixels that come next.
-    fn picture(&mut self, window: Window) -> Result<Picture<'static>, ReadError> {
-        let [height, width] = window.size;
-        let words = self.0.by_ref().take(height * width);
-        let rgba: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
-        let alpha = rgba.iter().skip(3).step_by(4);
-        match alpha.map(|&alpha| usize::from(255 - alpha)).sum() {
-            0 => {}
-            count => return Err(ReadError::NotFinite { count }),
-        }
-        Picture::new(width, height, rgba).map_err(|_| ReadError::Shape {
-            expected: "a picture",
-            found: vec![height, width],
-        })
-    }
-
-    /// The differences that come next.
-    fn difference(&mut self, window: Window) -> Result<Difference, ReadError> {
-        let [height, width] = window.size;
-        let count = 3 * height * width;
-        // All of them: of the last ones, not every half is a value.
-        let words = self.0.by_ref().take(3 * (height * width).div_ceil(2));
-        let words: Vec<u32> = words.collect();
-        let values = words
-            .iter()
-            .flat_map(|&word| [word as i16, (word >> 16) as i16]);
-        let values = values.take(count).collect();
-        Difference::new(width, height, values).ok_or_else(|| ReadError::Shape {
-            expected: "three differences per pixel",
-            found: vec![height, width],
-        })
-    }
+/// What `window` shows of `picture`, `[1, 3, height, width]`, as a person sees it.
+///
+/// # Errors
+/// As [`extended`].
+pub async fn shown(picture: Tensor<4>, window: Window) -> Result<Picture<'static>, ReadError> {
+    let found = extended(vec![picture], window).await?;
+    Ok(found[0].picture())
 }
 
 #[cfg(test)]
@@ -225,41 +145,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_go_beyond_white() {
-        let data = |values: [f32; 6]| TensorData::new(values.to_vec(), [1, 3, 1, 2]);
-        let light = data([1.2, 0.0, 3.0, 0.0, -1.5, 0.0]);
-        let lighter = data([1.4, 0.5, 1.0, 0.0, -1.0, 0.0]);
-        let difference = difference(&lighter, &light).unwrap();
-        // Two pixels of red, green and blue in sixty-fourths of a step; 0.2 is 25.5 steps.
-        assert_eq!(difference.values(), [1632, -16320, 4080, 4080, 0, 0]);
-    }
-
-    #[test]
     fn pictures_come_back_from_tensors() {
         let picture = Picture::from_rgb(37, 19, |x, y| [x as u8, y as u8, (x ^ y) as u8]);
         let tensor = to_tensor(&picture, &Device::flex());
         assert_eq!(tensor.dims(), [1, 3, 19, 37]);
-        assert_eq!(from_data(&tensor.into_data()).unwrap(), picture);
+        assert_eq!(from_data(&tensor.into_data()).unwrap().picture(), picture);
     }
 
     #[test]
     fn values_that_are_no_numbers_are_no_picture() {
-        let good = TensorData::new(vec![0.5_f32; 6], [1, 3, 1, 2]);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut values = vec![0.5; 6];
             values[4] = bad;
             let data = TensorData::new(values, [1, 3, 1, 2]);
             let refused = |error| matches!(error, ReadError::NotFinite { count: 1 });
             assert!(from_data(&data).is_err_and(refused), "{bad}");
-            assert!(difference(&data, &good).is_err_and(refused), "{bad}");
-            assert!(difference(&good, &data).is_err_and(refused), "{bad}");
         }
     }
 
     /// Values on and between the steps of bytes, far beyond them, and what is no number, in odd windows.
     #[cfg(feature = "wgpu")]
     #[test]
-    fn a_gpu_makes_the_bytes_that_the_cpu_makes() {
+    fn a_gpu_makes_the_words_that_the_cpu_makes() {
         let gpu = &crate::testing::gpu().device;
         let cpu = &crate::networks::device::cpu();
         let mut state = 1_u32;
@@ -286,18 +193,29 @@ mod tests {
             let tensors = |device: &Device| {
                 [&one, &other].map(|data| Tensor::<4>::from_data(data.clone(), device))
             };
-            let edit = |device: &Device, wanted| {
-                let [edited, unedited] = tensors(device);
-                pollster::block_on(shown_edit(edited, unedited, wanted, window)).unwrap()
-            };
-            for wanted in [false, true] {
-                assert_eq!(edit(gpu, wanted), edit(cpu, wanted), "{window:?}");
+            for count in [1, 2] {
+                let read = |device: &Device| {
+                    let pictures = tensors(device).into_iter().take(count).collect();
+                    pollster::block_on(extended(pictures, window)).unwrap()
+                };
+                assert_eq!(read(gpu), read(cpu), "{window:?}");
             }
-            let picture = |device: &Device| {
-                let [image, _] = tensors(device);
-                pollster::block_on(shown(image, window)).unwrap()
+        }
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let values = vec![0.5, bad, bad, 0.0, bad, 0.0];
+            let picture = TensorData::new(values, [1, 3, 1, 2]);
+            let window = Window {
+                start: [0, 0],
+                size: [1, 2],
             };
-            assert_eq!(picture(gpu), picture(cpu), "{window:?}");
+            for device in [gpu, cpu] {
+                let picture = Tensor::from_data(picture.clone(), device);
+                let refused = pollster::block_on(shown(picture, window)).unwrap_err();
+                assert!(
+                    matches!(refused, ReadError::NotFinite { count: 2 }),
+                    "{bad}"
+                );
+            }
         }
     }
 

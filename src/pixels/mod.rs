@@ -9,6 +9,7 @@ mod decode;
 mod difference;
 mod encode;
 mod error;
+mod extended;
 mod field;
 mod header;
 mod kind;
@@ -24,6 +25,7 @@ pub use decode::{DecodePlan, Decoded, WORKING_PIXELS, WORKING_SIDE, decode, resi
 pub use difference::Difference;
 pub use encode::{Format, encode, encode_png};
 pub use error::{MAX_PIXELS, PictureError};
+pub use extended::ExtendedPicture;
 pub(crate) use field::between_cells;
 pub use field::{Field, GRID};
 pub use header::{Header, Patch, inspect};

@@ -8,7 +8,7 @@
 //!
 //! The limits are those that every WebGPU adapter has: 8 storage buffers, 256 invocations, 16 KiB of workgroup memory.
 
-mod bytes;
+mod extended;
 mod halves;
 mod launch;
 mod layer;
@@ -20,7 +20,7 @@ mod tests;
 mod tilings;
 mod tuner;
 
-pub use bytes::bytes;
+pub use extended::extended;
 pub use layer::ShaderLayer;
 pub use planes::{gated, leaky, means};
 pub use products::{Product, Products};

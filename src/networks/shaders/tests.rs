@@ -2,7 +2,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use half::f16;
 
 use super::{
-    bytes::Bytes,
+    extended::Extended,
     halves::{Halves, halves},
     launch::{Text, dispatches},
     layer::ShaderLayer,
@@ -849,8 +849,8 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
         assert!(memory <= 16 << 10, "{spec:?}: {memory} bytes");
         check_text(&spec, spec.buffers().len());
     }
-    for (difference, second, buffers) in [(false, false, 2), (true, false, 3), (true, true, 3)] {
-        check_text(&Bytes { difference, second }, buffers);
+    for pictures in [1, 2] {
+        check_text(&Extended { pictures }, pictures + 1);
     }
     check_text(&Planes::Means, 2);
     check_text(&Planes::Gated, 4);
