@@ -1,8 +1,10 @@
-// The CPU engine beside onnxruntime-web, in turns in one worker of Chromium, on the same networks and inputs.
+// The engine beside onnxruntime-web, in turns in one worker of Chromium, on the same networks and inputs.
 //
-//   node benches/peers/page.mjs [--weights weights] [--threads 1] [--rounds 15] [--python python3] [--alone]
+//   node benches/peers/page.mjs [--gpu] [--weights weights] [--threads 1] [--rounds 15] [--python python3] [--alone]
 //
-// With --alone the engine is measured without the other, whose threads go on for a while on the same processors. Writes
+// With --gpu both compute by WebGPU, on whatever stands in for a graphics card where there is none, and the engine's
+// kernels are measured, too; CHROMIUM names the browser that is to be driven. With --alone the engine is measured
+// without the other, whose threads go on for a while on the same processors. Writes
 // the model as ONNX graphs (export.py, which needs torch and onnx), installs onnxruntime-web from its registry into a
 // temporary folder, and checks all pictures against PyTorch's. In each round each does the same four times in a row,
 // the first after a rest. Prints medians and quartiles, the very first call apart, and how many times as fast the
@@ -12,14 +14,14 @@ import { execFileSync } from "node:child_process";
 import { copyFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { launch, root } from "../../tests/page/support.mjs";
+import { launch, root, SOFTWARE_GPU } from "../../tests/page/support.mjs";
 import { discard, temporary } from "../../tests/page/temporary.mjs";
 import { assemble } from "../../www/tools/assemble.mjs";
 import { serve } from "../../www/tools/serve.mjs";
 
 const PEER = "onnxruntime-web@1.30.0";
-/** Largest difference to PyTorch's pictures, of 255. Ours are rounded. */
-const TOLERANCE = 1;
+/** Largest difference to PyTorch's pictures, of 255. Ours are rounded; a GPU computes with 16-bit features. */
+const [TOLERANCE, GPU_TOLERANCE] = [1, 3];
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /** @param {string} name @param {string} otherwise */
@@ -38,7 +40,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value) / values.len
 /** What of a row is looked at. @type {Record<string, (row: number[]) => number>} */
 const PARTS = { "after a rest": ([first]) => first, "in a row": ([_, ...others]) => mean(others) };
 
-const alone = process.argv.includes("--alone");
+const [alone, gpu] = ["--alone", "--gpu"].map((flag) => process.argv.includes(flag));
 const weights = path.resolve(option("--weights", path.join(root, "weights")));
 const [threads, rounds] = [Number(option("--threads", "1")), Number(option("--rounds", "15"))];
 const folder = await temporary("peer");
@@ -49,21 +51,22 @@ const modules = await temporary("modules");
 if (!alone) {
   run("npm", ["install", "--silent", "--no-save", "--prefix", modules, PEER]);
   const dist = path.join(modules, "node_modules/onnxruntime-web/dist");
+  const program = gpu ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
   for (const [from, to] of [
-    ["ort.wasm.min.mjs", "ort.js"],
-    ["ort-wasm-simd-threaded.mjs", "ort-wasm.js"],
-    ["ort-wasm-simd-threaded.wasm", "ort.wasm"],
+    [gpu ? "ort.webgpu.min.mjs" : "ort.wasm.min.mjs", "ort.js"],
+    [`${program}.mjs`, "ort-wasm.js"],
+    [`${program}.wasm`, "ort.wasm"],
   ])
     await copyFile(path.join(dist, from), path.join(peer, to));
 }
 await copyFile(path.join(HERE, "worker.js"), path.join(peer, "worker.js"));
 
 const { url, close } = await serve(folder);
-const browser = await launch();
+const browser = await launch(gpu ? SOFTWARE_GPU : []);
 try {
   const page = await browser.newPage();
   await page.goto(`${url}icons/icon.svg`);
-  const { results, bytes } = await page.evaluate(
+  const { results, bytes, adapter, tuning } = await page.evaluate(
     (wanted) =>
       new Promise((resolve, reject) => {
         const worker = new Worker("/peer/worker.js", { type: "module" });
@@ -71,15 +74,18 @@ try {
         worker.onerror = (event) => reject(new Error(event.message));
         worker.postMessage(wanted);
       }),
-    { threads, rounds, alone },
+    { threads, rounds, alone, gpu },
   );
-  const beside = alone ? "alone" : `${PEER} (wasm)`;
-  console.log(
-    `Chromium ${browser.version()}, ${threads} ${threads > 1 ? "threads" : "thread"}, ${rounds} rounds; ${beside}`,
-  );
+  const beside = alone ? "alone" : `${PEER} (${gpu ? "WebGPU" : "wasm"})`;
+  const where = gpu ? adapter : `${threads} ${threads > 1 ? "threads" : "thread"}`;
+  console.log(`Chromium ${browser.version()}, ${where}, ${rounds} rounds; ${beside}`);
+  for (const { name, rates, tiling } of tuning?.classes ?? [])
+    console.log(
+      `${name}: ${rates.map((/** @type {number} */ rate) => rate.toFixed(0)).join(", ")} GMAC/s by tiling, taken: ${tiling + 1}`,
+    );
   for (const [what, { seconds, off }] of Object.entries(results)) {
     for (const [who, most] of Object.entries(off))
-      if (!(most <= TOLERANCE)) throw new Error(`${what}: ${who} is off by ${most} of 255`);
+      if (!(most <= (gpu ? GPU_TOLERANCE : TOLERANCE))) throw new Error(`${what}: ${who} is off by ${most} of 255`);
     const { ours, theirs } = /** @type {Record<string, number[][]>} */ (seconds);
     console.log(`${what}: the very first ${ms(ours[0][0])}${theirs ? `, theirs ${ms(theirs[0][0])}` : ""}`);
     for (const [part, of] of Object.entries(PARTS)) {

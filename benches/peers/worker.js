@@ -1,8 +1,9 @@
 // Runs the engine and onnxruntime-web in turns; see page.mjs, which puts this file and its companions into a folder of
 // the built page.
-import { WebEngine } from "../pkg/cpu/sdic.js";
 import { startCpu } from "../workers/cpu.js";
 import { startThreads } from "../workers/thread-pool.js";
+
+/** @typedef {{ threads: number, rounds: number, alone: boolean, gpu: boolean }} Wanted */
 
 /** Times that each does the same in a row. */
 const ROW = 4;
@@ -19,28 +20,30 @@ const floats = async (name) => new Float32Array(await file(name));
 const shade = (x) => 127.5 * (Math.min(Math.max(x, -1), 1) + 1);
 
 /**
- * The engine, with the model, and its memory, which only grows.
- * @param {number} threads
+ * The engine, with the model, its memory, which only grows, and the kernels that it chose.
+ * @param {Wanted} wanted
  */
-async function start(threads) {
-  const program = /** @type {{ memory: WebAssembly.Memory }} */ (await startCpu());
-  const engine = await WebEngine.create("cpu");
+async function start({ threads, gpu }) {
+  const module = await (gpu ? import("../pkg/webgpu/sdic.js") : import("../pkg/cpu/sdic.js"));
+  const program = /** @type {{ memory: WebAssembly.Memory }} */ (await (gpu ? module.default() : startCpu()));
+  const engine = await module.WebEngine.create(gpu ? "webgpu" : "cpu");
   const { shards } = engine.begin(await bytes("../weights/manifest.json"));
+  const tuning = await engine.tune(undefined);
   for (const [index, shard] of shards.entries()) engine.pushShard(index, await bytes(`../weights/${shard.file}`));
   engine.finish();
-  if (threads > 1) {
+  if (!gpu && threads > 1) {
     const started = await startThreads(threads);
     if (started !== threads) throw new Error(`this browser has no ${threads} threads`);
   }
-  return { engine, memory: program.memory };
+  return { engine, memory: program.memory, tuning };
 }
 
 /**
  * What is to be done here, each with its picture as a function of plane and pixel of the picture, in 0..255.
- * @param {number} threads
+ * @param {Wanted} wanted
  */
-async function here(threads) {
-  const { engine, memory } = await start(threads);
+async function here(wanted) {
+  const { engine, ...started } = await start(wanted);
   const face = await floats("face.bin");
   const area = face.length / 3;
   const side = Math.sqrt(area);
@@ -74,28 +77,32 @@ async function here(threads) {
     },
     edit: async () => ours((await engine.edit("face", { [name]: 1 }, undefined, () => {})).edited),
   };
-  return { jobs, memory };
+  return { jobs, adapter: engine.adapter, ...started };
 }
 
 /**
- * The same by onnxruntime-web.
- * @param {number} threads
+ * The same by onnxruntime-web. On a GPU what an edit needs of an inversion stays there.
+ * @param {Wanted} wanted
  */
-async function peer(threads) {
+async function peer({ threads, gpu }) {
   const ort = await import("./ort.js");
   const wasmPaths = {
     mjs: new URL("ort-wasm.js", import.meta.url).href,
     wasm: new URL("ort.wasm", import.meta.url).href,
   };
   Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths });
-  const options = { executionProviders: ["wasm"] };
-  const graph = async (/** @type {string} */ name) =>
-    ort.InferenceSession.create(await bytes(`${name}.onnx`), options);
-  const [invert, edit] = [await graph("invert"), await graph("edit")];
+  const graph = async (/** @type {string} */ name, /** @type {string[]} */ kept) =>
+    ort.InferenceSession.create(await bytes(`${name}.onnx`), {
+      executionProviders: [gpu ? "webgpu" : "wasm"],
+      preferredOutputLocation: gpu ? Object.fromEntries(kept.map((output) => [output, "gpu-buffer"])) : undefined,
+    });
+  const edit = await graph("edit", []);
+  const needed = edit.inputNames.filter((/** @type {string} */ name) => name !== "offset");
+  const invert = await graph("invert", needed);
   const { codes, values } = await offsetOf(await file("offset.npy"));
   const face = await floats("face.bin");
   const side = Math.sqrt(face.length / 3);
-  /** @type {Record<string, unknown>} */
+  /** @type {Record<string, { dispose: () => void }>} */
   let state = {};
   /** @param {{ data: Float32Array }} picture */
   const theirs =
@@ -105,6 +112,7 @@ async function peer(threads) {
   return {
     async inversion() {
       const { picture, ...rest } = await invert.run({ face: new ort.Tensor("float32", face, [1, 3, side, side]) });
+      for (const tensor of Object.values(state)) tensor.dispose();
       state = rest;
       return theirs(picture);
     },
@@ -131,13 +139,14 @@ async function offsetOf(npy) {
   return { codes, values: new Float32Array(npy.slice(begin)) };
 }
 
-/** @param {{ threads: number, rounds: number, alone: boolean }} wanted */
-async function compare({ threads, rounds, alone }) {
+/** @param {Wanted} wanted */
+async function compare(wanted) {
+  const { rounds, alone } = wanted;
   /** @type {Record<string, { seconds: Record<string, number[][]>, off: Record<string, number> }>} */
   const results = {};
-  const { jobs, memory } = await here(threads);
+  const { jobs, memory, ...told } = await here(wanted);
   /** @type {Record<string, Record<string, () => Promise<(plane: number, pixel: number) => number>>>} */
-  const contestants = { ours: jobs, ...(alone ? {} : { theirs: await peer(threads) }) };
+  const contestants = { ours: jobs, ...(alone ? {} : { theirs: await peer(wanted) }) };
   const names = Object.keys(contestants);
   for (const [what, picture] of Object.entries({ inversion: "inverted.bin", edit: "edited.bin" })) {
     const expected = await floats(picture);
@@ -165,7 +174,7 @@ async function compare({ threads, rounds, alone }) {
     }
     results[what] = result;
   }
-  return { results, bytes: memory.buffer.byteLength };
+  return { results, bytes: memory.buffer.byteLength, ...told };
 }
 
 self.addEventListener("message", ({ data }) =>
