@@ -1,6 +1,6 @@
 //! What the book says of the command line is what the program says.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, io, path::Path, process::Command};
 
 fn read(name: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -49,4 +49,27 @@ fn the_book_has_the_help_of_every_command() {
         let included = format!("{{{{#include ../{file}}}}}");
         assert!(chapter.contains(&included), "{included} is not in it");
     }
+}
+
+/// The writing end of a pipe that nobody reads.
+fn closed() -> io::PipeWriter {
+    let (_, writer) = io::pipe().unwrap();
+    writer
+}
+
+#[test]
+fn a_reader_that_wants_no_more_is_no_failure() {
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_sdic"));
+    inspect.arg("inspect").arg(&weights).stdout(closed());
+    let output = inspect.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn a_failure_that_nobody_hears_of_is_one() {
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_sdic"));
+    inspect.args(["inspect", "no such folder"]).stderr(closed());
+    assert_eq!(inspect.status().unwrap().code(), Some(2));
 }

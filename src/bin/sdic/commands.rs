@@ -3,7 +3,8 @@
 use std::{
     error::Error,
     fmt::Display,
-    fs, io,
+    fs,
+    io::{self, Write, stdout},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -155,7 +156,7 @@ pub fn open_device(backend: Backend) -> Result<Device, Failure> {
         #[cfg(feature = "wgpu")]
         Backend::Wgpu => {
             let gpu = pollster::block_on(device::gpu::open())?;
-            eprintln!("running on {}", gpu.adapter);
+            tell!("running on {}", gpu.adapter);
             Ok(gpu.device)
         }
     }
@@ -175,7 +176,7 @@ pub fn read_manifest(weights: &Path) -> Result<Manifest, Failure> {
 pub fn open_engine(weights: &Path, device: &Device) -> Result<Engine, Failure> {
     let started = Instant::now();
     let engine = Engine::open(&open_weights(weights)?, device)?;
-    eprintln!(
+    tell!(
         "loaded {} in {:.1} s",
         engine.manifest().title,
         started.elapsed().as_secs_f32()
@@ -195,8 +196,8 @@ impl Telling {
     /// Says a line. A bar makes way for it, or the line would begin behind the bar.
     pub fn say(&self, line: impl Display) {
         match self {
-            Self::Lines => eprintln!("{line}"),
-            Self::Above(bar) => bar.suspend(|| eprintln!("{line}")),
+            Self::Lines => tell!("{line}"),
+            Self::Above(bar) => bar.suspend(|| tell!("{line}")),
         }
     }
 
@@ -395,7 +396,7 @@ pub fn import(import: &Import) -> Result<(), Failure> {
             None => Naming::of_file(&import.file),
         };
         let names = import_directions(&import.file, into, &naming)?;
-        println!("added {}", names.join(", "));
+        writeln!(stdout(), "added {}", names.join(", "))?;
         return Ok(());
     }
     let Some(out) = &import.out else {
@@ -408,24 +409,29 @@ pub fn import(import: &Import) -> Result<(), Failure> {
         if percent >= last_percent + 10 {
             last_percent = percent;
             let seconds = started.elapsed().as_secs_f32();
-            eprintln!("[{seconds:5.1} s] {percent:3} % ({done} of {total} tensors)");
+            tell!("[{seconds:5.1} s] {percent:3} % ({done} of {total} tensors)");
         }
     })?;
     for (name, reason) in &report.dropped {
-        println!("dropped {name}: {reason}");
+        writeln!(stdout(), "dropped {name}: {reason}")?;
     }
-    println!(
+    writeln!(
+        stdout(),
         "kept {} tensors, dropped {}",
         report.kept.len(),
         report.dropped.len()
-    );
+    )?;
     if !report.inverts {
-        println!("a generator only: it takes no photo; sdic sample draws faces with it");
+        writeln!(
+            stdout(),
+            "a generator only: it takes no photo; sdic sample draws faces with it"
+        )?;
     } else if !report.compensates {
-        println!(
+        writeln!(
+            stdout(),
             "an encoder and a generator only: nothing puts back what it loses of a face, so hair, background and the \
              person are only like those in the photo"
-        );
+        )?;
     }
     Ok(())
 }
@@ -446,7 +452,7 @@ pub fn align(photo: &Path, out: &Path, size: usize) -> Result<(), Failure> {
         Target::new("--out", &path, Some(Format::Png))?.write(&aligned)?;
     }
     write_file(&out.join("faces.json"), &serde_json::to_vec_pretty(&faces)?)?;
-    println!("{} faces", faces.len());
+    writeln!(stdout(), "{} faces", faces.len())?;
     Ok(())
 }
 
@@ -469,7 +475,7 @@ pub fn points(folder: &Path, out: &Path) -> Result<(), Failure> {
     let columns: String = (0..LANDMARKS).map(|i| format!(",x{i},y{i}")).collect();
     let table = format!("file{columns},presence\n{}", rows.concat());
     write_file(out, table.as_bytes())?;
-    println!("{} faces", rows.len());
+    writeln!(stdout(), "{} faces", rows.len())?;
     Ok(())
 }
 
@@ -515,7 +521,7 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
     for index in 0..manifest.shards.len() {
         dir.read_shard(index)?;
     }
-    println!("{} ({})", manifest.title, manifest.name);
+    writeln!(stdout(), "{} ({})", manifest.title, manifest.name)?;
     let [rows, columns] = config.picture_in(config.input_size());
     let depicted = match manifest.depicts() {
         Depicts::Faces => "face",
@@ -523,50 +529,61 @@ pub fn inspect(weights: &Path) -> Result<(), Failure> {
         Depicts::Other => "picture",
     };
     match config.inverts() {
-        true => println!("picture     {width} x {height}, from a {columns} x {rows} {depicted}"),
-        false => {
-            println!("picture     {width} x {height}; takes no photo: sdic sample draws faces")
-        }
+        true => writeln!(
+            stdout(),
+            "picture     {width} x {height}, from a {columns} x {rows} {depicted}"
+        )?,
+        false => writeln!(
+            stdout(),
+            "picture     {width} x {height}; takes no photo: sdic sample draws faces"
+        )?,
     }
-    println!(
+    writeln!(
+        stdout(),
         "styles      {} of {} values",
         config.styles(),
         config.style_dim
-    );
+    )?;
     if config.compensates() {
-        println!("injection   at {} pixels", config.inject_size);
+        writeln!(stdout(), "injection   at {} pixels", config.inject_size)?;
     } else {
-        println!("injection   none: nothing is compensated");
+        writeln!(stdout(), "injection   none: nothing is compensated")?;
     }
     if let Some(editor) = &config.editor {
-        println!(
+        writeln!(
+            stdout(),
             "editor      {} channels, plans of {} at {} pixels",
             editor.width,
             editor.plan,
             editor.fold * config.inject_size
-        );
+        )?;
     }
-    println!(
+    writeln!(
+        stdout(),
         "weights     {} tensors in {} shards, {:.1} MB, all verified",
         manifest.tensors.len(),
         manifest.shards.len(),
         bytes as f64 / 1e6
-    );
-    println!("provenance  {}", manifest.provenance);
-    println!("licence     {}", manifest.licence);
-    print_directions(manifest);
+    )?;
+    writeln!(stdout(), "provenance  {}", manifest.provenance)?;
+    writeln!(stdout(), "licence     {}", manifest.licence)?;
+    print_directions(manifest)?;
     Ok(())
 }
 
 /// A line per slider.
-pub fn print_directions(manifest: &Manifest) {
+pub fn print_directions(manifest: &Manifest) -> io::Result<()> {
     for direction in &manifest.directions {
         let [low, high] = direction.range;
-        println!(
+        writeln!(
+            stdout(),
             "edit        {:<16} {low:>5} to {high:<5} {} / {}",
-            direction.name, direction.group, direction.label
-        );
+            direction.name,
+            direction.group,
+            direction.label
+        )?;
     }
+    Ok(())
 }
 
 /// `sdic invert`.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Write, stdout},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -60,7 +61,7 @@ pub fn run(find: &Find) -> Result<(), Failure> {
     let failed = |error| format!("{}: {error}", find.weights.display());
     let mut dir = WeightsDir::open(&find.weights).map_err(failed)?;
     if !find.fit {
-        print_directions(dir.manifest());
+        print_directions(dir.manifest())?;
         return Ok(());
     }
     // Before anything is loaded.
@@ -80,12 +81,15 @@ pub fn run(find: &Find) -> Result<(), Failure> {
     let journal = find.weights.join(JOURNAL);
     fs::remove_file(&journal).map_err(|error| format!("{}: {error}", journal.display()))?;
     match fit {
-        Some(fit) => report(&fit),
+        Some(fit) => report(&fit)?,
         None => {
-            println!(
+            writeln!(
+                stdout(),
                 "this model shows no faces, so nothing was measured; the components of its styles are"
-            );
-            added.iter().for_each(|name| println!("added   {name}"));
+            )?;
+            for name in added {
+                writeln!(stdout(), "added   {name}")?;
+            }
         }
     }
     Ok(())
@@ -101,7 +105,7 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
     };
     let kept = find.weights.join(JOURNAL);
     let mut journal = open_journal(&kept, &request.key(engine.manifest()))?;
-    let say = |text: &str| eprintln!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
+    let say = |text: &str| tell!("[{:6.1} s] {text}", started.elapsed().as_secs_f32());
     let mut written = journal.pictures();
     let mut told = None;
     let pause = async |progress: Progress, journal: &Journal| {
@@ -154,32 +158,35 @@ fn open_journal(path: &Path, key: &str) -> Result<Journal, Failure> {
     }
     let journal = Journal::from_bytes(&read_file(path)?, key)
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    eprintln!("going on after {} pictures", journal.pictures());
+    tell!("going on after {} pictures", journal.pictures());
     Ok(journal)
 }
 
-fn report(fit: &Fit) {
+fn report(fit: &Fit) -> io::Result<()> {
     let [pictures, faces] = fit.drawn;
-    println!("{faces} faces in {pictures} pictures");
+    writeln!(stdout(), "{faces} faces in {pictures} pictures")?;
     for slider in &fit.sliders {
         let [name, ..] = slider.measure.names();
         let (spill, share) = slider.spill;
         let ([other, ..], reach) = (spill.names(), slider.reach);
         let (styles, share) = (&slider.styles, 100.0 * share);
-        println!(
+        writeln!(
+            stdout(),
             "found   {name:<12} to {reach:.1}, styles {styles:?}; moves {other} by {share:.0} % of its own"
-        );
+        )?;
     }
     for (measure, reason) in &fit.dropped {
-        println!("dropped {:<12} {reason}", measure.names()[0]);
+        writeln!(stdout(), "dropped {:<12} {reason}", measure.names()[0])?;
     }
     for name in judge(&fit.followed).refused {
-        println!("dropped {name:<12} {REFUSAL}");
+        writeln!(stdout(), "dropped {name:<12} {REFUSAL}")?;
     }
     let moving = fit.followed.iter().filter(|f| f.displacements.is_some());
-    println!(
+    writeln!(
+        stdout(),
         "motion found for {} of {} other directions",
         moving.count(),
         fit.followed.len()
-    );
+    )?;
+    Ok(())
 }

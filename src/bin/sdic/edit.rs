@@ -106,9 +106,7 @@ pub fn draw(drawing: &Drawing) -> Result<(), Failure> {
         face.landmarks = shown.map(|mesh| mesh.landmarks());
     }
     let strengths = named(&drawing.edit);
-    let edited = edited(&engine, &finder, &face, &strengths, |text| {
-        eprintln!("{text}")
-    })?;
+    let edited = edited(&engine, &finder, &face, &strengths, |text| tell!("{text}"))?;
     out.write_marked(&edited.picture, &Telling::Lines)
 }
 
@@ -150,7 +148,7 @@ pub fn run(edit: &Edit) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     let (count, folder) = (edit.photos.len(), edit.out.display());
-    eprintln!("{} of {count} photos edited, in {folder}", count - failed);
+    tell!("{} of {count} photos edited, in {folder}", count - failed);
     if failed > 0 {
         return Err(format!("{failed} of {count} photos were not edited, see above").into());
     }

@@ -1,12 +1,20 @@
 //! `sdic`: the pipeline of the page on the command line.
 
+/// Tells on standard error how work goes. Where that was closed nobody is told, and the work goes on.
+macro_rules! tell {
+    ($($what:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+
 mod commands;
 mod directions;
 mod edit;
 mod paths;
 mod trace;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sdic::{face::PasteMode, pixels, weights::Dtype};
@@ -187,9 +195,16 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads what is told wants no more of it.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sdic: {error}");
+            tell!("sdic: {error}");
             ExitCode::from(2)
         }
     }
+}
+
+fn is_closed_pipe(error: &commands::Failure) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
