@@ -79,10 +79,10 @@ try {
   const beside = alone ? "alone" : `${PEER} (${gpu ? "WebGPU" : "wasm"})`;
   const where = gpu ? adapter : `${threads} ${threads > 1 ? "threads" : "thread"}`;
   console.log(`Chromium ${browser.version()}, ${where}, ${rounds} rounds; ${beside}`);
-  for (const { name, rates, tiling } of tuning?.classes ?? [])
-    console.log(
-      `${name}: ${rates.map((/** @type {number} */ rate) => rate.toFixed(0)).join(", ")} GMAC/s by tiling, taken: ${tiling + 1}`,
-    );
+  for (const { name, rates, tiling } of tuning?.classes ?? []) {
+    const known = rates.map((/** @type {number} */ rate) => rate.toFixed(0)).join(", ");
+    console.log(`${name}: ${known ? `${known} GMAC/s by tiling` : "too slow to be measured"}, taken: ${tiling + 1}`);
+  }
   for (const [what, { seconds, off }] of Object.entries(results)) {
     for (const [who, most] of Object.entries(off))
       if (!(most <= (gpu ? GPU_TOLERANCE : TOLERANCE))) throw new Error(`${what}: ${who} is off by ${most} of 255`);
