@@ -9,7 +9,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::{
     halves::halves,
     launch::{buffer, launch, words},
-    source::{INFO, ShaderActivation, Shape, Spec, Tiling, phases},
+    source::{ShaderActivation, Shape, Spec, Tiling, phases},
     tilings::chosen,
 };
 use crate::{
@@ -191,7 +191,7 @@ impl ShaderLayer {
 
     /// [`Self::run`] with the work shared out in a certain way.
     pub(super) fn run_tiled(&self, x: Tensor<5>, around: Around, tiling: Tiling) -> Tensor<5> {
-        let (activation, slopes) = activation(around.activation);
+        let (activation, gains, slopes) = activation(around.activation);
         let spec = Spec {
             input_scale: around.input_scale.is_some(),
             input_shift: around.input_shift.is_some(),
@@ -216,16 +216,17 @@ impl ShaderLayer {
         others.extend(around.bias.map(buffer));
         others.extend(slopes.map(buffer));
         others.extend(around.skip.map(buffer));
-        self.dispatch(spec, x, scale_pitch, others)
+        self.dispatch(spec, x, scale_pitch, gains, others)
     }
 
     /// `others` are the buffers that `spec` wants between the weights and the output; `scale_pitch` is how many input
-    /// scales there are per picture, or 0 if all share them.
+    /// scales there are per picture, or 0 if all share them; `gains` are [`ShaderActivation::Gains`].
     fn dispatch(
         &self,
         spec: Spec,
         x: Tensor<5>,
         scale_pitch: usize,
+        gains: [f32; 2],
         others: Vec<CubeTensor>,
     ) -> Tensor<5> {
         let [pictures, channels, depth, height, width] = x.dims();
@@ -241,7 +242,7 @@ impl ShaderLayer {
         };
         let out_chunks = self.computed().div_ceil(4);
         let blocks = out_chunks.div_ceil(spec.tiling.groups);
-        let info: [usize; INFO] = [
+        let sizes = [
             channels,
             height,
             width,
@@ -278,7 +279,8 @@ impl ShaderLayer {
             batch * levels * blocks,
         ];
         let shape = [batch, self.output, out_depth, out_height, out_width];
-        let info = info.map(|size| size as u32);
+        let mut info = sizes.map(|size| size as u32).to_vec();
+        info.extend(gains.map(f32::to_bits));
         Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, DType::F32))
     }
 }
@@ -298,23 +300,20 @@ fn in_main_memory(laid_out: impl Iterator<Item = Tensor<1>>, precision: Precisio
     TensorData::from_bytes(Bytes::from_bytes_vec(bytes).shared(), [words], word)
 }
 
-/// An activation as kernels know it, and the slopes of a parametric one.
-fn activation(activation: LayerActivation) -> (ShaderActivation, Option<Tensor<1>>) {
-    let mut slopes = Vec::new();
-    if let LayerActivation::PRelu(prelu) = activation {
-        return (ShaderActivation::PRelu, Some(prelu.slopes()));
+/// An activation as kernels know it, its factors from zero on and below, and the slopes of a parametric one.
+fn activation(activation: LayerActivation) -> (ShaderActivation, [f32; 2], Option<Tensor<1>>) {
+    let kept = [1.0; 2];
+    match activation {
+        LayerActivation::PRelu(prelu) => (ShaderActivation::PRelu, kept, Some(prelu.slopes())),
+        LayerActivation::Sigmoid => (ShaderActivation::Sigmoid, kept, None),
+        other => {
+            let gains = match other.kernel(&mut Vec::new()) {
+                kernels::Activation::LeakyRelu { slope, gain } => [gain, slope * gain],
+                _ => kept,
+            };
+            (ShaderActivation::Gains, gains, None)
+        }
     }
-    if let LayerActivation::Sigmoid = activation {
-        return (ShaderActivation::Sigmoid, None);
-    }
-    let activation = match activation.kernel(&mut slopes) {
-        kernels::Activation::LeakyRelu { slope, gain } => ShaderActivation::LeakyRelu {
-            slope: slope.to_bits(),
-            gain: gain.to_bits(),
-        },
-        _ => ShaderActivation::Identity,
-    };
-    (activation, None)
 }
 
 /// Weights of a transposed convolution, `[in, out, 4, 4, 4]`, as those of [`Shape::Double`], `[out * 8, in, 3, 3, 3]`;

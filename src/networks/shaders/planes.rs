@@ -19,14 +19,8 @@ pub(super) enum Planes {
     Means,
     /// Each times its factor, and another one added, of which every so many rows and columns are read.
     Gated,
-    /// Every value times a gain, and below zero times a slope as well: as
-    /// [`super::source::ShaderActivation::LeakyRelu`].
-    Leaky {
-        /// Bits of the slope.
-        slope: u32,
-        /// Bits of the gain.
-        gain: u32,
-    },
+    /// Every value times a factor, and another one below zero, as [`super::source::ShaderActivation::Gains`].
+    Gains,
 }
 
 impl Text for Planes {
@@ -78,23 +72,19 @@ impl Text for Planes {
                     output[i] = input[i] * gates[plane] + added[at];
                 }}\n"
             ),
-            Self::Leaky { slope, gain } => {
-                let [slope, gain] = [*slope, *gain].map(f32::from_bits);
-                format!(
-                    "@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-                    @group(0) @binding(1) var<storage, read_write> output: array<f32>;
-                    struct Info {{ count: u32, unused: u32, }}
-                    @group(0) @binding(2) var<uniform> info: Info;
-                    @compute @workgroup_size({THREADS}, 1, 1)
-                    fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {{
-                        let i = (group.y * {MOST_GROUPS}u + group.x) * {THREADS}u + local.x;
-                        if (i >= info.count) {{ return; }}
-                        let value = input[i];
-                        output[i] = value * select(f32({gain:?}), f32({:?}), value < 0.0);
-                    }}\n",
-                    slope * gain
-                )
-            }
+            Self::Gains => format!(
+                "@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+                @group(0) @binding(1) var<storage, read_write> output: array<f32>;
+                struct Info {{ count: u32, unused: u32, gain: f32, gain_below: f32, }}
+                @group(0) @binding(2) var<uniform> info: Info;
+                @compute @workgroup_size({THREADS}, 1, 1)
+                fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {{
+                    let i = (group.y * {MOST_GROUPS}u + group.x) * {THREADS}u + local.x;
+                    if (i >= info.count) {{ return; }}
+                    let value = input[i];
+                    output[i] = value * select(info.gain, info.gain_below, value < 0.0);
+                }}\n"
+            ),
         }
     }
 }
@@ -139,13 +129,16 @@ pub fn gated(x: Tensor<4>, gates: Tensor<4>, added: Tensor<4>, stride: usize) ->
 pub fn leaky<const D: usize>(x: Tensor<D>, slope: f32, gain: f32) -> Tensor<D> {
     let shape = x.dims();
     let count = shape.iter().product();
-    let kernel = Planes::Leaky {
-        slope: slope.to_bits(),
-        gain: gain.to_bits(),
-    };
-    let info = [count as u32, 0];
+    let info = [count as u32, 0, gain.to_bits(), (slope * gain).to_bits()];
     let inputs = vec![buffer(x)];
-    let values = launch(kernel, inputs, &info, groups(count), shape, DType::F32);
+    let values = launch(
+        Planes::Gains,
+        inputs,
+        &info,
+        groups(count),
+        shape,
+        DType::F32,
+    );
     Tensor::from_primitive::<Wgpu>(values)
 }
 

@@ -52,16 +52,10 @@ pub(super) struct Tiling {
 /// Activation function, as a shader computes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum ShaderActivation {
-    /// None.
+    /// A factor, and another one below zero, which are data: so one kernel serves layers with and without an
+    /// activation.
     #[default]
-    Identity,
-    /// `gain * x`, and `gain * slope * x` below zero; both as bits of an `f32`.
-    LeakyRelu {
-        /// Slope below zero.
-        slope: u32,
-        /// Factor on everything.
-        gain: u32,
-    },
+    Gains,
     /// A slope below zero per channel, in a buffer.
     PRelu,
     /// `1 / (1 + exp(-x))`.
@@ -114,9 +108,6 @@ pub(super) const fn phases(deep: bool) -> usize {
 /// Opens a loop over the channels of a group: what a channel is finished with is too long to be written four times.
 const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
 
-/// Words of the uniform that tells a kernel its sizes.
-pub(super) const INFO: usize = 16;
-
 impl Spec {
     /// A convolution with nothing around it.
     pub fn bare(shape: Shape, tiling: Tiling) -> Self {
@@ -131,7 +122,7 @@ impl Spec {
             noise: false,
             bias: false,
             skip: false,
-            activation: ShaderActivation::Identity,
+            activation: ShaderActivation::Gains,
         }
     }
 
@@ -227,6 +218,7 @@ impl Spec {
                 out_channels: u32, out_height: u32, out_width: u32, out_chunks: u32,
                 blocks: u32, padding: u32, scale_pitch: u32, input_pitch: u32,
                 weights_pitch: u32, bias_pitch: u32, depth: u32, out_depth: u32,
+                gain: f32, gain_below: f32,
             }}
             @group(0) @binding({}) var<uniform> info: Info;",
                 buffers.len()
@@ -331,15 +323,10 @@ impl Spec {
             }
         }
         match self.activation {
-            ShaderActivation::Identity => {}
-            ShaderActivation::LeakyRelu { slope, gain } => {
-                let [slope, gain] = [slope, gain].map(f32::from_bits);
+            ShaderActivation::Gains => {
                 push(
                     text,
-                    &format!(
-                        "value *= select(f32({gain:?}), f32({:?}), value < 0.0);",
-                        slope * gain
-                    ),
+                    "value *= select(info.gain, info.gain_below, value < 0.0);",
                 );
             }
             ShaderActivation::Sigmoid => push(text, "value = 1.0 / (1.0 + exp(-value));"),

@@ -802,12 +802,8 @@ fn specs() -> impl Iterator<Item = Spec> {
             bias: true,
             skip,
             activation: match (styled, skip) {
-                (_, true) => ShaderActivation::Identity,
-                (true, _) => ShaderActivation::LeakyRelu {
-                    slope: 0.2_f32.to_bits(),
-                    gain: 1.0_f32.to_bits(),
-                },
-                _ => ShaderActivation::PRelu,
+                (false, false) => ShaderActivation::PRelu,
+                _ => ShaderActivation::Gains,
             },
         })
     })
@@ -854,8 +850,7 @@ fn every_kernel_keeps_to_what_every_adapter_has() {
     }
     check_text(&Planes::Means, 2);
     check_text(&Planes::Gated, 4);
-    let (slope, gain) = (0.2_f32.to_bits(), 1.0_f32.to_bits());
-    check_text(&Planes::Leaky { slope, gain }, 2);
+    check_text(&Planes::Gains, 2);
     let Class {
         shape,
         tilings: [tiling, ..],
