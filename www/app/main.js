@@ -17,6 +17,7 @@ import { startControls } from "./ui/controls.js";
 import { openAlignDialog, startAbout } from "./ui/dialogs.js";
 import { offerDrawing } from "./ui/drawing.js";
 import { startEngineStatus } from "./ui/engine-status.js";
+import { startFacePicker } from "./ui/face-picker.js";
 import { startKeys } from "./ui/keys.js";
 import { startLooks } from "./ui/looks.js";
 import { offerMirror } from "./ui/mirror-button.js";
@@ -37,6 +38,7 @@ const search = new SliderSearch(engine, async () => {
   startSearchPanel(engine, search);
 });
 const viewer = startViewer(session);
+startFacePicker(session);
 const looks = new Looks(session);
 
 startTheme();

@@ -1,13 +1,13 @@
 // The picture and everything that decides what it shows: view, comparison, extent.
-import { Failure } from "../../shared/failure.js";
 import { quantity } from "../../shared/say.js";
 import { spoken, t } from "../../shared/strings.js";
-import { byId, draw, h, write } from "../dom.js";
+import { byId, write } from "../dom.js";
 import { fillRadioGroup, fillSelect, selectRadio } from "./choices.js";
+import { isPhoto, startCloseLook } from "./close-look.js";
 import { CompareView } from "./compare-view.js";
 import { report } from "./notices.js";
 
-/** @import { FoundFace, PasteMode } from "../../shared/types.js" */
+/** @import { PasteMode } from "../../shared/types.js" */
 /** @import { View } from "../portrait.js" */
 /** @import { Session } from "../session.js" */
 
@@ -16,18 +16,6 @@ const VIEWS = /** @type {const} */ (["edited", "reconstruction", "initial", "dis
 const COMPENSATION = /** @type {readonly View[]} */ (["initial", "discrepancy"]);
 const MODES = /** @type {const} */ (["difference", "face"]);
 const BEFORE = /** @type {const} */ (["original", "initial", "reconstruction"]);
-
-/**
- * Whether a view shows the photo's own pixels where edits go onto them.
- * @param {View} view
- * @returns {view is "original" | "edited"}
- */
-const isPhoto = (view) => view === "original" || view === "edited";
-/** @param {unknown} thrown */
-const isPast = (thrown) => {
-  const { ended, stale } = Failure.from(thrown);
-  return ended || stale;
-};
 
 const compare = byId("compare", CompareView);
 const views = byId("views", HTMLElement);
@@ -40,7 +28,6 @@ const caption = byId("caption", HTMLElement);
 const scope = byId("scope", HTMLElement);
 const pasteLabel = byId("paste-label", HTMLLabelElement);
 const pasteMode = byId("paste-mode", HTMLSelectElement);
-const faces = byId("faces", HTMLElement);
 
 /** @param {Session} session */
 export function startViewer(session) {
@@ -51,8 +38,6 @@ export function startViewer(session) {
   let pasting = false;
   /** Whether a whole photo is on show, if an older one: better than none while the next is made. */
   let wholeShown = false;
-  /** Ends the making of a close look that is no longer wanted. */
-  let closing = new AbortController();
   /** @type {Set<() => void>} whom to tell that another picture may be shown */
   const followers = new Set();
 
@@ -74,7 +59,6 @@ export function startViewer(session) {
       MODES.map((value) => ({ value, label: t(`paste.${value}`) })),
     );
     fillScopes();
-    fillFaces();
   }
 
   const compareTo = (/** @type {boolean} */ on) => {
@@ -151,29 +135,6 @@ export function startViewer(session) {
     return /** @type {const} */ (`caption.${value}`);
   }
 
-  /** Shows what is seen of an enlarged face in the photo's own pixels, where the picture has fewer. */
-  async function lookClosely() {
-    closing.abort();
-    closing = new AbortController();
-    const { signal } = closing;
-    const part = compare.seen;
-    if (!part || (extent === "photo" && session.hasSurroundings)) return;
-    const pair = () => [session.pictures[/** @type {View} */ (withSelect.value)], session.pictures[view]];
-    const asked = pair();
-    const close = async (/** @type {View} */ value) => {
-      const width = session.pictures[value]?.width ?? Number.POSITIVE_INFINITY;
-      const more = width < (session.finestSide ?? 0) && width * part.share < part.width;
-      return more && isPhoto(value) ? session.closeUp(value, part, signal) : undefined;
-    };
-    const made = await Promise.allSettled([close(/** @type {View} */ (withSelect.value)), close(view)]);
-    const [before, after] = made.map((each) => (each.status === "fulfilled" ? each.value : undefined));
-    // Where another picture is shown by now, there will be a close look at that one.
-    const current = !signal.aborted && pair().every((picture, i) => picture === asked[i]);
-    if (current) compare.closeUp = { part, before, after };
-    for (const bitmap of [before, after]) bitmap?.close();
-    for (const each of made) if (each.status === "rejected" && !isPast(each.reason)) report(each.reason);
-  }
-
   /** Makes the whole photo; `refresh` asks again where it came too late. */
   async function paste() {
     if (pasting) return;
@@ -198,32 +159,6 @@ export function startViewer(session) {
     });
   }
 
-  /** Which faces are edited, of those that are offered. */
-  const editedFaces = () => session.faces.map((face) => session.portraits.some((p) => p.face === face && p.edited));
-  let marked = "";
-  /** @type {FoundFace[]} those among which the visitor chooses now */
-  let offered = [];
-
-  function fillFaces() {
-    const edited = editedFaces();
-    marked = edited.join();
-    faces.hidden = session.faces.length < 2;
-    offered = faces.hidden ? [] : session.faces;
-    const choices = offered.map((face, i) => {
-      const picture = h("canvas");
-      draw(picture, face.thumbnail);
-      const place = { number: i + 1, total: session.faces.length };
-      const label = edited[i] ? t("face.chooseEdited", place) : t("face.choose", place);
-      return { value: String(i), label, picture, marked: edited[i] };
-    });
-    fillRadioGroup(faces, choices, chosenFace(), (index) => {
-      const face = session.faces[Number(index)];
-      if (session.photo) void session.use(session.photo, face.quad, face);
-    });
-  }
-
-  const chosenFace = () => String(session.face ? session.faces.indexOf(session.face) : -1);
-
   const tellZoom = () => {
     const percent = quantity(compare.density, "percent");
     write(
@@ -232,7 +167,8 @@ export function startViewer(session) {
     );
   };
   compare.addEventListener("zoom", tellZoom);
-  compare.addEventListener("rest", () => void lookClosely());
+  const photoShown = () => extent === "photo" && session.hasSurroundings;
+  startCloseLook(session, compare, () => (photoShown() ? undefined : [/** @type {View} */ (withSelect.value), view]));
   zoom.addEventListener("click", () => compare.toggleZoom());
   toggle.addEventListener("click", () => compareTo(!compare.comparing));
   withSelect.addEventListener("change", refresh);
@@ -271,11 +207,6 @@ export function startViewer(session) {
   session.addEventListener("sliders", () => {
     if (session.inverted && view !== "edited") choose("edited");
     else if (extent === "photo") refresh();
-    if (editedFaces().join() !== marked) fillFaces();
-  });
-  session.addEventListener("faces", () => {
-    if (offered === session.faces && editedFaces().join() === marked) selectRadio(faces, chosenFace());
-    else fillFaces();
   });
   session.addEventListener("busy", (event) =>
     compare.classList.toggle("busy", /** @type {CustomEvent} */ (event).detail),
@@ -294,7 +225,7 @@ export function startViewer(session) {
     },
     /** The view of the face that is shown; none while the whole photo is. */
     get view() {
-      return extent === "photo" && session.hasSurroundings ? undefined : view;
+      return photoShown() ? undefined : view;
     },
     choose,
     /** Shows a view of the face, instead of the whole photo. @param {View} value */
