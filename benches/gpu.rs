@@ -1,8 +1,8 @@
 //! What a GPU makes of a model: choosing kernels, compiling, loading, inversions and edits, layer by layer, and the
 //! memory they take.
 //!
-//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables, with 0 rounds none of times. MODEL is a weights directory,
-//! or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats.
+//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables, with 0 rounds none of times. MODEL is a weights
+//! directory, or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats.
 
 use std::{
     ops::ControlFlow,

@@ -1,4 +1,4 @@
-//! What the book says of the command line is what the program says.
+//! What the program says: the book's help is its own, and it may be cut off.
 
 use std::{fs, io, path::Path, process::Command};
 

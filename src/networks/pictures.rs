@@ -116,11 +116,14 @@ pub async fn extended(
         let found = data.shape().iter().copied().collect();
         let expected = "words";
         let words = data.try_into_vec::<u32>();
-        let words = words.map_err(|_| ReadError::Shape { expected, found })?;
-        let pictures = words.chunks(size[0] * size[1]);
-        return pictures
-            .map(|words| from_words(size[0], size[1], words.to_vec()))
-            .collect();
+        let mut words = words.map_err(|_| ReadError::Shape { expected, found })?;
+        let mut found = Vec::new();
+        while !words.is_empty() {
+            let rest = words.split_off(words.len().min(size[0] * size[1]));
+            found.push(from_words(size[0], size[1], words)?);
+            words = rest;
+        }
+        return Ok(found);
     }
     let mut found = Vec::with_capacity(pictures.len());
     for picture in pictures {

@@ -20,7 +20,7 @@ impl ExtendedPicture {
     /// The darkest and the lightest colour that there are levels for, in 8-bit steps from black.
     pub const RANGE: [i32; 2] = [-143, 398];
     /// Where a step's thirds change: halves between them.
-    pub const BETWEEN: [f32; 3] = [1.0 / 6.0, 0.5, 5.0 / 6.0];
+    pub(crate) const BETWEEN: [f32; 3] = [1.0 / 6.0, 0.5, 5.0 / 6.0];
     /// The word of a pixel with a value that is no finite number.
     pub const NO_COLOUR: u32 = u32::MAX;
 
