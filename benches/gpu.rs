@@ -1,8 +1,9 @@
 //! What a GPU makes of a model: choosing kernels, compiling, loading, inversions and edits, layer by layer, and the
 //! memory they take.
 //!
-//! `cargo bench --bench gpu -- [MODEL] [ROUNDS]` prints tables, with 0 rounds none of times. MODEL is a weights
-//! directory, or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats.
+//! `cargo bench --bench gpu -- [MODEL] [ROUNDS] [--browser]` prints tables, with 0 rounds none of times. MODEL is a
+//! weights directory, or `face` or `cars` for made-up weights of the authors' sizes, as 16-bit floats. With --browser
+//! memory is handed out as browsers do, a buffer for every tensor.
 
 use std::{
     ops::ControlFlow,
@@ -183,11 +184,17 @@ fn main() {
     let arguments = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench");
-    let arguments: Vec<_> = arguments.collect();
+    let (flags, arguments): (Vec<_>, Vec<_>) =
+        arguments.partition(|argument| argument.starts_with("--"));
     let model = arguments.first().map_or("weights", String::as_str);
     let rounds = arguments.get(1).map_or(Ok(9), |rounds| rounds.parse());
     let rounds: usize = rounds.expect("ROUNDS is a number");
-    let gpu = pollster::block_on(gpu::open()).expect("a GPU");
+    let gpu = if flags.iter().any(|flag| flag == "--browser") {
+        pollster::block_on(gpu::open_as_browsers_do())
+    } else {
+        pollster::block_on(gpu::open())
+    };
+    let gpu = gpu.expect("a GPU");
     let device = gpu.device;
 
     let dir = Path::new(model)

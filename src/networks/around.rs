@@ -110,6 +110,8 @@ pub struct Around<'a> {
     pub activation: LayerActivation<'a>,
     /// A picture of half the sides, `[batch, out, ...]`, to be doubled by StyleGAN2's low-pass filter.
     pub skip: Option<Tensor<4>>,
+    /// Whether only convolutions read the result: a GPU with 16-bit weights keeps that as 16-bit floats, too.
+    pub passing: bool,
 }
 
 impl Default for Around<'_> {
@@ -122,6 +124,7 @@ impl Default for Around<'_> {
             bias: None,
             activation: LayerActivation::Identity,
             skip: None,
+            passing: false,
         }
     }
 }

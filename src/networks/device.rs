@@ -29,7 +29,10 @@ pub fn give_back(device: &Device) {
 pub mod gpu {
     use burn::{
         backend::Wgpu,
-        tensor::{Device, Tensor, wgpu::WgpuInitError},
+        tensor::{
+            Device, Tensor,
+            wgpu::{MemoryConfiguration, WgpuInitError, WgpuOptions},
+        },
     };
     use burn_cubecl::cubecl::{MemoryScope, client::Client};
     use thiserror::Error;
@@ -94,7 +97,21 @@ pub mod gpu {
     /// # Errors
     /// [`GpuError`] if there is no adapter or it refuses a device.
     pub async fn open() -> Result<Gpu, GpuError> {
-        let options = Device::wgpu_options().tasks_max(TASKS_MAX);
+        open_with(Device::wgpu_options()).await
+    }
+
+    /// As [`open`], with a buffer for every tensor: how memory is handed out in browsers, so that what they take can be
+    /// measured without one.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub async fn open_as_browsers_do() -> Result<Gpu, GpuError> {
+        let memory = MemoryConfiguration::ExclusivePages;
+        open_with(Device::wgpu_options().memory_config(memory)).await
+    }
+
+    async fn open_with(options: WgpuOptions) -> Result<Gpu, GpuError> {
+        let options = options.tasks_max(TASKS_MAX);
         let (device, setup) = options.init_with_setup_async().await?;
         let info = setup.adapter.get_info();
         Ok(Gpu {

@@ -34,6 +34,9 @@ const DEMODULATION_EPSILON: f64 = 1e-8;
 const MAPPING_MULTIPLIER: f64 = 0.01;
 /// Added to the mean square of a random vector before its root is taken.
 const PIXEL_NORM_EPSILON: f64 = 1e-8;
+/// Side from which on features pass from one convolution to the next as 16-bit floats, where weights are such: below,
+/// they take little memory.
+const PASSING_SIDE: usize = 256;
 /// Values in the largest buffer that every WebGPU adapter must bind: 128 MiB.
 const MAX_BUFFER_VALUES: usize = (128 << 20) / size_of::<f32>();
 /// Taps of the separable low-pass filter behind every resampling.
@@ -232,8 +235,15 @@ impl StyledConv {
         (fused, noise)
     }
 
-    /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling.
-    fn forward(&self, x: Tensor<4>, style: LayerStyle, noise: Tensor<4>) -> Tensor<4> {
+    /// `[batch, in, side, side]` to `[batch, out, side, side]`, or twice the side when upsampling. `passing` is
+    /// [`Around::passing`].
+    fn forward(
+        &self,
+        x: Tensor<4>,
+        style: LayerStyle,
+        noise: Tensor<4>,
+        passing: bool,
+    ) -> Tensor<4> {
         let (scales, demodulation) = match style {
             LayerStyle::Scales(scales, demodulation) => (scales, demodulation),
             LayerStyle::Vector(style, offset) => (self.conv.modulate(style, offset), None),
@@ -248,6 +258,7 @@ impl StyledConv {
                 noise: Some(noise),
                 bias: Some(bias),
                 activation: LayerActivation::Style,
+                passing,
                 ..Around::default()
             };
             return kernel.run(x, around).0;
@@ -376,7 +387,7 @@ struct ConstantInput {
 #[derive(Debug, Clone)]
 pub struct Synthesis {
     /// Output of the latest convolution, `[batch, channels, side, side]`. At the injection layer, that of the
-    /// injection block's upsampling convolution: G in the paper.
+    /// injection block's upsampling convolution: G in the paper. Behind that layer only convolutions can read it.
     pub feature: Tensor<4>,
     /// Picture so far, `[batch, 3, side, side]`, or half the side in the middle of a block.
     pub skip: Tensor<4>,
@@ -669,7 +680,9 @@ impl Generator {
     /// Convolution `index` of `convs`.
     fn conv(&self, index: usize, x: Tensor<4>, styles: &Styles) -> Tensor<4> {
         let noise = self.noises[index + 1].val();
-        self.convs[index].forward(x, styles.convs[index + 1].clone(), noise)
+        let [_, _, _, side] = noise.dims();
+        let passing = side >= PASSING_SIDE && index > 2 * self.inject_block;
+        self.convs[index].forward(x, styles.convs[index + 1].clone(), noise, passing)
     }
 
     /// The mapping network: random vectors from a normal distribution to style vectors w. `None` if the
@@ -684,7 +697,7 @@ impl Generator {
     /// The constant input and what has its resolution.
     pub fn begin(&self, styles: &Styles) -> Synthesis {
         let x = (self.input.input.val()).repeat_dim(0, styles.batch());
-        let x = (self.conv1).forward(x, styles.convs[0].clone(), self.noises[0].val());
+        let x = (self.conv1).forward(x, styles.convs[0].clone(), self.noises[0].val(), false);
         let (skip, feature) = self.to_rgb1.forward(x, styles.to_rgbs[0].clone(), None);
         Synthesis {
             feature,
@@ -784,9 +797,9 @@ mod tests {
         let layer = StyledConv::new([6, 5], true, 10, case.device());
         let layer = case.load(layer, &[]);
         let style = || case.input::<2>(1).into();
-        case.check(layer.forward(case.input(0), style(), case.input(2)));
+        case.check(layer.forward(case.input(0), style(), case.input(2), false));
         let (layer, noise) = layer.fuse(case.input(2), Precision::Single);
-        case.check(layer.forward(case.input(0), style(), noise));
+        case.check(layer.forward(case.input(0), style(), noise, false));
     }
 
     #[test]

@@ -5,6 +5,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { rgbPng } from "./pictures.mjs";
 import {
+  difference,
   host,
   inverted,
   launch,
@@ -78,6 +79,8 @@ let browser;
 let site;
 /** @type {typeof site} where every module is a file, to be replaced */
 let readable;
+/** @type {typeof site} with the bundled model */
+let bundled;
 /** @type {Awaited<ReturnType<typeof tensors>>} */
 let golden;
 
@@ -89,17 +92,17 @@ before(async () => {
     files: { "samples/golden.png": portrait },
     change: (manifest) => (manifest.samples = [{ file: "samples/golden.png", label: "golden", aligned: true }]),
   });
-  [browser, site, readable] = await Promise.all([
+  [browser, site, readable, bundled] = await Promise.all([
     launch(SOFTWARE_GPU),
     host(weights),
     host(weights, { readable: true }),
+    host(path.join(root, "weights")),
   ]);
 });
 
 after(async () => {
   await browser?.close();
-  await site?.remove();
-  await readable?.remove();
+  for (const hosted of [site, readable, bundled]) await hosted?.remove();
 });
 
 for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
@@ -144,6 +147,43 @@ for (const backend of /** @type {const} */ (["cpu", "webgpu"])) {
 function wishFor(backend) {
   return `localStorage.getItem("sdic") ?? localStorage.setItem("sdic", '${JSON.stringify({ backend })}')`;
 }
+
+test("the bundled model shows by WebGPU what it shows by the processor", { timeout: 4 * PATIENCE }, async () => {
+  /** @type {Record<string, Awaited<ReturnType<typeof pixels>>[]>} */
+  const shown = {};
+  for (const backend of /** @type {const} */ (["webgpu", "cpu"])) {
+    const { context, page, problems } = await visit(browser, bundled.url, { script: wishFor(backend) });
+    let start = performance.now();
+    /** @type {string[]} */
+    const times = [];
+    const lap = (/** @type {string} */ what) => {
+      times.push(`${what} ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      start = performance.now();
+    };
+    await modelReady(page);
+    assert.match((await page.locator("#engine-label").textContent()) ?? "", backend === "cpu" ? /^Proc/ : /^WebGPU/);
+    lap("ready");
+    await page.locator("#sample-list button").first().click();
+    await inverted(page);
+    lap("inverted");
+    await page.selectOption("#paste-mode", "face");
+    await settled(page);
+    const unedited = await pixels(page);
+    start = performance.now();
+    await slide(page, "smile", 60);
+    lap("edited");
+    const edited = await pixels(page);
+    assert.ok(difference(unedited, edited) > 1, "the smile is seen");
+    shown[backend] = [unedited, edited];
+    console.log(`bundled model, ${backend}: ${times.join(", ")}`);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+  for (const [step, picture] of shown.webgpu.entries()) {
+    const off = difference(picture, shown.cpu[step]);
+    assert.ok(off < 0.2, `picture ${step} is off by ${off} of 255`);
+  }
+});
 
 /** Lets a test get at the device that the engine asks for. */
 const KEEP_DEVICE = `

@@ -51,7 +51,7 @@ pub(super) trait Text: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     fn text(&self) -> String;
 }
 
-/// Runs a kernel on `inputs`, of which there is at least one, for a result of `shape` and `element`s of 4 bytes.
+/// Runs a kernel on `inputs`, of which there is at least one, for a result of `shape` and `element`s.
 ///
 /// `info` is what the kernel's text calls so: an even number of words.
 pub(super) fn launch<const D: usize>(

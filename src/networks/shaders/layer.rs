@@ -172,7 +172,8 @@ impl ShaderLayer {
         }
     }
 
-    /// The convolution and what surrounds it in one dispatch.
+    /// The convolution and what surrounds it in one dispatch. What is [passing](Around::passing) comes as 16-bit floats,
+    /// in an order that only another run understands: those of two channels lie side by side.
     ///
     /// # Shapes
     /// `[batch, in, depth, height, width]` to `[batch, out, ...]`. Where there are several convolutions,
@@ -192,6 +193,7 @@ impl ShaderLayer {
     /// [`Self::run`] with the work shared out in a certain way.
     pub(super) fn run_tiled(&self, x: Tensor<5>, around: Around, tiling: Tiling) -> Tensor<5> {
         let (activation, gains, slopes) = activation(around.activation);
+        let halves = self.precision == Precision::Half;
         let spec = Spec {
             input_scale: around.input_scale.is_some(),
             input_shift: around.input_shift.is_some(),
@@ -200,7 +202,9 @@ impl ShaderLayer {
             bias: around.bias.is_some(),
             skip: around.skip.is_some(),
             deep: self.deep,
-            halves: self.precision == Precision::Half,
+            halves,
+            input_halves: x.dtype() == DType::F16,
+            output_halves: around.passing && halves && self.output.is_multiple_of(2),
             activation,
             ..Spec::bare(self.shape, tiling)
         };
@@ -264,6 +268,11 @@ impl ShaderLayer {
             depth,
             out_depth,
         ];
+        let element = if spec.output_halves {
+            DType::F16
+        } else {
+            DType::F32
+        };
         let weights = self.weights.on(&x.device());
         let mut inputs = vec![buffer(x), weights];
         inputs.extend(others);
@@ -281,7 +290,7 @@ impl ShaderLayer {
         let shape = [batch, self.output, out_depth, out_height, out_width];
         let mut info = sizes.map(|size| size as u32).to_vec();
         info.extend(gains.map(f32::to_bits));
-        Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, DType::F32))
+        Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, element))
     }
 }
 

@@ -71,6 +71,10 @@ pub(super) struct Spec {
     pub deep: bool,
     /// Whether weights are halves, two in a word: `pack2x16float`, which every adapter can unpack.
     pub halves: bool,
+    /// Whether the input is halves, those of two channels in a word.
+    pub input_halves: bool,
+    /// The same of the output.
+    pub output_halves: bool,
     /// Buffers besides the input, the weights and the output.
     pub input_scale: bool,
     pub input_shift: bool,
@@ -107,6 +111,10 @@ pub(super) const fn phases(deep: bool) -> usize {
 
 /// Opens a loop over the channels of a group: what a channel is finished with is too long to be written four times.
 const CHANNELS: &str = "for (var part = 0u; part < 4u; part++) {";
+/// The same over its pairs of channels.
+const PAIRS: &str = "for (var part = 0u; part < 4u; part += 2u) {";
+/// The largest 16-bit float: what is larger would become infinite.
+const MOST: f32 = 65_504.0;
 
 impl Spec {
     /// A convolution with nothing around it.
@@ -116,6 +124,8 @@ impl Spec {
             tiling,
             deep: false,
             halves: false,
+            input_halves: false,
+            output_halves: false,
             input_scale: false,
             input_shift: false,
             output_scale: false,
@@ -152,30 +162,34 @@ impl Spec {
         !matches!(self.shape, Shape::Plain { kernel: 1, .. })
     }
 
+    /// How many fours of numbers are staged in workgroup memory. The sums of an upsampling one lie there later.
+    fn fours(&self) -> usize {
+        let [rows, columns] = self.staged();
+        let staged = rows * columns * self.tiling.slices;
+        match self.shape {
+            Shape::Plain { .. } | Shape::Double => staged,
+            Shape::Upsample => staged.max(2 * self.area().iter().product::<usize>()),
+        }
+    }
+
     /// Bytes of workgroup memory.
     #[cfg(test)]
     pub fn memory(&self) -> usize {
-        let [rows, columns] = self.staged();
-        let staged = if self.stages() {
-            16 * rows * columns * self.tiling.slices
-        } else {
-            0
-        };
-        let [rows, columns] = self.area();
-        staged
-            + match self.shape {
-                Shape::Plain { .. } | Shape::Double if self.tiling.slices == 1 => 0,
-                Shape::Plain { .. } | Shape::Double => {
-                    16 * rows * columns * self.tiling.groups * self.tiling.slices / 2
-                }
-                Shape::Upsample => 4 * 4 * rows * columns,
+        let Tiling { slices, groups, .. } = self.tiling;
+        let staged = if self.stages() { self.fours() } else { 0 };
+        let shared = match self.shape {
+            Shape::Plain { .. } | Shape::Double if slices > 1 => {
+                self.area().iter().product::<usize>() * groups * slices / 2
             }
+            _ => 0,
+        };
+        16 * (staged + shared)
     }
 
     /// The buffers in the order of their bindings.
     pub fn buffers(&self) -> Vec<(&'static str, &'static str)> {
         [
-            ("input", "f32", true),
+            ("input", words(self.input_halves), true),
             ("weights", self.weights(), true),
             ("input_scale", "f32", self.input_scale),
             ("input_shift", "f32", self.input_shift),
@@ -184,7 +198,7 @@ impl Spec {
             ("bias", "f32", self.bias),
             ("slopes", "f32", self.activation == ShaderActivation::PRelu),
             ("skip", "f32", self.skip),
-            ("output", "f32", true),
+            ("output", words(self.output_halves), true),
         ]
         .into_iter()
         .filter_map(|(name, element, there)| there.then_some((name, element)))
@@ -252,9 +266,19 @@ impl Spec {
             }
             fn read(picture: u32, channels: vec4<u32>, place: u32) -> vec4<f32> {
                 let area = info.depth * info.height * info.width;
-                let at = (picture * info.input_pitch + channels) * area + place;
+                let planes = picture * info.input_pitch + channels;",
+        );
+        push(
+            text,
+            if self.input_halves {
+                "let at = planes.xz / 2u * area + place;
+                return vec4<f32>(unpack2x16float(input[at.x]), unpack2x16float(input[at.y]));
+                }"
+            } else {
+                "let at = planes * area + place;
                 return vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
-            }",
+                }"
+            },
         );
     }
 
@@ -304,8 +328,10 @@ impl Spec {
             fn part_of(four: vec4<f32>, part: u32) -> f32 {
                 return select(select(four.x, four.y, part == 1u), select(four.z, four.w, part == 3u), part > 1u);
             }
-            fn finish(picture: u32, channel: u32, y: u32, x: u32, sum: f32) {
-                if (channel >= info.out_channels) { return; }
+            fn pair_of(four: vec4<f32>, part: u32) -> vec2<f32> {
+                return select(four.xy, four.zw, part == 2u);
+            }
+            fn finished(picture: u32, channel: u32, y: u32, x: u32, sum: f32) -> f32 {
                 let plane = picture * info.out_channels + channel;
                 let place = y * info.out_width + x;
                 var value = sum;",
@@ -340,8 +366,35 @@ impl Spec {
         push(
             text,
             "
-                let slab = plane * info.out_depth + finished_slab;
-                output[slab * info.out_height * info.out_width + place] = value;
+                return value;
+            }
+            fn index(planes: u32, y: u32, x: u32) -> u32 {
+                let slab = planes * info.out_depth + finished_slab;
+                return (slab * info.out_height + y) * info.out_width + x;
+            }",
+        );
+        if self.output_halves {
+            push(text, &format!("
+            fn finish_pair(picture: u32, channel: u32, y: u32, x: u32, sums: vec2<f32>) {{
+                if (channel >= info.out_channels) {{ return; }}
+                let pair = vec2<f32>(finished(picture, channel, y, x, sums.x),
+                    finished(picture, channel + 1u, y, x, sums.y));
+                let planes = (picture * info.out_channels + channel) / 2u;
+                output[index(planes, y, x)] = pack2x16float(clamp(pair, vec2<f32>(-{MOST:.1}), vec2<f32>({MOST:.1})));
+            }}"));
+            return;
+        }
+        push(
+            text,
+            "
+            fn finish(picture: u32, channel: u32, y: u32, x: u32, sum: f32) {
+                if (channel >= info.out_channels) { return; }
+                let plane = picture * info.out_channels + channel;
+                output[index(plane, y, x)] = finished(picture, channel, y, x, sum);
+            }
+            fn finish_pair(picture: u32, channel: u32, y: u32, x: u32, sums: vec2<f32>) {
+                finish(picture, channel, y, x, sums.x);
+                finish(picture, channel + 1u, y, x, sums.y);
             }",
         );
         if self.shape == Shape::Double {
@@ -624,11 +677,12 @@ impl Spec {
             push(text, "if (local.z != 0u) { return; }");
         }
         let [_, height, width] = self.positions();
-        let finish = match self.shape {
-            Shape::Double => "finish_phase",
-            Shape::Plain { .. } | Shape::Upsample => "finish",
+        let (channels, finish, part) = match self.shape {
+            Shape::Double => (CHANNELS, "finish_phase", "part_of"),
+            _ if self.output_halves => (PAIRS, "finish_pair", "pair_of"),
+            Shape::Plain { .. } | Shape::Upsample => (CHANNELS, "finish", "part_of"),
         };
-        push(text, CHANNELS);
+        push(text, channels);
         for row in 0..rows {
             for column in 0..columns {
                 push(
@@ -643,7 +697,7 @@ impl Spec {
                     push(
                         text,
                         &format!(
-                            "{finish}(picture, 4u * first + {}u + part, y0 + {}u, x0 + {}u, part_of({}, part));",
+                            "{finish}(picture, 4u * first + {}u + part, y0 + {}u, x0 + {}u, {part}({}, part));",
                             4 * group,
                             row * side,
                             column * side,
@@ -657,7 +711,8 @@ impl Spec {
         push(text, "} }");
     }
 
-    /// The transposed convolution in four phases, a channel at a time into workgroup memory, and the filter from there.
+    /// The transposed convolution in four phases, two channels at a time into workgroup memory, where the input was
+    /// before, and the filter from there. Four numbers there are two channels of two neighbours.
     fn upsample(&self, text: &mut String) {
         let Tiling {
             side,
@@ -678,15 +733,22 @@ impl Spec {
         }
         let [staged_rows, staged_columns] = self.staged();
         let size = staged_rows * staged_columns;
-        let ([high, wide], [finished_rows, finished_columns]) = (self.area(), self.finished());
-        push(text, &format!("
+        let ([_, wide], [finished_rows, finished_columns]) = (self.area(), self.finished());
+        push(
+            text,
+            &format!(
+                "
             var<workgroup> staged: array<vec4<f32>, {}>;
-            var<workgroup> sharp: array<f32, {}>;
-            fn mixed(at: u32) -> vec2<f32> {{
-                let line = array<f32, 5>(sharp[at], sharp[at + 1u], sharp[at + 2u], sharp[at + 3u], sharp[at + 4u]);
-                return vec2<f32>(line[0] + line[3] + 3.0 * (line[1] + line[2]),
-                    line[1] + line[4] + 3.0 * (line[2] + line[3]));
-            }}", size * slices, 4 * high * wide));
+            fn mixed(at: u32) -> vec4<f32> {{
+                let first = staged[at];
+                let second = staged[at + 1u];
+                let third = staged[at + 2u];
+                let outer = vec4<f32>(first.zw, second.xy) + third;
+                return outer + 3.0 * (second + vec4<f32>(second.zw, third.xy));
+            }}",
+                self.fours()
+            ),
+        );
         self.begin(text, &sums);
         // One position for the filter, and one that position 0 sees before it.
         push(
@@ -741,19 +803,23 @@ impl Spec {
             }
         }
         self.accumulate(text, &products);
-        let pitch = 2 * wide;
-        push(text, CHANNELS);
+        push(text, PAIRS);
         for slice in 0..slices {
             push(text, &format!("if (local.z == {slice}u) {{"));
             let assignment = if slice == 0 { "=" } else { "+=" };
             for row in 0..rows {
                 for column in 0..columns {
-                    for phase in phases {
-                        push(text, &format!(
-                            "sharp[(2u * (local.y + {}u) + {}u) * {pitch}u + 2u * (local.x + {}u) + {}u]
-                                {assignment} part_of({}, part);",
-                            row * side, phase[0], column * side, phase[1], sum(row, column, phase)
-                        ));
+                    for below in 0..2 {
+                        let [here, beside] = [0, 1].map(|beside| sum(row, column, [below, beside]));
+                        push(
+                            text,
+                            &format!(
+                                "staged[(2u * (local.y + {}u) + {below}u) * {wide}u + local.x + {}u]
+                                {assignment} vec4<f32>(pair_of({here}, part), pair_of({beside}, part));",
+                                row * side,
+                                column * side
+                            ),
+                        );
                     }
                 }
             }
@@ -773,19 +839,19 @@ impl Spec {
                 let y = group.y * {finished_rows}u + row;
                 let x = group.x * {finished_columns}u + column;
                 if (y < info.height && x < info.width) {{
-                    let at = (2u * row + 1u) * {pitch}u + 2u * column + 1u;
+                    let at = (2u * row + 1u) * {wide}u + column;
                     let a = mixed(at);
-                    let b = mixed(at + {pitch}u);
-                    let c = mixed(at + {pitch}u * 2u);
-                    let d = mixed(at + {pitch}u * 3u);
-                    let e = mixed(at + {pitch}u * 4u);
+                    let b = mixed(at + {wide}u);
+                    let c = mixed(at + {wide}u * 2u);
+                    let d = mixed(at + {wide}u * 3u);
+                    let e = mixed(at + {wide}u * 4u);
                     let even = ((a + d) + 3.0 * (b + c)) / 16.0;
                     let odd = ((b + e) + 3.0 * (c + d)) / 16.0;
                     let channel = 4u * first + part;
-                    finish(picture, channel, 2u * y, 2u * x, even.x);
-                    finish(picture, channel, 2u * y, 2u * x + 1u, even.y);
-                    finish(picture, channel, 2u * y + 1u, 2u * x, odd.x);
-                    finish(picture, channel, 2u * y + 1u, 2u * x + 1u, odd.y);
+                    finish_pair(picture, channel, 2u * y, 2u * x, even.xy);
+                    finish_pair(picture, channel, 2u * y, 2u * x + 1u, even.zw);
+                    finish_pair(picture, channel, 2u * y + 1u, 2u * x, odd.xy);
+                    finish_pair(picture, channel, 2u * y + 1u, 2u * x + 1u, odd.zw);
                 }}
             }}
             workgroupBarrier();",
@@ -796,6 +862,11 @@ impl Spec {
         );
         push(text, "} }");
     }
+}
+
+/// The elements of a buffer of numbers, or of halves in pairs.
+const fn words(halves: bool) -> &'static str {
+    if halves { "u32" } else { "f32" }
 }
 
 /// Adds lines.
