@@ -9,7 +9,6 @@ use std::{env, error::Error, fs, path::Path};
 use sdic::{
     editing::{Engine, EngineError},
     face::FaceFinder,
-    networks::device,
     pixels::{self, Format},
     weights::WeightsDir,
 };
@@ -22,9 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (name, strength) = slider.split_once('=').ok_or("no SLIDER=STRENGTH")?;
     let strength = strength.parse()?;
     let format = Format::of_name(Path::new(out)).ok_or("OUT ends in no known format")?;
-    let engine = Engine::open(&WeightsDir::open(weights)?, &device::cpu())?;
+    let engine = Engine::open(&WeightsDir::open(weights)?, &sdic::networks::device::cpu())?;
     let photo = pixels::decode(&fs::read(photo)?)?.picture;
-    let faces = FaceFinder::bundled()?.detect(&photo);
+    let finder = FaceFinder::bundled()?;
+    let faces = finder.detect(&photo);
     let face = faces.first().ok_or("no face found in the photo")?;
     let edited = pollster::block_on(async {
         let begin = async |_| Ok::<_, EngineError>(()); // hears of each stage, and may stop here
@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         engine.finish(run, async || Ok::<_, EngineError>(())).await
     })?;
     let mode = edited.paste_mode(engine.manifest());
-    let photo = edited.paste_into(&photo, &face.quad, Some(&face.mesh), mode)?;
+    let behind = finder.backdrop(&photo, &face.quad)?; // stays where it is
+    let photo = edited.paste_before(&photo, &face.quad, Some(&face.mesh), mode, behind.as_ref())?;
     fs::write(out, pixels::marked(pixels::encode(&photo, format)?))?; // marked as a model's work
     Ok(())
 }

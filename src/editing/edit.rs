@@ -20,7 +20,7 @@ use super::{
     motion::Fields,
 };
 use crate::{
-    face::{FaceError, Landmarks, PasteMode, Rendered, paste_back},
+    face::{Backdrop, FaceError, Landmarks, PasteMode, Rendered, paste_before},
     networks::{GROUP, GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
     pixels::{Difference, ExtendedPicture, Field, Picture, Point, Quad},
     weights::Manifest,
@@ -234,7 +234,7 @@ impl EditedPictures {
         }
     }
 
-    /// The photo with the edit in the place of `quad`, see [`paste_back`].
+    /// The photo with the edit in the place of `quad`, see [`paste_back`](crate::face::paste_back).
     ///
     /// # Errors
     /// As there.
@@ -245,13 +245,28 @@ impl EditedPictures {
         mesh: Option<&[Point]>,
         mode: PasteMode,
     ) -> Result<Picture<'static>, FaceError> {
+        self.paste_before(photo, quad, mesh, mode, None)
+    }
+
+    /// The photo with the edit in the place of `quad`, in front of what is behind the person, see [`paste_before`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn paste_before(
+        &self,
+        photo: &Picture,
+        quad: &Quad,
+        mesh: Option<&[Point]>,
+        mode: PasteMode,
+        backdrop: Option<&Backdrop>,
+    ) -> Result<Picture<'static>, FaceError> {
         let rendered = Rendered {
             edited: &self.picture,
             unedited: &self.unedited,
             difference: self.difference.as_ref(),
             motion: self.motion.as_ref(),
         };
-        paste_back(photo, quad, mesh, rendered, mode)
+        paste_before(photo, quad, mesh, rendered, mode, backdrop)
     }
 }
 

@@ -6,6 +6,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use super::{
+    backdrop::Backdrop,
     detector::{self, Detection},
     error::FaceError,
     found::Face,
@@ -39,7 +40,7 @@ struct Shard {
     sha256: String,
 }
 
-/// The face detector and the face mesh.
+/// The face detector, the face mesh, and the network that tells a person from the background.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,6 +57,7 @@ struct Shard {
 pub struct FaceFinder {
     detector: Network,
     mesh: Network,
+    person: Network,
 }
 
 impl FaceFinder {
@@ -103,7 +105,7 @@ impl FaceFinder {
         }
         let tensors =
             SafeTensors::deserialize(weights).map_err(|error| damaged(error.to_string()))?;
-        let network = |name: &str, outputs: [&str; 2]| {
+        let network = |name: &str, outputs: &[&str]| {
             let fault = |at: &str, problem: String| FaceError::Graph {
                 network: name.into(),
                 at: at.into(),
@@ -113,7 +115,7 @@ impl FaceFinder {
                 .networks
                 .get(name)
                 .ok_or_else(|| fault("networks", "it is missing".into()))?;
-            let network = Network::new(name, description, &tensors, &outputs)?;
+            let network = Network::new(name, description, &tensors, outputs)?;
             let [height, width, channels] = network.input_shape();
             if height != width || channels != 3 {
                 return Err(fault(
@@ -123,8 +125,9 @@ impl FaceFinder {
             }
             Ok(network)
         };
-        let detector = network("detector", ["boxes", "scores"])?;
-        let mesh = network("mesh", ["points", "face"])?;
+        let detector = network("detector", &["boxes", "scores"])?;
+        let mesh = network("mesh", &["points", "face"])?;
+        let person = network("person", &["mask"])?;
         check_outputs("detector", &detector, |[boxes, scores]| {
             boxes[0] == boxes[1]
                 && boxes == [scores[0], scores[1], detector::NUMBERS]
@@ -133,7 +136,15 @@ impl FaceFinder {
         check_outputs("mesh", &mesh, |[points, face]| {
             points == [1, 1, 3 * MESH_POINTS] && face == [1, 1, 1]
         })?;
-        Ok(FaceFinder { detector, mesh })
+        let side = person.input_shape()[0];
+        check_outputs("person", &person, |[mask]| {
+            side > 1 && mask == [side, side, 1]
+        })?;
+        Ok(FaceFinder {
+            detector,
+            mesh,
+            person,
+        })
     }
 
     /// All faces of a photo, largest first; none for a photo without faces or without pixels.
@@ -172,6 +183,15 @@ impl FaceFinder {
         let followed = mesh::follow(&self.mesh, &pyramid, mesh);
         let seen = followed.filter(|mesh| mesh.presence >= MIN_PRESENCE);
         Ok(seen.and_then(|mesh| Face::new(&pyramid, mesh, 1.0)))
+    }
+
+    /// What is behind the person in the quad of a face, for [`paste_before`](super::paste_before). `None` where nobody
+    /// is seen in the middle of it, or no background, and for photos that are transparent anywhere.
+    ///
+    /// # Errors
+    /// [`FaceError::Empty`] for a photo without pixels.
+    pub fn backdrop(&self, photo: &Picture, quad: &Quad) -> Result<Option<Backdrop>, FaceError> {
+        Backdrop::new(&self.person, photo, quad)
     }
 
     /// The landmarks of the face in a square picture that already has FFHQ framing, in sides of the picture, and the
@@ -215,13 +235,13 @@ impl FaceFinder {
     }
 }
 
-fn check_outputs(
+fn check_outputs<const N: usize>(
     name: &str,
     network: &Network,
-    fits: impl Fn([[usize; 3]; 2]) -> bool,
+    fits: impl Fn([[usize; 3]; N]) -> bool,
 ) -> Result<(), FaceError> {
     let shapes = network.output_shapes();
-    if fits([shapes[0], shapes[1]]) {
+    if <[_; N]>::try_from(shapes.clone()).is_ok_and(fits) {
         return Ok(());
     }
     let problem = format!("shapes {shapes:?} are not those of a face network");
@@ -241,9 +261,9 @@ mod tests {
     }
 
     /// The picture of `tests/face/golden.py`, 0..=255.
-    fn pattern() -> impl Iterator<Item = f32> {
-        (0..192 * 192 * 3).map(|index: i64| {
-            let (y, x, channel) = (index / 576, index / 3 % 192, index % 3);
+    fn pattern(side: i64) -> impl Iterator<Item = f32> {
+        (0..side * side * 3).map(move |index: i64| {
+            let (y, x, channel) = (index / (3 * side), index / 3 % side, index % 3);
             let value =
                 ((y - 96).pow(2)) / 8 + (x - 90) * 5 + channel * 60 + (x / 16 + y / 16) % 2 * 40;
             value.rem_euclid(256) as f32
@@ -257,11 +277,12 @@ mod tests {
         let finder = FaceFinder::bundled().unwrap();
         let boxes = finder
             .detector
-            .run(pattern().map(|v| v / 127.5 - 1.0).collect());
-        let points = finder.mesh.run(pattern().map(|v| v / 255.0).collect());
-        for (name, output) in ["boxes", "scores", "points", "face"]
+            .run(pattern(192).map(|v| v / 127.5 - 1.0).collect());
+        let points = finder.mesh.run(pattern(192).map(|v| v / 255.0).collect());
+        let mask = finder.person.run(pattern(256).map(|v| v / 255.0).collect());
+        for (name, output) in ["boxes", "scores", "points", "face", "mask"]
             .iter()
-            .zip(boxes.iter().chain(&points))
+            .zip(boxes.iter().chain(&points).chain(&mask))
         {
             let tensor = golden.tensor(name).unwrap();
             let (expected, _) = tensor.data().as_chunks::<4>();

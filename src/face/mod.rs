@@ -4,10 +4,11 @@
 //! Picture -> FaceFinder::detect -> Face { quad, mesh, .. } -> align -> square picture -> (edit) -> paste_back
 //! ```
 //!
-//! The two networks are Google's full-range face detector and face mesh, converted by `weights/face/convert.py`. They
-//! run on the CPU, independently of the weights of the GAN.
+//! The three networks are Google's full-range face detector, face mesh and selfie segmentation, converted by
+//! `weights/face/convert.py`. They run on the CPU, independently of the weights of the GAN.
 
 mod align;
+mod backdrop;
 mod detector;
 mod error;
 mod finder;
@@ -19,10 +20,11 @@ mod paste;
 mod search;
 
 pub use align::{align, cut_out};
+pub use backdrop::Backdrop;
 pub use error::FaceError;
 pub use finder::FaceFinder;
 pub use found::{Face, Warning};
 pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
 pub use mesh::{AlignedMesh, landmarks_of};
 pub(crate) use mesh::{CHEEKS, MOUTH_CORNERS};
-pub use paste::{PasteMode, Rendered, paste_back, toned};
+pub use paste::{PasteMode, Rendered, paste_back, paste_before, toned};

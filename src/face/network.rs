@@ -43,6 +43,17 @@ enum Operation {
     Conv2d(ConvolutionDescription),
     /// One filter per channel, weight `[1, kernel height, kernel width, channels]`.
     DepthwiseConv2d(ConvolutionDescription),
+    /// Transposed convolution whose kernel is as high and wide as its stride, weight
+    /// `[out, kernel height, kernel width, in]`.
+    TransposedConv2d {
+        input: String,
+        output: String,
+        weight: String,
+        bias: String,
+        stride: usize,
+        activation: Option<ActivationKind>,
+        slope: Option<String>,
+    },
     /// Sum of two values of one shape.
     Add {
         input: String,
@@ -51,6 +62,14 @@ enum Operation {
         activation: Option<ActivationKind>,
         slope: Option<String>,
     },
+    /// Every channel of `input` times its number in `other`, a value of one row and column.
+    Multiply {
+        input: String,
+        other: String,
+        output: String,
+    },
+    /// Mean of every channel, as a value of one row and column.
+    Mean { input: String, output: String },
     /// Maximum over 2x2 blocks.
     MaxPool { input: String, output: String },
     /// Zero channels appended up to `channels`.
@@ -88,6 +107,10 @@ enum Padding {
 enum ActivationKind {
     Relu,
     Prelu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x * clamp(x + 3, 0, 6) / 6`.
+    HardSwish,
 }
 
 /// The activation after an operation, with its weights.
@@ -101,12 +124,24 @@ struct OutputActivation {
 }
 
 impl OutputActivation {
+    /// What the kernels apply: all but what [`Self::finish`] does.
     fn activation(&self) -> Activation<'_> {
         match self.kind {
-            None => Activation::Identity,
+            None | Some(ActivationKind::HardSwish) => Activation::Identity,
             Some(ActivationKind::Relu) => Activation::RELU,
             Some(ActivationKind::Prelu) => Activation::PRelu(&self.slopes),
+            Some(ActivationKind::Sigmoid) => Activation::Sigmoid,
         }
+    }
+
+    /// Applies what the kernels do not know.
+    fn finish(&self, mut values: Vec<f32>) -> Vec<f32> {
+        if let Some(ActivationKind::HardSwish) = self.kind {
+            for x in &mut values {
+                *x *= (*x + 3.0).clamp(0.0, 6.0) * (1.0 / 6.0);
+            }
+        }
+        values
     }
 
     fn epilogue(&self) -> Epilogue<'_> {
@@ -141,6 +176,10 @@ enum Layer {
         other: usize,
         finish: OutputActivation,
     },
+    Multiply {
+        other: usize,
+    },
+    Mean,
     MaxPool,
     PadChannels,
     Upsample,
@@ -200,7 +239,7 @@ impl Network {
         let mut seen = outputs.clone();
         for step in steps.iter_mut().rev() {
             let other = match step.layer {
-                Layer::Add { other, .. } => Some(other),
+                Layer::Add { other, .. } | Layer::Multiply { other } => Some(other),
                 _ => None,
             };
             for value in other.into_iter().chain([step.input]) {
@@ -258,11 +297,30 @@ impl Network {
         match &step.layer {
             Layer::Conv2d(layer, finish) => {
                 let prologue = Prologue::default();
-                layer.run(input, dims, &prologue, &finish.epilogue()).0
+                finish.finish(layer.run(input, dims, &prologue, &finish.epilogue()).0)
             }
-            Layer::Depthwise(layer, finish) => layer.run(input, dims, &finish.epilogue()).0,
-            Layer::Add { other, finish } => {
-                add(input, &values[*other], height * width, finish.activation())
+            Layer::Depthwise(layer, finish) => {
+                finish.finish(layer.run(input, dims, &finish.epilogue()).0)
+            }
+            Layer::Add { other, finish } => finish.finish(add(
+                input,
+                &values[*other],
+                height * width,
+                finish.activation(),
+            )),
+            Layer::Multiply { other } => {
+                let planes = input.chunks_exact(height * width);
+                let scaled = planes.zip(&values[*other]);
+                scaled
+                    .flat_map(|(plane, factor)| plane.iter().map(move |value| value * factor))
+                    .collect()
+            }
+            Layer::Mean => {
+                let area = height * width;
+                let planes = input.chunks_exact(area);
+                planes
+                    .map(|plane| plane.iter().sum::<f32>() / area as f32)
+                    .collect()
             }
             Layer::MaxPool => max_pool(input, width),
             Layer::PadChannels => {
@@ -389,7 +447,8 @@ impl Builder<'_> {
     ) -> Result<OutputActivation, FaceError> {
         let slopes = match (kind, slope) {
             (Some(ActivationKind::Prelu), Some(slope)) => self.per_channel(slope, channels)?,
-            (None | Some(ActivationKind::Relu), None) => Vec::new(),
+            (None, None) => Vec::new(),
+            (Some(kind), None) if !matches!(kind, ActivationKind::Prelu) => Vec::new(),
             _ => return Err(self.fault(at, "prelu takes a slope, other activations take none")),
         };
         let bias = bias.map(|bias| self.per_channel(bias, channels));
@@ -429,6 +488,38 @@ impl Builder<'_> {
             kernel: [rows, columns],
             padding: padding.into(),
         })
+    }
+
+    /// A transposed convolution of an input of `from`, whose kernel is as high and wide as its stride, and how many
+    /// channels it makes.
+    fn transposed_convolution(
+        &mut self,
+        output: &str,
+        weight: &str,
+        stride: usize,
+        from: ValueShape,
+    ) -> Result<(ConvLayer, usize), FaceError> {
+        let (shape, weight) = self.tensor(weight)?;
+        let fits = match shape[..] {
+            [outputs, rows, columns, inputs] => {
+                outputs > 0 && stride > 0 && [rows, columns, inputs] == [stride, stride, from[2]]
+            }
+            _ => false,
+        };
+        if !fits {
+            let problem =
+                format!("weight {shape:?} does not fit {from:?} with a stride of {stride}");
+            return Err(self.fault(output, problem));
+        }
+        let (outputs, inputs) = (shape[0], shape[3]);
+        // `[out][rows, columns][in]` becomes `[in][out][rows, columns]`.
+        let planes = transposed(&weight, inputs);
+        let kind = Kind::Transposed {
+            stride: [1, stride, stride],
+            padding: [0; 3],
+        };
+        let layer = ConvLayer::new(&planes, [inputs, outputs, 1, stride, stride], kind);
+        Ok((layer, outputs))
     }
 
     fn step(&mut self, operation: &Operation) -> Result<Step, FaceError> {
@@ -484,6 +575,24 @@ impl Builder<'_> {
                 let shape = shape_of(layer.output_dims(self.dims(input)));
                 (Layer::Depthwise(layer, finish), input, &op.output, shape)
             }
+            Operation::TransposedConv2d {
+                input,
+                output,
+                weight,
+                bias,
+                stride,
+                activation,
+                slope,
+            } => {
+                let input = self.value(input)?;
+                let (layer, outputs) =
+                    self.transposed_convolution(output, weight, *stride, self.shapes[input])?;
+                let finish = self.finish(output, Some(bias), *activation, slope, outputs)?;
+                let [height, width, _] = self.shapes[input];
+                let sides = [height, width].map(|side| side.saturating_mul(*stride));
+                let shape = [sides[0], sides[1], outputs];
+                (Layer::Conv2d(layer, finish), input, output, shape)
+            }
             Operation::Add {
                 input,
                 other,
@@ -501,6 +610,27 @@ impl Builder<'_> {
                 }
                 let finish = self.finish(output, None, *activation, slope, shape[2])?;
                 (Layer::Add { other, finish }, input, output, shape)
+            }
+            Operation::Multiply {
+                input,
+                other,
+                output,
+            } => {
+                let (input, other) = (self.value(input)?, self.value(other)?);
+                let shape = self.shapes[input];
+                if self.shapes[other] != [1, 1, shape[2]] {
+                    let problem = format!(
+                        "{:?} are not factors for the channels of {shape:?}",
+                        self.shapes[other]
+                    );
+                    return Err(self.fault(output, problem));
+                }
+                (Layer::Multiply { other }, input, output, shape)
+            }
+            Operation::Mean { input, output } => {
+                let input = self.value(input)?;
+                let [_, _, channels] = self.shapes[input];
+                (Layer::Mean, input, output, [1, 1, channels])
             }
             Operation::MaxPool { input, output } => {
                 let input = self.value(input)?;

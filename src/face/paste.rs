@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{align::sampled, error::FaceError, landmarks::MESH_POINTS, mesh::OVAL};
+use super::{
+    align::sampled,
+    backdrop::{Backdrop, Scene},
+    error::FaceError,
+    landmarks::MESH_POINTS,
+    mesh::OVAL,
+};
 use crate::pixels::{
     Difference, Field, GRID, Picture, Point, Pyramid, Quad, Tone, between_cells, blur, blurred,
     to_byte,
@@ -19,6 +25,8 @@ const SOFTNESS: f32 = 0.03;
 const MATCH_RADIUS: f32 = 0.1;
 /// Side of the grid on which the photo's tone is measured.
 const TONE_GRID: usize = 64;
+/// Length of the longest arrow of a motion, in sides, from which on a difference keeps to the person.
+const MOVING: f32 = 0.005;
 /// Differences in colour, of 255, much larger than this are no drift but another content.
 const DRIFT: f32 = 24.0;
 
@@ -61,6 +69,24 @@ pub fn paste_back(
     photo: &Picture,
     quad: &Quad,
     mesh: Option<&[Point]>,
+    rendered: Rendered,
+    mode: PasteMode,
+) -> Result<Picture<'static>, FaceError> {
+    paste_before(photo, quad, mesh, rendered, mode, None)
+}
+
+/// [`paste_back`] in front of what is behind the person, if that is known.
+///
+/// Where an edit of [`PasteMode::Difference`] moves the face, the person moves as one, and the background stays as it
+/// is. What the person hid and does so no longer is filled in from its surroundings. Where the photo shows nothing but
+/// the person, both before and after, the result is that of [`paste_back`], and so it is where nothing moves.
+///
+/// # Errors
+/// As there.
+pub fn paste_before(
+    photo: &Picture,
+    quad: &Quad,
+    mesh: Option<&[Point]>,
     Rendered {
         edited,
         unedited,
@@ -68,6 +94,7 @@ pub fn paste_back(
         motion,
     }: Rendered,
     mode: PasteMode,
+    backdrop: Option<&Backdrop>,
 ) -> Result<Picture<'static>, FaceError> {
     if photo.is_empty() || edited.is_empty() {
         return Err(FaceError::Empty { what: "paste-back" });
@@ -109,6 +136,9 @@ pub fn paste_back(
         }
     };
     let motion = motion.filter(|_| mode == PasteMode::Difference);
+    let longest = motion.map_or(0.0, longest);
+    let scene = (backdrop.filter(|_| longest > 0.0)).map(|backdrop| Scene::new(backdrop, space));
+    let keeping = (longest / MOVING).min(1.0);
     let (width, height) = (photo.width(), photo.height());
     let [left, top, right, bottom] = quad.bounds();
     let range = |low: f32, high: f32, length: usize| {
@@ -127,13 +157,25 @@ pub fn paste_back(
             if pixel[3] == 0 {
                 continue;
             }
-            let moved = motion.and_then(|motion| {
-                let [right, down] = motion.at(uv);
-                photo.cubic(quad.at([uv[0] + inside * right, uv[1] + inside * down]))
-            });
             // Where nothing that can be seen moves here, what is here stays.
-            let own = moved.unwrap_or_else(|| [pixel[0], pixel[1], pixel[2]].map(f32::from));
-            let alpha = inside * mask.at(uv);
+            let mut own = [pixel[0], pixel[1], pixel[2]].map(f32::from);
+            let mut alpha = inside * mask.at(uv);
+            if let Some(motion) = motion {
+                let arrow = motion.at(uv);
+                let from = [0, 1].map(|axis| uv[axis] + inside * arrow[axis]);
+                let moved = || photo.cubic(quad.at(from));
+                match &scene {
+                    Some(scene) => {
+                        let (shown, near) = scene.shown(own, uv, from, moved);
+                        alpha *= 1.0 - keeping * (1.0 - near);
+                        if alpha <= 0.0 && shown == own {
+                            continue;
+                        }
+                        own = shown;
+                    }
+                    None => own = moved().unwrap_or(own),
+                }
+            }
             let opacity = f32::from(pixel[3]) / 255.0;
             let change = content
                 .change(uv, own, opacity)
@@ -145,6 +187,15 @@ pub fn paste_back(
         }
     }
     Ok(Picture::new(width, height, rgba)?.with_space(space))
+}
+
+/// Length of the longest arrow of a motion, in sides.
+fn longest(motion: &Field) -> f32 {
+    let lengths = motion
+        .arrows()
+        .iter()
+        .map(|[right, down]| right.hypot(*down));
+    lengths.fold(0.0, f32::max)
 }
 
 /// A rebuilt face in the tone of the photo that it was cut out of, if that has a single one, such as grey or sepia.

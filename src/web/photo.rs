@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     editing::Fields,
-    face::{self, AlignedMesh, Face, Warning},
+    face::{self, AlignedMesh, Backdrop, Face, Warning},
     pixels::{Picture, Point, Quad, QuadPoints, Space},
 };
 
@@ -24,6 +24,8 @@ extern "C" {
     pub type QuadPointsJs;
     #[wasm_bindgen(typescript_type = "PasteMode")]
     pub type PasteModeJs;
+    #[wasm_bindgen(typescript_type = "Picture | undefined")]
+    pub type BackdropJs;
 }
 
 /// A face as JavaScript spells it.
@@ -139,6 +141,22 @@ impl FaceFinder {
         Ok(points.unwrap_or(JsValue::UNDEFINED).unchecked_into())
     }
 
+    /// What is behind the person in `quad` of a photo (RGBA bytes), for `pasteBack`: a picture of the quad whose colours
+    /// are the background's and whose alpha is the person's mask. Undefined where nobody is seen.
+    pub fn backdrop(
+        &self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        quad: &QuadJs,
+    ) -> Result<BackdropJs, JsValue> {
+        let photo = Picture::new(width, height, rgba)?;
+        let backdrop = self.0.backdrop(&photo, &quad_argument(quad)?)?;
+        let picture = backdrop.map(|backdrop| picture_to_js(backdrop.picture()));
+        let picture = picture.transpose()?.map(JsValue::from);
+        Ok(picture.unwrap_or(JsValue::UNDEFINED).unchecked_into())
+    }
+
     /// The face whose mesh was `mesh` in the picture before of a film, in this one (RGBA bytes); undefined where it is
     /// seen no longer.
     pub fn follow(
@@ -240,7 +258,7 @@ pub fn toned(
 }
 
 /// Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
-/// the photo's colour space, sRGB if none is given.
+/// the photo's colour space, sRGB if none is given; `backdrop` what is behind the person, if that is known, in sRGB.
 #[wasm_bindgen(js_name = pasteBack)]
 #[allow(clippy::too_many_arguments)]
 pub fn paste_back(
@@ -252,11 +270,18 @@ pub fn paste_back(
     edited: &EditedJs,
     mode: &PasteModeJs,
     space: Option<String>,
+    backdrop: Option<PictureJs>,
 ) -> Result<PictureJs, JsValue> {
     let photo = photo_in(rgba, width, height, space)?;
+    let backdrop = backdrop.as_ref().map(backdrop_from_js).transpose()?;
     let mesh: Option<Vec<Point>> = argument(mesh)?;
     let edited = edited_from_js(edited)?;
     let (quad, mode) = (quad_argument(quad)?, argument(mode)?);
-    let finished = edited.paste_into(&photo, &quad, mesh.as_deref(), mode)?;
-    picture_to_js(&finished)
+    let mesh = mesh.as_deref();
+    picture_to_js(&edited.paste_before(&photo, &quad, mesh, mode, backdrop.as_ref())?)
+}
+
+fn backdrop_from_js(picture: &PictureJs) -> Result<Backdrop, JsValue> {
+    let unfit = || thrown("argument", "the backdrop is not a picture of a square");
+    Backdrop::from_picture(picture_from_js(picture)?).ok_or_else(unfit)
 }

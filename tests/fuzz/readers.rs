@@ -479,6 +479,7 @@ fn face_files() -> Vec<Vec<u8>> {
         ("zero.one", vec![1]),
         ("zero.points", vec![points]),
         ("flat", vec![1, 4, 4, 3]),
+        ("larger", vec![1, 2, 2, 3]),
     ] {
         let start = data.len();
         let count: usize = shape.iter().product();
@@ -504,6 +505,8 @@ fn face_files() -> Vec<Vec<u8>> {
     let mut first = conv("conv2d", "in", "a", "three", "zero", 1, "same");
     first["activation"] = "prelu".into();
     first["slope"] = "zero".into();
+    let mut halved = conv("conv2d", "in", "a", "three", "zero", 2, "same");
+    halved["activation"] = "hard_swish".into();
     let manifest = json!({
         "format": 1,
         "shard": {"file": "face.safetensors", "bytes": weights.len(), "sha256": hex(&Sha256::digest(&weights))},
@@ -528,6 +531,18 @@ fn face_files() -> Vec<Vec<u8>> {
                 "ops": [
                     conv("conv2d", "in", "face", "flat", "zero.one", 1, "valid"),
                     conv("conv2d", "face", "points", "points", "zero.points", 1, "valid"),
+                ],
+            },
+            "person": {
+                "input": {"value": "in", "shape": [4, 4, 3]},
+                "outputs": {"mask": "mask"},
+                "ops": [
+                    halved,
+                    {"op": "mean", "input": "a", "output": "b"},
+                    conv("conv2d", "b", "c", "three", "zero", 1, "valid"),
+                    {"op": "multiply", "input": "a", "other": "c", "output": "d"},
+                    {"op": "transposed_conv2d", "input": "d", "output": "mask", "weight": "larger",
+                     "bias": "zero.one", "stride": 2, "activation": "sigmoid", "slope": null},
                 ],
             },
         },

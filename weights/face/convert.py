@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Convert Google's face detector and face mesh to the format that `sdic::face` reads.
+"""Convert Google's face detector, face mesh and person segmentation to the format that `sdic::face` reads.
 
     npm pack @mediapipe/face_detection@0.4.1657300184 @mediapipe/face_mesh@0.4.1657299874
-    python3 weights/face/convert.py mediapipe-face_detection-*.tgz mediapipe-face_mesh-*.tgz
+    npm pack @mediapipe/selfie_segmentation@0.1.1675465747
+    python3 weights/face/convert.py mediapipe-face_detection-*.tgz mediapipe-face_mesh-*.tgz \
+        mediapipe-selfie_segmentation-*.tgz
 
-Writes `manifest.json` and `face.safetensors` beside this file. Both models are TensorFlow Lite flatbuffers whose
+Writes `manifest.json` and `face.safetensors` beside this file. All models are TensorFlow Lite flatbuffers whose
 weights are 16-bit floats; the weights are copied bit for bit. Graph clean-up: DEQUANTIZE, which only widens the
 weights, and the RESHAPE of the outputs are dropped; an activation is folded into the operation before it when nothing
 else reads the value in between. Needs nothing but the standard library of Python 3.9 or later.
@@ -30,25 +32,39 @@ MESH = {
     "range": (2495952, 3737848),
     "sha256": "c603fa6149219a3e9487dc9abd7a0c24474c77263273d24868378cdf40aa26d1",
 }
+PERSON = {
+    "package": "@mediapipe/selfie_segmentation@0.1.1675465747",
+    "member": "package/selfie_segmentation.tflite",
+    "range": None,
+    "sha256": "8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27",
+}
 # Names of the outputs in the order of the flatbuffer.
 DETECTOR_OUTPUTS = ["boxes", "scores"]
 MESH_OUTPUTS = ["points", "face"]
+PERSON_OUTPUTS = ["mask"]
 
 FLOAT16 = 1
 PADDING = ["same", "valid"]
 ACTIVATION = {0: None, 1: "relu"}
 OPERATIONS = {
     0: "add",
+    1: "mean",
     3: "conv2d",
     4: "depthwise_conv2d",
     6: "dequantize",
+    14: "sigmoid",
     17: "max_pool",
+    18: "multiply",
     19: "relu",
     22: "reshape",
     23: "resize_bilinear",
     34: "pad",
     54: "prelu",
+    117: "hard_swish",
 }
+# Operations that TensorFlow Lite itself does not have, by name.
+CUSTOM = 32
+CUSTOM_OPERATIONS = {"Convolution2DTransposeBias": "transposed_conv2d"}
 
 
 class Table:
@@ -118,10 +134,16 @@ def tidy(name):
     return name.replace("/", ".")
 
 
+def operation_of(code):
+    """The operation that an operator code of the flatbuffer stands for."""
+    number = max(code.scalar(0, "b"), code.scalar(3, "i"))
+    return CUSTOM_OPERATIONS[code.bytes(1).decode()] if number == CUSTOM else OPERATIONS[number]
+
+
 def convert(data, prefix, output_names):
     """One flatbuffer -> (network description, list of (tensor name, shape, f16 bytes))."""
     model = Table(data, struct.unpack_from("<I", data, 0)[0])
-    codes = [max(c.scalar(0, "b"), c.scalar(3, "i")) for c in model.tables(1)]
+    codes = [operation_of(code) for code in model.tables(1)]
     graph = model.tables(2)[0]
     buffers = model.tables(4)
     tensors = graph.tables(0)
@@ -152,7 +174,7 @@ def convert(data, prefix, output_names):
 
     ops = []
     for operator in graph.tables(3):
-        kind = OPERATIONS[codes[operator.scalar(0, "I")]]
+        kind = codes[operator.scalar(0, "I")]
         inputs, (output,) = operator.vector(1, "i"), operator.vector(2, "i")
         options = operator.table(4)
         if kind in ("dequantize", "reshape"):
@@ -170,9 +192,23 @@ def convert(data, prefix, output_names):
             op["stride"] = strides[0]
             op["padding"] = PADDING[options.scalar(0, "b")]
             activation = ACTIVATION[options.scalar(3 if kind == "conv2d" else 4, "b")]
+        elif kind == "transposed_conv2d":
+            op["weight"] = weight(inputs[1], name, "weight")
+            op["bias"] = weight(inputs[2], name, "bias")
+            # Padding, 1 for "same", and strides. A kernel as wide as its stride has nothing to cut.
+            padding, *strides = struct.unpack_from("<3i", operator.bytes(5))
+            assert padding == 1 and strides == shapes[inputs[1]][1:3] and strides[0] == strides[1], name
+            op["stride"], activation = strides[0], None
         elif kind == "add":
             op["other"] = value(inputs[1])
             activation = ACTIVATION[options.scalar(0, "b")]
+        elif kind == "multiply":
+            assert shapes[inputs[1]][1:3] == [1, 1] and options.scalar(0, "b") == 0, f"{name}: only factors per channel"
+            op["other"], activation = value(inputs[1]), None
+        elif kind == "mean":
+            window = [options.scalar(n, "i") for n in (4, 3)]
+            assert window == shapes[inputs[0]][1:3] and options.scalar(5, "b") == 0, f"{name}: only whole planes"
+            activation = None
         elif kind == "max_pool":
             assert [options.scalar(n, "i") for n in (1, 2, 3, 4)] == [2, 2, 2, 2] and options.scalar(5, "b") == 0, name
             activation = None
@@ -185,11 +221,12 @@ def convert(data, prefix, output_names):
             assert options.scalar(3, "b"), f"{name}: only half-pixel centres are supported"
             assert [2 * n for n in shapes[inputs[0]][1:3]] == shapes[output][1:3], f"{name}: only doubling is supported"
             op["op"], activation = "upsample", None
-        else:  # relu, prelu: fold into the operation before
+        else:  # an activation: fold into the operation before
             readers = sum(inputs[0] in o.vector(1, "i") for o in graph.tables(3))
             assert readers == 1, f"{name}: its input is read by other operations too"
             before = next(o for o in ops if o["output"] == op["input"])
-            assert before["op"] in ("conv2d", "depthwise_conv2d", "add") and "activation" not in before, name
+            foldable = ("conv2d", "depthwise_conv2d", "transposed_conv2d", "add")
+            assert before["op"] in foldable and "activation" not in before, name
             before["output"], before["activation"] = name, kind
             if kind == "prelu":
                 before["slope"] = weight(inputs[1], name, "slope")
@@ -219,19 +256,20 @@ def safetensors(weights):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4:
         raise SystemExit(__doc__)
     here = Path(__file__).parent
     detector, detector_weights = convert(read_source(sys.argv[1], DETECTOR), "detector", DETECTOR_OUTPUTS)
     mesh, mesh_weights = convert(read_source(sys.argv[2], MESH), "mesh", MESH_OUTPUTS)
-    shard = safetensors(detector_weights + mesh_weights)
+    person, person_weights = convert(read_source(sys.argv[3], PERSON), "person", PERSON_OUTPUTS)
+    shard = safetensors(detector_weights + mesh_weights + person_weights)
     manifest = {
         "format": 1,
         "name": "face",
         "licence": "Apache-2.0",
-        "sources": [{k: s[k] for k in ("package", "member", "sha256")} for s in (DETECTOR, MESH)],
+        "sources": [{k: s[k] for k in ("package", "member", "sha256")} for s in (DETECTOR, MESH, PERSON)],
         "shard": {"file": "face.safetensors", "bytes": len(shard), "sha256": hashlib.sha256(shard).hexdigest()},
-        "networks": {"detector": detector, "mesh": mesh},
+        "networks": {"detector": detector, "mesh": mesh, "person": person},
     }
     (here / "face.safetensors").write_bytes(shard)
     text = json.dumps(manifest, indent=1)

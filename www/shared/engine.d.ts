@@ -154,6 +154,11 @@ export class FaceFinder {
     free(): void;
     [Symbol.dispose](): void;
     /**
+     * What is behind the person in `quad` of a photo (RGBA bytes), for `pasteBack`: a picture of the quad whose colours
+     * are the background's and whose alpha is the person's mask. Undefined where nobody is seen.
+     */
+    backdrop(rgba: Uint8Array | number[], width: number, height: number, quad: Quad): Picture | undefined;
+    /**
      * The faces in a photo (RGBA bytes), largest first; none is an empty list, not an error.
      */
     detect(rgba: Uint8Array | number[], width: number, height: number): Face[];
@@ -305,9 +310,9 @@ export function leaveWork(): void;
 
 /**
  * Puts an edited face back into its photo (RGBA bytes). `mesh` is that of the detected face, if there is one; `space`
- * the photo's colour space, sRGB if none is given.
+ * the photo's colour space, sRGB if none is given; `backdrop` what is behind the person, if that is known, in sRGB.
  */
-export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode, space?: string | null): Picture;
+export function pasteBack(rgba: Uint8Array | number[], width: number, height: number, quad: Quad, mesh: Point[] | undefined, edited: Edited, mode: PasteMode, space?: string | null, backdrop?: Picture | null): Picture;
 
 /**
  * From every spot of the square `quad` around a face with this mesh to where it lies on the same face in another

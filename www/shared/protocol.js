@@ -89,7 +89,7 @@
  * The same worker, as the engine's worker sees it.
  * @typedef {{
  *   face(crop: CropId, size: number): Promise<{ picture: Picture, quad: Quad, mesh: Point[] | undefined }>,
- *   take(crop: CropId, edit: EditId, edited: Edited): void,
+ *   take(crop: CropId, edit: EditId, edited: Edited): Promise<void>,
  *   thumbnail(crop: CropId, edited: Edited, rendering: Rendering): Promise<ImageBitmap>,
  * }} PhotoSupply
  */

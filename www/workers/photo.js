@@ -19,8 +19,10 @@ import { pair } from "./pair.js";
 /**
  * @typedef {{
  *   photo: OffscreenCanvas, quad: Quad, mesh: Point[] | undefined, faceless: boolean,
- *   cuts: Map<number, Picture>, made: { edit: EditId, edited: Edited } | undefined
- * }} Crop `cuts`: the face by size, which is asked for at every position of a slider; `made`: the latest edit
+ *   cuts: Map<number, Picture>, made: { edit: EditId, edited: Edited } | undefined,
+ *   backdrop: Picture | undefined, looked: boolean
+ * }} Crop `cuts`: the face by size, which is asked for at every position of a slider; `made`: the latest edit;
+ *   `backdrop`: what is behind the person, if anybody is seen; `looked`: whether that was looked for
  */
 
 /** Longest side on which faces are looked for: a face of a fiftieth of it still shows its features. */
@@ -139,6 +141,21 @@ function remembered({ photo, quad, cuts, faceless }, size) {
 }
 
 /**
+ * Looks once for what is behind the person in a crop. Without the face networks nothing is known of it, and the
+ * background moves along with the face.
+ * @param {CropId} id
+ */
+async function lookBehind(id) {
+  if (cropOf(id).looked || cropOf(id).faceless) return;
+  const finder = await faceFinder().catch(() => {});
+  const crop = cropOf(id);
+  if (!finder || crop.looked) return;
+  const { pixels, quad } = surroundings(crop.photo, crop.quad, "srgb");
+  crop.backdrop = finder.backdrop(new Uint8Array(pixels.data.buffer), pixels.width, pixels.height, quad);
+  crop.looked = true;
+}
+
+/**
  * The edited face as it is shown.
  * @param {Crop} crop
  * @param {Edited} edited
@@ -149,7 +166,7 @@ function retouched(crop, edited, { mode, side }) {
   const { data, width, height } = remembered(crop, side);
   const [rgba, quad] = [new Uint8Array(data.buffer), wholePhoto(width, height)];
   if (mode === "face") return toned(rgba, width, height, quad, edited.edited);
-  return pasteBack(rgba, width, height, quad, undefined, edited, mode);
+  return pasteBack(rgba, width, height, quad, undefined, edited, mode, undefined, crop.backdrop);
 }
 
 /**
@@ -184,7 +201,7 @@ function replaced(photo, crop, edited, mode) {
   const { left, top, pixels, quad } = surroundings(photo, place, space);
   const mesh = crop.mesh?.map(([x, y]) => /** @type {Point} */ ([x * across - left, y * down - top]));
   const rgba = new Uint8Array(pixels.data.buffer);
-  const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space);
+  const region = pasteBack(rgba, pixels.width, pixels.height, quad, mesh, edited, mode, space, crop.backdrop);
   return { left, top, region: imageData(region, space) };
 }
 
@@ -355,7 +372,8 @@ const methods = {
 
   /** Begins a crop of a photo. */
   crop(id, crop, quad, mesh, faceless = false) {
-    crops.set(crop, { of: id, photo: photoOf(id), quad, mesh, faceless, cuts: new Map(), made: undefined });
+    const unmade = { cuts: new Map(), made: undefined, backdrop: undefined, looked: false };
+    crops.set(crop, { of: id, photo: photoOf(id), quad, mesh, faceless, ...unmade });
   },
 
   async original(id, side) {
@@ -446,7 +464,10 @@ const methods = {
 
 /** @type {PhotoSupply & ThisType<import("./answers.js").CallContext>} */
 const forEngine = {
-  /** The face in a crop, with its mesh. Where it was not found but placed, its mesh is looked for in the crop. */
+  /**
+   * The face in a crop, with its mesh. Where it was not found but placed, its mesh is looked for in the crop. What is
+   * behind it is looked for as well, for the edits to come.
+   */
   async face(id, size) {
     await startCpu();
     const crop = cropOf(id);
@@ -456,10 +477,13 @@ const forEngine = {
       const finder = await faceFinder().catch(() => {}); // without it the face moves as faces do on the average
       crop.mesh = finder?.meshIn(new Uint8Array(picture.data.buffer), picture.width, picture.height, quad);
     }
+    await lookBehind(id);
     return { picture, quad, mesh: crop.mesh };
   },
 
-  take(id, edit, edited) {
+  async take(id, edit, edited) {
+    await startCpu();
+    if (edited.motion) await lookBehind(id);
     cropOf(id).made = { edit, edited };
     if (closest?.crop === id) leaveClosely();
   },
@@ -467,6 +491,7 @@ const forEngine = {
   /** A picture of an edit that is not kept. */
   async thumbnail(id, edited, rendering) {
     await startCpu();
+    if (edited.motion) await lookBehind(id);
     return bitmapOf(retouched(cropOf(id), edited, rendering));
   },
 };

@@ -301,9 +301,11 @@ impl Subject {
         Ok(inverted?)
     }
 
-    /// The finished picture: the photo with the edit in it, or that alone if it is about the whole photo.
+    /// The finished picture: the photo with the edit in it, or that alone if it is about the whole photo. Where the edit
+    /// moves a face, what is behind stays.
     pub fn finish(
         &self,
+        finder: &FaceFinder,
         edited: &EditedPictures,
         mode: PasteMode,
     ) -> Result<Picture<'static>, Failure> {
@@ -318,7 +320,11 @@ impl Subject {
         if matches!(self.place, Place::Whole(_)) && mode == PasteMode::Face {
             return Ok(face::toned(edited.picture.clone(), &self.photo, &quad)?);
         }
-        Ok(edited.paste_into(&self.photo, &quad, mesh, mode)?)
+        let backdrop = match edited.motion {
+            Some(_) if mode == PasteMode::Difference => finder.backdrop(&self.photo, &quad)?,
+            _ => None,
+        };
+        Ok(edited.paste_before(&self.photo, &quad, mesh, mode, backdrop.as_ref())?)
     }
 }
 
@@ -639,5 +645,5 @@ pub fn invert(
         difference: None,
         motion: None,
     };
-    out.write_marked(&subject.finish(&still, PasteMode::Face)?, telling)
+    out.write_marked(&subject.finish(&finder, &still, PasteMode::Face)?, telling)
 }

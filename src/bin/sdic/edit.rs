@@ -232,7 +232,7 @@ impl<'a> Editor<'a> {
         let say = |text: &str| telling.say(format_args!("{}: {text}", path.display()));
         let edited = edited(engine, self.finder, &face, &named(self.strengths), say)?;
         let mode = (self.paste).unwrap_or_else(|| edited.paste_mode(engine.manifest()));
-        out.write_marked(&subject.finish(&edited, mode)?, telling)
+        out.write_marked(&subject.finish(self.finder, &edited, mode)?, telling)
     }
 }
 
