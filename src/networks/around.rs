@@ -111,6 +111,10 @@ pub struct Around<'a> {
     /// A picture of half the sides, `[batch, out, ...]`, to be doubled by StyleGAN2's low-pass filter.
     pub skip: Option<Tensor<4>>,
     /// Whether only convolutions read the result: a GPU with 16-bit weights keeps that as 16-bit floats, too.
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        expect(dead_code, reason = "only a GPU stores less")
+    )]
     pub passing: bool,
 }
 
