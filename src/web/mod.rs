@@ -129,10 +129,23 @@ extern "C" {
     pub type EditedJs;
 }
 
+#[cfg(feature = "wgpu")]
+unsafe extern "C" {
+    /// Written by the linker: has the crates that are compiled in register what they must.
+    fn __wasm_call_ctors();
+}
+
 /// Sends panics to the console, readable.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();
+    // Called here, it is called once. Otherwise the linker has every function that JavaScript may call begin with it,
+    // and that takes more time than all else on the way to a GPU.
+    #[cfg(feature = "wgpu")]
+    // SAFETY: It takes nothing, returns nothing, and runs before anything that depends on it.
+    unsafe {
+        __wasm_call_ctors();
+    }
 }
 
 #[derive(Serialize)]
