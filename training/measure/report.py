@@ -46,17 +46,18 @@ class Retoucher:
         self.known = self.model, self.manifest, _ = weights.load_model(folder)
         self.size = self.model.config.image_size
 
+    def invert(self, photos):
+        return self.model.invert(reduced(photos, self.size))
+
+    def edited(self, photos, landmarks, inversion, strengths: dict[str, float]):
+        *pair, motion = edit(*self.known, inversion, strengths, landmarks)
+        pair = (F.interpolate(p.clamp(-1, 1), size=(SIDE, SIDE), mode="bilinear", align_corners=False) for p in pair)
+        return in_photo(photos, motion, *pair)
+
     @torch.no_grad()
     def __call__(self, photos, landmarks, strengths: dict[str, float], batch: int = 10):
-        found = []
-        for part, at in zip(photos.split(batch), landmarks.split(batch), strict=True):
-            inversion = self.model.invert(reduced(part, self.size))
-            *pair, motion = edit(*self.known, inversion, strengths, at)
-            pair = (
-                F.interpolate(p.clamp(-1, 1), size=(SIDE, SIDE), mode="bilinear", align_corners=False) for p in pair
-            )
-            found.append(in_photo(part, motion, *pair))
-        return torch.cat(found)
+        parts = zip(photos.split(batch), landmarks.split(batch), strict=True)
+        return torch.cat([self.edited(part, at, self.invert(part), strengths) for part, at in parts])
 
     def ends(self, name: str) -> tuple[float, float]:
         return direction(self.manifest, name)["range"]

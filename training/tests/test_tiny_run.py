@@ -30,6 +30,7 @@ from ..data.faces import Faces
 from ..editing.directions import edit
 from ..editing.edits import Editable
 from ..losses.balance import balanced
+from ..measure import bias
 from ..measure.fidelity import fidelity, left
 from ..networks import Sdic
 from ..recipe.clock import Clock
@@ -106,7 +107,7 @@ class TinyRun(unittest.TestCase):
 
     @classmethod
     def classify_and_report(cls) -> tuple[str, str]:
-        """The classifier's log, and the report."""
+        """The classifier's log, and the report with the comparison of groups."""
         log = cls.stage("classifier")
         program = cls.folder / "sdic"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m training.tests.stand_in "$@"\n')
@@ -114,6 +115,8 @@ class TinyRun(unittest.TestCase):
         folders = "--data", cls.data, "--work", cls.work, "--weights", cls.out, "--before", cls.out
         report = cls.folder / "report.md"
         cls.python("measure.report", *folders, "--program", program, "--out", report, "--faces", 3)
+        for _ in range(2):
+            cls.python("measure.bias", *folders[:6], "--out", report, "--drawn", 4)
         return log, report.read_text(encoding="utf-8")
 
     @classmethod
@@ -315,6 +318,10 @@ class TinyRun(unittest.TestCase):
         for name in ABOUT["sliders"]:
             self.assertRegex(text, rf"(?m)^\| {name} \| .*\d \|$")
         self.assertTrue((self.folder / "report-edits.webp").exists())
+        self.assertEqual(text.count(f"{bias.HEADING}\n"), 1)
+        for title in ("Real portraits, held out", "Machine-made portraits, held out"):
+            self.assertIn(f"### {title}\n", text)
+        self.assertRegex(text, r"(?m)^\| all \| 12 \| \d+\.\d ± \d\.\d \|")
 
     def test_counts(self):
         self.assertRegex(self.python("measure.count", "--budget", "tiny"), r"inversion \d\.\d+ GMAC, edit \d\.\d+ to ")
