@@ -50,7 +50,9 @@ def main():
         pairs = [(before.seconds(job), now.seconds(job)) for _ in range(args.rounds)]
         ratio = statistics.median(old / new for old, new in pairs)
         print(f"{job}: first {cold[0]:.3f} s before, {cold[1]:.3f} s now")
-        print(f"  before {shown([old for old, _ in pairs])}, now {shown([new for _, new in pairs])}: {ratio:.2f} times")
+        print(
+            f"  before {shown([old for old, _ in pairs])}, now {shown([new for _, new in pairs])}: {ratio:.2f} times"
+        )
 
 
 if __name__ == "__main__":
