@@ -647,7 +647,10 @@ fn the_command_line_finds_the_landmarks_of_an_aligned_face() {
         let edited = pollster::block_on(engine.finish(edit, pause)).unwrap();
         let mode = edited.paste_mode(engine.manifest());
         let quad = Quad::whole(aligned.width(), aligned.height()).unwrap();
-        edited.paste_into(&aligned, &quad, None, mode).unwrap()
+        let backdrop = finder.backdrop(&aligned, &quad).unwrap();
+        edited
+            .paste_before(&aligned, &quad, None, mode, backdrop.as_ref())
+            .unwrap()
     };
     let mesh = finder.mesh_of_aligned(&aligned).unwrap().unwrap();
     let [by_its_own, by_average] = [Some(mesh.landmarks()), None].map(edited_by);
