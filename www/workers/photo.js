@@ -466,7 +466,7 @@ const methods = {
 const forEngine = {
   /**
    * The face in a crop, with its mesh. Where it was not found but placed, its mesh is looked for in the crop. What is
-   * behind it is looked for as well, for the edits to come.
+   * behind it is looked for while the engine inverts the face, for the edits to come.
    */
   async face(id, size) {
     await startCpu();
@@ -477,7 +477,7 @@ const forEngine = {
       const finder = await faceFinder().catch(() => {}); // without it the face moves as faces do on the average
       crop.mesh = finder?.meshIn(new Uint8Array(picture.data.buffer), picture.width, picture.height, quad);
     }
-    await lookBehind(id);
+    setTimeout(() => lookBehind(id).catch(() => {})); // the crop may be gone; and an edit would look, and tell
     return { picture, quad, mesh: crop.mesh };
   },
 
