@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     face::{Backdrop, FaceError, Landmarks, PasteMode, Rendered, paste_before},
-    networks::{GROUP, GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
+    networks::{GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
     pixels::{Difference, ExtendedPicture, Field, Picture, Point, Quad},
     weights::Manifest,
 };
@@ -339,7 +339,7 @@ impl EditRun<'_> {
         mut pause: impl AsyncFnMut() -> Result<(), E>,
     ) -> Result<Edited<Tensor<4>>, E> {
         let mut run = self;
-        let mut groups = Groups::new(GROUP);
+        let mut groups = Groups::new();
         loop {
             pause().await?;
             match run.advance() {

@@ -32,10 +32,10 @@ pub use model::{LoadError, Loader, Networks, modulations, tensor_shapes};
 pub use normal::normals;
 pub use pictures::{ReadError, Window, extended, from_data, read, shown, to_tensor};
 pub use precision::Precision;
+pub(crate) use queue::Groups;
 pub use queue::Mark;
-pub(crate) use queue::{GROUP, Groups};
 pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Inverter, Sdic};
 #[cfg(feature = "wgpu")]
-pub use shaders::{TunedClass, Tuning};
+pub use shaders::{TunedClass, Tuning, emulate};
 #[cfg(test)]
 pub(crate) use tensors::cpu_values;

@@ -1,13 +1,33 @@
 //! How much a GPU is given in advance. It takes whatever is queued, and cannot be told to leave it: work that may be
 //! cancelled must not be queued yet. So work goes to it in groups, and the third waits until the first is done.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use burn::tensor::Tensor;
 
-/// Multiplications of a group. By their data sheets, cards of portables do as many within a tenth of a second; browsers
-/// take a card away after about two.
-pub const GROUP: u64 = 15_000_000_000;
+/// Multiplications of a group, at most. By their data sheets, cards of portables do as many within a tenth of a second;
+/// browsers take a card away after about two.
+const MOST: u64 = 15_000_000_000;
+/// Seconds that a group is to take on what is slower: that long, a newer wish waits for an older one.
+#[cfg(feature = "wgpu")]
+const SECONDS: f64 = 0.1;
+/// Multiplications of a group, at least: waiting for a group has its price, too.
+#[cfg(feature = "wgpu")]
+const LEAST: u64 = 200_000_000;
+
+/// Multiplications of a group. A program opens one adapter, so there is one size.
+static GROUP: AtomicU64 = AtomicU64::new(MOST);
+
+/// Makes groups as large as suits a device, by its billions of multiplications per second if they are known.
+#[cfg(feature = "wgpu")]
+pub fn adapt(rate: Option<f64>) {
+    let group = rate.map_or(MOST, |rate| (1e9 * rate * SECONDS) as u64);
+    GROUP.store(group.clamp(LEAST, MOST), Ordering::Relaxed);
+}
 
 /// Waits until the device has done all that was queued before.
 pub type Mark = Pin<Box<dyn Future<Output = ()>>>;
@@ -23,8 +43,13 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Nothing is queued yet.
-    pub fn new(least: u64) -> Self {
+    /// Nothing is queued yet; groups are as large as suits the device.
+    pub fn new() -> Self {
+        Self::of(GROUP.load(Ordering::Relaxed))
+    }
+
+    /// In groups of `least` multiplications.
+    fn of(least: u64) -> Self {
         let (ended, latest) = (0, None);
         Self {
             least,
@@ -79,7 +104,7 @@ mod tests {
     fn at_most_two_groups_are_queued_and_not_done() {
         for least in [1, 7, 40, 1000] {
             let (queued, done) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u64)));
-            let mut groups = Groups::new(least);
+            let mut groups = Groups::of(least);
             let mut multiplications = 0;
             let mut most = 0;
             for step in 0..200 {
@@ -103,7 +128,7 @@ mod tests {
     #[test]
     fn an_edit_of_the_largest_model_ends_three_groups() {
         let channels = crate::config::ModelConfig::face().channels;
-        let mut groups = Groups::new(GROUP);
+        let mut groups = Groups::of(MOST);
         let (mut multiplications, marks) = (0, Cell::new(0));
         for (block, pair) in channels.windows(2).enumerate() {
             let side = 4 << block;
@@ -117,6 +142,20 @@ mod tests {
             }
         }
         assert_eq!(marks.get(), 3, "of {multiplications} multiplications");
+    }
+
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn groups_are_smaller_on_slower_devices() {
+        let least = |rate| {
+            adapt(rate);
+            Groups::new().least
+        };
+        assert_eq!(least(Some(0.1)), LEAST);
+        assert_eq!(least(Some(50.0)), 5_000_000_000);
+        assert_eq!(least(Some(9_000.0)), MOST);
+        assert_eq!(least(Some(f64::NAN)), LEAST);
+        assert_eq!(least(None), MOST);
     }
 
     #[cfg(feature = "wgpu")]

@@ -16,7 +16,7 @@ use super::{
     plain, quad_argument, thrown,
 };
 #[cfg(feature = "wgpu")]
-use crate::networks::Tuning;
+use crate::networks::{Tuning, emulate};
 use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
@@ -132,6 +132,12 @@ impl WebEngine {
             faces: RefCell::default(),
             finder: RefCell::default(),
         })
+    }
+
+    /// Tells that what WebGPU calls an adapter is a program on the processor. The CPU has no adapter.
+    pub fn emulated(&self) {
+        #[cfg(feature = "wgpu")]
+        emulate();
     }
 
     /// "cpu" or "webgpu".

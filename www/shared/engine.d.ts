@@ -212,6 +212,10 @@ export class WebEngine {
      */
     edit(name: string, strengths: Record<string, number>, preview_size: number | null | undefined, pause: PauseCallback): Promise<Edited>;
     /**
+     * Tells that what WebGPU calls an adapter is a program on the processor. The CPU has no adapter.
+     */
+    emulated(): void;
+    /**
      * Looks for sliders in the model: draws faces, measures them, and finds what moves the measures. Takes long; other
      * calls can be made meanwhile, whenever the listener is waited for. `journal` is what an earlier search of the
      * same kind has kept; any other is ignored. A model of other things than faces gets the components of its styles

@@ -159,6 +159,7 @@ const methods = {
     await (backend === "webgpu" ? module.default() : startCpu());
     tell("loaded", undefined);
     const started = await within(module.WebEngine.create(backend), DEVICE_SECONDS);
+    if (adapter?.kind === "software") started.emulated();
     const starting = backend === "cpu" ? startThreads(threads) : 1;
     const proof = within(started.selfTest(), SELF_TEST_SECONDS);
     const [selfTestError, count] = await Promise.all([proof, starting]);

@@ -24,4 +24,5 @@ pub use extended::extended;
 pub use layer::ShaderLayer;
 pub use planes::{gated, leaky, means};
 pub use products::{Product, Products};
+pub use tilings::emulate;
 pub use tuner::{TunedClass, Tuning};

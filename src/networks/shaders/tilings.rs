@@ -3,9 +3,10 @@
 //! A class may have several tilings. The first is what is known to be good; which one is the fastest depends on the
 //! adapter, and is measured there (`tuner.rs`).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::source::{Shape, Tiling};
+use crate::networks::queue::adapt;
 
 const fn tiling(side: usize, slices: usize, places: [usize; 2], groups: usize) -> Tiling {
     Tiling {
@@ -111,6 +112,11 @@ pub(super) static CLASSES: [Class; 23] = [
 /// Which tiling of each class is taken. A program opens one adapter, so there is one choice.
 static CHOSEN: [AtomicUsize; CLASSES.len()] = [const { AtomicUsize::new(0) }; CLASSES.len()];
 
+/// Whether the adapter is a program on the processor.
+static EMULATED: AtomicBool = AtomicBool::new(false);
+/// The longest side of a picture that would be a small part of a tile of the largest.
+const TINY: usize = 4;
+
 /// The class of a convolution whose longest side is this.
 pub(super) fn class_of(shape: Shape, longest: usize) -> usize {
     let fits = |class: &Class| class.shape == shape && longest <= class.most;
@@ -122,8 +128,24 @@ pub(super) fn class_of(shape: Shape, longest: usize) -> usize {
 
 /// How the work of such a convolution is shared out.
 pub(super) fn chosen(shape: Shape, longest: usize) -> Tiling {
-    let class = class_of(shape, longest);
+    tiling_of(shape, longest, EMULATED.load(Ordering::Relaxed))
+}
+
+/// Threads that share one place are for processors that have more threads than the picture has places. Where threads are
+/// emulated, such threads only wait for each other, and pictures that are not tiny are tiled as the largest are.
+fn tiling_of(shape: Shape, longest: usize, emulated: bool) -> Tiling {
+    let class = match class_of(shape, longest) {
+        _ if emulated && longest > TINY => class_of(shape, ANY),
+        class => class,
+    };
     CLASSES[class].tilings[CHOSEN[class].load(Ordering::Relaxed)]
+}
+
+/// From now on, convolutions are shared out as suits an adapter that is a program on the processor, and so slow that
+/// little of them is queued.
+pub fn emulate() {
+    EMULATED.store(true, Ordering::Relaxed);
+    adapt(Some(0.0));
 }
 
 /// From now on, a class takes this one of its tilings.
@@ -133,4 +155,23 @@ pub(super) fn chosen(shape: Shape, longest: usize) -> Tiling {
 pub(super) fn choose(class: usize, tiling: usize) {
     assert!(tiling < CLASSES[class].tilings.len(), "a tiling of {class}");
     CHOSEN[class].store(tiling, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulated_threads_share_no_place_but_of_tiny_pictures() {
+        for shape in CLASSES.iter().map(|class| class.shape) {
+            for longest in [1, 2, 4, 5, 16, 32, 64, 200] {
+                let tiling = tiling_of(shape, longest, true);
+                if longest > TINY {
+                    assert_eq!(tiling.slices, 1, "{shape:?} of {longest}");
+                } else {
+                    assert_eq!(tiling, tiling_of(shape, longest, false));
+                }
+            }
+        }
+    }
 }

@@ -11,7 +11,12 @@ use super::{
 };
 use crate::{
     kernels::Kind,
-    networks::{around::Around, device::gpu::give_back_all, precision::Precision, queue::mark},
+    networks::{
+        around::Around,
+        device::gpu::give_back_all,
+        precision::Precision,
+        queue::{adapt, mark},
+    },
     weights::sha256,
 };
 
@@ -226,8 +231,14 @@ impl Tuning {
         }
     }
 
-    /// Has convolutions take these tilings from now on; `false`, and nothing changes, if they were measured with other
-    /// kernels than these.
+    /// Billions of multiplications per second with what is taken of the first class.
+    fn rate(&self) -> Option<f64> {
+        let class = self.classes.first()?;
+        class.rates.get(class.tiling).copied()
+    }
+
+    /// Has convolutions take these tilings from now on, and groups of work be as large as suits their speed; `false`,
+    /// and nothing changes, if they were measured with other kernels than these.
     pub fn apply(&self) -> bool {
         let named = |(trial, class): (&Trial, &TunedClass)| {
             trial.name == class.name && class.tiling < trial.tilings().len()
@@ -239,6 +250,7 @@ impl Tuning {
             for (trial, class) in TRIALS.iter().zip(&self.classes) {
                 choose(trial.class(), class.tiling);
             }
+            adapt(self.rate());
         }
         fits
     }
@@ -292,7 +304,7 @@ mod tests {
         assert!(!measured.classes[0].rates.is_empty());
         let kept = serde_json::to_string(&measured).unwrap();
         let mut kept: Tuning = serde_json::from_str(&kept).unwrap();
-        // Other tests of this process run with the first tilings.
+        // Other tests of this process run with the first tilings, and groups of any size.
         kept.classes.iter_mut().for_each(|class| class.tiling = 0);
         let point = &TRIALS[4];
         let taken = || chosen(point.shape, point.places(point.sizes[0]));
