@@ -5,7 +5,7 @@
 
 use crate::{
     face::{LANDMARKS, Landmarks},
-    pixels::{Field, GRID, Point},
+    pixels::{Field, GRID, Point, middle_of_cell},
 };
 
 /// Smoothing of the spline, against the jitter of single points.
@@ -54,8 +54,7 @@ impl Fields {
             [from[0], from[1], on[0], on[1]]
         });
         let coefficients = spline(&at, &arrows)?;
-        let middle = |i: usize| (i as f64 + 0.5) / GRID as f64;
-        let cells = (0..GRID * GRID).map(|i| [middle(i % GRID), middle(i / GRID)]);
+        let cells = (0..GRID * GRID).map(|i| middle_of_cell(i, GRID).map(f64::from));
         let (motion, place): (Vec<_>, Vec<_>) = cells
             .map(|[x, y]| {
                 let mut sum = [0.0; VALUES];

@@ -5,7 +5,9 @@ use super::{
     error::FaceError,
     network::Network,
 };
-use crate::pixels::{GRID, Picture, Point, Quad, QuadError, Space, between_cells, blur};
+use crate::pixels::{
+    GRID, Picture, Point, Quad, QuadError, Space, between_cells, blur, luma, middle_of_cell,
+};
 
 /// Cells per side of a backdrop.
 const SIDE: usize = 512;
@@ -84,7 +86,7 @@ impl Backdrop {
         let plate = filled_in(&square, &mask);
         let mut rgba = Vec::with_capacity(4 * SIDE * SIDE);
         for (index, &[mask, _]) in mask.iter().enumerate() {
-            let [r, g, b] = between_cells(&plate, PLATE, middle(index, SIDE));
+            let [r, g, b] = between_cells(&plate, PLATE, middle_of_cell(index, SIDE));
             rgba.extend([r, g, b, 255.0 * mask].map(|value| (value + 0.5) as u8));
         }
         let picture = Picture::new(SIDE, SIDE, rgba)?.with_space(square.space());
@@ -92,15 +94,9 @@ impl Backdrop {
     }
 }
 
-/// The middle of a cell of `side` x `side`, row by row.
-fn middle(index: usize, side: usize) -> Point {
-    [index % side, index / side].map(|i| (i as f32 + 0.5) / side as f32)
-}
-
 /// The light of an RGBA pixel, of 1.
 fn light(pixel: &[u8]) -> f32 {
-    let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
-    (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
+    luma([0, 1, 2].map(|channel| f32::from(pixel[channel]))) / 255.0
 }
 
 /// Whether a mask of `side` x `side` numbers holds the face that a quad is about, and leaves some background.
@@ -108,7 +104,7 @@ fn shows_person(mask: &[f32], side: usize) -> bool {
     let (centre, axes) = FACE;
     let (mut person, mut count) = (0.0, 0.0);
     for (index, value) in mask.iter().enumerate() {
-        let uv = middle(index, side);
+        let uv = middle_of_cell(index, side);
         let [x, y] = [0, 1].map(|axis| (uv[axis] - centre[axis]) / axes[axis]);
         if x * x + y * y < 1.0 {
             person += value;
@@ -147,7 +143,8 @@ fn refined(mask: &[f32], small: &Picture, large: &Picture) -> Vec<[f32; 2]> {
     let cells: Vec<_> = cells.collect();
     let pixels = large.rgba().chunks_exact(4).enumerate();
     let values = pixels.map(|(index, pixel)| {
-        let [slope, offset, around] = between_cells(&cells, side, middle(index, large.width()));
+        let [slope, offset, around] =
+            between_cells(&cells, side, middle_of_cell(index, large.width()));
         let followed = (slope * light(pixel) + offset).clamp(0.0, 1.0);
         // Full or empty where all around is person or background.
         let sure = if around < 0.5 { 0.0 } else { 1.0 };
@@ -237,7 +234,7 @@ impl Scene {
         let mut depths = shares.clone();
         blur(&mut depths, PLATE, DEPTH * PLATE as f32);
         let hidden = grown(shares, PLATE, RIM, RIM_FULLNESS);
-        let spots = (0..PLATE * PLATE).map(|index| middle(index, PLATE));
+        let spots = (0..PLATE * PLATE).map(|index| middle_of_cell(index, PLATE));
         let plate = spots
             .zip(hidden.iter().zip(&depths))
             .map(|(spot, (&hidden, depth))| {

@@ -1,7 +1,7 @@
 //! The full-range face detector: a picture's letterboxed square in, boxes with six points out.
 
 use super::network::Network;
-use crate::pixels::{Point, Pyramid, Quad};
+use crate::pixels::{Point, Pyramid, Quad, middle_of_cell};
 
 /// Scores below this mean nothing.
 const LEAST_SCORE: f32 = 0.1;
@@ -129,7 +129,7 @@ fn decode(boxes: &[f32], scores: &[f32], grid: usize, side: f32) -> Vec<BoxCandi
     anchors
         .filter_map(|(index, (offsets, logit))| {
             let score = 1.0 / (1.0 + (-logit).exp());
-            let middle = [index % grid, index / grid].map(|i| (i as f32 + 0.5) / grid as f32);
+            let middle = middle_of_cell(index, grid);
             let numbers = std::array::from_fn(|n| {
                 let is_extent = n == 2 || n == 3;
                 offsets[n] / side + if is_extent { 0.0 } else { middle[n % 2] }

@@ -8,7 +8,7 @@ use super::{
     landmarks::Landmarks,
     mesh::{self, Mesh, OVAL},
 };
-use crate::pixels::{Picture, Point, Pyramid, Quad, QuadPoints};
+use crate::pixels::{Picture, Point, Pyramid, Quad, QuadPoints, luma};
 
 /// Score below which a face may be none.
 const DOUBTFUL: f32 = 0.6;
@@ -166,13 +166,13 @@ fn warnings(pyramid: &Pyramid, quad: &Quad, mesh: &Mesh, score: f32) -> Vec<Warn
 fn is_dark(samples: &[Option<[f32; 3]>]) -> bool {
     let (mut face, mut surroundings) = (Vec::new(), Vec::new());
     for (index, sample) in samples.iter().enumerate() {
-        let Some([r, g, b]) = sample else { continue };
+        let Some(colour) = *sample else { continue };
         let (column, row) = (index % LIGHT_GRID, index / LIGHT_GRID);
         let part = match FACE_COLUMNS.contains(&column) && FACE_ROWS.contains(&row) {
             true => &mut face,
             false => &mut surroundings,
         };
-        part.push(0.299 * r + 0.587 * g + 0.114 * b);
+        part.push(luma(colour));
     }
     let share = |values: &mut Vec<f32>, share: f32| {
         values.sort_by(f32::total_cmp);

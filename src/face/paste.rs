@@ -11,7 +11,7 @@ use super::{
 };
 use crate::pixels::{
     Difference, Field, GRID, Picture, Point, Pyramid, Quad, Tone, between_cells, blur, blurred,
-    to_byte,
+    middle_of_cell, to_byte,
 };
 
 /// Width of the soft border along the sides of the quad, in sides.
@@ -281,7 +281,7 @@ impl<const N: usize> Grid<N> {
 
 /// Middles of the cells, row by row.
 fn cells() -> impl Iterator<Item = Point> {
-    (0..GRID * GRID).map(|i| [i % GRID, i / GRID].map(|i| (i as f32 + 0.5) / GRID as f32))
+    (0..GRID * GRID).map(|i| middle_of_cell(i, GRID))
 }
 
 /// How far from the sides of a quad that is `aspect` times as high as wide: 0 outside it and on them, 1 beyond the soft

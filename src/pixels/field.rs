@@ -40,6 +40,11 @@ impl Field {
     }
 }
 
+/// The middle of one of `side` x `side` cells, row by row.
+pub(crate) fn middle_of_cell(index: usize, side: usize) -> Point {
+    [index % side, index / side].map(|i| (i as f32 + 0.5) / side as f32)
+}
+
 /// Value at `[u, v]` of `side` x `side` cells, row by row: bilinear between their middles and constant beyond.
 #[inline]
 pub(crate) fn between_cells<const N: usize>(
@@ -99,9 +104,8 @@ mod tests {
         );
         let field = field.unwrap();
         let row = |side: usize, count: usize| -> Vec<f32> {
-            let middle = |i: usize| (i as f32 + 0.5) / side as f32;
             (0..count)
-                .map(|i| field.at([middle(i), middle(0)])[0])
+                .map(|i| field.at(middle_of_cell(i, side))[0])
                 .collect()
         };
         assert_eq!(row(GRID, 3), [0.0, 1.0, 2.0]);

@@ -8,20 +8,14 @@ const STEPS: usize = 32;
 const SPREAD: f32 = 4.2;
 const RARE: f32 = 12.5;
 
-/// Weights of red, green and blue in the lightness of a colour.
-const LIGHTNESS: [f32; 3] = [0.299, 0.587, 0.114];
+/// The lightness of a colour as the eye weighs red, green and blue (ITU-R BT.601), of what they are of.
+pub(crate) fn luma([r, g, b]: [f32; 3]) -> f32 {
+    0.299 * r + 0.587 * g + 0.114 * b
+}
 
 /// The tint of a photo by lightness.
 #[derive(Debug)]
 pub(crate) struct Tone([[f32; 3]; STEPS + 1]);
-
-fn lightness(colour: [f32; 3]) -> f32 {
-    colour
-        .iter()
-        .zip(LIGHTNESS)
-        .map(|(value, weight)| value * weight)
-        .sum()
-}
 
 /// The step below a lightness, and how far beyond it the lightness is, in steps.
 fn step(lightness: f32) -> (usize, f32) {
@@ -36,7 +30,7 @@ impl Tone {
         let mut weights = [0.0; STEPS + 1];
         let mut tints = [[0.0; 3]; STEPS + 1];
         for &colour in colours {
-            let light = lightness(colour);
+            let light = luma(colour);
             let (below, share) = step(light);
             for (at, weight) in [(below, 1.0 - share), (below + 1, share)] {
                 weights[at] += weight;
@@ -79,7 +73,7 @@ impl Tone {
     }
 
     fn distance(&self, colour: [f32; 3]) -> f32 {
-        let light = lightness(colour);
+        let light = luma(colour);
         let tint = self.tint(light);
         let offset = |i: usize| (colour[i] - light - tint[i]).powi(2);
         (0..3).map(offset).sum::<f32>().sqrt()
@@ -87,14 +81,14 @@ impl Tone {
 
     /// What remains of a change of a colour so that the photo keeps its tone.
     pub fn keep(&self, own: [f32; 3], change: [f32; 3]) -> [f32; 3] {
-        let (before, change) = (lightness(own), lightness(change));
+        let (before, change) = (luma(own), luma(change));
         let [from, to] = [before, before + change].map(|light| self.tint(light));
         std::array::from_fn(|i| change + (to[i] - from[i]))
     }
 
     /// A colour's lightness in the tone of the photo.
     pub fn toned(&self, colour: [f32; 3]) -> [f32; 3] {
-        let light = lightness(colour);
+        let light = luma(colour);
         self.tint(light).map(|tint| light + tint)
     }
 }
@@ -134,7 +128,7 @@ mod tests {
         let own = sepia(90.0);
         let change = tone.keep(own, [70.0, 40.0, -30.0]);
         let edited: [f32; 3] = std::array::from_fn(|i| own[i] + change[i]);
-        let right = sepia(90.0 + lightness([70.0, 40.0, -30.0]));
+        let right = sepia(90.0 + luma([70.0, 40.0, -30.0]));
         for (a, b) in edited.iter().zip(right) {
             assert!((a - b).abs() < 2.5, "{edited:?} for {right:?}");
         }

@@ -5,7 +5,9 @@ use burn::{
     tensor::{DType, Int, Tensor},
 };
 
-use super::launch::{Text, buffer, launch};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::launch::{Text, buffer, kept, launch, words};
 
 /// Threads of a workgroup.
 const THREADS: usize = 256;
@@ -35,22 +37,36 @@ impl Text for Halves {
     }
 }
 
-/// Values rounded to 16-bit floats, two in a word, the first in its lower half.
+/// Weights rounded to 16-bit floats, two in a word, the first in its lower half; one part after the other, in a buffer
+/// that is kept.
 ///
 /// # Shapes
-/// `[2 * words]` to `[words]`.
-pub(super) fn halves(values: Tensor<1>) -> Tensor<1, Int> {
-    let words = values.dims()[0] / 2;
+/// `[2 * words]` each to `[all words]`.
+///
+/// # Panics
+/// If there is no part.
+pub(super) fn halves(mut parts: impl Iterator<Item = Tensor<1>>) -> CubeTensor {
+    let first = parts.next().expect("weights");
+    let device = first.device();
+    match parts.next() {
+        None => {
+            let values = buffer(first);
+            kept(&device, || packed(values))
+        }
+        Some(second) => {
+            let parts = [first, second].into_iter().chain(parts);
+            let parts = parts.map(|part| Tensor::from_primitive::<Wgpu>(packed(buffer(part))));
+            let parts: Vec<Tensor<1, Int>> = parts.collect();
+            kept(&device, || words(Tensor::cat(parts, 0)))
+        }
+    }
+}
+
+/// Pairs of values in words.
+fn packed(values: CubeTensor) -> CubeTensor {
+    let words = values.meta.num_elements() / 2;
     let workgroups = words.div_ceil(THREADS).min(WORKGROUPS);
     let info = [words, workgroups * THREADS].map(|count| count as u32);
-    let inputs = vec![buffer(values)];
-    let packed = launch(
-        Halves,
-        inputs,
-        &info,
-        [workgroups, 1, 1],
-        [words],
-        DType::U32,
-    );
-    Tensor::from_primitive::<Wgpu>(packed)
+    let groups = [workgroups, 1, 1];
+    launch(Halves, vec![values], &info, groups, [words], DType::U32)
 }

@@ -6,11 +6,12 @@ use std::{fmt::Debug, hash::Hash};
 
 use burn::{
     backend::Wgpu,
-    tensor::{DType, Int, Shape, Tensor},
+    tensor::{DType, Device, Int, Shape, Tensor},
 };
 use burn_cubecl::{
     cubecl::{
         CubeKernel, PrecompiledSource,
+        client::Client,
         ir::{UIntKind, metadata::Info, settings::Dim3},
         prelude::*,
         server::{KernelArguments, MetadataBindingInfo},
@@ -19,6 +20,9 @@ use burn_cubecl::{
     ops::numeric::empty_device_contiguous_dtype,
     tensor::CubeTensor,
 };
+
+/// Bytes of a tensor from which on it should not wait for others to be queued.
+const LARGE: u64 = 4 << 20;
 
 /// Dispatches since the program began.
 #[cfg(test)]
@@ -40,6 +44,20 @@ pub(super) fn buffer<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
 pub(super) fn words(tensor: Tensor<1, Int>) -> CubeTensor {
     let tensor = tensor.try_into_primitive::<Wgpu>();
     into_contiguous(tensor.expect("a tensor on the GPU"))
+}
+
+/// Has what is queued go into a command buffer. Until then it holds on to its tensors, and none can follow another in one
+/// buffer.
+fn encode(client: &Client) {
+    // Cubecl encodes what is queued before it opens a window, and submits nothing for that.
+    client.memory_dedicated_allocation((), |()| ());
+}
+
+/// What `task` makes of memory, in a buffer of exactly its size. Memory for a short while comes from what others left,
+/// which may be twice as large: nobody could use the rest as long as weights are kept there.
+pub(super) fn kept<T: Send>(device: &Device, task: impl FnOnce() -> T + Send) -> T {
+    let client = buffer(Tensor::<1>::empty([1], device)).client;
+    client.memory_dedicated_allocation((), |()| task())
 }
 
 /// A kernel by its text.
@@ -70,6 +88,11 @@ pub(super) fn launch<const D: usize>(
         Shape::from(shape),
         element,
     );
+    let bytes = inputs
+        .iter()
+        .chain([&output])
+        .map(|tensor| tensor.handle.size());
+    let large = bytes.max() >= Some(LARGE);
     let words = info.as_chunks::<2>().0.iter();
     let words = words.map(|&[low, high]| u64::from(low) | u64::from(high) << 32);
     let mut arguments = KernelArguments::new();
@@ -82,6 +105,9 @@ pub(super) fn launch<const D: usize>(
     let [x, y, z] = workgroups.map(|count| count as u32);
     let kernel = Box::new(Kernel(kernel));
     client.launch(kernel, CubeCount::Static(x, y, z), arguments);
+    if large {
+        encode(&client);
+    }
     #[cfg(test)]
     DISPATCHES.fetch_add(1, Ordering::Relaxed);
     output

@@ -132,7 +132,7 @@ impl ShaderLayer {
         let weights = match precision {
             _ if main => Weights::Main(in_main_memory(laid_out, precision)),
             Precision::Single => on_gpu(buffer(Tensor::cat(laid_out.collect(), 0))),
-            Precision::Half => on_gpu(words(Tensor::cat(laid_out.map(halves).collect(), 0))),
+            Precision::Half => on_gpu(halves(laid_out)),
         };
         Self {
             weights,
@@ -162,6 +162,13 @@ impl ShaderLayer {
             Shape::Double => self.output * phases(self.deep),
             Shape::Plain { .. } | Shape::Upsample => self.output,
         }
+    }
+
+    /// Whether the output can be 16-bit floats: pairs of channels, by the kernels that take weights so.
+    fn passes(&self) -> bool {
+        self.precision == Precision::Half
+            && self.output.is_multiple_of(2)
+            && self.shape != Shape::Double
     }
 
     /// Output sides for input sides.
@@ -204,7 +211,7 @@ impl ShaderLayer {
             deep: self.deep,
             halves,
             input_halves: x.dtype() == DType::F16,
-            output_halves: around.passing && halves && self.output.is_multiple_of(2),
+            output_halves: around.passing && self.passes(),
             activation,
             ..Spec::bare(self.shape, tiling)
         };

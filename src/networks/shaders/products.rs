@@ -11,7 +11,7 @@ use burn_cubecl::{
 
 use super::{
     halves::halves,
-    launch::{Text, buffer, launch, words},
+    launch::{Text, buffer, launch},
 };
 use crate::networks::precision::Precision;
 
@@ -170,9 +170,7 @@ impl Products {
             weights.push(matrix.reshape([height * width]));
         }
         let weights = match finish {
-            Finish::Bias { halves: true } => {
-                words(Tensor::cat(weights.into_iter().map(halves).collect(), 0))
-            }
+            Finish::Bias { halves: true } => halves(weights.into_iter()),
             _ => buffer(Tensor::cat(weights, 0)),
         };
         Self {

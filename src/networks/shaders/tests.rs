@@ -1,4 +1,7 @@
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::{
+    backend::Wgpu,
+    tensor::{DType, Device, Int, Tensor, TensorData},
+};
 use half::f16;
 
 use super::{
@@ -818,10 +821,12 @@ fn weights_in_main_memory_are_as_good_as_on_the_gpu() {
 #[test]
 fn weights_are_rounded_to_halves() {
     let device = &gpu().device;
-    // More words than there are threads.
-    for count in [2, 30, 1 << 24] {
+    // More words than there are threads; in parts, too.
+    for (count, parts) in [(2, 1), (30, 1), (30, 3), (1 << 24, 1)] {
         let values = Noise(count as u64).values(count);
-        let packed = halves(tensor(&values, [count], device));
+        let values_of = values.chunks(count / parts);
+        let packed = halves(values_of.map(|part| tensor(part, [part.len()], device)));
+        let packed = Tensor::<1, Int>::from_primitive::<Wgpu>(packed);
         let packed = packed.into_data().try_into_vec::<u32>().expect("words");
         assert_eq!(packed.len(), count / 2);
         for (word, pair) in packed.iter().zip(values.chunks(2)) {
