@@ -11,7 +11,6 @@ use burn::{
 use burn_cubecl::{
     cubecl::{
         CubeKernel, PrecompiledSource,
-        client::Client,
         ir::{UIntKind, metadata::Info, settings::Dim3},
         prelude::*,
         server::{KernelArguments, MetadataBindingInfo},
@@ -20,9 +19,6 @@ use burn_cubecl::{
     ops::numeric::empty_device_contiguous_dtype,
     tensor::CubeTensor,
 };
-
-/// Bytes of a tensor from which on it should not wait for others to be queued.
-const LARGE: u64 = 4 << 20;
 
 /// Dispatches since the program began.
 #[cfg(test)]
@@ -46,11 +42,10 @@ pub(super) fn words(tensor: Tensor<1, Int>) -> CubeTensor {
     into_contiguous(tensor.expect("a tensor on the GPU"))
 }
 
-/// Has what is queued go into a command buffer. Until then it holds on to its tensors, and none can follow another in one
-/// buffer.
-fn encode(client: &Client) {
-    // Cubecl encodes what is queued before it opens a window, and submits nothing for that.
-    client.memory_dedicated_allocation((), |()| ());
+/// Submits what is queued with this tensor: until then the queue holds on to all that it reads.
+pub(super) fn submit(tensor: &CubeTensor) {
+    // What cannot be submitted is told when values are read back.
+    let _ = tensor.client.flush();
 }
 
 /// What `task` makes of memory, in a buffer of exactly its size. Memory for a short while comes from what others left,
@@ -88,11 +83,6 @@ pub(super) fn launch<const D: usize>(
         Shape::from(shape),
         element,
     );
-    let bytes = inputs
-        .iter()
-        .chain([&output])
-        .map(|tensor| tensor.handle.size());
-    let large = bytes.max() >= Some(LARGE);
     let words = info.as_chunks::<2>().0.iter();
     let words = words.map(|&[low, high]| u64::from(low) | u64::from(high) << 32);
     let mut arguments = KernelArguments::new();
@@ -105,9 +95,6 @@ pub(super) fn launch<const D: usize>(
     let [x, y, z] = workgroups.map(|count| count as u32);
     let kernel = Box::new(Kernel(kernel));
     client.launch(kernel, CubeCount::Static(x, y, z), arguments);
-    if large {
-        encode(&client);
-    }
     #[cfg(test)]
     DISPATCHES.fetch_add(1, Ordering::Relaxed);
     output

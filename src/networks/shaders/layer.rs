@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::{
     halves::halves,
-    launch::{buffer, launch, words},
+    launch::{buffer, launch, submit, words},
     source::{ShaderActivation, Shape, Spec, Tiling, phases},
     tilings::chosen,
 };
@@ -297,7 +297,12 @@ impl ShaderLayer {
         let shape = [batch, self.output, out_depth, out_height, out_width];
         let mut info = sizes.map(|size| size as u32).to_vec();
         info.extend(gains.map(f32::to_bits));
-        Tensor::from_primitive::<Wgpu>(launch(spec, inputs, &info, workgroups, shape, element))
+        let output = launch(spec, inputs, &info, workgroups, shape, element);
+        if matches!(self.weights, Weights::Main(_)) {
+            // The next weights that come from main memory take the place of these.
+            submit(&output);
+        }
+        Tensor::from_primitive::<Wgpu>(output)
     }
 }
 
