@@ -88,7 +88,7 @@ impl Counts {
 static GPU: LazyLock<Device> = LazyLock::new(|| {
     log::set_logger(&Log).expect("no other logger");
     log::set_max_level(log::LevelFilter::Trace);
-    let gpu = pollster::block_on(device::gpu::open());
+    let gpu = pollster::block_on(device::gpu::open_as_browsers_do());
     gpu.expect("a Vulkan driver, such as Mesa's lavapipe")
         .device
 });
@@ -289,6 +289,25 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     });
 }
 
+/// What the pool has left of other tensors would be twice as large.
+#[test]
+fn weights_lie_in_buffers_of_their_size() {
+    let _turn = alone();
+    let wide = ModelConfig {
+        channels: vec![128; ModelConfig::face().channels.len()],
+        ..thin_face()
+    };
+    let before = device::gpu::memory(&GPU);
+    let engine = model(wide, Dtype::F16, &GPU);
+    device::gpu::give_back_all(&GPU);
+    let after = device::gpu::memory(&GPU);
+    drop(engine);
+    let used = after.in_use - before.in_use;
+    let held = after.reserved - before.reserved;
+    println!("{used} bytes of weights in {held}");
+    assert!(held < used + used / 4, "{used} bytes of weights in {held}");
+}
+
 /// The heads of a large encoder wait in main memory, and are never all on the GPU at once.
 #[test]
 fn large_heads_do_not_stay_on_the_gpu() {
@@ -314,7 +333,8 @@ fn large_heads_do_not_stay_on_the_gpu() {
     };
     let found = encoded(&engine);
     // What was held for a while is held still: so little is not given back.
-    assert!(held() < heads, "{} bytes, {heads} of heads", held());
+    println!("{} bytes, {heads} of heads", held());
+    assert!(held() < heads / 2, "{} bytes, {heads} of heads", held());
 
     let expected = encoded(&model(config, Dtype::F16, &device::cpu()));
     let sizes = expected.iter().map(|value| value.abs());
