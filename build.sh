@@ -124,10 +124,14 @@ need_vulkan() {
 }
 
 # tool PROGRAM CRATE VERSION [CARGO FLAGS]: prints the path of a Rust tool of exactly that version, building it once if
-# needed. A registry may lack what the tool's own lock file names, for it is a mirror that lags behind.
+# needed. A registry may lack what the tool's own lock file names, for it is a mirror that lags behind. Tools run for
+# seconds and are built hastily: compiling them for speed took minutes more. Only what compares texts of licences (spdx)
+# works long enough to be worth it.
 tool() {
   local program="$1" crate="$2" version="$3" root="$cache/tools-$3"
   local install=(cargo install "$crate" --quiet --version "$version" --root "$root")
+  install+=(--config profile.release.opt-level=0 --config profile.release.lto=false)
+  install+=(--config profile.release.package.spdx.opt-level=3)
   install+=(--target-dir "$root/target" "${@:4}")
   if [ ! -x "$root/bin/$program" ]; then
     say "building $crate $version (some minutes, once)" >&2
@@ -330,7 +334,7 @@ check_rust() {
 }
 
 # The crate as it is packaged: as the dependency of a program, the example, and its own program. Nothing but the package
-# is there, and it computes on the processor alone. From nothing it takes two and a half minutes of processor time.
+# is there, and it computes on the processor alone.
 check_packed() {
   local stranger packed status=0
   say "the packaged crate, in a stranger's program and as one"
@@ -351,7 +355,7 @@ edition = "2024"
 pollster = "0.4"
 sdic = { path = "$packed", default-features = false }
 END
-  local check=(env CARGO_TARGET_DIR="$target/stranger" cargo check --quiet --manifest-path)
+  local check=(env CARGO_TARGET_DIR="$target" cargo check --release --quiet --manifest-path)
   { "${check[@]}" "$stranger/Cargo.toml" &&
     "${check[@]}" "$stranger/$packed/Cargo.toml" --locked --bin sdic --no-default-features --features cli
   } || status=1

@@ -18,8 +18,11 @@ const OTHERS = /^weights\/|\.png$/;
 /** The words of a language, of which a visit needs one. */
 const WORDS = /^shared\/strings\/\w\w\.js$/;
 
-/** @param {string} file */
-async function packed(file) {
+/**
+ * How many bytes a file has, packed.
+ * @param {string} file
+ */
+export async function packed(file) {
   const options = /** @type {const} */ ({ encoding: "buffer", maxBuffer: 1e8 });
   return (await promisify(execFile)("gzip", ["-9", "-n", "-c", file], options)).stdout.length;
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     error::PictureError,
+    field::middle_of_cell,
     quad::{Point, Quad},
     space::Space,
 };
@@ -350,11 +351,7 @@ impl<'a> Pyramid<'a> {
         let picture = &self.levels[level];
         let [full_width, full_height] = [self.levels[0].width as f32, self.levels[0].height as f32];
         (0..size * size).map(move |index| {
-            let (i, j) = (index % size, index / size);
-            let [x, y] = quad.at([
-                (i as f32 + 0.5) / size as f32,
-                (j as f32 + 0.5) / size as f32,
-            ]);
+            let [x, y] = quad.at(middle_of_cell(index, size));
             let inside = (0.0..full_width).contains(&x) && (0.0..full_height).contains(&y);
             inside.then(|| picture.bilinear([x * scale, y * scale]))
         })

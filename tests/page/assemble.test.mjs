@@ -6,7 +6,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import { visitBytes } from "../../benches/bytes.mjs";
+import { packed, visitBytes } from "../../benches/bytes.mjs";
 import { assemble, seal } from "../../www/tools/assemble.mjs";
 import { CACHING, ISOLATION, PRIVACY } from "../../www/tools/policy.mjs";
 import { root, weightsLike } from "./support.mjs";
@@ -105,6 +105,11 @@ test("index.html names files that are kept, and code can be left as it was writt
 test("a visit loads at most 1.2 MB of code, gzipped, the engine for the processor included", async () => {
   const { total, parts } = await visitBytes(folder);
   assert.ok(total <= 1_200_000, `${total} bytes: ${JSON.stringify(parts)}`);
+});
+
+test("the engine for graphics cards is at most 3.7 MB, gzipped", async () => {
+  const bytes = await packed(path.join(folder, "pkg/webgpu/sdic_bg.wasm"));
+  assert.ok(bytes <= 3_700_000, `${bytes} bytes`);
 });
 
 test("a changed file makes another version", async () => {

@@ -46,20 +46,15 @@ impl Text for Halves {
 /// # Panics
 /// If there is no part.
 pub(super) fn halves(mut parts: impl Iterator<Item = Tensor<1>>) -> CubeTensor {
-    let first = parts.next().expect("weights");
-    let device = first.device();
-    match parts.next() {
-        None => {
-            let values = buffer(first);
-            kept(&device, || packed(values))
-        }
-        Some(second) => {
-            let parts = [first, second].into_iter().chain(parts);
-            let parts = parts.map(|part| Tensor::from_primitive::<Wgpu>(packed(buffer(part))));
-            let parts: Vec<Tensor<1, Int>> = parts.collect();
-            kept(&device, || words(Tensor::cat(parts, 0)))
-        }
-    }
+    let first = buffer(parts.next().expect("weights"));
+    let client = first.client.clone();
+    let Some(second) = parts.next() else {
+        return kept(&client, || packed(first));
+    };
+    let parts = [first, buffer(second)].into_iter().chain(parts.map(buffer));
+    let parts = parts.map(|part| Tensor::from_primitive::<Wgpu>(packed(part)));
+    let parts: Vec<Tensor<1, Int>> = parts.collect();
+    kept(&client, || words(Tensor::cat(parts, 0)))
 }
 
 /// Pairs of values in words.

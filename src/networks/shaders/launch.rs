@@ -6,11 +6,12 @@ use std::{fmt::Debug, hash::Hash};
 
 use burn::{
     backend::Wgpu,
-    tensor::{DType, Device, Int, Shape, Tensor},
+    tensor::{DType, Int, Shape, Tensor},
 };
 use burn_cubecl::{
     cubecl::{
         CubeKernel, PrecompiledSource,
+        client::Client,
         ir::{UIntKind, metadata::Info, settings::Dim3},
         prelude::*,
         server::{KernelArguments, MetadataBindingInfo},
@@ -50,8 +51,7 @@ pub(super) fn submit(tensor: &CubeTensor) {
 
 /// What `task` makes of memory, in a buffer of exactly its size. Memory for a short while comes from what others left,
 /// which may be twice as large: nobody could use the rest as long as weights are kept there.
-pub(super) fn kept<T: Send>(device: &Device, task: impl FnOnce() -> T + Send) -> T {
-    let client = buffer(Tensor::<1>::empty([1], device)).client;
+pub(super) fn kept<T: Send>(client: &Client, task: impl FnOnce() -> T + Send) -> T {
     client.memory_dedicated_allocation((), |()| task())
 }
 

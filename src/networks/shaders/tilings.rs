@@ -134,10 +134,12 @@ pub(super) fn chosen(shape: Shape, longest: usize) -> Tiling {
 /// Threads that share one place are for processors that have more threads than the picture has places. Where threads are
 /// emulated, such threads only wait for each other, and pictures that are not tiny are tiled as the largest are.
 fn tiling_of(shape: Shape, longest: usize, emulated: bool) -> Tiling {
-    let class = match class_of(shape, longest) {
-        _ if emulated && longest > TINY => class_of(shape, ANY),
-        class => class,
+    let longest = if emulated && longest > TINY {
+        ANY
+    } else {
+        longest
     };
+    let class = class_of(shape, longest);
     CLASSES[class].tilings[CHOSEN[class].load(Ordering::Relaxed)]
 }
 
