@@ -204,18 +204,70 @@ fn a_difference_keeps_to_the_person_without_a_hard_edge() {
     assert!(line[150..].iter().all(|v| *v <= 1), "{line:?}");
 }
 
+/// A portrait and the quad of the face in it.
+fn portrait(finder: &FaceFinder) -> (Picture<'static>, Quad) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/samples/01.webp");
+    let photo = decode(&fs::read(file).unwrap()).unwrap().picture;
+    let quad = finder.detect(&photo).remove(0).quad;
+    (photo, quad)
+}
+
+/// The pixel at a spot of a picture.
+fn pixel<'a>(picture: &'a Picture, [u, v]: Point) -> &'a [u8] {
+    let [x, y] = [u * picture.width() as f32, v * picture.height() as f32].map(|t| t as usize);
+    &picture.rgba()[4 * (y * picture.width() + x)..][..4]
+}
+
+#[test]
+fn a_silhouette_tells_where_the_person_is_and_what_is_near() {
+    let finder = finder();
+    let (photo, quad) = portrait(&finder);
+    let silhouette = finder.silhouette(&photo, &quad).unwrap().unwrap();
+    for spot in [[0.5, 0.5], [0.37, 0.47], [0.63, 0.47], [0.5, 0.75]] {
+        assert_eq!(pixel(&silhouette, spot), [255; 4], "{spot:?}");
+    }
+    for spot in [[0.03, 0.1], [0.97, 0.1], [0.03, 0.4], [0.97, 0.4]] {
+        let seen = pixel(&silhouette, spot);
+        assert_eq!(seen[..2], [0, 0], "{spot:?}");
+        assert!(seen[2] < 128, "{seen:?} at {spot:?}");
+    }
+    // Around the mask the background is hidden, and farther around the person is near.
+    let sums = silhouette.rgba().chunks_exact(4).fold([0; 3], |sums, p| {
+        assert!(p[2] >= p[0], "{p:?}");
+        std::array::from_fn(|i| sums[i] + u64::from(p[i]))
+    });
+    assert!(sums[0] < sums[1] && sums[1] < sums[2], "{sums:?}");
+    // The mask is that of the backdrop.
+    let backdrop = finder.backdrop(&photo, &quad).unwrap().unwrap();
+    let side = silhouette.width();
+    let far = (0..side * side).map(|index| {
+        let spot = [index % side, index / side].map(|t| (t as f32 + 0.5) / side as f32);
+        let masks = [
+            pixel(&silhouette, spot)[0],
+            pixel(backdrop.picture(), spot)[3],
+        ];
+        u64::from(masks[0].abs_diff(masks[1]))
+    });
+    let mean = far.sum::<u64>() as f32 / (side * side) as f32;
+    assert!(mean < 3.0, "{mean}");
+
+    let square = Quad::whole(200, 200).unwrap();
+    let empty = scene([200, 200], &[]);
+    assert!(finder.silhouette(&empty, &square).unwrap().is_none());
+    let none = Picture::new(0, 0, Vec::new()).unwrap();
+    assert!(matches!(
+        finder.silhouette(&none, &square),
+        Err(FaceError::Empty { .. })
+    ));
+}
+
 #[test]
 fn a_person_is_told_from_what_is_behind() {
     let finder = finder();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/samples/01.webp");
-    let photo = decode(&fs::read(file).unwrap()).unwrap().picture;
-    let face = finder.detect(&photo).remove(0);
-    let backdrop = finder.backdrop(&photo, &face.quad).unwrap().unwrap();
+    let (photo, quad) = portrait(&finder);
+    let backdrop = finder.backdrop(&photo, &quad).unwrap().unwrap();
     let picture = backdrop.picture();
-    let at = |[u, v]: Point| {
-        let [x, y] = [u * picture.width() as f32, v * picture.height() as f32].map(|t| t as usize);
-        &picture.rgba()[4 * (y * picture.width() + x)..][..4]
-    };
+    let at = |spot: Point| pixel(picture, spot);
     for spot in [
         [0.5, 0.5],
         [0.37, 0.47],
@@ -249,7 +301,7 @@ fn a_person_is_told_from_what_is_behind() {
     let mut rgba = photo.into_rgba();
     rgba[3] = 0;
     let cut = Picture::new(width, height, rgba).unwrap();
-    assert!(finder.backdrop(&cut, &face.quad).unwrap().is_none());
+    assert!(finder.backdrop(&cut, &quad).unwrap().is_none());
 }
 
 #[test]

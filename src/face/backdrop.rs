@@ -7,6 +7,7 @@ use super::{
 };
 use crate::pixels::{
     GRID, Picture, Point, Quad, QuadError, Space, between_cells, blur, luma, middle_of_cell,
+    to_byte,
 };
 
 /// Cells per side of a backdrop.
@@ -76,12 +77,9 @@ impl Backdrop {
         let [side, ..] = network.input_shape();
         let whole = Quad::whole(SIDE, SIDE).ok_or(QuadError)?;
         let small = cut_out(&square, &whole, side)?.in_space(Space::Srgb);
-        let pixels = small.rgba().chunks_exact(4);
-        let input = pixels.flat_map(|p| [p[0], p[1], p[2]].map(|value| f32::from(value) / 255.0));
-        let mask = network.run(input.collect()).swap_remove(0);
-        if !shows_person(&mask, side) {
+        let Some(mask) = person(network, &small) else {
             return Ok(None);
-        }
+        };
         let mask = refined(&mask, &small, &square);
         let plate = filled_in(&square, &mask);
         let mut rgba = Vec::with_capacity(4 * SIDE * SIDE);
@@ -92,6 +90,38 @@ impl Backdrop {
         let picture = Picture::new(SIDE, SIDE, rgba)?.with_space(square.space());
         Ok(Some(Self(picture)))
     }
+}
+
+/// Where the person is in the `quad` of a picture, as `network` sees it, without what is behind: a square whose red is
+/// the person's mask, green how far the background is hidden, and blue how near the person is. `None` where it sees
+/// nobody or nothing but the person.
+pub(super) fn silhouette(
+    network: &Network,
+    picture: &Picture,
+    quad: &Quad,
+) -> Result<Option<Picture<'static>>, FaceError> {
+    let [side, ..] = network.input_shape();
+    let square = sampled(picture, quad, [side; 2])?.in_space(Space::Srgb);
+    let Some(mask) = person(network, &square) else {
+        return Ok(None);
+    };
+    let mask = refined(&mask, &square, &square).into_iter();
+    let mask: Vec<f32> = mask.map(|[mask, _]| mask).collect();
+    let hidden = grown(mask.clone(), side, RIM, RIM_FULLNESS);
+    let near = nearness(&mask, side);
+    Ok(Some(Picture::from_rgb(side, side, |x, y| {
+        let index = y * side + x;
+        let [near] = between_cells(&near, GRID, middle_of_cell(index, side));
+        [mask[index], hidden[index], near.max(mask[index])].map(|share| to_byte(255.0 * share))
+    })))
+}
+
+/// The mask of the person in a `square` as large as the network's input; `None` if it shows nobody, or nothing else.
+fn person(network: &Network, square: &Picture) -> Option<Vec<f32>> {
+    let pixels = square.rgba().chunks_exact(4);
+    let input = pixels.flat_map(|p| [p[0], p[1], p[2]].map(|value| f32::from(value) / 255.0));
+    let mask = network.run(input.collect()).swap_remove(0);
+    shows_person(&mask, square.width()).then_some(mask)
 }
 
 /// The light of an RGBA pixel, of 1.
@@ -222,15 +252,8 @@ impl Scene {
         let picture = &backdrop.0;
         let pixels = picture.rgba().chunks_exact(4);
         let mask: Vec<_> = pixels.map(|pixel| [f32::from(pixel[3]) / 255.0]).collect();
-        let grown = |mut plane: Vec<f32>, side: usize, sigma: f32, fullness: f32| {
-            blur(&mut plane, side, sigma * side as f32);
-            for value in &mut plane {
-                *value = smooth(fullness * *value);
-            }
-            plane
-        };
         let shares = shares(picture);
-        let coarse = quarters(&shares);
+        let near = nearness(&shares, PLATE);
         let mut depths = shares.clone();
         blur(&mut depths, PLATE, DEPTH * PLATE as f32);
         let hidden = grown(shares, PLATE, RIM, RIM_FULLNESS);
@@ -244,12 +267,11 @@ impl Scene {
                 let worth = 1.0 - smooth((depth - DEEP[0]) / (DEEP[1] - DEEP[0]));
                 [r, g, b, hidden, worth]
             });
-        let near = grown(coarse, GRID, NEARNESS, FULLNESS).into_iter();
         Self {
             side: picture.width(),
             mask,
             plate: plate.collect(),
-            near: near.map(|value| [value]).collect(),
+            near,
         }
     }
 
@@ -310,14 +332,26 @@ fn shares(picture: &Picture) -> Vec<f32> {
         .collect()
 }
 
-/// Means of four cells each, from [`PLATE`] to [`GRID`] per side.
-fn quarters(cells: &[f32]) -> Vec<f32> {
+/// How near the person is in each of [`GRID`] x [`GRID`] cells, by a mask of `side` x `side`, a multiple of them.
+fn nearness(mask: &[f32], side: usize) -> Vec<[f32; 1]> {
+    let step = side / GRID;
     let mean = |index: usize| {
-        let corner = index / GRID * 2 * PLATE + index % GRID * 2;
-        let four = [0, 1, PLATE, PLATE + 1].map(|step| cells[corner + step]);
-        four.iter().sum::<f32>() / 4.0
+        let corner = index / GRID * step * side + index % GRID * step;
+        let block = (0..step * step).map(|i| mask[corner + i / step * side + i % step]);
+        block.sum::<f32>() / (step * step) as f32
     };
-    (0..GRID * GRID).map(mean).collect()
+    let cells = (0..GRID * GRID).map(mean).collect();
+    let near = grown(cells, GRID, NEARNESS, FULLNESS).into_iter();
+    near.map(|value| [value]).collect()
+}
+
+/// A mask of `side` x `side` cells that reaches farther: blurred by `sigma`, in sides, and `fullness` times as full.
+fn grown(mut mask: Vec<f32>, side: usize, sigma: f32, fullness: f32) -> Vec<f32> {
+    blur(&mut mask, side, sigma * side as f32);
+    for value in &mut mask {
+        *value = smooth(fullness * *value);
+    }
+    mask
 }
 
 /// From 0 to 1 without a corner at either end.

@@ -6,7 +6,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use super::{
-    backdrop::Backdrop,
+    backdrop::{Backdrop, silhouette},
     detector::{self, Detection},
     error::FaceError,
     found::Face,
@@ -192,6 +192,20 @@ impl FaceFinder {
     /// [`FaceError::Empty`] for a photo without pixels.
     pub fn backdrop(&self, photo: &Picture, quad: &Quad) -> Result<Option<Backdrop>, FaceError> {
         Backdrop::new(&self.person, photo, quad)
+    }
+
+    /// Where the person is in the quad of a face, for pictures that follow each other and leave no time for a
+    /// [`Backdrop`]: a square of 256 x 256 cells whose red is the person's mask, green how far the background is hidden
+    /// there, and blue how near the person is. `None` as there, but for what is transparent.
+    ///
+    /// # Errors
+    /// [`FaceError::Empty`] for a picture without pixels.
+    pub fn silhouette(
+        &self,
+        picture: &Picture,
+        quad: &Quad,
+    ) -> Result<Option<Picture<'static>>, FaceError> {
+        silhouette(&self.person, picture, quad)
     }
 
     /// The landmarks of the face in a square picture that already has FFHQ framing, in sides of the picture, and the

@@ -25,7 +25,7 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "PasteMode")]
     pub type PasteModeJs;
     #[wasm_bindgen(typescript_type = "Picture | undefined")]
-    pub type BackdropJs;
+    pub type SeenJs;
 }
 
 /// A face as JavaScript spells it.
@@ -149,12 +149,25 @@ impl FaceFinder {
         width: usize,
         height: usize,
         quad: &QuadJs,
-    ) -> Result<BackdropJs, JsValue> {
+    ) -> Result<SeenJs, JsValue> {
         let photo = Picture::new(width, height, rgba)?;
         let backdrop = self.0.backdrop(&photo, &quad_argument(quad)?)?;
-        let picture = backdrop.map(|backdrop| picture_to_js(backdrop.picture()));
-        let picture = picture.transpose()?.map(JsValue::from);
-        Ok(picture.unwrap_or(JsValue::UNDEFINED).unchecked_into())
+        seen_to_js(backdrop.as_ref().map(Backdrop::picture))
+    }
+
+    /// Where the person is in `quad` of a picture of a film (RGBA bytes): a square picture whose red is the person's
+    /// mask, green how far the background is hidden there, and blue how near the person is. Undefined where nobody is
+    /// seen.
+    pub fn silhouette(
+        &self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        quad: &QuadJs,
+    ) -> Result<SeenJs, JsValue> {
+        let picture = Picture::new(width, height, rgba)?;
+        let silhouette = self.0.silhouette(&picture, &quad_argument(quad)?)?;
+        seen_to_js(silhouette.as_ref())
     }
 
     /// The face whose mesh was `mesh` in the picture before of a film, in this one (RGBA bytes); undefined where it is
@@ -279,6 +292,13 @@ pub fn paste_back(
     let (quad, mode) = (quad_argument(quad)?, argument(mode)?);
     let mesh = mesh.as_deref();
     picture_to_js(&edited.paste_before(&photo, &quad, mesh, mode, backdrop.as_ref())?)
+}
+
+/// A picture, if something was seen.
+fn seen_to_js(picture: Option<&Picture>) -> Result<SeenJs, JsValue> {
+    let picture = picture.map(picture_to_js).transpose()?;
+    let picture = picture.map(JsValue::from);
+    Ok(picture.unwrap_or(JsValue::UNDEFINED).unchecked_into())
 }
 
 fn backdrop_from_js(picture: &PictureJs) -> Result<Backdrop, JsValue> {

@@ -30,6 +30,12 @@ const VIEW = 96;
 /** Where the mouth is in them, and a corner: left, top, right, bottom. */
 const MOUTH = [34, 52, 62, 66];
 const CORNER = [0, 0, 8, 8];
+/** Wall beside the jaw, where it would be dragged along, and the face: likewise. */
+const WALLS = [
+  [20, 56, 28, 68],
+  [68, 56, 76, 68],
+];
+const FACE = [36, 34, 60, 62];
 
 /** @param {string} problem that is not of the test's own making */
 const ours = (problem) => !problem.includes("Service Worker registration blocked by Playwright");
@@ -263,6 +269,37 @@ test("the edit is on the camera's picture as on a photo, and goes where the face
   const [before, after] = [await pixels(page, "before"), await pixels(page)];
   const [off, whole] = [difference(mirror, after), difference(before, after)];
   assert.ok(off < whole / 4, `${off} from the photo with the edit in it, which is ${whole} from the one without`);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("what is behind stays when the head turns", async () => {
+  const { page, problems, context } = await visitor();
+  await mirrored(page);
+  // Bars on the wall.
+  await page.evaluate(
+    async ({ walls, view }) => {
+      const { scene } = /** @type {any} */ (globalThis);
+      const canvas = new OffscreenCanvas(scene.face.width, scene.face.height);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.drawImage(scene.face, 0, 0);
+      context.scale(canvas.width / view, canvas.height / view);
+      context.fillStyle = "#c8d2dc";
+      for (const [left, top, right, bottom] of walls)
+        for (let x = left; x < right; x += 2) context.fillRect(x, top - 4, 1, bottom - top + 8);
+      scene.face = await createImageBitmap(canvas);
+    },
+    { walls: WALLS, view: VIEW },
+  );
+  await slide(page, "yaw", 100);
+  await shows(page, "1.00");
+  const seen = async () => {
+    const seen = await change(page);
+    return { face: meanIn(seen, FACE), walls: WALLS.map((wall) => meanIn(seen, wall)) };
+  };
+  const good = (/** @type {Awaited<ReturnType<typeof seen>>} */ { face, walls }) =>
+    face > 8 && walls.every((wall) => wall < 1.5);
+  await until(page, seen, good, "the face has turned, and the wall has not");
   assert.deepEqual(problems, []);
   await context.close();
 });

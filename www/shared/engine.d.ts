@@ -176,6 +176,12 @@ export class FaceFinder {
      * From the bytes of `face/manifest.json` and of the file it names.
      */
     constructor(manifest_json: Uint8Array | number[], weights: Uint8Array | number[]);
+    /**
+     * Where the person is in `quad` of a picture of a film (RGBA bytes): a square picture whose red is the person's
+     * mask, green how far the background is hidden there, and blue how near the person is. Undefined where nobody is
+     * seen.
+     */
+    silhouette(rgba: Uint8Array | number[], width: number, height: number, quad: Quad): Picture | undefined;
 }
 
 /**

@@ -3,9 +3,9 @@
 import { Failure } from "../shared/failure.js";
 import { say } from "../shared/say.js";
 
-/** @import { Edited, Quad } from "../shared/types.js" */
+/** @import { Edited, Picture, Quad } from "../shared/types.js" */
 
-/** @typedef {"picture" | "change" | "place" | "motion"} TextureName */
+/** @typedef {"picture" | "change" | "place" | "motion" | "person"} TextureName */
 
 /** Cells per side of a field of arrows. */
 const GRID = 64;
@@ -21,11 +21,13 @@ void main() {
 
 /**
  * `uv` is a spot of the square around the face, `still` where it lies in the square of the still. What is moved there
- * comes from elsewhere on the still, and that from somewhere in the camera's picture: of that the second guess is good.
+ * comes from elsewhere on the still, and that from somewhere in the camera's picture, from `source` in the square: of that
+ * the second guess is good. `person` is the person's mask in the square, how far the background is hidden there, and how
+ * near the person is: only the person moves, and what was behind it is taken from where the motion says.
  */
 const FRAGMENTS = `#version 300 es
 precision highp float;
-uniform sampler2D picture, change, place, motion;
+uniform sampler2D picture, change, place, motion, person;
 uniform vec2 size, centre, halfSide;
 uniform float strength;
 out vec4 colour;
@@ -46,9 +48,14 @@ void main() {
   vec2 still = uv + texture(place, uv).xy;
   vec2 arrow = alpha * texture(motion, still).xy;
   vec2 origin = still + arrow;
-  vec2 from = 2.0 * (origin - texture(place, uv + arrow).xy) - 1.0;
+  vec2 source = origin - texture(place, uv + arrow).xy;
+  vec2 from = 2.0 * source - 1.0;
   vec2 own = centre + from.x * halfSide + from.y * vec2(-halfSide.y, halfSide.x);
-  colour.rgb = texture(picture, own / size).rgb + alpha * texture(change, still).rgb;
+  vec3 moved = texture(picture, own / size).rgb;
+  vec3 here = texture(person, uv).rgb;
+  float mask = texture(person, source).r;
+  vec3 behind = mix(colour.rgb, moved, here.g);
+  colour.rgb = mix(behind, moved, mask) + alpha * max(here.b, mask) * texture(change, still).rgb;
 }`;
 
 export class MirrorCanvas {
@@ -66,12 +73,19 @@ export class MirrorCanvas {
     gl.useProgram(this.#program);
     // Smaller pictures of a change are drawn, where the card can, for faces that are smaller than it.
     gl.getExtension("EXT_color_buffer_float");
-    this.#textures = { picture: texture(gl), change: texture(gl), place: texture(gl), motion: texture(gl) };
+    this.#textures = {
+      picture: texture(gl),
+      change: texture(gl),
+      place: texture(gl),
+      motion: texture(gl),
+      person: texture(gl),
+    };
     Object.keys(this.#textures).forEach((name, unit) => {
       gl.uniform1i(gl.getUniformLocation(this.#program, name), unit);
     });
     this.change(undefined);
     this.#field("place", undefined);
+    this.#mask(undefined);
   }
 
   /**
@@ -93,7 +107,8 @@ export class MirrorCanvas {
   /**
    * Draws a picture of the camera, and with `strength` the change onto the face in `quad`.
    * @param {ImageBitmap} bitmap
-   * @param {{ quad: Quad, place: Float32Array | undefined, strength: number } | undefined} face
+   * @param {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined, strength: number } | undefined} face
+   *   `person`: as `FaceFinder.silhouette` gives it; without it, all around the face moves as the face does
    * @returns {OffscreenCanvas} as long as nothing else is drawn, and this task lasts
    */
   draw(bitmap, face) {
@@ -105,7 +120,10 @@ export class MirrorCanvas {
     }
     this.#bind("picture");
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
-    if (face) this.#field("place", face.place);
+    if (face) {
+      this.#field("place", face.place);
+      this.#mask(face.person);
+    }
     const [[left, top], , [right, bottom], [x, y]] = face?.quad ?? UNIT;
     const centre = [(left + right) / 2, (top + bottom) / 2];
     this.#set("size", [width, height]);
@@ -134,6 +152,15 @@ export class MirrorCanvas {
     const gl = this.#gl;
     gl.activeTexture(gl.TEXTURE0 + Object.keys(this.#textures).indexOf(name));
     gl.bindTexture(gl.TEXTURE_2D, this.#textures[name]);
+  }
+
+  /** @param {Picture | undefined} person all is person, unless given */
+  #mask(person) {
+    const gl = this.#gl;
+    this.#bind("person");
+    const { width, height, data } = person ?? { width: 1, height: 1, data: new Uint8Array(4).fill(255) };
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
   }
 
   /**

@@ -13,7 +13,7 @@ import { MirrorCanvas } from "./mirror-canvas.js";
 import { once } from "./once.js";
 
 /** @import { MirrorFace, MirrorMethods } from "../shared/protocol.js" */
-/** @import { DetectedFace, Edited, Point, Quad } from "../shared/types.js" */
+/** @import { DetectedFace, Edited, Picture, Point, Quad } from "../shared/types.js" */
 
 /** Longest side of the picture in which the face is followed: its network sees 192 pixels of it. */
 const LOOK_SIDE = 480;
@@ -53,11 +53,12 @@ let last;
 let lastFace;
 /** @type {MirrorFace | undefined} the face of which the edit is */
 let still;
-/** Whether there is an edit to show. */
+/** Whether there is an edit to show, and whether it moves anything. */
 let edited = false;
+let moving = false;
 /** How much of it is on show, and where. */
 let shown = 0;
-/** @type {{ quad: Quad, place: Float32Array | undefined } | undefined} */
+/** @type {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined } | undefined} */
 let spot;
 let before = 0;
 /** @type {{ recorder: Recorder, start: number } | undefined} */
@@ -66,11 +67,12 @@ let recording;
 /**
  * Follows the face into the next picture, or looks for it.
  * @param {FaceFinder} faces
- * @param {ImageData} pixels
+ * @param {Uint8Array} rgba
+ * @param {number} width
+ * @param {number} height
  * @returns {Followed | undefined}
  */
-function next(faces, { data, width, height }) {
-  const rgba = new Uint8Array(data.buffer);
+function next(faces, rgba, width, height) {
   const moved = followed && faces.follow(rgba, width, height, followed.mesh);
   if (followed && moved) return steadied(followed, moved);
   const found = faces.detect(rgba, width, height);
@@ -148,7 +150,8 @@ const methods = {
       followed = undefined;
     }
     look.drawImage(bitmap, 0, 0, across, down);
-    followed = next(faces, look.getImageData(0, 0, across, down));
+    const rgba = new Uint8Array(look.getImageData(0, 0, across, down).data.buffer);
+    followed = next(faces, rgba, across, down);
 
     const there = (/** @type {Point} */ [x, y]) => /** @type {Point} */ ([(x * width) / across, (y * height) / down]);
     const face = followed && {
@@ -156,9 +159,12 @@ const methods = {
       quad: /** @type {Quad} */ (followed.quad.map(there)),
       yaw: followed.yaw,
     };
-    // Before there is a still, this is the first picture's: so what a picture takes is known beforehand.
+    // Before there is a still, the last picture stands in, and an edit might move: so what a picture takes is known.
     const on = still ?? lastFace ?? face;
-    if (face && on) spot = { quad: face.quad, place: placement(face.mesh, face.quad, on.mesh, on.quad) };
+    if (followed && face && on) {
+      const person = moving || !still ? faces.silhouette(rgba, across, down, followed.quad) : undefined;
+      spot = { quad: face.quad, place: placement(face.mesh, face.quad, on.mesh, on.quad), person };
+    }
     const now = performance.now();
     const fit = face && still ? likeness(face, still) : 0;
     const wanted = edited && spot?.place ? fit : 0;
@@ -189,7 +195,9 @@ const methods = {
     if (String(face?.quad) !== String(still?.quad)) followed = undefined; // it may be another one of several
     still = face;
     edited = edit !== undefined;
-    if (edit) drawing.change(edit); // else the last one fades
+    if (!edit) return; // the last one fades
+    moving = edit.motion?.some((way) => way !== 0) ?? false;
+    drawing.change(edit);
   },
 
   record(config) {
