@@ -332,7 +332,7 @@ fn a_wrong_description_of_the_network_is_named() {
     let last = first("transposed_conv2d");
     let multiply = first("multiply");
     type Case<'a> = (&'a dyn Fn(&mut Value), &'a str);
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         (&|network| *network = Value::Null, "face manifest"),
         (
             &|network| network["outputs"] = json!({}),
@@ -340,6 +340,11 @@ fn a_wrong_description_of_the_network_is_named() {
         ),
         (
             &|network| network["outputs"]["mask"] = "add_13".into(),
+            "not those of a face network",
+        ),
+        // No multiple of the cells in which it is told how near the person is.
+        (
+            &|network| network["input"]["shape"] = json!([96, 96, 3]),
             "not those of a face network",
         ),
         (

@@ -16,7 +16,7 @@ use super::{
     search::{MIN_PRESENCE, Search},
 };
 use crate::{
-    pixels::{Picture, Point, Pyramid, Quad, QuadError},
+    pixels::{GRID, Picture, Point, Pyramid, Quad, QuadError},
     weights::{self, one_line},
 };
 
@@ -138,7 +138,7 @@ impl FaceFinder {
         })?;
         let side = person.input_shape()[0];
         check_outputs("person", &person, |[mask]| {
-            side > 1 && mask == [side, side, 1]
+            side > 0 && side.is_multiple_of(GRID) && mask == [side, side, 1]
         })?;
         Ok(FaceFinder {
             detector,

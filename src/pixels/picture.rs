@@ -202,7 +202,7 @@ impl<'a> Picture<'a> {
     }
 
     /// Half the size; an odd last row or column averages what is left.
-    fn halved(&self) -> Picture<'static> {
+    pub(crate) fn halved(&self) -> Picture<'static> {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
         let mut rgba = vec![255; 4 * width * height];
         for (y, target) in rgba.chunks_exact_mut(4 * width).enumerate() {

@@ -30,6 +30,8 @@ const FADE_MS = 250;
 const TREMBLE = 0.012;
 /** Share of the new place that a face which does not move gets. */
 const STEADY = 0.35;
+/** For how many pictures a silhouette is good: it goes along with the face. It takes as long as all else of a picture. */
+const PICTURES_PER_SILHOUETTE = 2;
 
 /**
  * A face that is followed, in the pixels in which it is looked for.
@@ -60,6 +62,8 @@ let moving = false;
 let shown = 0;
 /** @type {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined } | undefined} */
 let spot;
+/** How many pictures have come since that of the silhouette. */
+let sinceSilhouette = 0;
 let before = 0;
 /** @type {{ recorder: Recorder, start: number } | undefined} */
 let recording;
@@ -101,6 +105,20 @@ function steadied(from, to) {
   };
   const mesh = from.mesh.map((point, i) => between(point, to.mesh[i]));
   return { mesh, quadPoints, quad: quadFromPoints(quadPoints), yaw: to.yaw };
+}
+
+/**
+ * Where the person is in a picture, if that matters: of this picture, or of one that is hardly older.
+ * @param {FaceFinder} faces
+ * @param {Uint8Array} rgba
+ * @param {number} width
+ * @param {number} height
+ * @param {Quad} quad
+ */
+function silhouette(faces, rgba, width, height, quad) {
+  if (still && !moving) return undefined;
+  sinceSilhouette = (sinceSilhouette + 1) % PICTURES_PER_SILHOUETTE;
+  return (sinceSilhouette && spot?.person) || faces.silhouette(rgba, width, height, quad);
 }
 
 /**
@@ -162,7 +180,7 @@ const methods = {
     // Before there is a still, the last picture stands in, and an edit might move: so what a picture takes is known.
     const on = still ?? lastFace ?? face;
     if (followed && face && on) {
-      const person = moving || !still ? faces.silhouette(rgba, across, down, followed.quad) : undefined;
+      const person = silhouette(faces, rgba, across, down, followed.quad);
       spot = { quad: face.quad, place: placement(face.mesh, face.quad, on.mesh, on.quad), person };
     }
     const now = performance.now();
