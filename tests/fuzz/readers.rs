@@ -534,7 +534,7 @@ fn face_files() -> Vec<Vec<u8>> {
                 ],
             },
             "person": {
-                "input": {"value": "in", "shape": [4, 4, 3]},
+                "input": {"value": "in", "shape": [64, 64, 3]},
                 "outputs": {"mask": "mask"},
                 "ops": [
                     halved,
