@@ -7,6 +7,12 @@ import { say } from "../shared/say.js";
 
 /** @typedef {"picture" | "change" | "place" | "motion" | "person"} TextureName */
 
+/**
+ * Where a face is, and where each of its spots lies on the still. `person` is what `FaceFinder.silhouette` gives;
+ * without it, all around the face moves as the face does.
+ * @typedef {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined }} Placed
+ */
+
 /** Cells per side of a field of arrows. */
 const GRID = 64;
 /** Units of a difference in an 8-bit step. */
@@ -21,9 +27,9 @@ void main() {
 
 /**
  * `uv` is a spot of the square around the face, `still` where it lies in the square of the still. What is moved there
- * comes from elsewhere on the still, and that from somewhere in the camera's picture, from `source` in the square: of that
- * the second guess is good. `person` is the person's mask in the square, how far the background is hidden there, and how
- * near the person is: only the person moves, and what was behind it is taken from where the motion says.
+ * comes from elsewhere on the still, and that from somewhere in the camera's picture, from `source` in the square: of
+ * that the second guess is good. `person` is the person's mask in the square, how far the background is hidden there,
+ * and how near the person is: only the person moves, and what was behind it is taken from where the motion says.
  */
 const FRAGMENTS = `#version 300 es
 precision highp float;
@@ -107,8 +113,7 @@ export class MirrorCanvas {
   /**
    * Draws a picture of the camera, and with `strength` the change onto the face in `quad`.
    * @param {ImageBitmap} bitmap
-   * @param {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined, strength: number } | undefined} face
-   *   `person`: as `FaceFinder.silhouette` gives it; without it, all around the face moves as the face does
+   * @param {Placed & { strength: number } | undefined} face
    * @returns {OffscreenCanvas} as long as nothing else is drawn, and this task lasts
    */
   draw(bitmap, face) {

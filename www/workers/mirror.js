@@ -13,7 +13,8 @@ import { MirrorCanvas } from "./mirror-canvas.js";
 import { once } from "./once.js";
 
 /** @import { MirrorFace, MirrorMethods } from "../shared/protocol.js" */
-/** @import { DetectedFace, Edited, Picture, Point, Quad } from "../shared/types.js" */
+/** @import { DetectedFace, Edited, Point, Quad } from "../shared/types.js" */
+/** @import { Placed } from "./mirror-canvas.js" */
 
 /** Longest side of the picture in which the face is followed: its network sees 192 pixels of it. */
 const LOOK_SIDE = 480;
@@ -30,7 +31,7 @@ const FADE_MS = 250;
 const TREMBLE = 0.012;
 /** Share of the new place that a face which does not move gets. */
 const STEADY = 0.35;
-/** For how many pictures a silhouette is good: it goes along with the face. It takes as long as all else of a picture. */
+/** For how many pictures a silhouette, slow to make, is good: it goes along with the face. */
 const PICTURES_PER_SILHOUETTE = 2;
 
 /**
@@ -60,7 +61,7 @@ let edited = false;
 let moving = false;
 /** How much of it is on show, and where. */
 let shown = 0;
-/** @type {{ quad: Quad, place: Float32Array | undefined, person: Picture | undefined } | undefined} */
+/** @type {Placed | undefined} */
 let spot;
 /** How many pictures have come since that of the silhouette. */
 let sinceSilhouette = 0;
@@ -71,12 +72,11 @@ let recording;
 /**
  * Follows the face into the next picture, or looks for it.
  * @param {FaceFinder} faces
- * @param {Uint8Array} rgba
- * @param {number} width
- * @param {number} height
+ * @param {ImageData} pixels
  * @returns {Followed | undefined}
  */
-function next(faces, rgba, width, height) {
+function next(faces, { data, width, height }) {
+  const rgba = new Uint8Array(data.buffer);
   const moved = followed && faces.follow(rgba, width, height, followed.mesh);
   if (followed && moved) return steadied(followed, moved);
   const found = faces.detect(rgba, width, height);
@@ -110,15 +110,13 @@ function steadied(from, to) {
 /**
  * Where the person is in a picture, if that matters: of this picture, or of one that is hardly older.
  * @param {FaceFinder} faces
- * @param {Uint8Array} rgba
- * @param {number} width
- * @param {number} height
+ * @param {ImageData} pixels
  * @param {Quad} quad
  */
-function silhouette(faces, rgba, width, height, quad) {
+function silhouette(faces, { data, width, height }, quad) {
   if (still && !moving) return undefined;
   sinceSilhouette = (sinceSilhouette + 1) % PICTURES_PER_SILHOUETTE;
-  return (sinceSilhouette && spot?.person) || faces.silhouette(rgba, width, height, quad);
+  return (sinceSilhouette && spot?.person) || faces.silhouette(new Uint8Array(data.buffer), width, height, quad);
 }
 
 /**
@@ -168,8 +166,8 @@ const methods = {
       followed = undefined;
     }
     look.drawImage(bitmap, 0, 0, across, down);
-    const rgba = new Uint8Array(look.getImageData(0, 0, across, down).data.buffer);
-    followed = next(faces, rgba, across, down);
+    const seen = look.getImageData(0, 0, across, down);
+    followed = next(faces, seen);
 
     const there = (/** @type {Point} */ [x, y]) => /** @type {Point} */ ([(x * width) / across, (y * height) / down]);
     const face = followed && {
@@ -180,7 +178,7 @@ const methods = {
     // Before there is a still, the last picture stands in, and an edit might move: so what a picture takes is known.
     const on = still ?? lastFace ?? face;
     if (followed && face && on) {
-      const person = silhouette(faces, rgba, across, down, followed.quad);
+      const person = silhouette(faces, seen, followed.quad);
       spot = { quad: face.quad, place: placement(face.mesh, face.quad, on.mesh, on.quad), person };
     }
     const now = performance.now();
