@@ -106,10 +106,10 @@ pub(super) fn silhouette(
         return Ok(None);
     };
     // Half as fine, most of the work takes a quarter of the time.
-    let mask = refined(&means(&mask, side, 2), &square.halved(), &square).into_iter();
-    let mask: Vec<f32> = mask.map(|[mask, _]| mask).collect();
     let coarse = side / 2;
-    let hidden = grown(means(&mask, side, 2), coarse, RIM, RIM_FULLNESS).into_iter();
+    let mask = refined(&means(&mask, side, coarse), &square.halved(), &square).into_iter();
+    let mask: Vec<f32> = mask.map(|[mask, _]| mask).collect();
+    let hidden = grown(means(&mask, side, coarse), coarse, RIM, RIM_FULLNESS).into_iter();
     let hidden: Vec<_> = hidden.map(|value| [value]).collect();
     let near = nearness(&mask, side);
     Ok(Some(Picture::from_rgb(side, side, |x, y| {
@@ -150,9 +150,9 @@ fn shows_person(mask: &[f32], side: usize) -> bool {
     person >= LEAST_FACE * count && background as f32 >= LEAST_BACKGROUND * mask.len() as f32
 }
 
-/// The network's mask of a `small` picture with the edges that the same picture has on [`SIDE`] x [`SIDE`] cells, and
-/// the same smoothed. A guided filter (K. He and J. Sun, "Fast guided filter", 2015) with a Gaussian window: within
-/// it, the mask is a straight function of the light.
+/// The mask of a `small` picture with the edges that the same picture has when it is `large`, and the same smoothed.
+/// A guided filter (K. He and J. Sun, "Fast guided filter", 2015) with a Gaussian window: within it, the mask is a
+/// straight function of the light.
 fn refined(mask: &[f32], small: &Picture, large: &Picture) -> Vec<[f32; 2]> {
     let side = small.width();
     let smoothed = |values: &mut dyn Iterator<Item = f32>| {
@@ -256,8 +256,8 @@ impl Scene {
     pub fn new(backdrop: &Backdrop, space: Space) -> Self {
         let picture = &backdrop.0;
         let pixels = picture.rgba().chunks_exact(4);
-        let mask: Vec<_> = pixels.map(|pixel| [f32::from(pixel[3]) / 255.0]).collect();
-        let shares = shares(picture);
+        let mask: Vec<f32> = pixels.map(|pixel| f32::from(pixel[3]) / 255.0).collect();
+        let shares = means(&mask, picture.width(), PLATE);
         let near = nearness(&shares, PLATE);
         let mut depths = shares.clone();
         blur(&mut depths, PLATE, DEPTH * PLATE as f32);
@@ -274,7 +274,7 @@ impl Scene {
             });
         Self {
             side: picture.width(),
-            mask,
+            mask: mask.into_iter().map(|value| [value]).collect(),
             plate: plate.collect(),
             near,
         }
@@ -320,39 +320,27 @@ impl Scene {
     }
 }
 
-/// The mean of a picture's alpha, of 1, in each of [`PLATE`] x [`PLATE`] cells.
-fn shares(picture: &Picture) -> Vec<f32> {
-    let width = picture.width();
-    let mut sums = vec![[0.0f32; 2]; PLATE * PLATE];
-    for (y, row) in picture.rgba().chunks_exact(4 * width).enumerate() {
-        let cells = &mut sums[y * PLATE / width * PLATE..][..PLATE];
-        for (x, pixel) in row.chunks_exact(4).enumerate() {
-            let [sum, count] = &mut cells[x * PLATE / width];
-            *sum += f32::from(pixel[3]) / 255.0;
+/// How near the person is in each of [`GRID`] x [`GRID`] cells, by a mask of `side` x `side`, a multiple of them.
+fn nearness(mask: &[f32], side: usize) -> Vec<[f32; 1]> {
+    let cells = means(mask, side, GRID);
+    let near = grown(cells, GRID, NEARNESS, FULLNESS).into_iter();
+    near.map(|value| [value]).collect()
+}
+
+/// Means of `side` x `side` cells in each of `fewer` x `fewer`.
+fn means(cells: &[f32], side: usize, fewer: usize) -> Vec<f32> {
+    let mut sums = vec![[0.0f32; 2]; fewer * fewer];
+    for (y, row) in cells.chunks_exact(side).enumerate() {
+        let sums = &mut sums[y * fewer / side * fewer..][..fewer];
+        for (x, value) in row.iter().enumerate() {
+            let [sum, count] = &mut sums[x * fewer / side];
+            *sum += value;
             *count += 1.0;
         }
     }
     sums.iter()
         .map(|[sum, count]| sum / count.max(1.0))
         .collect()
-}
-
-/// How near the person is in each of [`GRID`] x [`GRID`] cells, by a mask of `side` x `side`, a multiple of them.
-fn nearness(mask: &[f32], side: usize) -> Vec<[f32; 1]> {
-    let cells = means(mask, side, side / GRID);
-    let near = grown(cells, GRID, NEARNESS, FULLNESS).into_iter();
-    near.map(|value| [value]).collect()
-}
-
-/// Means of squares of `step` x `step` cells, of `side` x `side`.
-fn means(cells: &[f32], side: usize, step: usize) -> Vec<f32> {
-    let fewer = side / step;
-    let mean = |index: usize| {
-        let corner = (index / fewer * side + index % fewer) * step;
-        let square = (0..step * step).map(|i| cells[corner + i / step * side + i % step]);
-        square.sum::<f32>() / (step * step) as f32
-    };
-    (0..fewer * fewer).map(mean).collect()
 }
 
 /// A mask of `side` x `side` cells that reaches farther: blurred by `sigma`, in sides, and `fullness` times as full.
