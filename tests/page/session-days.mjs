@@ -427,7 +427,7 @@ class Day {
    */
   film(size) {
     const { photo, quad, mode } = this.wish;
-    const others = this.session.portraits.slice(0, -1).filter(({ edited }) => edited);
+    const others = this.session.portraits.all.slice(0, -1).filter(({ edited }) => edited);
     const wanted = others.map((each) => ({ face: { photo, quad: each.quad }, strengths: each.strengths }));
     const cancel = new AbortController();
     const work = async (/** @type {(strengths: any) => Promise<any>} */ frame) => {
@@ -465,7 +465,7 @@ class Day {
       assert.ok(same(shows.strengths, strengths) && shows.full, "saved other sliders");
       assert.deepEqual([shows.mode, shows.what], [mode, what], "saved otherwise");
       const others = what.startsWith("photo")
-        ? this.session.portraits.slice(0, -1).filter(({ edited }) => edited)
+        ? this.session.portraits.all.slice(0, -1).filter(({ edited }) => edited)
         : [];
       const wanted = others.map((each) => ({ face: { photo, quad: each.quad }, strengths: each.strengths }));
       const found = shows.others.map((/** @type {any} */ { face, strengths }) => ({ face, strengths }));
@@ -498,7 +498,7 @@ class Day {
     const crops = worker && !worker.dead ? [...worker.state.crops.values()] : [];
     if (worker && !worker.dead) {
       assert.deepEqual([...worker.state.photos.values()], photo ? [photo] : [], "photos in the worker");
-      const quads = session.portraits.map((portrait) => name(portrait.quad));
+      const quads = session.portraits.all.map((portrait) => name(portrait.quad));
       for (const crop of crops) assert.deepEqual(crop.photo, photo, "the photo of a crop in the worker");
       for (const crop of crops) assert.ok(quads.includes(name(crop.quad)), "a crop in the worker that nobody uses");
       assert.equal(new Set(crops.map((crop) => name(crop.quad))).size, crops.length, "two crops of one face");
@@ -506,7 +506,7 @@ class Day {
     const engine = world.workers.get("engine.js");
     const inversions = engine && !engine.dead ? [...engine.state.held.values()] : [];
     const inverted = inversions.map(({ face }) => name(face.quad));
-    const wanted = session.portraits.map((portrait) => name(portrait.quad));
+    const wanted = session.portraits.all.map((portrait) => name(portrait.quad));
     assert.ok(
       inverted.every((each) => wanted.includes(each)),
       "an inversion that nobody uses",
@@ -515,7 +515,7 @@ class Day {
     assert.ok(inverted.length <= 5, "too many inversions");
     const shown = [
       session.photo?.bitmap,
-      ...session.portraits.flatMap((each) => [each.pasted, ...Object.values(each.pictures)]),
+      ...session.portraits.all.flatMap((each) => [each.pasted, ...Object.values(each.pictures)]),
     ].filter((each) => each);
     for (const each of shown) assert.ok(!(/** @type {any} */ (each).closed), "a closed bitmap is shown");
     assert.deepEqual(new Set(shown), world.held, "bitmaps that the page holds");

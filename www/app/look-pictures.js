@@ -49,7 +49,7 @@ export class LookPictures extends EventTarget {
   }
 
   get #portrait() {
-    return this.#session.portraits.at(-1);
+    return this.#session.portraits.inUse;
   }
 
   /**
@@ -91,7 +91,7 @@ export class LookPictures extends EventTarget {
    * @param {string} face
    */
   #next(face) {
-    if (this.#session.portraits.some(({ busy }) => busy) || !(this.#seen || this.#quick)) return undefined;
+    if (this.#session.portraits.busy || !(this.#seen || this.#quick)) return undefined;
     const made = this.#made.get(face);
     const tries = (/** @type {OfferedLook} */ look) => this.#failed.get(key(look)) ?? 0;
     return this.#looks.offered.find((look) => !made?.has(key(look)) && tries(look) < MOST_TRIES);

@@ -131,7 +131,7 @@ export class Looks extends EventTarget {
   }
 
   get #portrait() {
-    return this.#session.portraits.at(-1);
+    return this.#session.portraits.inUse;
   }
 
   /** @param {Strengths} strengths */

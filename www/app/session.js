@@ -1,14 +1,14 @@
 // What the visitor does with photos, one after another: open one, choose a face or place it, move sliders, save. The
 // parts do the work; this is their sequence.
 import { Failure } from "../shared/failure.js";
-import { aspectOf, isWholePhoto, middleOf, showsFaces, wholePhoto } from "../shared/quad.js";
+import { aspectOf, isWholePhoto, middleOf, samePlace, showsFaces, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
-import { same } from "../shared/strengths.js";
 import { link } from "./link.js";
 import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
 import { Portrait } from "./portrait.js";
+import { Portraits } from "./portraits.js";
 import { RestartLimit } from "./recovery.js";
 import { remember } from "./settings.js";
 
@@ -26,29 +26,12 @@ import { remember } from "./settings.js";
  * @typedef {PhotoSource & { edits: { quad: Quad, strengths: Strengths }[] }} Left a photo that gave way, with its edits
  */
 
-/** Portraits besides the one in use that keep their inversion and pictures. */
-const MOST_AWAKE = 4;
-/** How close the centres of two quads of one face are, in sides of the larger. */
-const SAME_PLACE = 0.3;
-
 /**
  * What photos are cut for: models for which that is the same take the same of a photo.
  * @param {ModelInfo} model
  */
 const cutFor = (model) => (showsFaces(model) ? FACES : `${model.depicts} ${aspectOf(model)}`);
 const FACES = "faces";
-
-/**
- * Whether two quads are about the same face.
- * @param {Quad} a
- * @param {Quad} b
- */
-function samePlace(a, b) {
-  const middle = (/** @type {Quad} */ [[x, y], , [right, bottom]]) => [(x + right) / 2, (y + bottom) / 2];
-  const side = (/** @type {Quad} */ [[x, y], [left, bottom]]) => Math.hypot(left - x, bottom - y);
-  const [[ax, ay], [bx, by]] = [middle(a), middle(b)];
-  return Math.hypot(ax - bx, ay - by) < SAME_PLACE * Math.max(side(a), side(b));
-}
 
 /**
  * Fires `opening` (the name of a file that is being opened, or none), `photo` (a photo is open), `cut` (another model
@@ -60,8 +43,6 @@ export class Session extends EventTarget {
   #photos = new Photos();
   #own;
   #limits = { engine: new RestartLimit(), photos: new RestartLimit() };
-  /** @type {Portrait[]} faces of the open photo that were worked on, the one in use last */
-  #portraits = [];
   #busy = false;
   /** @type {PasteMode | undefined} what the visitor chose, instead of what suits the model */
   #chosenMode;
@@ -78,13 +59,13 @@ export class Session extends EventTarget {
   #source;
   /** @type {Strengths} sliders that the first face of the open photo begins with */
   #carried = {};
-  /** @type {WeakMap<Portrait, Strengths>} the sliders of each face when it was last saved */
-  #saved = new WeakMap();
-
   /** @type {OpenPhoto | undefined} */
   photo;
   /** @type {FoundFace[]} */
   faces = [];
+  /** For looking only. */
+  portraits = new Portraits();
+
   /** @param {PageEngine} engine */
   constructor(engine) {
     super();
@@ -106,12 +87,7 @@ export class Session extends EventTarget {
   }
 
   get #portrait() {
-    return this.#portraits.at(-1);
-  }
-
-  /** The faces of the open photo that were worked on, the one in use last; it is for looking only. */
-  get portraits() {
-    return this.#portraits;
+    return this.portraits.inUse;
   }
 
   get pictures() {
@@ -275,11 +251,9 @@ export class Session extends EventTarget {
    * @returns {Left | undefined}
    */
   #unsaved() {
-    const unsaved = (/** @type {Portrait} */ { edited, strengths }, /** @type {Strengths} */ saved) =>
-      edited && !same(strengths, saved);
-    const portraits = this.#portraits.filter((each) => unsaved(each, this.#saved.get(each) ?? {}));
-    if (!this.#source || portraits.length === 0) return undefined;
-    return { ...this.#source, edits: portraits.map(({ quad, strengths }) => ({ quad, strengths })) };
+    const { unsaved } = this.portraits;
+    if (!this.#source || unsaved.length === 0) return undefined;
+    return { ...this.#source, edits: unsaved.map(({ quad, strengths }) => ({ quad, strengths })) };
   }
 
   /**
@@ -316,8 +290,8 @@ export class Session extends EventTarget {
    * @param {SaveKind} what
    */
   noteSaved(what) {
-    const saved = what.startsWith("photo") ? this.#portraits : this.#portraits.slice(-1);
-    for (const portrait of saved) this.#saved.set(portrait, portrait.strengths);
+    const { all } = this.portraits;
+    this.portraits.noteSaved(what.startsWith("photo") ? all : all.slice(-1));
   }
 
   /** Begins something with the open photo, instead of what was begun before. */
@@ -338,9 +312,9 @@ export class Session extends EventTarget {
     if (signal.aborted) this.#photos.close(photo);
     check(signal);
     this.#look();
-    for (const portrait of this.#portraits) portrait.close();
+    this.portraits.clear();
     if (this.photo) this.#photos.close(this.photo);
-    [this.photo, this.#portraits, this.faces, this.#searched] = [photo, [], [], undefined];
+    [this.photo, this.faces, this.#searched] = [photo, [], undefined];
     [this.#source, this.#carried] = [source, carried];
     this.#tellBusy();
     this.#emit("sliders");
@@ -419,15 +393,13 @@ export class Session extends EventTarget {
     if (photo !== this.photo) return;
     this.#look();
     this.#searched = undefined;
-    const known = this.#portraits.find((portrait) => face && portrait.face === face);
+    const known = this.portraits.of(face);
     if (known && known === this.#portrait) return known.resume();
     this.#portrait?.leave();
     const portrait = known ?? this.#begin(photo, quad, face);
     if (Object.keys(this.#carried).length > 0) portrait.take(this.#carried);
     this.#carried = {};
-    const others = this.#portraits.filter((other) => other !== portrait);
-    this.#portraits = [...others, portrait];
-    for (const other of others.slice(0, -MOST_AWAKE)) other.rest();
+    this.portraits.use(portrait);
     if (!known)
       for (const warning of face?.warnings ?? []) this.#emit("notice", { said: say(`face.warning.${warning}`) });
     this.#tellBusy();
@@ -448,7 +420,7 @@ export class Session extends EventTarget {
       photos: this.#photos,
       mode: () => this.pasteMode,
       seed: () => this.#seed(photo, quad),
-      others: () => this.#portraits.filter((other) => other !== portrait),
+      others: () => this.portraits.besides(portrait),
       inUse: (each) => each === this.#portrait,
       equip: (model) => this.#equip(model),
       tell: (type, detail) => this.#told(portrait, type, detail),
@@ -459,12 +431,7 @@ export class Session extends EventTarget {
       },
     });
     // Where faces are not told apart there is one part of the photo that is edited.
-    const same = (/** @type {Portrait} */ other) => this.#cut !== FACES || samePlace(other.quad, quad);
-    for (const other of this.#portraits.filter(same)) {
-      portrait.inherit(other);
-      other.close();
-      this.#portraits = this.#portraits.filter((each) => each !== other);
-    }
+    this.portraits.replace(portrait, (other) => this.#cut !== FACES || samePlace(other.quad, quad));
     return portrait;
   }
 
@@ -492,7 +459,7 @@ export class Session extends EventTarget {
   }
 
   #tellBusy() {
-    const busy = this.#portraits.some((portrait) => portrait.busy);
+    const { busy } = this.portraits;
     if (busy !== this.#busy) this.#emit("busy", busy);
     this.#busy = busy;
   }
@@ -550,9 +517,9 @@ export class Session extends EventTarget {
     if (!photo || !portrait) return;
     const others = this.faces.filter((face) => !samePlace(face.quad, portrait.quad));
     for (const face of others) {
-      const known = this.#portraits.find((each) => samePlace(each.quad, face.quad));
+      const known = this.portraits.at(face.quad);
       const other = known ?? this.#begin(photo, face.quad, face);
-      if (!known) this.#portraits = [other, ...this.#portraits];
+      if (!known) this.portraits.add(other);
       other.take(portrait.strengths);
     }
     portrait.drop();
@@ -648,8 +615,8 @@ export class Session extends EventTarget {
   #cutAnew(model) {
     const { photo } = this;
     if (!photo || this.#cut === cutFor(model)) return;
-    for (const portrait of this.#portraits) portrait.close();
-    [this.#portraits, this.faces] = [[], []];
+    this.portraits.clear();
+    this.faces = [];
     this.#tellBusy();
     for (const type of ["cut", "faces", "sliders", "picture"]) this.#emit(type);
     void this.#search(photo);
@@ -666,10 +633,7 @@ export class Session extends EventTarget {
       return; // a file that crashes it is heard of as a crash
     }
     const portrait = this.#portrait;
-    for (const each of this.#portraits) {
-      if (each === portrait) each.refresh();
-      else each.forgetEdit();
-    }
+    this.portraits.renew(this.portraits.all);
     await portrait?.showMode();
   }
 
@@ -679,8 +643,7 @@ export class Session extends EventTarget {
    */
   #keepKnown({ directions }) {
     const names = new Set([...directions, ...this.#own.directions].map(({ name }) => name));
-    const changed = this.#portraits.filter((portrait) => portrait.keepOnly(names));
-    if (changed.length > 0) this.#emit("sliders");
+    if (this.portraits.keepOnly(names)) this.#emit("sliders");
   }
 
   /**
@@ -714,12 +677,9 @@ export class Session extends EventTarget {
 
   /** @param {{ name: string }[]} touched directions that are no longer what they were */
   #ownChanged(touched) {
-    const used = this.#portraits.filter(({ strengths }) => touched.some(({ name }) => name in strengths));
+    const used = this.portraits.all.filter(({ strengths }) => touched.some(({ name }) => name in strengths));
     if (this.engine.model) this.#keepKnown(this.engine.model);
-    for (const portrait of used) {
-      if (portrait === this.#portrait) portrait.refresh();
-      else portrait.forgetEdit();
-    }
+    this.portraits.renew(used);
     if (used.length > 0) this.#emit("sliders");
   }
 
@@ -728,7 +688,7 @@ export class Session extends EventTarget {
   /** Starts the engine anew, with the backend in the settings, and brings photo and sliders back. */
   async restartEngine() {
     const portrait = this.#portrait;
-    for (const each of this.#portraits) {
+    for (const each of this.portraits.all) {
       each.forgetInversion();
       if (each !== portrait) each.forgetEdit();
     }
@@ -738,7 +698,7 @@ export class Session extends EventTarget {
 
   /** @param {Failure} failure */
   #engineCrashed(failure) {
-    for (const portrait of this.#portraits) portrait.forgetInversion();
+    for (const portrait of this.portraits.all) portrait.forgetInversion();
     const { engine: limit } = this.#limits;
     if (limit.next() === undefined) {
       this.#emit("step", { stage: undefined });
@@ -755,7 +715,7 @@ export class Session extends EventTarget {
 
   #photosCrashed() {
     const [portrait, searched] = [this.#portrait, this.#searched];
-    for (const each of this.#portraits) each.forgetEdits();
+    for (const each of this.portraits.all) each.forgetEdits();
     this.#emit("failure", new Failure({ code: "photo", message: say("error.photo"), hint: say("hint.photo") }));
     if (this.#limits.photos.next() === undefined) this.#emit("step", { stage: undefined });
     else if (searched) void this.#search(searched);

@@ -3,6 +3,8 @@
 /** Largest side of the face as it is shown and saved on its own, and while a slider moves on a slow machine. */
 const FACE_SIDE = 1024;
 export const PREVIEW_SIDE = 512;
+/** How close the centres of two quads of one face are, in sides of the larger. */
+const SAME_PLACE = 0.3;
 
 /**
  * Width of the face as it is shown and saved on its own.
@@ -114,4 +116,16 @@ export function wholePhoto(width, height) {
  */
 export function isWholePhoto(quad, width, height) {
   return wholePhoto(width, height).every(([x, y], i) => Math.abs(x - quad[i][0]) < 1 && Math.abs(y - quad[i][1]) < 1);
+}
+
+/**
+ * Whether two quads are about the same face.
+ * @param {Quad} a
+ * @param {Quad} b
+ */
+export function samePlace(a, b) {
+  const middle = (/** @type {Quad} */ [[x, y], , [right, bottom]]) => [(x + right) / 2, (y + bottom) / 2];
+  const side = (/** @type {Quad} */ [[x, y], [left, bottom]]) => Math.hypot(left - x, bottom - y);
+  const [[ax, ay], [bx, by]] = [middle(a), middle(b)];
+  return Math.hypot(ax - bx, ay - by) < SAME_PLACE * Math.max(side(a), side(b));
 }

@@ -11,7 +11,8 @@ const faces = byId("faces", HTMLElement);
 /** @param {Session} session */
 export function startFacePicker(session) {
   /** Which faces are edited, of those that are offered. */
-  const editedFaces = () => session.faces.map((face) => session.portraits.some((p) => p.face === face && p.edited));
+  const editedFaces = () =>
+    session.faces.map((face) => session.portraits.all.some((p) => p.face === face && p.edited));
   let marked = "";
   /** @type {FoundFace[]} those among which the visitor chooses now */
   let offered = [];

@@ -85,7 +85,7 @@ export function startMethod(session, viewer) {
   /** Measures what is shown, once the aligned face is there in the size of the model's pictures. */
   async function measure() {
     const { reconstruction, initial, discrepancy, edited, original } = session.pictures;
-    const portrait = session.portraits.at(-1);
+    const portrait = session.portraits.inUse;
     if (!reconstruction || !portrait) return;
     const { width, height } = reconstruction;
     if (aligned?.of !== reconstruction) {
