@@ -22,6 +22,7 @@ class Budget:
     minutes: dict[str, float] | None = None
     steps: dict[str, int] | None = None
     critic: bool = True
+    kept: int = 2400  # inversions that `dipn` learns from at a time on a CPU
     cached: tuple[int, int] = (640, 480)  # photos whose inversions `crops` rebuilds and edits
 
     def available_device(self) -> torch.device:
@@ -73,6 +74,6 @@ BUDGETS = {
     "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
     "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(64, 128, 64, 6, 64)),
     "tiny": Budget(
-        TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), cached=(16, 12)
+        TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), kept=16, cached=(16, 12)
     ),
 }

@@ -24,15 +24,17 @@ from ..editing.directions import direction, edit
 from ..editing.edits import in_photo
 from ..landmarks import read_landmarks
 from ..losses.features import Features
-from ..losses.judges import views
+from ..losses.judges import CLOSE_UPS, views
 from ..sliders import ROWS, by_name
 from .classifier import Classifier
 from .fidelity import fidelity
 from .identity import SAME_PERSON, Recogniser, distances
 from .sheet import in_rows
+from .skin import AGES, age_group, fine_contrast, skin_contrast
 
 FACES = 40  # val portraits that are edited
 MOUTHS = 60, 80  # calm mouths that get a smile, and real smiles they are compared with
+KNOWN = 400  # training portraits whose skin shows what that of an age looks like
 CALM, SMILING = 0.25, 0.75  # smile_est below and above which a face is taken for either
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)  # of a smile, in shares of the slider's end
 WIDTH = 118  # of lines of prose
@@ -75,6 +77,13 @@ def outside_face(size: int):
 def mean_change(a, b, mask) -> float:
     """L1 of two batches of pictures under a mask [1,1,S,S], of 255."""
     return float(((a - b).abs() * mask).sum() / (3 * mask.sum() * len(a))) * 127.5
+
+
+def mouth_contrast(photos) -> float:
+    """Standard deviation of what is fine in the close-up of the mouth, of a range of 1."""
+    left, top, side = (round(share * photos.shape[-1]) for share in CLOSE_UPS["mouth"])
+    fine = fine_contrast(photos)[:, top : top + side, left : left + side]
+    return float(fine.mean((1, 2)).sqrt().mean())
 
 
 def kid(a, b):
@@ -199,7 +208,8 @@ class Measurements:
         calm = self.real[smile_est[self.real] < CALM][: MOUTHS[0]]
         smiling = self.real[smile_est[self.real] > SMILING]
         trained = self.faces.split(val=False, real=True)
-        mouths = Mouths(self.faces.images(trained[smile_est[trained] > SMILING][-MOUTHS[1] :]))
+        real_smiles = self.faces.images(trained[smile_est[trained] > SMILING][-MOUTHS[1] :])
+        mouths = Mouths(real_smiles)
         neutral, true_smile, neutral_landmarks = london(self.args.data, self.args.work)
         inside = 1 - outside_face(SIDE)
         calm_photos, smiling_photos = self.faces.images(calm), self.faces.images(smiling)
@@ -211,9 +221,12 @@ class Measurements:
             f"Pairs: {len(neutral)} held-out people of the London set, the smile at its end on their neutral photo",
             "against their true smile, L1 of 255 within the face, at the best of four strengths. Again: what the",
             f"slider changes of {len(smiling)} faces that smile already, in shares of what it changes of calm ones.",
+            "Fine: standard deviation, of a range of 1, of what is finer than 2 pixels in the close-up of the mouth;",
+            f"of the real smiles it is {mouth_contrast(real_smiles):.4f}.",
         )
         unchanged = mean_change(neutral, true_smile, inside)
-        rows = [("no edit", f"{mouths.distance(calm_photos):.2f}", f"{unchanged:.1f}", "")]
+        plain = f"{mouth_contrast(calm_photos):.4f}"
+        rows = [("no edit", f"{mouths.distance(calm_photos):.2f}", plain, f"{unchanged:.1f}", "")]
         for kind, retouch in self.kinds.items():
             high = retouch.ends("smile")[1]
             edited = retouch(calm_photos, self.landmarks[calm], {"smile": high})
@@ -221,8 +234,28 @@ class Measurements:
             share = (again - smiling_photos).abs().mean() / (edited - calm_photos).abs().mean()
             smiles = (retouch(neutral, neutral_landmarks, {"smile": high * part}) for part in STRENGTHS)
             best = min(mean_change(smile, true_smile, inside) for smile in smiles)
-            rows.append((kind, f"{mouths.distance(edited):.2f}", f"{best:.1f}", f"{float(share):.2f}"))
-        self.page.table(("", "mouth", "London pairs", "again"), rows)
+            mouth = f"{mouths.distance(edited):.2f}", f"{mouth_contrast(edited):.4f}"
+            rows.append((kind, *mouth, f"{best:.1f}", f"{float(share):.2f}"))
+        self.page.table(("", "mouth", "fine", "London pairs", "again"), rows)
+
+    def age(self):
+        ids, trained = self.real[: self.args.faces], self.faces.split(val=False, real=True)[:KNOWN]
+        known = skin_contrast(self.faces.images(trained), self.landmarks[trained])
+        group = np.array([age_group(years) for years in self.faces.labels[trained, ROWS["age"]]])
+        self.page.text("## Age")
+        self.page.text(
+            "Standard deviation, of a range of 1, of what is finer than 2 pixels in the skin of cheeks and forehead:",
+            f"of {len(trained)} real training portraits by their age, and of {len(ids)} val portraits at the ends",
+            "of the slider.",
+        )
+        rows = [(f"portraits, {name}", f"{known[group == name].mean():.4f}") for name in AGES if name in group]
+        photos, landmarks = self.faces.images(ids), self.landmarks[ids]
+        for kind, retouch in self.kinds.items():
+            low, high = retouch.ends("age")
+            for amount in (low, 0.0, high):
+                shown = retouch(photos, landmarks, {"age": amount}) if amount else photos
+                rows.append((f"{kind}, age at {amount:+.1f}", f"{skin_contrast(shown, landmarks).mean():.4f}"))
+        self.page.table(("", "skin"), rows)
 
     def sliders(self):
         classifier = Classifier().eval().requires_grad_(False)
@@ -293,6 +326,7 @@ def main():
     measurements.title()
     measurements.reconstruction()
     measurements.smile()
+    measurements.age()
     measurements.sliders()
     measurements.sheet()
     args.out.write_text("\n".join(measurements.page.lines), encoding="utf-8")

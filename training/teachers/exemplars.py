@@ -40,14 +40,14 @@ from .maps import (
 from .mouth import BRIM, edges, mouth_gap, mouth_spots, mouth_width, teeth_shade
 
 DARK = 0.04  # added to shades before their logarithm: black has no ratio
-LENT = "097"  # who lends the mouth
+LENT = "134"  # who lends the mouth
 SMILING = ("009", "026", "062", "099", "117", "134", "094", "097")  # people who lend the folds of their smiles
 ELDER = "08074.webp"  # the training picture of who lends the wrinkles
 PARTED = 0.09  # distance of the lips, in distances between the eyes, from which a smile shows teeth
 WRINKLE = 0.022  # width of the blur that parts wrinkles from the shape of a face, in picture sides
 AGED = 0.8  # how strong the wrinkles are at the end of the slider, to those of that face
 FADED = 0.5  # how much of the appearance model's change of colour joins them
-FOLDING = 1.3  # how much stronger than on the mean of those people the folds are
+FOLDING = 0.5  # how strong the folds are, to the mean of those people: real smiles differ, and at 1.3 none is like it
 WARM = torch.tensor([0.75, 1.0, 1.15])  # folds darken red least
 SIDE = 256  # a picture's side in the unit of what is told in pixels
 
@@ -95,8 +95,9 @@ class Exemplars:
         shape = appearance.shape.cpu().float()
         held = {"shape": shape, "gauges": gauges(shape, size)}
         toothy = mouth_gap(landmarks[after]) > PARTED
-        # Who has a wide mouth does not smile yet: the range begins above most calm mouths.
-        wide = mouth_width(landmarks[before]).quantile(0.8), mouth_width(landmarks[after[toothy]]).median()
+        # Who has a wide mouth does not smile yet: the range begins above most calm mouths. It ends below most smiles:
+        # a smile that is less broad than others is a whole one.
+        wide = mouth_width(landmarks[before]).quantile(0.8), mouth_width(landmarks[after[toothy]]).quantile(0.15)
         held["smile_range"] = torch.stack(wide)
         displacements = cls.smile_displacements(landmarks[before[toothy]], landmarks[after[toothy]], shape)
         held["smile_shifts"] = displacements / by_name("smile").ends[1]

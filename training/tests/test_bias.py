@@ -7,7 +7,7 @@ import unittest
 
 import numpy as np
 
-from ..measure import bias
+from ..measure import bias, skin
 from .made_faces import Person
 
 # A skin of each tone, as bytes of sRGB.
@@ -29,36 +29,36 @@ class Tone(unittest.TestCase):
             (255, 0, 0): (53.24, 80.09, 67.2),
             (0, 0, 255): (32.3, 79.19, -107.86),
         }
-        found = bias.cielab(np.array([*known], np.uint8))
+        found = skin.cielab(np.array([*known], np.uint8))
         np.testing.assert_allclose(found, [*known.values()], atol=0.02)
 
     def test_typology_angle(self):
         labs = np.array([(70.0, 9.0, 20.0), (50.0, 9.0, 20.0), (30.0, 9.0, 20.0)])
-        np.testing.assert_allclose(bias.typology_angle(labs), (45, 0, -45))
+        np.testing.assert_allclose(skin.typology_angle(labs), (45, 0, -45))
 
     def test_a_tone_begins_above_its_bound(self):
         angles = (80, 55.1, 55, 41.1, 41, 28.1, 28, 10.1, 10, -29.9, -30, -80)
-        self.assertEqual([bias.tone_of(angle) for angle in angles], np.repeat(bias.TONES, 2).tolist())
+        self.assertEqual([skin.tone_of(angle) for angle in angles], np.repeat(skin.TONES, 2).tolist())
 
     def test_skins_of_all_tones(self):
-        for tone, skin in SKINS.items():
-            self.assertEqual(bias.tone_of(bias.typology_angle(bias.cielab(skin))), tone)
+        for tone, colour in SKINS.items():
+            self.assertEqual(skin.tone_of(skin.typology_angle(skin.cielab(colour))), tone)
 
     def test_skin_is_found_in_a_drawn_face(self):
-        for skin in SKINS.values():
+        for colour in SKINS.values():
             rng = np.random.default_rng(0)
-            person = Person.drawn(rng, skin=skin, age=20.0, glasses=1.0, yaw=0.1, pitch=0.0)
-            lab = bias.cielab(np.asarray(person.picture(256, rng)))
+            person = Person.drawn(rng, skin=colour, age=20.0, glasses=1.0, yaw=0.1, pitch=0.0)
+            lab = skin.cielab(np.asarray(person.picture(256, rng)))
             lab[100:110, 80:120] = (100, 0, 0)  # a highlight
-            found = np.median(lab[bias.skin_of(lab, person.landmarks())], 0)
-            np.testing.assert_allclose(found, bias.cielab(skin), atol=3)
+            found = np.median(lab[skin.skin_of(lab, person.landmarks())], 0)
+            np.testing.assert_allclose(found, skin.cielab(colour), atol=3)
 
 
 class Groups(unittest.TestCase):
     def test_ages(self):
         years = (12, 29.9, 30, 39.9, 40, 49.9, 50, 90)
-        self.assertEqual([bias.age_group(year) for year in years], np.repeat(bias.AGES, 2).tolist())
-        self.assertEqual(bias.age_group(math.nan), "")
+        self.assertEqual([skin.age_group(year) for year in years], np.repeat(skin.AGES, 2).tolist())
+        self.assertEqual(skin.age_group(math.nan), "")
 
     def test_chance(self):
         rng = np.random.default_rng(0)

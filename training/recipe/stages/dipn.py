@@ -2,6 +2,9 @@
 
 Later stages leave it as it is. Trained along with DICN, the map turns into a message: DICN's strided convolutions
 read its pixels in groups, and it shows a grid instead of what was lost.
+
+The compensated picture is hardly ever closer to the photo than the plain one with the map added: this stage says how
+close it can come.
 """
 
 from __future__ import annotations
@@ -16,51 +19,89 @@ from ..optimiser import Optimiser, placed
 
 RATE = 2e-3
 GRADIENTS = 0.5
+DEVIATION = 1.0  # of the root of the mean square of what is left of each picture: what decibels count
+STATISTICS_UNTIL = 0.5  # of the stage; then the normalisations keep their statistics, as they do when it is used
+
+RENEWED_EVERY = 8  # steps, on a CPU
+LEARNING, SETTLING = "learning", "settling"  # variants of a step
+
+
+class Kept:
+    """Photos and their plain reconstructions, as DIPN sees them, [n,2,3,E,E]. A CPU cuts its pictures from them, for
+    inverting anew would take most of its time; now and then new ones take the place of some."""
+
+    def __init__(self, stage: Dipn, count: int, seed: int):
+        self.stage, self.places = stage, torch.Generator().manual_seed(seed)
+        batch = stage.sampler.batch
+        self.pairs = torch.cat([self.inverted() for _ in range(-(-count // batch))])
+
+    def inverted(self):
+        images, _ = self.stage.sampler()
+        return torch.stack(self.stage.inverted(images), 1).half()
+
+    def renew(self):
+        new = self.inverted()
+        at = self.drawn(len(self.pairs) - len(new) + 1)
+        self.pairs[at : at + len(new)] = new
+
+    def drawn(self, below: int) -> int:
+        return int(torch.randint(below, (), generator=self.places))
+
+    def cut(self, count: int):
+        """Random halves, in width and height, of random photos and of their reconstructions."""
+        side = self.pairs.shape[-1] // 2
+        parts = []
+        for _ in range(count):
+            pair, top, left = self.drawn(len(self.pairs)), *(8 * self.drawn(side // 8 + 1) for _ in range(2))
+            parts.append(self.pairs[pair, ..., top : top + side, left : left + side])
+        photo, plain = torch.stack(parts).float().unbind(1)
+        return tuple(p.contiguous(memory_format=torch.channels_last) for p in (photo, plain))
 
 
 class Dipn(Stage):
     name = "dipn"
     needs = ("autoencoder",)
-    decay = 0.99
-    real_share = 0.6
+    decay = 0.995
+    real_share = 0.65
     judges = {}
 
     def __init__(self, job):
         self.job = job
         model = placed(checkpoints.take_average(Sdic(job.config), job.inputs[0]), job.device)
         self.model = model.eval().requires_grad_(False)
-        model.DIP.train()
         groups = {"DIPN": ([*model.DIP.parameters()], RATE)}
         self.optimisers = {"optimiser": Optimiser(groups, betas=(0.9, 0.99))}
 
     def begin(self, seed: int):
         super().begin(seed)
-        self.places = torch.Generator().manual_seed(seed)
+        self.kept = Kept(self, self.job.budget.kept, seed) if self.job.device.type == "cpu" else None
 
-    def cut(self, pictures):
-        """The same random half of all of them on a CPU, for cheap steps."""
-        if self.job.device.type != "cpu":
-            return pictures
-        side = pictures[0].shape[-1] // 2
-        top, left = (8 * int(torch.randint(side // 8 + 1, (), generator=self.places)) for _ in range(2))
-        parts = (p[..., top : top + side, left : left + side] for p in pictures)
-        return [part.contiguous(memory_format=torch.channels_last) for part in parts]
+    @torch.no_grad()
+    def inverted(self, images):
+        """Photos, and their plain reconstructions, as DIPN sees them."""
+        with self.job.autocast():
+            initial, _ = self.model.decoder(self.model.encode(images))
+        return self.model.seen(images), self.model.shown(initial.float())
 
     def draw(self, step: int):
-        images, _ = self.sampler()
-        return "whole", images
+        variant = LEARNING if self.clock.progress < STATISTICS_UNTIL else SETTLING
+        if self.kept is None:
+            return variant, self.sampler()[0]
+        if step % RENEWED_EVERY == 0:
+            self.kept.renew()
+        return variant, *self.kept.cut(self.job.batch)
 
-    def learn(self, variant: str, images):
-        model = self.model
+    def learn(self, variant: str, *pictures):
+        photo, plain = self.inverted(*pictures) if self.kept is None else pictures
+        self.model.DIP.train(variant == LEARNING)
         with self.job.autocast():
-            with torch.no_grad():
-                initial, _ = model.decoder(model.encode(images))
-                photo, plain = self.cut([model.seen(images), model.shown(initial.float())])
-            discrepancy = model.DIP(photo, plain).float()
+            discrepancy = self.model.DIP(photo, plain).float()
         lost = photo - plain - discrepancy
-        loss = lost.abs().mean() + GRADIENTS * sum(g.abs().mean() for g in gradients(lost))
-        self.optimisers["optimiser"].descend(loss, clip=5.0)
-        return {"loss": loss, "left": lost.abs().mean(), "nothing": (photo - plain).abs().mean()}
+        left = lost.abs().mean()
+        deviation = lost.square().mean((1, 2, 3)).add(1e-6).sqrt().mean()
+        loss = left + GRADIENTS * sum(g.abs().mean() for g in gradients(lost)) + DEVIATION * deviation
+        self.optimisers["optimiser"].descend(loss, clip=1.0)
+        return {"loss": loss, "left": left, "nothing": (photo - plain).abs().mean()}
 
 
 if __name__ == "__main__":
