@@ -8,6 +8,7 @@ draws most. Encoder, DIPN, codes and directions of the codes stay.
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -142,6 +143,7 @@ class CropStage(EditedStage):
         checkpoints.take_average(self.model, job.inputs[0])
         self.model.edits.follow(self.editor.appearance)
         self.model.eval().requires_grad_(False)
+        self.begun = copy.deepcopy(self.model.decoder)  # what plain reconstructions are to stay like
         self.optimisers = {"optimiser": Optimiser(self.groups(RATES), betas=(0.9, 0.99))}
         self.margin = MARGIN * job.config.image_size // job.config.inject_size
         self.face = face_weight(job.config.image_size)
@@ -253,11 +255,16 @@ class CropStage(EditedStage):
         ids = self.rng.integers(len(self.photos.photo), size=batch)
         crops = Crops(config, ids, corners(config, np.full((batch, 2), np.nan), self.rng))
         photo, feature, skip, discrepancy = (crops(whole) for whole in self.photos[:4])
-        weight = crops.alike()(self.face)
-        with self.job.autocast(), noise_cut(model.decoder, crops):
+        weight, codes = crops.alike()(self.face), self.photos.codes[ids]
+        m = max(1, batch // 3)  # crops whose plain reconstruction is kept as it is
+        with self.job.autocast(), noise_cut(model.decoder, crops), noise_cut(self.begun, crops):
             compensated_feature = model.SAF.compensate(discrepancy, feature)
-            out = model.decoder.tail(compensated_feature, skip, self.photos.codes[ids])
-        kept = 0.01 * (compensated_feature - feature).float().square().mean()
+            out = model.decoder.tail(compensated_feature, skip, codes)
+            plain = model.decoder.tail(feature[:m], skip[:m], codes[:m])
+            with torch.no_grad():
+                known = self.begun.tail(feature[:m], skip[:m], codes[:m])
+        kept = reconstruction_loss(plain.float(), known.float(), weight[:m])
+        kept = kept + 0.01 * (compensated_feature - feature).float().square().mean()
         return self.compared("rebuilt", out, photo, weight), kept
 
     def edited(self):
