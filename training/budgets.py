@@ -23,7 +23,7 @@ class Budget:
     steps: dict[str, int] | None = None
     critic: bool = True
     kept: int = 2400  # inversions that `dipn` learns from at a time on a CPU
-    cached: tuple[int, int] = (640, 480)  # photos whose inversions `crops` rebuilds and edits
+    cached: tuple[int, int] = (640, 250)  # photos whose inversions `crops` rebuilds and edits
 
     def available_device(self) -> torch.device:
         """A CPU, where stages can at least be tried, if there is no such GPU."""

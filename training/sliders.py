@@ -42,7 +42,7 @@ SLIDERS = (
         ends=(-1.5, 2.0),
         label="smile_est",
         teachers=(APPEARANCE, EXEMPLARS),
-        share=4.0,
+        share=6.0,
         focus=MOUTH,
         shown=(48, 54),
     ),
@@ -67,7 +67,6 @@ SLIDERS = (
         ends=(-1.2, 1.6),
         measure=lambda face: apart(face, [61, 62, 63], [67, 66, 65]),
         teachers=(APPEARANCE, EXEMPLARS),
-        share=2.0,
         focus=MOUTH,
     ),
     Slider(

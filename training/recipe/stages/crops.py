@@ -28,7 +28,7 @@ from ..optimiser import Optimiser
 
 MARGIN = 2  # cells at a crop's border that see padding, left out of the loss
 EDITS = 5  # of each photo that is edited
-EDITS_FROM = 0.25  # of the stage
+EDITS_FROM = 0.3  # of the stage
 REBUILT = 0.25  # of the crops after that
 PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
 RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "changes": 2e-3}
