@@ -23,7 +23,7 @@ from ..sliders import ROWS
 from .classifier import Classifier
 from .identity import Recogniser, distances
 from .report import Page, Retoucher, opened
-from .skin import AGES, TONES, age_group, cielab, face_of, skin_of, tone_of, tones, typology_angle
+from .skin import AGES, TONES, age_group, cielab, face_of, skins, tone_of, tones, typology_angle
 
 HEADING = "## Skin tone and age"
 LEAST = 8  # faces of a group that is compared
@@ -202,20 +202,19 @@ class Measure:
     @torch.no_grad()
     def __call__(self, photos, landmarks) -> dict[str, np.ndarray]:
         retoucher = self.retoucher
-        at = landmarks.double().numpy()
         inversion = retoucher.invert(photos)
         small, full = reduced(photos, retoucher.size), inversion.reconstruction.clamp(-1, 1)
         blurred = self.blurred(small)
         people = self.recogniser.describe(photos)
-        labs = [cielab(to_bytes(photo)) for photo in photos]
-        skins = [skin_of(lab, points) for lab, points in zip(labs, at, strict=True)]
-        tone = np.stack([np.median(lab[skin], 0) for lab, skin in zip(labs, skins, strict=True)])
-        faces = torch.from_numpy(np.stack([face_of(points, retoucher.size) for points in at]))[:, None]
+        labs, masks = zip(*skins(photos, landmarks), strict=True)
+        tone = np.stack([np.median(lab[skin], 0) for lab, skin in zip(labs, masks, strict=True)])
+        faces = np.stack([face_of(at, retoucher.size) for at in landmarks.double().numpy()])
+        faces = torch.from_numpy(faces)[:, None]
 
         def lighter(pictures):
             pictures = F.interpolate(pictures, size=photos.shape[2:], mode="bilinear", align_corners=False)
             pixels = (cielab(to_bytes(picture)) for picture in pictures)
-            found = [np.median(lab[skin][:, 0]) for lab, skin in zip(pixels, skins, strict=True)]
+            found = [np.median(lab[skin][:, 0]) for lab, skin in zip(pixels, masks, strict=True)]
             return np.array(found) - tone[:, 0]
 
         def fidelity(pictures, mask):

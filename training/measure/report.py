@@ -30,7 +30,7 @@ from .classifier import Classifier
 from .fidelity import fidelity
 from .identity import SAME_PERSON, Recogniser, distances
 from .sheet import in_rows
-from .skin import AGES, age_group, fine_contrast, skin_contrast
+from .skin import AGES, age_group, fine_energy, skin_contrast
 
 FACES = 40  # val portraits that are edited
 MOUTHS = 60, 80  # calm mouths that get a smile, and real smiles they are compared with
@@ -82,7 +82,7 @@ def mean_change(a, b, mask) -> float:
 def mouth_contrast(photos) -> float:
     """Standard deviation of what is fine in the close-up of the mouth, of a range of 1."""
     left, top, side = (round(share * photos.shape[-1]) for share in CLOSE_UPS["mouth"])
-    fine = fine_contrast(photos)[:, top : top + side, left : left + side]
+    fine = fine_energy(photos)[:, top : top + side, left : left + side]
     return float(fine.mean((1, 2)).sqrt().mean())
 
 

@@ -91,16 +91,19 @@ def face_of(landmarks, size: int):
     return filled([np.concatenate([landmarks[JAW], above_brows(landmarks, [25, 23, 20, 18], TO)])], size)
 
 
-def tones(photos, landmarks):
-    """The ITA of faces, [n]."""
-    found = []
+def skins(photos, landmarks):
+    """The colours [S,S,3] of each photo in CIELAB, and where it shows plain skin, [S,S]."""
     for photo, at in zip(photos, landmarks.double().numpy(), strict=True):
         lab = cielab(to_bytes(photo))
-        found.append(typology_angle(np.median(lab[skin_of(lab, at)], 0)))
-    return np.array(found)
+        yield lab, skin_of(lab, at)
 
 
-def fine_contrast(photos):
+def tones(photos, landmarks):
+    """The ITA of faces, [n]."""
+    return np.array([typology_angle(np.median(lab[skin], 0)) for lab, skin in skins(photos, landmarks)])
+
+
+def fine_energy(photos):
     """What is fine in the light of photos [n,3,S,S] in [-1,1], squared, [n,S,S]: its mean under a mask is a variance,
     of a range of 1."""
     shade = light(photos.clamp(-1, 1) / 2)
@@ -109,8 +112,5 @@ def fine_contrast(photos):
 
 def skin_contrast(photos, landmarks):
     """Standard deviation of what is fine in the skin of faces, [n]."""
-    found = []
-    for photo, fine, at in zip(photos, fine_contrast(photos), landmarks.double().numpy(), strict=True):
-        skin = torch.from_numpy(skin_of(cielab(to_bytes(photo)), at))
-        found.append(float(fine[skin].mean().sqrt()))
-    return np.array(found)
+    pairs = zip(fine_energy(photos), skins(photos, landmarks), strict=True)
+    return np.array([float(fine[torch.from_numpy(skin)].mean().sqrt()) for fine, (_, skin) in pairs])

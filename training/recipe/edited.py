@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import nn
+
 from ..editing.edits import Editable
 from ..measure.fidelity import left
 from ..teachers.editor import Editor
@@ -22,6 +25,13 @@ class EditedStage(Stage):
 
     model: Editable
     editor: Editor
+    begun: nn.Module  # the decoder that it began with
+
+    def plain_and_begun(self, feature, skip, codes):
+        """Plain reconstructions, and what they are to stay like."""
+        with torch.no_grad():
+            begun = self.begun.tail(feature, skip, codes)
+        return self.model.decoder.tail(feature, skip, codes).float(), begun.float()
 
     def groups(self, rates: dict[str, float]) -> dict:
         """The parameters behind the injection, and of the sliders, that learn at these rates."""

@@ -47,7 +47,7 @@ PARTED = 0.09  # distance of the lips, in distances between the eyes, from which
 WRINKLE = 0.022  # width of the blur that parts wrinkles from the shape of a face, in picture sides
 AGED = 0.8  # how strong the wrinkles are at the end of the slider, to those of that face
 FADED = 0.5  # how much of the appearance model's change of colour joins them
-FOLDING = 0.5  # how strong the folds are, to the mean of those people: real smiles differ, and at 1.3 none is like it
+FOLDING = 0.5  # how strong the folds are, to the mean of those people: stronger ones look less like smiles
 WARM = torch.tensor([0.75, 1.0, 1.15])  # folds darken red least
 SIDE = 256  # a picture's side in the unit of what is told in pixels
 

@@ -59,11 +59,12 @@ export class Session extends EventTarget {
   #source;
   /** @type {Strengths} sliders that the first face of the open photo begins with */
   #carried = {};
+
   /** @type {OpenPhoto | undefined} */
   photo;
   /** @type {FoundFace[]} */
   faces = [];
-  /** For looking only. */
+  /** The faces of the open photo that were worked on; for looking only. */
   portraits = new Portraits();
 
   /** @param {PageEngine} engine */

@@ -57,7 +57,7 @@ class Compensation(EditedStage):
         self.model = model = placed(model, job.device)
         model.edits.follow(self.editor.appearance)
         model.eval().requires_grad_(False)
-        self.begun = copy.deepcopy(model.decoder)  # what plain reconstructions are to stay like
+        self.begun = copy.deepcopy(model.decoder)
         if job.batch >= STATISTICS_FROM:
             model.SAF.train()
         judging = {"judge": (self.judge.learned(), JUDGE_RATE)}
@@ -94,11 +94,10 @@ class Compensation(EditedStage):
         with job.autocast():
             with torch.no_grad():
                 codes, initial_feature, initial_skip, initial, discrepancy = plain_inversion(model, images)
-                known = self.begun.tail(initial_feature[:m], initial_skip[:m], codes[:m])
             compensated_feature, compensated_codes = model.SAF(discrepancy, initial_feature, codes)
             compensated_codes = compensated_codes.float()
             lower_feature, lower_skip = model.decoder.head(compensated_codes)
-            plain = model.decoder.tail(initial_feature[:m], initial_skip[:m], codes[:m])
+            plain_and_begun = self.plain_and_begun(initial_feature[:m], initial_skip[:m], codes[:m])
             rebuilt = model.decoder.tail(compensated_feature[:n], lower_skip[:n], compensated_codes[:n])
         outs, wanted, weight = [rebuilt.float()], [images[:n]], [self.face.expand(n, -1, -1, -1)]
         if edits:
@@ -133,7 +132,7 @@ class Compensation(EditedStage):
             percept = perceptual_loss(judge.features(out), wanted_taps)
             fooled = judge.fooled(taps)
         pixels = reconstruction_loss(out, wanted, weight)
-        kept = reconstruction_loss(plain.float(), known.float()) + 0.01 * (
+        kept = reconstruction_loss(*plain_and_begun) + 0.01 * (
             (compensated_feature - initial_feature).float().square().mean()
             + (compensated_codes - codes).square().mean()
         )

@@ -143,7 +143,7 @@ class CropStage(EditedStage):
         checkpoints.take_average(self.model, job.inputs[0])
         self.model.edits.follow(self.editor.appearance)
         self.model.eval().requires_grad_(False)
-        self.begun = copy.deepcopy(self.model.decoder)  # what plain reconstructions are to stay like
+        self.begun = copy.deepcopy(self.model.decoder)
         self.optimisers = {"optimiser": Optimiser(self.groups(RATES), betas=(0.9, 0.99))}
         self.margin = MARGIN * job.config.image_size // job.config.inject_size
         self.face = face_weight(job.config.image_size)
@@ -260,10 +260,8 @@ class CropStage(EditedStage):
         with self.job.autocast(), noise_cut(model.decoder, crops), noise_cut(self.begun, crops):
             compensated_feature = model.SAF.compensate(discrepancy, feature)
             out = model.decoder.tail(compensated_feature, skip, codes)
-            plain = model.decoder.tail(feature[:m], skip[:m], codes[:m])
-            with torch.no_grad():
-                known = self.begun.tail(feature[:m], skip[:m], codes[:m])
-        kept = reconstruction_loss(plain.float(), known.float(), weight[:m])
+            plain_and_begun = self.plain_and_begun(feature[:m], skip[:m], codes[:m])
+        kept = reconstruction_loss(*plain_and_begun, weight[:m])
         kept = kept + 0.01 * (compensated_feature - feature).float().square().mean()
         return self.compared("rebuilt", out, photo, weight), kept
 

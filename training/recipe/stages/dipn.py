@@ -3,8 +3,8 @@
 Later stages leave it as it is. Trained along with DICN, the map turns into a message: DICN's strided convolutions
 read its pixels in groups, and it shows a grid instead of what was lost.
 
-The compensated picture is hardly ever closer to the photo than the plain one with the map added: this stage says how
-close it can come.
+The plain picture with the map added is about as close to a photo as the compensated one can come: this stage says how
+close that is.
 """
 
 from __future__ import annotations
