@@ -14,7 +14,8 @@ STAGES = ("autoencoder", "dipn", "compensation", "crops", "classifier")
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """`minutes` or, for runs that come out the same anywhere, `steps`, and the `batch` (per worker and step) are
-    by stage. With the `critic`, StyleGAN2's discriminator judges beside those on ImageNet features."""
+    by stage; those without are not run. With the `critic`, StyleGAN2's discriminator judges beside those on
+    ImageNet features."""
 
     model: ModelConfig
     device: str
@@ -22,7 +23,7 @@ class Budget:
     minutes: dict[str, float] | None = None
     steps: dict[str, int] | None = None
     critic: bool = True
-    kept: int = 2400  # inversions that `dipn` learns from at a time on a CPU
+    kept: int = 800  # inversions that `dipn` learns from at a time on a CPU
     cached: tuple[int, int] = (640, 250)  # photos whose inversions `crops` rebuilds and edits
 
     def available_device(self) -> torch.device:
@@ -73,6 +74,12 @@ def by_stage(*values):
 BUDGETS = {
     "cpu": Budget(MODEL_128, "cpu", minutes=by_stage(100, 5, 60, 60, 5), batch=by_stage(8, 5, 4, 6, 32), critic=False),
     "gpu": Budget(MODEL_256, "cuda", minutes=by_stage(8, 1.3, 10, 60, 1), batch=by_stage(64, 128, 64, 6, 64)),
+    "refine": Budget(
+        MODEL_256,
+        "cpu",
+        minutes={"dipn": 25, "crops": 45, "classifier": 1},
+        batch={"dipn": 8, "crops": 6, "classifier": 64},
+    ),
     "tiny": Budget(
         TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), kept=16, cached=(16, 12)
     ),

@@ -56,6 +56,6 @@ def grow(model: Sdic, trained: Sdic):
             if parts[:2] == ["encoder", "styles"]:
                 name = ".".join([*parts[:2], str(min(int(parts[2]), last)), *parts[3:]])
             theirs = known.get(name)
-            if theirs is not None and theirs.dim() == mine.dim() and "noise_" not in name:
+            if theirs is not None and theirs.dim() == mine.dim():
                 corner = tuple(slice(min(a, b)) for a, b in zip(mine.shape, theirs.shape, strict=True))
                 mine[corner] = theirs[corner]

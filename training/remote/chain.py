@@ -14,10 +14,10 @@ import sys
 import tarfile
 import time
 
-from .. import arguments, checkpoints, weights
+from .. import arguments
 from ..budgets import BUDGETS
 from ..data.pack import pack
-from ..networks import Sdic
+from ..recipe.start import start
 from .pieces import split
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -70,9 +70,7 @@ class Chain:
     def begin(self):
         """Where no autoencoder is trained, the model that was carried stands in for it."""
         if "autoencoder" not in self.shares:
-            model = Sdic(BUDGETS[self.args.budget].model)
-            checkpoints.grow(model, weights.load_model(self.work / "start")[0])
-            checkpoints.save(self.work / "autoencoder.pt", {"average": model.state_dict()})
+            start(BUDGETS[self.args.budget].model, self.work / "start", self.work)
 
     def train(self, stage: str):
         begin = ["--from-weights", self.work / "start"] if stage == "autoencoder" else []

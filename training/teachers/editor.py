@@ -16,7 +16,6 @@ from .exemplars import Exemplars
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
 WEARER = 2.0  # standard label from which a face has glasses already
-LANDMARK_NOISE = 0.004  # in training, in picture sides: other landmark detectors find them a little elsewhere
 SHARES = np.array([slider.share for slider in SLIDERS])
 GLASSES = ROWS["glasses"]
 
@@ -74,10 +73,6 @@ class Editor:
             rest = beyond_shown(strengths, landmarks, slider.ends[1], slider.shown, *ends)
             strengths = torch.where(which == ROWS[name], rest, strengths)
         return strengths
-
-
-def noisy(landmarks):
-    return landmarks + LANDMARK_NOISE * torch.randn_like(landmarks)
 
 
 def edit_weight(face, images, target):

@@ -206,6 +206,31 @@ class TinyRun(unittest.TestCase):
         wrong = {name for name in changed if name.startswith(("encoder.", "DIP.", "SAF.aff1d.", "edits.directions"))}
         self.assertFalse(wrong)
 
+    def test_finished_weights_are_learned_on(self):
+        work = self.folder / "refined"
+        work.mkdir()
+        for name in ("faces.npy", "appearance.pt", "exemplars.pt"):
+            (work / name).symlink_to(self.work / name)
+        self.python("recipe.start", "--budget", "tiny", "--work", work, "--weights", self.out)
+        begun = checkpoints.load(work / "autoencoder.pt")["average"]
+        model, _, tensors = weights.load_model(self.out)
+        for name, tensor in weights.model_tensors(model).items():
+            if name != "latent_avg" and not name.endswith(".linear.bias"):  # the average moves from one to the other
+                self.assertTrue(torch.equal(begun[name], tensor), name)
+        for row, slider in enumerate(SLIDERS):
+            self.assertTrue(torch.equal(begun["edits.directions"][row], tensors[f"directions.{slider.name}"]))
+        for stage, steps in (("dipn", 8), ("crops", 8)):
+            common = "--budget", "tiny", "--index", self.data / "index.csv", "--work", work, "--steps", steps
+            self.python(f"recipe.stages.{stage}", *common)
+        mapped, end = (checkpoints.load(work / f"{name}.pt")["average"] for name in ("dipn", "crops"))
+        changed = {name for name, tensor in mapped.items() if not torch.equal(tensor, begun[name])}
+        self.assertTrue(
+            changed and all(name.startswith("DIP.") and "running" not in name for name in changed), changed
+        )
+        for name in changed:
+            self.assertTrue(torch.equal(end[name], mapped[name]), name)
+        self.assertTrue(torch.equal(end["edits.directions"], begun["edits.directions"]))
+
     # -- what the stages of edits lower
 
     def made(self, kind: type[Stage]) -> Stage:

@@ -22,7 +22,7 @@ from ...losses.features import perceptual_loss
 from ...losses.judges import Judges
 from ...losses.reconstruction import face_weight, reconstruction_loss
 from ...networks import Inversion
-from ...teachers.editor import Editor, edit_weight, noisy
+from ...teachers.editor import Editor, edit_weight
 from ..edited import EditedStage, plain_inversion
 from ..loop import train
 from ..optimiser import Optimiser, Steady, placed
@@ -83,9 +83,9 @@ class Compensation(EditedStage):
         photos, landmarks = images[n:], landmarks[n:]
         which, strengths = editor.drawn(len(photos), self.rng)
         strengths = editor.effective(landmarks, which, strengths)
-        motion, _, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
-        seen = editor.appearance.fields(noisy(landmarks), which, strengths)
-        return EDITED, images, ramp(step, images), sample(photos, motion), target, *seen, which, strengths
+        # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
+        motion, place, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
+        return EDITED, images, ramp(step, images), sample(photos, motion), target, motion, place, which, strengths
 
     def learn(self, variant: str, images, ramp, *edits):
         job, model, judge = self.job, self.model, self.judge

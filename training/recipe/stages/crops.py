@@ -21,7 +21,7 @@ from ...losses.features import Features, perceptual_loss
 from ...losses.reconstruction import face_weight, reconstruction_loss
 from ...networks.layers import warp
 from ...sliders import SLIDERS
-from ...teachers.editor import Editor, edit_weight, noisy
+from ...teachers.editor import Editor, edit_weight
 from ..edited import EditedStage, plain_inversion
 from ..loop import train
 from ..optimiser import Optimiser
@@ -34,6 +34,7 @@ PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
 RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "changes": 2e-3}
 EDITING_FACTORS = {"DICN": 0.0, "generator": 0.3}  # on the rates once edits are learned
 AT_FOCUS = 0.75  # of the crops of sliders that have one
+CLOSE = 0.5  # of the steps with edits, that look at the middle of the crops, enlarged: single teeth are small
 
 
 class Photos(NamedTuple):
@@ -88,6 +89,10 @@ class Crops:
         return torch.stack(parts).float().contiguous(memory_format=torch.channels_last)
 
 
+def inner(crops, border: int):
+    return crops[..., border:-border, border:-border] if border else crops
+
+
 def cells(config) -> int:
     """Cells of the injection layer in a crop's side."""
     return config.inject_size // 2
@@ -127,7 +132,7 @@ def joined(kind, rows):
 
 class CropStage(EditedStage):
     name = "crops"
-    needs = ("compensation",)
+    needs = ("autoencoder", "dipn", "compensation")
     decay = 0.995
     real_share = 0.65
     check = 32
@@ -140,7 +145,8 @@ class CropStage(EditedStage):
         self.job = job
         self.model, self.features = Editable(job.config), Features()
         self.editor = Editor.load(job.work, job.faces)
-        checkpoints.take_average(self.model, job.inputs[0])
+        for path in job.inputs:  # of `compensation` all, where it was run; else what was begun from, and its map
+            checkpoints.take_average(self.model, path)
         self.model.edits.follow(self.editor.appearance)
         self.model.eval().requires_grad_(False)
         self.begun = copy.deepcopy(self.model.decoder)
@@ -209,8 +215,8 @@ class CropStage(EditedStage):
         editor = self.editor
         which, strengths = editor.drawn(len(images), self.rng)
         strengths = editor.effective(landmarks, which, strengths)
-        motion, _, wanted = editor.wanted(images, landmarks, which, strengths, labels)
-        seen_motion, seen_place = editor.appearance.fields(noisy(landmarks), which, strengths)
+        # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
+        motion, place, wanted = editor.wanted(images, landmarks, which, strengths, labels)
         # From w, not w': this stage draws everything from w, for the branch of w' does not learn here.
         offset_codes = codes + self.model.edits.offset(which, strengths)
         with self.job.autocast():
@@ -223,11 +229,11 @@ class CropStage(EditedStage):
             moved_photo=sample(images, motion).bfloat16(),
             wanted=wanted.bfloat16(),
             weight=edit_weight(self.face, images, wanted).bfloat16(),
-            moved_feature=warp(compensated_feature, seen_motion).bfloat16(),
+            moved_feature=warp(compensated_feature, motion).bfloat16(),
             added_feature=(edited_feature.float() - feature).bfloat16(),
-            moved_skip=warp(skip, seen_motion).bfloat16(),
+            moved_skip=warp(skip, motion).bfloat16(),
             added_skip=(edited_skip.float() - skip).bfloat16(),
-            place=seen_place,
+            place=place,
             codes=codes,
             offset_codes=offset_codes,
             which=which,
@@ -239,15 +245,13 @@ class CropStage(EditedStage):
 
     def compared(self, kind: str, out, wanted, weight):
         """Losses of crops within their margin."""
-
-        def inner(crops):
-            return crops.float()[..., self.margin : -self.margin, self.margin : -self.margin]
-
-        out, wanted, weight = inner(out), inner(wanted), inner(weight)
+        out, wanted, weight = (inner(crops.float(), self.margin) for crops in (out, wanted, weight))
+        border = out.shape[-1] // 4 if kind == "edited" and self.rng.random() < CLOSE else 0
+        looks = [inner(crops, border) for crops in (out, wanted)]
         with self.job.autocast(), torch.no_grad():
-            taps = self.features(wanted)
+            taps = self.features(looks[1])
         with self.job.autocast():
-            percept = perceptual_loss(self.features(out), taps)
+            percept = perceptual_loss(self.features(looks[0]), taps)
         return reconstruction_loss(out, wanted, weight), PERCEPT[kind] * percept
 
     def rebuilt(self):

@@ -10,6 +10,7 @@ close that is.
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ... import checkpoints
 from ...losses.reconstruction import gradients
@@ -71,6 +72,8 @@ class Dipn(Stage):
         self.model = model.eval().requires_grad_(False)
         groups = {"DIPN": ([*model.DIP.parameters()], RATE)}
         self.optimisers = {"optimiser": Optimiser(groups, betas=(0.9, 0.99))}
+        norms = (module for module in model.DIP.modules() if isinstance(module, nn.BatchNorm2d))
+        self.settled = any(norm.running_mean.any() for norm in norms)  # a trained map is learned on
 
     def begin(self, seed: int):
         super().begin(seed)
@@ -84,7 +87,8 @@ class Dipn(Stage):
         return self.model.seen(images), self.model.shown(initial.float())
 
     def draw(self, step: int):
-        variant = LEARNING if self.clock.progress < STATISTICS_UNTIL else SETTLING
+        settled = self.settled or self.clock.progress >= STATISTICS_UNTIL
+        variant = SETTLING if settled else LEARNING
         if self.kept is None:
             return variant, self.sampler()[0]
         if step % RENEWED_EVERY == 0:
