@@ -81,6 +81,6 @@ BUDGETS = {
         batch={"dipn": 8, "crops": 6, "classifier": 64},
     ),
     "tiny": Budget(
-        TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 4, 8), kept=16, cached=(16, 12)
+        TINY_MODEL, "cpu", steps=by_stage(28, 56, 14, 24, 80), batch=by_stage(4, 4, 4, 6, 8), kept=16, cached=(16, 12)
     ),
 }

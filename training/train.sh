@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 export PYTHONPATH="$here/..${PYTHONPATH:+:$PYTHONPATH}"
 # glibc keeps memory that is freed, in place of giving it back page by page: a generator takes half the time.
-export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
+export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=268435456
 "$here/prepare.sh" "$data" "$work"
 
 stage() { # one process per core on a CPU, where processes of one thread share cores best

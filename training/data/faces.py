@@ -38,7 +38,7 @@ class Faces:
 
     def __init__(self, packed: pathlib.Path, index: pathlib.Path, size: int, device="cpu"):
         self.device, self.size = torch.device(device), size
-        self.pixels = torch.from_numpy(np.load(packed)).to(self.device)
+        self.pixels = torch.from_numpy(np.load(packed, mmap_mode="c")).to(self.device)
         rows = read_rows(index)
         if len(rows) != len(self.pixels):
             raise ValueError(f"{packed}: {len(self.pixels)} pictures but {index} has {len(rows)} rows; pack again")

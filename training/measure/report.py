@@ -38,6 +38,7 @@ KNOWN = 400  # training portraits whose skin shows what that of an age looks lik
 CALM, SMILING = 0.25, 0.75  # smile_est below and above which a face is taken for either
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)  # of a smile, in shares of the slider's end
 WIDTH = 118  # of lines of prose
+SELFIE = slice(7, 8)  # of the sample portraits, joins the studio portraits on the sheet
 SHEET = ("smile", "age", "brows", "gender", "yaw")  # at the upper end; age at the lower too
 
 
@@ -300,7 +301,8 @@ class Measurements:
         file = "report-edits.webp"
         folder = self.args.weights
         known = json.loads((folder / "samples" / "samples.json").read_text(encoding="utf-8"))
-        photos, landmarks = aligned(self.args.program, folder, [sample["file"] for sample in known[::2]])
+        shown = [*known[::2], *known[SELFIE]]  # with P007 to P010, whom no stage has seen
+        photos, landmarks = aligned(self.args.program, folder, [sample["file"] for sample in shown])
         columns = [photos]
         for name in SHEET:
             low, high = self.now.ends(name)

@@ -47,6 +47,7 @@ PARTED = 0.09  # distance of the lips, in distances between the eyes, from which
 WRINKLE = 0.022  # width of the blur that parts wrinkles from the shape of a face, in picture sides
 AGED = 0.8  # how strong the wrinkles are at the end of the slider, to those of that face
 FADED = 0.5  # how much of the appearance model's change of colour joins them
+BROAD = 1.25  # how much farther a whole smile moves the face than those of people who were asked to smile
 FOLDING = 0.5  # how strong the folds are, to the mean of those people: stronger ones look less like smiles
 WARM = torch.tensor([0.75, 1.0, 1.15])  # folds darken red least
 SIDE = 256  # a picture's side in the unit of what is told in pixels
@@ -100,7 +101,7 @@ class Exemplars:
         wide = mouth_width(landmarks[before]).quantile(0.8), mouth_width(landmarks[after[toothy]]).quantile(0.15)
         held["smile_range"] = torch.stack(wide)
         displacements = cls.smile_displacements(landmarks[before[toothy]], landmarks[after[toothy]], shape)
-        held["smile_shifts"] = displacements / by_name("smile").ends[1]
+        held["smile_shifts"] = BROAD * displacements / by_name("smile").ends[1]
         chosen = [people.index(person) for person in SMILING]
         held["smile_ratio"] = cls.smile_ratio(images, landmarks, before[chosen], after[chosen], shape, size)
         lent = find["london", LENT, "smiling"]

@@ -261,9 +261,11 @@ class CropStage(EditedStage):
         photo, feature, skip, discrepancy = (crops(whole) for whole in self.photos[:4])
         weight, codes = crops.alike()(self.face), self.photos.codes[ids]
         m = max(1, batch // 3)  # crops whose plain reconstruction is kept as it is
-        with self.job.autocast(), noise_cut(model.decoder, crops), noise_cut(self.begun, crops):
+        with self.job.autocast(), noise_cut(model.decoder, crops):
             compensated_feature = model.SAF.compensate(discrepancy, feature)
             out = model.decoder.tail(compensated_feature, skip, codes)
+        first = Crops(config, ids[:m], crops.corners[:m])
+        with self.job.autocast(), noise_cut(model.decoder, first), noise_cut(self.begun, first):
             plain_and_begun = self.plain_and_begun(feature[:m], skip[:m], codes[:m])
         kept = reconstruction_loss(*plain_and_begun, weight[:m])
         kept = kept + 0.01 * (compensated_feature - feature).float().square().mean()
