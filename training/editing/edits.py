@@ -51,7 +51,7 @@ class Editable(Sdic):
         return self.edit(inversion, offset, motion, change, place)
 
 
-def in_photo(photo, motion, edited, unedited):
+def in_photo(photo, motion, edited, unedited, cover=None):
     """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
     added.
 
@@ -59,4 +59,7 @@ def in_photo(photo, motion, edited, unedited):
     `unedited` taken as given, that would seem to help, step after step without an end, and the layers drift away.
     """
     moved = photo if motion is None else sample(photo, motion)
-    return (moved + edited - unedited).clamp(-1, 1)
+    seen = moved + edited - unedited
+    if cover is not None:
+        seen = torch.lerp(seen, edited, cover)
+    return seen.clamp(-1, 1)

@@ -24,7 +24,7 @@ def encode(model: Sdic, faces: Faces, ids, mirrored: bool, batch: int = 50):
     codes = []
     for part in torch.from_numpy(ids).split(batch):
         images = faces.images(part.numpy())
-        with torch.autocast(images.device.type, torch.bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
             codes.append(model.encode(images.flip(3) if mirrored else images).float().cpu())
     return torch.cat(codes)
 

@@ -65,6 +65,16 @@ class Editor:
                     target[own] = self.exemplars.edited(slider.name, *parts)
         return motion, place, target
 
+    def cover(self, images, landmarks, place, which, strengths):
+        """Where an edit draws what the photo does not show, and the photo's own pixels are not kept, [n,1,S,S]."""
+        found = torch.zeros_like(images[:, :1])
+        for name, displacements in self.exemplars.displacements.items():
+            own = (which == ROWS[name]) & (strengths > 0)
+            if own.any():
+                moved = strengths[own][:, None, None] * displacements
+                found[own] = self.exemplars.opening(images[own], landmarks[own], place[own], moved).cover
+        return found
+
     def effective(self, landmarks, which, strengths):
         """The strengths [n] that faces need to reach those of the sliders: less where they show part of it
         already."""
