@@ -1,6 +1,6 @@
 //! The whole pipeline against PyTorch, on the tiny model in `tests/golden` (made by `make_golden.py` there).
 
-use std::{collections::BTreeSet, convert::Infallible, fs, path::PathBuf};
+use std::{collections::BTreeSet, convert::Infallible, fs, path::PathBuf, sync::Arc};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
@@ -12,7 +12,7 @@ use sdic::{
     },
     face::Landmarks,
     networks::{read, to_tensor},
-    pixels::{GRID, decode},
+    pixels::{GRID, Picture, decode},
     weights::{Manifest, WeightsDir},
 };
 
@@ -154,6 +154,20 @@ fn inverted(engine: &Engine, face: Tensor<4>, landmarks: Option<Landmarks>) -> I
     .unwrap()
 }
 
+/// The face of the golden edits.
+fn picture_of(golden_values: &Golden) -> Picture<'static> {
+    let (shape, values) = golden_values.values("image");
+    let side = *shape.last().unwrap();
+    let rgba = (0..side * side).flat_map(|i| {
+        let [r, g, b] = [0, 1, 2].map(|channel| values[channel * side * side + i]);
+        [r, g, b]
+            .map(|value| ((value + 1.0) * 127.5).round() as u8)
+            .into_iter()
+            .chain([255])
+    });
+    Picture::new(side, side, rgba.collect::<Vec<u8>>()).unwrap()
+}
+
 /// The landmarks of the face in the golden edits.
 fn golden_landmarks(golden_values: &Golden) -> Landmarks {
     let (_, points) = golden_values.values("points");
@@ -190,7 +204,23 @@ fn pipeline_matches_pytorch(engine: &Engine, device: &Device, tolerance: f64) {
         let edit = engine.edit(face, strengths.iter().copied(), None);
         finished(edit.unwrap())
     };
-    let tilted = edit(&known, &[("tilt", TILT)]);
+    assert!(edit(&known, &[("tilt", TILT)]).cover.is_none(), "no photo");
+    let seen = InvertedFace {
+        face: Some(Arc::new(picture_of(&golden_values))),
+        ..known.clone()
+    };
+    assert!(edit(&seen, &[("bend", BEND)]).cover.is_none());
+    let tilted = edit(&seen, &[("tilt", TILT)]);
+    let cover = tilted.cover.unwrap();
+    let spots = (0..size * size).map(|i| [i % size, i / size]);
+    let spots = spots.map(|at| at.map(|i| (i as f32 + 0.5) / size as f32));
+    let opacities = spots.clone().map(|uv| cover.opacity(uv)).collect();
+    let opacities = TensorData::new(opacities, [1, 1, size, size]);
+    check4("cover.tilt", Tensor::from_data(opacities, device));
+    let colours: Vec<_> = spots.map(|uv| cover.own(uv)).collect();
+    let planes = (0..3).flat_map(|i| colours.iter().map(move |colour| colour[i] / 127.5 - 1.0));
+    let planes = TensorData::new(planes.collect(), [1, 3, size, size]);
+    check4("own.tilt", Tensor::from_data(planes, device));
     check4("edit.tilt", tilted.picture);
     check4("unedited.tilt", tilted.unedited);
     let motion = tilted.motion.unwrap();

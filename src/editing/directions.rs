@@ -11,7 +11,8 @@
 //!
 //! A direction may bring two things besides: a motion, by which the landmarks of the face go along with the edit, and a
 //! change of the features at the injection layer, laid out on a face of average shape and carried from there to any
-//! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice.
+//! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice,
+//! and where it draws what a photo does not show.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -22,7 +23,8 @@ use crate::{
     networks::{Codes, Sdic, tensor_shapes},
     pixels::Point,
     weights::{
-        Direction, DirectionKind, FIT_RECORD, FIT_TENSORS, Manifest, Shown, Tensor, WeightsError,
+        Cover, Direction, DirectionKind, FIT_RECORD, FIT_TENSORS, Manifest, Shown, Tensor,
+        WeightsError,
     },
 };
 
@@ -52,14 +54,18 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
     }
     let config = &manifest.config;
     let change_shape = config.change_shape();
+    let cover_shape = [config.image_size; 2];
     for (index, direction) in manifest.directions.iter().enumerate() {
         let error = |problem| WeightsError::direction(index, &direction.name, problem);
-        (direction.shown.as_ref())
-            .map_or(Ok(()), check_shown)
-            .map_err(error)?;
+        let cover = direction.cover.as_ref();
+        let covered = cover.and_then(|cover| cover.shown.as_ref());
+        for shown in direction.shown.iter().chain(covered) {
+            check_shown(shown).map_err(error)?;
+        }
         for (name, shape) in [
-            (&direction.displacements, &[LANDMARKS, 2][..]),
-            (&direction.change, &change_shape),
+            (direction.displacements.as_ref(), &[LANDMARKS, 2][..]),
+            (direction.change.as_ref(), &change_shape),
+            (cover.map(|cover| &cover.tensor), &cover_shape),
         ] {
             let Some(name) = name else { continue };
             check_shape(name, shape).map_err(error)?;
@@ -109,6 +115,8 @@ struct Slider {
     change: Option<Vec<f32>>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
+    /// See [`Direction::cover`]: opacities, and how much of it a face shows.
+    cover: Option<(Vec<f32>, Option<Shown>)>,
     /// Lower and upper end of the strengths offered.
     range: [f32; 2],
     /// Whether [`Self::displacements`] are the mean of faces that a fit has looked at: each face has its own.
@@ -225,11 +233,15 @@ impl Directions {
             displacements: None,
             change: values_of(direction.change.as_ref(), tensors)?,
             shown: direction.shown,
+            cover: None,
             range: direction.range,
             mean: false,
             seen: false,
         };
         slider.take_displacements(direction.displacements.as_ref(), tensors)?;
+        if let Some(Cover { tensor, shown }) = &direction.cover {
+            slider.cover = values_of(Some(tensor), tensors)?.map(|opacity| (opacity, *shown));
+        }
         let name = direction.name.clone();
         if self.sliders.insert(name.clone(), slider).is_none() {
             self.names.push(name);
@@ -358,6 +370,29 @@ impl Directions {
     /// [`EditError`] names the edit.
     pub fn change(&self, strengths: &[(&str, f32)]) -> Result<Option<Vec<f32>>, EditError> {
         self.total(strengths, |slider| slider.change.as_deref())
+    }
+
+    /// How opaque what the given edits draw over a face with these landmarks is, on the face of [`Self::face_shape`]:
+    /// values row by row, 1 and above for wholly. `None` where they keep all pixels of a photo.
+    ///
+    /// # Errors
+    /// [`EditError`] names the edit.
+    pub fn cover(
+        &self,
+        strengths: &[(&str, f32)],
+        landmarks: Option<&Landmarks>,
+    ) -> Result<Option<Vec<f32>>, EditError> {
+        let mut weights = Vec::new();
+        for &(name, strength) in strengths {
+            if let Some((_, shown)) = &self.slider(name, strength)?.cover {
+                let share = shown.as_ref().zip(landmarks);
+                let share = share.map_or(0.0, |(shown, landmarks)| shown_share(shown, landmarks));
+                weights.push((name, strength.max(0.0) * (1.0 - share)));
+            }
+        }
+        self.total(&weights, |slider| {
+            slider.cover.as_ref().map(|(opacity, _)| &opacity[..])
+        })
     }
 
     /// The sum of what the sliders bring of one kind, by strength.
@@ -581,6 +616,7 @@ mod tests {
             displacements: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
             shown: None,
+            cover: None,
             range: [-4.0, 4.0],
             mean: false,
             seen: false,
@@ -672,6 +708,31 @@ mod tests {
             (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
         );
         assert!(directions().change(&[("simle", 1.0)]).is_err());
+    }
+
+    #[test]
+    fn faces_keep_what_they_show_of_a_cover() {
+        let mut directions = directions();
+        let shown = Shown {
+            landmarks: [48, 54],
+            range: [0.5, 1.5],
+        };
+        directions.sliders.get_mut("smile").unwrap().cover = Some((vec![1.0, 0.5], Some(shown)));
+        let cover = |strength, wide: Option<f32>| {
+            let strengths = [("smile", strength), ("age", 2.0)];
+            let landmarks = wide.map(face);
+            directions.cover(&strengths, landmarks.as_ref()).unwrap()
+        };
+        assert_eq!(cover(3.0, None), Some(vec![3.0, 1.5]));
+        assert_eq!(cover(3.0, Some(0.5)), Some(vec![3.0, 1.5]));
+        let half = cover(3.0, Some(1.0)).unwrap();
+        assert!(
+            (half[0] - 1.5).abs() < 1e-5 && (half[1] - 0.75).abs() < 1e-5,
+            "{half:?}"
+        );
+        for (strength, wide) in [(3.0, Some(1.75)), (-1.0, None), (0.0, None)] {
+            assert_eq!(cover(strength, wide), None);
+        }
     }
 
     /// A face with eyes 0.25 apart and the corners of its mouth, landmarks 48 and 54, `wide` such distances.
@@ -788,7 +849,7 @@ mod tests {
         let (manifest, _) = tiny_with_directions();
         check_manifest(&manifest).unwrap();
         type Case = (fn(&mut Value), &'static str);
-        let cases: [Case; 6] = [
+        let cases: [Case; 8] = [
             (
                 |d| d[0]["shown"] = json!({"points": [48, 48], "range": [0.5, 1]}),
                 "shown.points [48, 48] must be two different ones below 68",
@@ -812,6 +873,17 @@ mod tests {
             (
                 |d| d[0]["change"] = json!("directions.smile.motion"),
                 "has shape [68, 2] instead of [4, 8, 8]",
+            ),
+            (
+                |d| d[0]["cover"] = json!({"tensor": "directions.smile.motion"}),
+                "has shape [68, 2] instead of [16, 16]",
+            ),
+            (
+                |d| {
+                    let shown = json!({"points": [62, 66], "range": [1, 0]});
+                    d[0]["cover"] = json!({"tensor": "directions.smile.motion", "shown": shown});
+                },
+                "shown.range [1, 0] must be finite, the smaller first",
             ),
         ];
         for (change, part) in cases {

@@ -13,6 +13,7 @@ use std::{
 use burn::tensor::{Tensor, TensorData};
 
 use super::{
+    cover::CoveredPhoto,
     directions::{Directions, paste_mode},
     error::EditError,
     holding::{Held, hold_back, share_that_holds},
@@ -36,6 +37,9 @@ pub struct InvertedFace {
     /// The face's landmarks, in sides of the aligned picture. Without them it moves as an average one would, and
     /// strengths count as if it showed nothing of the edits yet (see [`Directions::effective`]).
     pub landmarks: Option<Landmarks>,
+    /// The aligned picture as the model saw it; `None` of a face that was drawn, or of which only the stages are known.
+    /// Without it an edit keeps all pixels of a photo.
+    pub face: Option<Arc<Picture<'static>>>,
     /// The reconstruction, once it was read back. Copies of the face share it.
     pub shown: SharedPicture,
 }
@@ -56,6 +60,7 @@ impl InvertedFace {
             compensated_codes: read(inversion.compensated_codes.clone()).await?,
             inversion,
             landmarks,
+            face: None,
             shown: SharedPicture::default(),
         })
     }
@@ -131,6 +136,15 @@ impl InvertedFace {
             fields => fields,
         };
         let (motion, place) = fields.map_or((None, None), |f| (f.motion, Some(f.place)));
+        let opacity = directions.cover(strengths, self.landmarks.as_ref())?;
+        let drawn_over = opacity.zip(self.face.as_ref()).zip(place.as_ref());
+        let cover = drawn_over.map(|((opacity, face), place)| CoveredPhoto {
+            opacity: opacity.into_iter().map(|value| [value]).collect(),
+            side: config.image_size,
+            place: place.clone(),
+            motion: motion.clone(),
+            face: Arc::clone(face),
+        });
         let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
         let follows = moved.as_ref().filter(|_| config.compensates());
         let mut injection = self.injection(follows);
@@ -153,6 +167,7 @@ impl InvertedFace {
             unedited,
             shown,
             motion,
+            cover,
             held: held.shares,
             multiplications: 0,
         })
@@ -210,6 +225,8 @@ pub struct Edited<P> {
     pub shown: Option<SharedPicture>,
     /// How the edit moves the face, if it does: from a spot of both pictures to where it is in the photo.
     pub motion: Option<Field>,
+    /// Where it draws what the photo does not show, if it does.
+    pub cover: Option<CoveredPhoto>,
 }
 
 /// What comes of an edit, as a person sees it.
@@ -219,7 +236,8 @@ pub struct EditedPictures {
     pub picture: Picture<'static>,
     /// What to compare it with.
     pub unedited: Picture<'static>,
-    /// How they differ, also beyond what pictures can show.
+    /// What to add to the photo: how they differ, also beyond what pictures can show. Where the edit draws what the
+    /// photo does not show, how the edited face differs from the photo, as fine as the model saw it.
     pub difference: Option<Difference>,
     /// How the edit moves the face, if it does.
     pub motion: Option<Field>,
@@ -276,6 +294,7 @@ pub struct EditRun<'a> {
     unedited: ControlFlow<Tensor<4>, GeneratorPass<'a>>,
     shown: Option<SharedPicture>,
     motion: Option<Field>,
+    cover: Option<CoveredPhoto>,
     held: Vec<(String, f32)>,
     /// Those of the unedited picture so far.
     multiplications: u64,
@@ -289,7 +308,7 @@ impl EditRun<'_> {
 
     /// Goes on by one convolution; breaks with both pictures, not clamped.
     pub fn advance(self) -> ControlFlow<Edited<Tensor<4>>, Self> {
-        let (shown, motion, held) = (self.shown, self.motion, self.held);
+        let (shown, motion, cover, held) = (self.shown, self.motion, self.cover, self.held);
         let mut multiplications = self.multiplications;
         let (edited, unedited) = match self.unedited {
             ControlFlow::Continue(unedited) => {
@@ -304,6 +323,7 @@ impl EditRun<'_> {
                         unedited,
                         shown,
                         motion,
+                        cover,
                     });
                 }
             },
@@ -313,6 +333,7 @@ impl EditRun<'_> {
             unedited,
             shown,
             motion,
+            cover,
             held,
             multiplications,
         })

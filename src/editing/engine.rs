@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     io::{Read, Seek},
     path::Path,
+    sync::Arc,
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -365,13 +366,18 @@ impl Engine {
             });
         }
         let side = self.config().input_size();
-        let [rows, columns] = self.config().picture_in(side);
-        let resized = resize(face, [columns, rows])?;
+        let resized = resize(face, self.seen_size())?;
         let device = self.sdic.device();
-        Ok(match rows == side && columns == side {
+        Ok(match self.seen_size() == [side; 2] {
             true => to_tensor(&resized, &device),
             false => to_tensor(&resized.letterboxed(side), &device),
         })
+    }
+
+    /// Width and height of what the encoder sees of a picture.
+    fn seen_size(&self) -> [usize; 2] {
+        let [rows, columns] = self.config().picture_in(self.config().input_size());
+        [columns, rows]
     }
 
     /// Codes as the generator takes them: rows of `style_dim` values to `[1, styles, style_dim]`.
@@ -393,7 +399,10 @@ impl Engine {
     ) -> Result<InvertedFace, E> {
         let run = InversionRun::new(&self.sdic, self.face_tensor(face)?);
         let run = run.ok_or(EngineError::NoEncoder)?;
-        self.finished(run, landmarks, begin).await
+        let seen = resize(face, self.seen_size()).map_err(EngineError::from)?;
+        let inverted = self.finished(run, landmarks, begin).await?;
+        let face = Some(Arc::new(seen.into_owned()));
+        Ok(InvertedFace { face, ..inverted })
     }
 
     /// What turns a photo into codes.
@@ -520,7 +529,13 @@ impl Engine {
         Ok(EditedPictures {
             picture: picture.picture(),
             unedited: unedited.picture(),
-            difference: picture.difference(unedited),
+            difference: match &edited.cover {
+                Some(cover) => picture.difference_over(unedited, |uv| {
+                    let opacity = cover.opacity(uv);
+                    (opacity > 0.0).then(|| (opacity, cover.own(uv)))
+                }),
+                None => picture.difference(unedited),
+            },
             motion: edited.motion,
         })
     }
@@ -629,6 +644,7 @@ mod tests {
                     unedited: good,
                     shown: None,
                     motion: None,
+                    cover: None,
                 };
                 let shown = pollster::block_on(engine.render_edited(edited));
                 assert!(shown.is_err_and(refused), "{bad}");

@@ -3,6 +3,7 @@
 //! One file per idea: `inversion` holds the five stages and the formula, `edit` what sliders do to an inverted face,
 //! `directions` the sliders, `motion` how they move it. [`Engine`] is a loaded model with its sliders.
 
+mod cover;
 mod directions;
 mod edit;
 mod engine;
@@ -16,6 +17,7 @@ mod motion;
 mod rehearsal;
 mod self_test;
 
+pub use cover::CoveredPhoto;
 pub use directions::{
     Directions, EditedCodes, Offset, check_manifest, ganspace_offset, paste_mode,
 };

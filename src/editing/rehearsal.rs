@@ -206,6 +206,7 @@ mod tests {
                 displacements: None,
                 change: None,
                 shown: None,
+                cover: None,
                 range: [-3.0, 3.0],
                 styles: [0, config.styles()],
             };

@@ -687,6 +687,7 @@ impl Explorer {
                 displacements: None,
                 change: None,
                 shown: None,
+                cover: None,
                 range: Self::RANGE,
                 styles: self.styles,
             };

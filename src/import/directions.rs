@@ -611,6 +611,7 @@ impl Naming {
             displacements: None,
             change: None,
             shown: None,
+            cover: None,
             range,
             styles: [0, styles],
         }
@@ -750,6 +751,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
             displacements: None,
             change: None,
             shown: None,
+            cover: None,
             range: [-preset.strength.abs(), preset.strength.abs()],
             styles: preset.styles,
         });
@@ -762,6 +764,7 @@ pub(super) fn basis_directions(config: &ModelConfig, basis: &str, count: usize) 
         displacements: None,
         change: None,
         shown: None,
+        cover: None,
         range: [-EXPLORED_RANGE, EXPLORED_RANGE],
         styles: [0, styles],
     });

@@ -1,6 +1,6 @@
 //! Pictures as a generator makes them, with colours lighter than white and darker than black.
 
-use super::{difference::Difference, picture::Picture};
+use super::{difference::Difference, picture::Picture, quad::Point};
 
 /// A picture whose colours are not cut off at black and white, in one word per pixel: its red, green and blue in thirds
 /// of an 8-bit step, as the digits of a number to the base [`ExtendedPicture::LEVELS`], red the lowest.
@@ -74,12 +74,34 @@ impl ExtendedPicture {
 
     /// This less `other`, or `None` if that is of another size.
     pub fn difference(&self, other: &Self) -> Option<Difference> {
+        self.difference_over(other, |_| None)
+    }
+
+    /// As there, but in places less a colour, in 8-bit steps, in place of `other`: for `[u, v]` of the unit square `own`
+    /// says by what share, 0 to 1, and the colour.
+    pub fn difference_over(
+        &self,
+        other: &Self,
+        own: impl Fn(Point) -> Option<(f32, [f32; 3])>,
+    ) -> Option<Difference> {
         if [self.width, self.height] != [other.width, other.height] {
             return None;
         }
-        let steps = self.words.iter().zip(&other.words).flat_map(|(&a, &b)| {
+        let pairs = self.words.iter().zip(&other.words).enumerate();
+        let steps = pairs.flat_map(|(index, (&a, &b))| {
             let [a, b] = [a, b].map(Self::thirds);
-            [0, 1, 2].map(|channel| (a[channel] - b[channel]) as f32 / 3.0)
+            let steps = [0, 1, 2].map(|channel| (a[channel] - b[channel]) as f32 / 3.0);
+            let [x, y] = [index % self.width, index / self.width];
+            let uv = [
+                (x as f32 + 0.5) / self.width as f32,
+                (y as f32 + 0.5) / self.height as f32,
+            ];
+            match own(uv) {
+                Some((share, colour)) => [0, 1, 2].map(|channel| {
+                    steps[channel] + share * (b[channel] as f32 / 3.0 - colour[channel])
+                }),
+                None => steps,
+            }
         });
         Difference::from_steps(self.width, self.height, steps)
     }
@@ -123,6 +145,33 @@ mod tests {
         let known = [25.333333, -200.0, 60.0, 0.0, 0.0, 0.0].map(|s| (s * unit).round() as i16);
         assert_eq!(difference.values(), known);
         assert!(row(&[[0.0; 3]]).difference(&light).is_none());
+    }
+
+    #[test]
+    fn in_places_they_are_differences_from_a_colour() {
+        let [a, b] = [[200.0, 100.0, 300.0], [90.0, 60.0, 30.0]].map(|colour| row(&[colour; 4]));
+        let own = |[u, v]: Point| {
+            assert_eq!(v, 0.5);
+            (u > 0.25).then_some((2.0 * u - 0.75, [50.0, 70.0, 10.0]))
+        };
+        let difference = a.difference_over(&b, own).unwrap();
+        let unit = 64.0;
+        for (pixel, share) in difference
+            .values()
+            .chunks_exact(3)
+            .zip([0.0, 0.0, 0.5, 1.0])
+        {
+            let expected = [
+                110.0 + share * 40.0,
+                40.0 - share * 10.0,
+                270.0 + share * 20.0,
+            ];
+            assert_eq!(
+                pixel,
+                expected.map(|steps| (steps * unit) as i16),
+                "{share}"
+            );
+        }
     }
 
     #[test]

@@ -51,6 +51,14 @@ impl<'a> Picture<'a> {
         }
     }
 
+    /// With bytes of its own.
+    pub fn into_owned(self) -> Picture<'static> {
+        Picture {
+            rgba: Cow::Owned(self.rgba.into_owned()),
+            ..self
+        }
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width

@@ -133,6 +133,9 @@ pub struct Direction {
     /// Tells how much of the edit a face shows already. Without it, strengths count from where the face is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
+    /// Where the edit draws what a photo does not show. Without it, a photo keeps its own pixels everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
     /// Smallest and largest strength offered.
     pub range: [f32; 2],
     /// Styles that change, first and one past the last.
@@ -157,6 +160,18 @@ pub struct Shown {
     pub landmarks: [usize; 2],
     /// Distances at which a face shows nothing and all of it, the smaller first; linear between and constant beyond.
     pub range: [f32; 2],
+}
+
+/// Where an edit draws what a photo does not show, such as teeth: the photo's own pixels are not kept there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cover {
+    /// Tensor `[image_size, image_size]`, laid out on the face of [`Manifest::face_shape`]: how opaque what is drawn is
+    /// at strength 1. Strengths above 0 multiply it; from 1 on it is wholly opaque.
+    pub tensor: String,
+    /// Tells how much of what is drawn a face shows already: by so much it keeps its own pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
 }
 
 /// How an edit is computed.
@@ -323,6 +338,7 @@ impl Manifest {
                 };
                 names.extend(direction.displacements.clone());
                 names.extend(direction.change.clone());
+                names.extend(direction.cover.iter().map(|cover| cover.tensor.clone()));
                 names
             })
             .chain(self.face_shape.clone())

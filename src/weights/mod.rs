@@ -23,8 +23,8 @@ pub use dtype::Dtype;
 pub use error::WeightsError;
 pub(crate) use error::{list, one_line};
 pub use manifest::{
-    Depicts, Direction, DirectionKind, EXPLORE, FIT_RECORD, FIT_TENSORS, FORMAT, MANIFEST_FILE,
-    MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest, Sample, ShardEntry, ShardTensors, Shown,
-    TensorEntry,
+    Cover, Depicts, Direction, DirectionKind, EXPLORE, FIT_RECORD, FIT_TENSORS, FORMAT,
+    MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_SHARD_BYTES, Manifest, Sample, ShardEntry, ShardTensors,
+    Shown, TensorEntry,
 };
 pub use packer::{Packed, ShardPacker, WeightsFile};

@@ -438,6 +438,7 @@ fn manifests() -> Vec<Vec<u8>> {
         {"name": "d", "shape": [1, 4], "dtype": "f32", "shard": 0},
         {"name": "d.motion", "shape": [68, 2], "dtype": "f16", "shard": 0},
         {"name": "d.change", "shape": [2, 16, 16], "dtype": "q8", "shard": 0},
+        {"name": "d.cover", "shape": [16, 16], "dtype": "f16", "shard": 0},
         {"name": "face", "shape": [68, 2], "dtype": "f32", "shard": 0},
         {"name": "b.comp", "shape": [3, 1, 4], "dtype": "f32", "shard": 0},
         {"name": "b.mean", "shape": [1, 4], "dtype": "f32", "shard": 0},
@@ -448,7 +449,9 @@ fn manifests() -> Vec<Vec<u8>> {
     full["samples"] = json!([{"file": "samples/a.jpg", "label": "A", "aligned": true}]);
     full["directions"] = json!([
         {"name": "a", "label": "A", "group": "G", "kind": "linear", "tensor": "d", "motion": "d.motion",
-         "change": "d.change", "shown": {"points": [60, 64], "range": [0.5, 1.5]}, "range": [-3, 3], "styles": [0, 6]},
+         "change": "d.change", "shown": {"points": [60, 64], "range": [0.5, 1.5]},
+         "cover": {"tensor": "d.cover", "shown": {"points": [62, 66], "range": [0.1, 0.2]}}, "range": [-3, 3],
+         "styles": [0, 6]},
         {"name": "b", "label": "B", "group": "Explore", "kind": "ganspace", "basis": "b", "component": 2,
          "range": [-20, 20], "styles": [2, 4]},
     ]);

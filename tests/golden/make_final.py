@@ -40,7 +40,7 @@ def main():
         photo = layers.resize(photo, model.config.encoder.input_size)
         with torch.no_grad():
             inversion = model.invert(photo)
-            edited, unedited, _ = edit(model, manifest, tensors, inversion, {"smile": half})
+            edited, unedited, *_ = edit(model, manifest, tensors, inversion, {"smile": half})
         trace |= {f"{name}.codes": inversion.codes, f"{name}.wp": inversion.compensated_codes}
         pictures = {"discrepancy": inversion.discrepancy, "reconstruction": inversion.reconstruction,
                     "edit.smile": edited, "unedited.smile": unedited}

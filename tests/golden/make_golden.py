@@ -109,6 +109,7 @@ def tiny_model():
         "directions.tilt": random("tilt", 1, TINY.style_dim),
         "directions.tilt.motion": 0.1 * (shape - 0.5) @ random("motion", 2, 2) + 0.002 * random("jitter", LANDMARKS, 2),
         "directions.tilt.change": random("change", *TINY.change_shape),
+        "directions.tilt.cover": random("cover", TINY.image_size, TINY.image_size),
         "directions.bend": random("bend", TINY.styles, TINY.style_dim),
         "basis.comp": F.normalize(random("comp", 4, 1, TINY.style_dim), dim=2),
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
@@ -118,6 +119,7 @@ def tiny_model():
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
          "motion": "directions.tilt.motion", "change": "directions.tilt.change", "range": [-3, 3],
+         "cover": {"tensor": "directions.tilt.cover", "shown": {"points": [0, 8], "range": [3.0, 30.0]}},
          "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
          "change": "directions.tilt.change", "range": [-2, 2], "styles": [1, 4]},
@@ -189,10 +191,12 @@ def tiny_model():
         return edits.edit(model, about, tensors, inversion, strengths, landmarks)
 
     trace["points"] = landmarks
-    trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"] = edit(landmarks, tilt=1.5)
-    trace["average.tilt"], _, _ = edit(tilt=1.5)
-    trace["edit.bend"], _, _ = edit(landmarks, bend=-1.0)
-    trace["edit.tilt+bend"], trace["unedited.tilt+bend"], _ = edit(tilt=1.5, bend=-1.0)
+    trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"], cover = edit(landmarks, tilt=1.5)
+    trace["cover.tilt"] = cover
+    trace["own.tilt"] = layers.warp(image, trace["motion.tilt"], TINY.image_size)
+    trace["average.tilt"], *_ = edit(tilt=1.5)
+    trace["edit.bend"], *_ = edit(landmarks, bend=-1.0)
+    trace["edit.tilt+bend"], trace["unedited.tilt+bend"], *_ = edit(tilt=1.5, bend=-1.0)
     trace["edit.third"], _ = model.edit(inversion, offset("third", strengths["third"]))
     trace["edit.none"], _ = model.edit(inversion, torch.zeros_like(inversion.compensated_codes))
     # The published rule for one direction: the residual itself on top of the edited G_R.
@@ -203,7 +207,7 @@ def tiny_model():
     model.feature_editor = None
     plain = random("plain", TINY.inject_channels, TINY.inject_size, TINY.inject_size)
     tensors["directions.tilt.change"] = trace["plain"] = plain
-    trace["plain.tilt"], _, _ = edit(landmarks, tilt=1.5)
+    trace["plain.tilt"], *_ = edit(landmarks, tilt=1.5)
     trace = {k: v.detach().squeeze(0).contiguous() for k, v in trace.items()}
     save_file(trace, HERE / "tiny_trace.safetensors", metadata={"edits": json.dumps(strengths)})
     return trace

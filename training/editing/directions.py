@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from ..landmarks import beyond_shown
+from ..landmarks import beyond_shown, shown
 from ..networks import Inversion, Sdic
+from ..networks.layers import warp
 from .motion import fields
 
 
@@ -31,6 +32,12 @@ def effective(entry: dict, strength: float, landmarks):
     return beyond_shown(strengths, landmarks, entry["range"][1], entry["shown"]["points"], *entry["shown"]["range"])
 
 
+def opacity(strengths, landmarks, known: dict | None):
+    """By how much strengths [n] multiply a cover, [n,1,1,1]: not at all on faces that show already what it draws."""
+    share = shown(landmarks, known["points"], *known["range"]) if known else 0.0
+    return (strengths.clamp(min=0) * (1 - share)).view(-1, 1, 1, 1)
+
+
 def edit(
     model: Sdic,
     manifest: dict,
@@ -39,8 +46,9 @@ def edit(
     strengths: dict[str, float],
     landmarks=None,
 ):
-    """`Sdic.edit` by strengths of linear directions, on faces with the given landmarks [n,68,2] or average ones;
-    the motion of the faces comes third, None if they do not move."""
+    """`Sdic.edit` by strengths of linear directions, on faces with the given landmarks [n,68,2] or average ones.
+    Third comes the motion of the faces, None if they do not move, and fourth, None for nothing, where the edit draws
+    what a photo does not show, [n,1,S,S]."""
     entries = {name: direction(manifest, name) for name in strengths}
     count = len(inversion.compensated_codes)
     if landmarks is None:
@@ -56,10 +64,17 @@ def edit(
     added = sum(amount[:, None, None] * offset(manifest, tensors, name, 1.0) for name, amount in amounts.items())
     displacements, change = total("motion"), total("change")
     if displacements is None and change is None:
-        return *model.edit(inversion, added), None
+        return *model.edit(inversion, added), None, None
     shape = tensors[manifest["face_shape"]]
     landmarks = shape.expand(count, -1, -1) if landmarks is None else landmarks
     still = torch.zeros_like(landmarks)
     motion, place = fields(landmarks, still if displacements is None else displacements, shape)
     motion = None if displacements is None else motion
-    return *model.edit(inversion, added, motion, change, place), motion
+    covers = [
+        opacity(amount, landmarks, entries[name]["cover"].get("shown"))
+        * warp(tensors[tensor].expand(count, 1, -1, -1), place)
+        for name, amount in amounts.items()
+        if (tensor := entries[name].get("cover", {}).get("tensor"))
+    ]
+    cover = sum(covers).clamp(0, 1) if covers else None
+    return *model.edit(inversion, added, motion, change, place), motion, cover

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..landmarks import LANDMARKS
 from ..networks import Inversion, Sdic
+from ..networks.layers import resize, warp
 from ..sliders import SLIDERS
 from .motion import sample
 
@@ -51,15 +53,17 @@ class Editable(Sdic):
         return self.edit(inversion, offset, motion, change, place)
 
 
-def in_photo(photo, motion, edited, unedited, cover=None):
+def in_photo(photo, motion, edited, unedited, cover=None, side: int | None = None):
     """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
-    added.
+    added. Where it draws what the photo does not show, as `cover` [n,1,S,S] says, 0 to 1, the photo as the model
+    sees it at `side` pixels is not kept.
 
     To be trained, it needs the gradients of both pictures. What their layers do to both alike cancels then. Were
     `unedited` taken as given, that would seem to help, step after step without an end, and the layers drift away.
     """
     moved = photo if motion is None else sample(photo, motion)
-    seen = moved + edited - unedited
     if cover is not None:
-        seen = torch.lerp(seen, edited, cover)
-    return seen.clamp(-1, 1)
+        small, size = F.adaptive_avg_pool2d(photo, side), photo.shape[-1]
+        own = resize(small, size) if motion is None else warp(small, motion, size)
+        unedited = torch.lerp(unedited, own, cover)
+    return (moved + edited - unedited).clamp(-1, 1)

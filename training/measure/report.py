@@ -15,7 +15,6 @@ import textwrap
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from .. import arguments, checkpoints, weights
@@ -25,6 +24,7 @@ from ..editing.edits import in_photo
 from ..landmarks import read_landmarks
 from ..losses.features import Features
 from ..losses.judges import CLOSE_UPS, views
+from ..networks.layers import resize
 from ..sliders import ROWS, by_name
 from .classifier import Classifier
 from .fidelity import fidelity
@@ -53,9 +53,10 @@ class Retoucher:
         return self.model.invert(reduced(photos, self.size))
 
     def edited(self, photos, landmarks, inversion, strengths: dict[str, float]):
-        *pair, motion = edit(*self.known, inversion, strengths, landmarks)
-        pair = (F.interpolate(p.clamp(-1, 1), size=(SIDE, SIDE), mode="bilinear", align_corners=False) for p in pair)
-        return in_photo(photos, motion, *pair)
+        *pair, motion, cover = edit(*self.known, inversion, strengths, landmarks)
+        pair = (resize(p.clamp(-1, 1), SIDE) for p in pair)
+        cover = cover if cover is None else resize(cover, SIDE)
+        return in_photo(photos, motion, *pair, cover, self.model.config.encoder.input_size)
 
     @torch.no_grad()
     def __call__(self, photos, landmarks, strengths: dict[str, float], batch: int = 10):

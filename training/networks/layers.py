@@ -54,11 +54,12 @@ def resize(x, size: int):
     return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def warp(x, field):
+def warp(x, field, size: int | None = None):
     """x [n,C,H,W] read, bilinearly, along a field of arrows [n,2,*,*] in picture sides; the border goes on
-    outside."""
-    field = F.interpolate(field, size=x.shape[2:], mode="bilinear", align_corners=False)
-    steps = [torch.linspace(1 / side - 1, 1 - 1 / side, side, device=x.device) for side in x.shape[2:]]
+    outside. The result is as large as x, or has sides of `size`."""
+    sides = x.shape[2:] if size is None else (size, size)
+    field = F.interpolate(field, size=sides, mode="bilinear", align_corners=False)
+    steps = [torch.linspace(1 / side - 1, 1 - 1 / side, side, device=x.device) for side in sides]
     rows, columns = torch.meshgrid(*steps, indexing="ij")
     spots = torch.stack([columns, rows], -1) + 2 * field.permute(0, 2, 3, 1)
     out = F.grid_sample(x.contiguous(), spots, mode="bilinear", padding_mode="border", align_corners=False)

@@ -15,6 +15,7 @@ from ..budgets import BUDGETS
 from ..editing.edits import Editable
 from ..sliders import COMPONENTS, ROWS, SLIDERS
 from ..teachers.exemplars import Exemplars
+from ..teachers.mouth import COVERING, TEETH_SHOWN, cover_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLES = HERE.parents[1] / "weights" / "samples"
@@ -39,6 +40,12 @@ class Directions:
                 self.tensors[entry[part]] = values
         self.entries.append(entry)
         return entry
+
+    def add_cover(self, entry: dict, opacities, known: dict):
+        """Where a direction draws what a photo does not show, and which faces show it already."""
+        tensor = f"{entry['tensor']}.cover"
+        self.tensors[tensor] = opacities
+        entry["cover"] = {"tensor": tensor, "shown": known}
 
 
 def samples(out: pathlib.Path):
@@ -72,6 +79,8 @@ def main():
         entry = directions.add(name, *where, edits.directions[row], slider.folded, **parts)
         if slider.shown:
             entry["shown"] = {"points": slider.shown, "range": shown[name]}
+        if name in COVERING:
+            directions.add_cover(entry, cover_of(name, edits.shape, model.config.image_size)[0, 0], TEETH_SHOWN)
     for spec in about.pop("components"):
         tensor = spec.get("sign", 1) * fitted["components"][spec["component"]]
         directions.add(spec["name"], spec["label"], COMPONENTS["group"], spec["range"], tensor, COMPONENTS["folded"])

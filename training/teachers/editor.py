@@ -9,10 +9,13 @@ import torch
 
 from ..checkpoints import load
 from ..data.faces import Faces, reduced
+from ..editing.directions import opacity
 from ..landmarks import beyond_shown
+from ..networks.layers import warp
 from ..sliders import EXEMPLARS, ROWS, SLIDERS
 from .appearance import Appearance
 from .exemplars import Exemplars
+from .mouth import COVERING, TEETH_SHOWN, cover_of
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
 WEARER = 2.0  # standard label from which a face has glasses already
@@ -65,14 +68,15 @@ class Editor:
                     target[own] = self.exemplars.edited(slider.name, *parts)
         return motion, place, target
 
-    def cover(self, images, landmarks, place, which, strengths):
-        """Where an edit draws what the photo does not show, and the photo's own pixels are not kept, [n,1,S,S]."""
-        found = torch.zeros_like(images[:, :1])
-        for name, displacements in self.exemplars.displacements.items():
-            own = (which == ROWS[name]) & (strengths > 0)
+    def cover(self, landmarks, place, which, strengths, size: int):
+        """Where edits draw what the photo does not show, [n,1,S,S], 0 to 1."""
+        found = torch.zeros(len(which), 1, size, size, device=place.device)
+        for name in COVERING:
+            own = which == ROWS[name]
             if own.any():
-                moved = strengths[own][:, None, None] * displacements
-                found[own] = self.exemplars.opening(images[own], landmarks[own], place[own], moved).cover
+                opaque = cover_of(name, self.appearance.shape, size).expand(int(own.sum()), -1, -1, -1)
+                weight = opacity(strengths[own], landmarks[own], TEETH_SHOWN)
+                found[own] = (weight * warp(opaque, place[own])).clamp(0, 1)
         return found
 
     def effective(self, landmarks, which, strengths):

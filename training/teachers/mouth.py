@@ -5,13 +5,18 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from ..editing.motion import grid
 from ..landmarks import eye_distance, relative
 from ..sliders import by_name
-from .maps import light, mean_under
+from .maps import light, mean_under, smooth
 
 WIDE, HIGH, BRIM = 192, 96, 0.2  # cells of a lent mouth, and how much of the lips around it is kept, in gaps
 UPPER, LOWER = [48, 61, 62, 63, 54], [48, 60, 67, 66, 65, 64, 54]  # the inner edges of the lips
 TABLE = 64  # cells of a curve
+COVERING = ("smile", "mouth")  # sliders that draw what is between the lips
+OPAQUE_FROM = 4.0  # its opacity at their upper ends, if it grew on beyond 1: a quarter of the way covers wholly
+SOFT = -0.0025, 0.003  # where that begins and is complete, inward from the lips' edges on the mean face
+TEETH_SHOWN = {"points": (62, 66), "range": (0.12, 0.17)}  # lips apart as far as that keep what they show
 
 
 def mouth_width(landmarks):
@@ -39,6 +44,21 @@ def edges(landmarks):
         found.append((x[:, None] ** powers @ curve)[:, 0])
     upper, lower = found
     return torch.stack([upper, torch.maximum(upper, lower)]).float()
+
+
+def cover_of(name: str, shape, size: int):
+    """How opaque strength 1 of a slider draws what is between the lips, on the face of mean shape, [1,1,S,S]."""
+    spots = grid(size, shape.device)
+    left, right = shape[48, 0], shape[54, 0]
+    u = (spots[..., 0] - left) / (right - left)
+    table = edges(shape.cpu()).to(shape.device)[None, :, None]
+    upper, lower = F.grid_sample(
+        table, torch.stack([2 * u - 1, torch.zeros_like(u)], -1)[None], padding_mode="border", align_corners=True
+    )[0]
+    deep = torch.minimum(spots[..., 1] - upper, lower - spots[..., 1])
+    broad = torch.minimum(u, 1 - u) * (right - left)
+    within = smooth(torch.minimum(deep, broad), *SOFT)
+    return (OPAQUE_FROM * within / by_name(name).ends[1])[None, None]
 
 
 def mouth_spots(landmarks):

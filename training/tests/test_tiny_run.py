@@ -27,7 +27,7 @@ import torch
 from .. import checkpoints, weights
 from ..budgets import BUDGETS
 from ..data.faces import Faces
-from ..editing.directions import edit
+from ..editing.directions import direction, edit
 from ..editing.edits import Editable
 from ..losses.balance import balanced
 from ..measure import bias
@@ -326,10 +326,13 @@ class TinyRun(unittest.TestCase):
         with torch.no_grad():
             theirs, ours = self.averaged("crops").invert(photos), model.invert(photos)
             torch.testing.assert_close(ours.reconstruction, theirs.reconstruction, atol=0.02, rtol=0)
-            same, _, _ = edit(model, manifest, tensors, ours, {"smile": 0.0}, landmarks)
+            same, *_ = edit(model, manifest, tensors, ours, {"smile": 0.0}, landmarks)
             torch.testing.assert_close(same, ours.reconstruction, atol=0.02, rtol=0)
-            turned, _, motion = edit(model, manifest, tensors, ours, {"yaw": 1.5}, landmarks)
+            turned, _, motion, cover = edit(model, manifest, tensors, ours, {"yaw": 1.5}, landmarks)
         self.assertEqual(motion.shape[:2], (4, 2))
+        self.assertIsNone(cover)
+        known = direction(manifest, "smile")["cover"]
+        self.assertEqual(list(tensors[known["tensor"]].shape), [TINY.model.image_size] * 2)
         self.assertGreater((turned - ours.reconstruction).abs().mean(), 0.01)
 
     # -- measurements

@@ -188,6 +188,7 @@ fn sliders(config: &ModelConfig, deviations: &[f32]) -> ChannelSliders {
             displacements: None,
             change: None,
             shown: None,
+            cover: None,
             range: [-REACH, REACH],
             styles: [0, config.styles()],
         });

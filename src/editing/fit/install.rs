@@ -268,6 +268,7 @@ impl Installation {
             displacements: Some(motion.name.clone()),
             change: None,
             shown: None,
+            cover: None,
             range: [-reach, reach],
             styles: [slider.styles.start, slider.styles.end],
         });
@@ -504,6 +505,7 @@ mod tests {
             displacements: None,
             change: None,
             shown: None,
+            cover: None,
             range: [-10.0, 10.0],
             styles: [0, 18],
         };

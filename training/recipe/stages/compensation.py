@@ -85,7 +85,9 @@ class Compensation(EditedStage):
         strengths = editor.effective(landmarks, which, strengths)
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
         motion, place, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
-        return EDITED, images, ramp(step, images), sample(photos, motion), target, motion, place, which, strengths
+        cover = editor.cover(landmarks, place, which, strengths, photos.shape[-1])
+        slide = motion, place, which, strengths
+        return EDITED, images, ramp(step, images), sample(photos, motion), target, cover, *slide
 
     def learn(self, variant: str, images, ramp, *edits):
         job, model, judge = self.job, self.model, self.judge
@@ -101,7 +103,7 @@ class Compensation(EditedStage):
             rebuilt = model.decoder.tail(compensated_feature[:n], lower_skip[:n], compensated_codes[:n])
         outs, wanted, weight = [rebuilt.float()], [images[:n]], [self.face.expand(n, -1, -1, -1)]
         if edits:
-            moved, target, *slide = edits
+            moved, target, cover, *slide = edits
             parts = (
                 codes,
                 initial,
@@ -115,7 +117,8 @@ class Compensation(EditedStage):
             inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
             with job.autocast():
                 edited, unedited = model.slide(inversion, *slide)
-            outs.append(in_photo(moved, None, edited.float(), unedited.float()))
+            side = job.config.encoder.input_size
+            outs.append(in_photo(moved, None, edited.float(), unedited.float(), cover, side))
             wanted.append(target)
             weight.append(edit_weight(self.face, images[n:], target))
         out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)

@@ -53,7 +53,7 @@ class EditedPhotos(NamedTuple):
     moved_photo: torch.Tensor
     wanted: torch.Tensor
     weight: torch.Tensor  # of the pixels
-    cover: torch.Tensor  # where the photo's own pixels are not kept
+    cover: torch.Tensor  # where they draw what the photo does not show
     moved_feature: torch.Tensor  # F, moved
     added_feature: torch.Tensor  # what the edited codes add to it
     moved_skip: torch.Tensor  # the picture so far, moved
@@ -230,7 +230,7 @@ class CropStage(EditedStage):
             moved_photo=sample(images, motion).bfloat16(),
             wanted=wanted.bfloat16(),
             weight=edit_weight(self.face, images, wanted).bfloat16(),
-            cover=editor.cover(images, landmarks, place, which, strengths).bfloat16(),
+            cover=editor.cover(landmarks, place, which, strengths, images.shape[-1]).bfloat16(),
             moved_feature=warp(compensated_feature, motion).bfloat16(),
             added_feature=(edited_feature.float() - feature).bfloat16(),
             moved_skip=warp(skip, motion).bfloat16(),
@@ -287,7 +287,9 @@ class CropStage(EditedStage):
             edited_feature = feature + crops(edits.added_feature) + change
             out = model.decoder.tail(edited_feature, skip + added_skip, edits.offset_codes[ids])
             unedited = model.decoder.tail(feature, skip, edits.codes[ids])
-        seen = in_photo(crops(edits.moved_photo), None, out.float(), unedited.float(), crops(edits.cover))
+        photo = crops(edits.moved_photo)
+        side = photo.shape[-1] * config.encoder.input_size // config.image_size
+        seen = in_photo(photo, None, out.float(), unedited.float(), crops(edits.cover), side)
         return self.compared("edited", seen, crops(edits.wanted), crops(edits.weight)), 0.0
 
 
