@@ -8,7 +8,7 @@
 #         leaves encoder and codes as they are, and learns the map, the compensation and the edits on, on a CPU
 # PYTHON names the Python that has the packages of requirements.txt; python3 if it is not set.
 set -euo pipefail
-[ $# -ge 5 ] && [ "$1" = --budget ] || { sed -n 2,10p "$0"; exit 2; }
+[ $# -ge 5 ] && [ "$1" = --budget ] || { sed -n 2,9p "$0"; exit 2; }
 budget=$2 data=$3 work=$4 out=$5
 start=("${@:6}")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,7 +30,7 @@ stage() { # one process per core on a CPU, where processes of one thread share c
 
 about=$budget
 if [ "$budget" = refine ]; then
-  [ ${#start[@]} = 2 ] || { sed -n 2,10p "$0"; exit 2; }
+  [ ${#start[@]} = 2 ] || { sed -n 2,9p "$0"; exit 2; }
   about=gpu # the same model
   "$python" -m training.recipe.start --budget refine --work "$work" --weights "${start[1]}"
   stage dipn
