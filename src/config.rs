@@ -123,6 +123,9 @@ pub struct EditorSizes {
     /// Cells of a plan, per side, for each cell of the features: more hold lines that the features' grid cannot.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub fold: usize,
+    /// Channels in which plans, which are as fine as the picture then, are drawn into it, besides; 0 for not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub detail: usize,
 }
 
 fn one() -> usize {
@@ -132,6 +135,10 @@ fn one() -> usize {
 /// Left out where it is 1, so that models without it stay as they were.
 fn is_one(value: &usize) -> bool {
     *value == 1
+}
+
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 /// A configuration that no network can be built from.
@@ -476,7 +483,10 @@ impl ModelConfig {
                 "must be from 1 to 4096",
             )?;
         }
-        if let Some(&EditorSizes { plan, fold, .. }) = self.editor.as_ref() {
+        if let Some(&EditorSizes {
+            plan, fold, detail, ..
+        }) = self.editor.as_ref()
+        {
             check(
                 fold.is_power_of_two() && fold <= size / inject,
                 "editor.fold",
@@ -488,6 +498,12 @@ impl ModelConfig {
                 "editor.fold",
                 fold,
                 "must make at most 4096 channels of a plan, fold^2 of each",
+            )?;
+            check(
+                detail == 0 || (detail <= 256 && fold * inject == size),
+                "editor.detail",
+                detail,
+                "must be at most 256, and 0 unless fold * inject_size is image_size",
             )?;
         }
         Ok(())
@@ -547,16 +563,23 @@ mod tests {
         assert!(lonely.contains("encoder = None: must be there if dipn and dicn are"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
-        for (width, plan, fold, part) in [
-            (0, 3, 1, "editor.width = 0"),
-            (8, 0, 1, "editor.plan = 0"),
-            (8, 3, 0, "editor.fold = 0: must be a power of two"),
-            (8, 3, 3, "editor.fold = 3: must be a power of two"),
-            (8, 3, 32, "editor.fold = 32: must be a power of two"),
-            (8, 17, 16, "editor.fold = 16: must make at most 4096"),
+        for (width, plan, fold, detail, part) in [
+            (0, 3, 1, 0, "editor.width = 0"),
+            (8, 0, 1, 0, "editor.plan = 0"),
+            (8, 3, 0, 0, "editor.fold = 0: must be a power of two"),
+            (8, 3, 3, 0, "editor.fold = 3: must be a power of two"),
+            (8, 3, 32, 0, "editor.fold = 32: must be a power of two"),
+            (8, 17, 16, 0, "editor.fold = 16: must make at most 4096"),
+            (8, 3, 8, 4, "editor.detail = 4: must be at most 256, and 0"),
+            (8, 3, 16, 257, "editor.detail = 257: must be at most 256"),
         ] {
             let mut config = ModelConfig::face();
-            config.editor = Some(EditorSizes { width, plan, fold });
+            config.editor = Some(EditorSizes {
+                width,
+                plan,
+                fold,
+                detail,
+            });
             let error = config.validate().expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
         }
@@ -592,6 +615,7 @@ mod tests {
         for (json, fold, side) in [
             (r#"{"width":8,"plan":3}"#, 1, 64),
             (r#"{"width":8,"plan":3,"fold":16}"#, 16, 1024),
+            (r#"{"width":8,"plan":3,"fold":16,"detail":4}"#, 16, 1024),
         ] {
             let sizes: EditorSizes = serde_json::from_str(json).unwrap();
             assert_eq!(sizes.fold, fold);

@@ -46,12 +46,12 @@ MODEL_128 = ModelConfig(
 )
 
 # The same at twice the resolution; encoder, DIPN and DICN look at half of it, as the authors' do at a quarter.
-# Plans lie at the resolution of the picture.
+# Plans lie at the resolution of the picture, and are drawn into that, too.
 MODEL_256 = dataclasses.replace(
     MODEL_128,
     image_size=256,
     channels=(256, 256, 192, 128, 96, 40, 24),
-    editor=EditorConfig(width=32, plan=3, fold=4),
+    editor=EditorConfig(width=32, plan=3, fold=4, detail=8),
 )
 
 # Every stage in seconds on any machine, to see that the scripts run; the result is noise.
@@ -63,7 +63,7 @@ TINY_MODEL = ModelConfig(
     encoder=EncoderConfig(input_size=32, units=(1, 1, 1, 1), widths=(8, 8, 16, 16), head_width=16),
     dipn=DipnConfig(features=(4, 4, 4, 8, 8), descriptor=4, volume=2),
     dicn=DicnConfig(stem=4, middle=8, latent_map=8),
-    editor=EditorConfig(width=8, plan=2, fold=2),
+    editor=EditorConfig(width=8, plan=2, fold=4, detail=2),
 )
 
 

@@ -29,7 +29,7 @@ class Slider:
     emphasis: float = 1.0  # how much farther than the fit a standard deviation goes: noise in labels flattens the fit
     turns_head: bool = False  # else the head stays where it is
     teachers: tuple[str, str] = (APPEARANCE, APPEARANCE)  # of the lower and of the upper end
-    share: float = 1.0  # of the edits in training: more for sliders that draw most
+    shares: tuple[float, float] = (0.5, 0.5)  # of the edits in training, by end: more for those that draw most
     focus: slice | None = None  # landmarks in whose middle it draws most
     shown: tuple[int, int] | None = None  # landmarks whose distance tells how much of it a face shows already
 
@@ -42,7 +42,7 @@ SLIDERS = (
         ends=(-1.5, 2.0),
         label="smile_est",
         teachers=(APPEARANCE, EXEMPLARS),
-        share=6.0,
+        shares=(2.0, 10.0),
         focus=MOUTH,
         shown=(48, 54),
     ),
@@ -54,12 +54,20 @@ SLIDERS = (
         label="age_est",
         emphasis=1.6,
         teachers=(EXEMPLARS, EXEMPLARS),
-        share=2.5,
+        shares=(1.25, 1.25),
     ),
     Slider(name="gender", title="Feminine", group="Age & identity", ends=(-2.2, 2.2), label="female_est"),
     Slider(name="yaw", title="Turn", group="Pose", ends=(-1.5, 1.5), label="yaw", turns_head=True),
     Slider(name="pitch", title="Nod", group="Pose", ends=(-2.5, 2.5), label="pitch", emphasis=2.0, turns_head=True),
-    Slider(name="glasses", title="Glasses", group="Accessories", ends=(0.0, 1.0), label="glasses_est", focus=EYES),
+    Slider(
+        name="glasses",
+        title="Glasses",
+        group="Accessories",
+        ends=(0.0, 1.0),
+        label="glasses_est",
+        shares=(0.0, 1.0),
+        focus=EYES,
+    ),
     Slider(
         name="mouth",
         title="Open mouth",
@@ -67,6 +75,7 @@ SLIDERS = (
         ends=(-1.2, 1.6),
         measure=lambda face: apart(face, [61, 62, 63], [67, 66, 65]),
         teachers=(APPEARANCE, EXEMPLARS),
+        shares=(0.5, 1.5),
         focus=MOUTH,
     ),
     Slider(

@@ -919,7 +919,12 @@ mod tests {
 
         for (fold, side) in [(2, 16), (1, 8)] {
             let (width, plan) = (3, 2);
-            manifest.config.editor = Some(EditorSizes { width, plan, fold });
+            manifest.config.editor = Some(EditorSizes {
+                width,
+                plan,
+                fold,
+                detail: 0,
+            });
             let error = check_manifest(&manifest).unwrap_err().to_string();
             let expected = format!(
                 "\"directions.smile.change\" has shape [4, 8, 8] instead of [2, {side}, {side}]"

@@ -160,7 +160,8 @@ impl InvertedFace {
                     .feature
             };
             let drawn = sdic.draw(warp(change, place), compensated);
-            injection.feature = injection.feature + drawn;
+            injection.feature = injection.feature + drawn.feature;
+            injection.detail = drawn.detail;
         }
         Ok(EditRun {
             edited: sdic.pass(edited_codes, injection, size),
@@ -190,6 +191,7 @@ impl InvertedFace {
             Some(moved) => Injection {
                 feature: moved.feature.clone() - lower.feature.clone(),
                 skip: Some(moved.skip.clone() - lower.skip.clone()),
+                detail: None,
             },
             None => self.inversion.injected_residual.clone().into(),
         }

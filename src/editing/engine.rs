@@ -355,6 +355,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Shape`], and [`EngineError::Picture`] for a picture without pixels.
     pub fn face_tensor(&self, face: &Picture) -> Result<Tensor<4>, EngineError> {
+        Ok(self.as_input(&self.seen(face)?))
+    }
+
+    /// What the encoder sees of an aligned face, but for bars.
+    fn seen<'a>(&self, face: &'a Picture) -> Result<Picture<'a>, EngineError> {
         let [width, height] = [face.width(), face.height()];
         if !self.config().is_shape_of([width, height]) {
             let [high, wide] = self.config().output_size();
@@ -365,19 +370,17 @@ impl Engine {
                 high,
             });
         }
-        let side = self.config().input_size();
-        let resized = resize(face, self.seen_size())?;
-        let device = self.sdic.device();
-        Ok(match self.seen_size() == [side; 2] {
-            true => to_tensor(&resized, &device),
-            false => to_tensor(&resized.letterboxed(side), &device),
-        })
+        let [rows, columns] = self.config().picture_in(self.config().input_size());
+        Ok(resize(face, [columns, rows])?)
     }
 
-    /// Width and height of what the encoder sees of a picture.
-    fn seen_size(&self) -> [usize; 2] {
-        let [rows, columns] = self.config().picture_in(self.config().input_size());
-        [columns, rows]
+    /// The encoder's input from what it sees of a face.
+    fn as_input(&self, seen: &Picture) -> Tensor<4> {
+        let (side, device) = (self.config().input_size(), self.sdic.device());
+        match [seen.width(), seen.height()] == [side; 2] {
+            true => to_tensor(seen, &device),
+            false => to_tensor(&seen.letterboxed(side), &device),
+        }
     }
 
     /// Codes as the generator takes them: rows of `style_dim` values to `[1, styles, style_dim]`.
@@ -397,9 +400,9 @@ impl Engine {
         landmarks: Option<Landmarks>,
         begin: impl AsyncFnMut(Stage) -> Result<(), E>,
     ) -> Result<InvertedFace, E> {
-        let run = InversionRun::new(&self.sdic, self.face_tensor(face)?);
+        let seen = self.seen(face)?;
+        let run = InversionRun::new(&self.sdic, self.as_input(&seen));
         let run = run.ok_or(EngineError::NoEncoder)?;
-        let seen = resize(face, self.seen_size()).map_err(EngineError::from)?;
         let inverted = self.finished(run, landmarks, begin).await?;
         let face = Some(Arc::new(seen.into_owned()));
         Ok(InvertedFace { face, ..inverted })

@@ -9,7 +9,9 @@ use burn::{
     tensor::{Device, Tensor, activation},
 };
 
-use super::layers::{Conv, LayerActivation, Precision, STYLE_SLOPE, conv2d, pixel_unshuffle};
+use super::layers::{
+    Conv, LayerActivation, Precision, STYLE_SLOPE, conv2d, pixel_unshuffle, resize_bilinear,
+};
 use crate::config::{EditorSizes, ModelConfig};
 
 /// The feature editor (`feature_editor.` in weights).
@@ -26,16 +28,61 @@ pub struct FeatureEditor {
     plan: Conv<4>,
     mix: Conv<4>,
     out: Conv<4>,
+    detail: Option<Detail>,
     /// Cells of a plan, per side, for each cell of the features.
     fold: usize,
+}
+
+/// What of a plan the layers between features and picture would blur: it goes into the picture itself, in the light
+/// that the features tell.
+#[derive(Module, Debug)]
+struct Detail {
+    fine: Conv<4>,
+    light: Conv<4>,
+    tint: Conv<4>,
+}
+
+/// What the feature editor draws.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Added to the features, `[batch, channels, inject, inject]`.
+    pub feature: Tensor<4>,
+    /// Added to the finished picture, `[batch, 3, image_size, image_size]`.
+    pub detail: Option<Tensor<4>>,
+}
+
+impl Detail {
+    fn forward(&self, context: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = plan.dims();
+        let light = resize_bilinear(self.light.forward(context), [height, width], false);
+        self.tint.forward(self.fine.forward(plan) * light)
+    }
+
+    fn fuse(self, weights: Precision) -> Self {
+        Self {
+            fine: self.fine.fuse(None, weights),
+            light: self.light.fuse(None, weights),
+            tint: self.tint.fuse(None, weights),
+        }
+    }
 }
 
 impl FeatureEditor {
     /// Builds the network with parameters still to be loaded.
     pub fn new(config: &ModelConfig, sizes: &EditorSizes, device: &Device) -> Self {
         let channels = config.channels_at(config.inject_size);
-        let &EditorSizes { width, plan, fold } = sizes;
+        let &EditorSizes {
+            width,
+            plan,
+            fold,
+            detail,
+        } = sizes;
         let conv = |channels, bias| conv2d(channels, 3, 1, bias, device);
+        let detailed = || Detail {
+            fine: conv([plan, detail], false),
+            light: conv([width, detail], true),
+            tint: conv2d([detail, 3], 1, 1, false, device),
+        };
         Self {
             context: conv([channels, width], true),
             gate1: conv([width, width], true),
@@ -43,29 +90,35 @@ impl FeatureEditor {
             plan: conv([plan * fold.pow(2), width], false),
             mix: conv([width, width], false),
             out: conv([width, channels], false),
+            detail: (detail > 0).then(detailed),
             fold,
         }
     }
 
-    /// What a plan, in the place of the face, adds to its compensated features.
+    /// What a plan, in the place of the face, adds to its compensated features, and to the picture.
     ///
     /// # Shapes
-    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`, result like
-    /// the features.
-    pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
+    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`.
+    pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Drawn {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let context = self.context.forward_with(None, features, leaky);
         let (first, context) = self
             .gate1
             .forward_keeping(None, context, LayerActivation::Identity);
-        let second = self.gate2.forward(context);
+        let (second, context) =
+            self.gate2
+                .forward_keeping(None, context, LayerActivation::Identity);
+        let detail = (self.detail.as_ref()).map(|layer| layer.forward(context, plan.clone()));
         let gated = |x: Tensor<4>, gate: Tensor<4>| activation::leaky_relu(x * gate, STYLE_SLOPE);
         let plan = self.plan.forward(pixel_unshuffle(plan, self.fold));
         let drawn = gated(plan, first);
         let (mixed, drawn) = self
             .mix
             .forward_keeping(None, drawn, LayerActivation::Identity);
-        self.out.forward(drawn + gated(mixed, second))
+        Drawn {
+            feature: self.out.forward(drawn + gated(mixed, second)),
+            detail,
+        }
     }
 
     /// On the CPU hands the weights to the kernels.
@@ -77,6 +130,7 @@ impl FeatureEditor {
             plan: self.plan.fuse(None, weights),
             mix: self.mix.fuse(None, weights),
             out: self.out.fuse(None, weights),
+            detail: self.detail.map(|layer| layer.fuse(weights)),
             fold: self.fold,
         }
     }
@@ -97,6 +151,7 @@ mod tests {
             width: 8,
             plan: 3,
             fold: 2,
+            detail: 2,
         };
         case.load(FeatureEditor::new(&config, &sizes, case.device()), &[])
     }
@@ -105,12 +160,12 @@ mod tests {
     fn the_feature_editor_matches_pytorch() {
         let case = Case::open("feature_editor");
         let editor = editor(&case);
-        case.check(editor.forward(case.input(0), case.input(1)));
-        case.check(
-            editor
-                .fuse(Precision::Single)
-                .forward(case.input(0), case.input(1)),
-        );
+        let fused = editor.clone().fuse(Precision::Single);
+        for editor in [editor, fused] {
+            let drawn = editor.forward(case.input(0), case.input(1));
+            case.check_output(0, drawn.feature);
+            case.check_output(1, drawn.detail.unwrap());
+        }
     }
 
     #[test]
@@ -118,8 +173,10 @@ mod tests {
         let case = Case::open("feature_editor");
         let editor = editor(&case).fuse(Precision::Single);
         let drawn = |factor: f32| {
-            let plan = case.input::<4>(1) * factor;
-            cpu_values(editor.forward(case.input(0), plan))
+            let drawn = editor.forward(case.input(0), case.input::<4>(1) * factor);
+            let mut values = cpu_values(drawn.feature);
+            values.extend(cpu_values(drawn.detail.unwrap()));
+            values
         };
         assert!(drawn(0.0).iter().all(|&value| value == 0.0));
         for (once, thrice) in drawn(1.0).iter().zip(drawn(3.0)) {

@@ -23,6 +23,7 @@ mod sdic;
 mod shaders;
 mod tensors;
 
+pub use feature_editor::Drawn;
 pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
 pub use mean_style::mean_style;

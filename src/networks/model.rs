@@ -386,10 +386,21 @@ mod tests {
                 width: 40,
                 plan: 24,
                 fold: 2,
+                detail: 0,
             }),
             ..face.clone()
         };
         assert_eq!(count(&editing), count(&face) + 9);
+        let detailed = ModelConfig {
+            editor: Some(EditorSizes {
+                width: 40,
+                plan: 3,
+                fold: 16,
+                detail: 8,
+            }),
+            ..face.clone()
+        };
+        assert_eq!(count(&detailed), count(&editing) + 4);
         let plan = ("feature_editor.plan.weight".to_owned(), vec![40, 96, 3, 3]);
         assert!(tensor_shapes(&editing).contains(&plan));
     }

@@ -8,6 +8,7 @@ use super::{
     dicn::Dicn,
     dipn::Dipn,
     encoder::Encoder,
+    feature_editor::Drawn,
     generator::{Codes, Generator, Styles, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
@@ -34,13 +35,15 @@ pub struct Compensation {
     pub residual: Tensor<4>,
 }
 
-/// What is added at the injection layer to what the generator makes of some codes.
+/// What is added, mostly at the injection layer, to what the generator makes of some codes.
 #[derive(Clone, Debug)]
 pub struct Injection {
     /// To the feature, `[1, channels, inject, inject]`.
     pub feature: Tensor<4>,
     /// To the picture so far, where the face moves; shaped like [`Synthesis::skip`].
     pub skip: Option<Tensor<4>>,
+    /// To the finished picture, `[1, 3, image_size, image_size]`; previews go without.
+    pub detail: Option<Tensor<4>>,
 }
 
 impl From<Tensor<4>> for Injection {
@@ -49,12 +52,13 @@ impl From<Tensor<4>> for Injection {
         Self {
             feature,
             skip: None,
+            detail: None,
         }
     }
 }
 
 impl Injection {
-    /// The synthesis, which is at the injection layer, with this in it.
+    /// The synthesis, which is at the injection layer, with this in it, but for the detail.
     pub fn added_to(self, mut synthesis: Synthesis) -> Synthesis {
         synthesis.feature = synthesis.feature + self.feature;
         if let Some(skip) = self.skip {
@@ -160,7 +164,7 @@ impl Sdic {
     pub fn pass(
         &self,
         codes: impl Into<Codes>,
-        injection: Injection,
+        mut injection: Injection,
         size: usize,
     ) -> GeneratorPass<'_> {
         let generator = &self.networks.generator;
@@ -169,6 +173,7 @@ impl Sdic {
             synthesis: generator.begin(&styles),
             generator,
             styles,
+            detail: injection.detail.take(),
             injection: Some(injection),
             size,
             multiplications: 0,
@@ -192,6 +197,7 @@ impl Sdic {
             generator: &self.networks.generator,
             styles,
             injection: None,
+            detail: None,
             size,
             multiplications: 0,
         }
@@ -201,11 +207,14 @@ impl Sdic {
     /// feature editor draws, or the change itself where the model has none.
     ///
     /// # Shapes
-    /// `[1, ...]` of [`ModelConfig::change_shape`] and `[1, channels, inject, inject]` to the latter.
-    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
+    /// `[1, ...]` of [`ModelConfig::change_shape`], and features `[1, channels, inject, inject]`.
+    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Drawn {
         match &self.networks.feature_editor {
             Some(editor) => editor.forward(compensated(), change),
-            None => change,
+            None => Drawn {
+                feature: change,
+                detail: None,
+            },
         }
     }
 
@@ -267,6 +276,7 @@ pub struct GeneratorPass<'a> {
     generator: &'a Generator,
     styles: Styles,
     injection: Option<Injection>,
+    detail: Option<Tensor<4>>,
     size: usize,
     synthesis: Synthesis,
     multiplications: u64,
@@ -286,7 +296,11 @@ impl GeneratorPass<'_> {
     /// Goes on by one convolution; breaks with the picture, `[1, 3, size, size]`, not clamped.
     pub fn advance(mut self) -> ControlFlow<Tensor<4>, Self> {
         if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
-            return ControlFlow::Break(picture);
+            let detail = self.detail.filter(|detail| detail.dims() == picture.dims());
+            return ControlFlow::Break(match detail {
+                Some(detail) => picture + detail,
+                None => picture,
+            });
         }
         if self.generator.at_injection(&self.synthesis)
             && let Some(injection) = self.injection.take()

@@ -164,7 +164,7 @@ impl<'a> Picture<'a> {
     }
 
     /// The picture in the middle of a black square of `side` pixels, which is at least as large.
-    pub(crate) fn letterboxed(self, side: usize) -> Picture<'static> {
+    pub(crate) fn letterboxed(&self, side: usize) -> Picture<'static> {
         let [left, top] = [self.width, self.height].map(|own| (side - own) / 2);
         let mut rgba = [0, 0, 0, 255].repeat(side * side);
         for (y, row) in self.rgba.chunks_exact(4 * self.width).enumerate() {

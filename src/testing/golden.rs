@@ -72,9 +72,18 @@ impl Case {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    /// Fails unless `found` is the case's output.
+    /// Fails unless `found` is the case's only output.
     pub fn check<const D: usize>(&self, found: Tensor<D>) {
-        let (shape, expected) = self.values(&format!("{}.out", self.name));
+        self.compare("out", found);
+    }
+
+    /// Fails unless `found` is output `index` of several.
+    pub fn check_output<const D: usize>(&self, index: usize, found: Tensor<D>) {
+        self.compare(&format!("out.{index}"), found);
+    }
+
+    fn compare<const D: usize>(&self, output: &str, found: Tensor<D>) {
+        let (shape, expected) = self.values(&format!("{}.{output}", self.name));
         assert_eq!(found.dims().as_slice(), shape, "{}", self.name);
         let found = found.into_data().try_into_vec::<f32>().unwrap();
         let scale = expected

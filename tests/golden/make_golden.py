@@ -47,7 +47,7 @@ TINY = ModelConfig(
     encoder=EncoderConfig(input_size=64, units=(1, 2, 2, 1), widths=(6, 8, 12, 18), head_width=12),
     dipn=DipnConfig(features=(4, 5, 6, 8, 10), descriptor=4, volume=2),
     dicn=DicnConfig(stem=5, middle=7, latent_map=12),
-    editor=EditorConfig(width=8, plan=3, fold=2),
+    editor=EditorConfig(width=8, plan=3, fold=2, detail=2),
 )
 
 
@@ -225,7 +225,8 @@ def layer_cases():
         for key, tensor in module.state_dict().items():
             if not key.endswith("num_batches_tracked"):
                 out[f"{name}.weight.{key}"] = tensor
-        out[f"{name}.out"] = result
+        several = isinstance(result, tuple)
+        out.update({f"{name}.out.{i}": part for i, part in enumerate(result)} if several else {f"{name}.out": result})
 
     def plain(name, function, *inputs):
         for i, tensor in enumerate(inputs):

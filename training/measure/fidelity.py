@@ -68,7 +68,7 @@ def left(model: Editable, editor: Editor, photos, landmarks) -> dict[str, float]
         highest = torch.full((len(photos),), slider.ends[1], device=photos.device)
         strengths = editor.effective(landmarks, which, highest)
         motion, place, wanted = editor.wanted(photos, landmarks, which, strengths)
-        cover = editor.cover(landmarks, place, which, strengths, photos.shape[-1])
+        cover = editor.cover(landmarks, place, which, strengths)
         pair = model.slide(inversion, motion, place, which, strengths)
         made = in_photo(photos, motion, *pair, cover, model.config.encoder.input_size)
         found[slider.name] = float((made - wanted).square().sum() / (wanted - photos).square().sum())

@@ -47,7 +47,7 @@ def columns(model: Editable, editor: Editor, photos, landmarks):
         motion, place, wanted = editor.wanted(photos, landmarks, which, strengths)
         if amount == by_name(name).ends[1] and by_name(name).teachers[1] == EXEMPLARS:
             yield wanted
-        cover = editor.cover(landmarks, place, which, strengths, photos.shape[-1])
+        cover = editor.cover(landmarks, place, which, strengths)
         pair = model.slide(inversion, motion, place, which, strengths)
         yield in_photo(photos, motion, *pair, cover, model.config.encoder.input_size)
 

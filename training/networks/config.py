@@ -33,11 +33,12 @@ class DicnConfig:
 @dataclasses.dataclass(frozen=True)
 class EditorConfig:
     """Of the feature editor: channels inside it, and of the plans that sliders bring. A plan has `fold` x `fold`
-    cells for each of the feature's."""
+    cells for each of the feature's. With `detail` channels, plans as fine as the picture are drawn into that, too."""
 
     width: int = 40
     plan: int = 24
     fold: int = 1
+    detail: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,8 @@ class ModelConfig:
             del data["dicn"]["condition"]
         if self.editor is None:
             del data["editor"]
+        elif not self.editor.detail:
+            del data["editor"]["detail"]
         return data
 
     @classmethod

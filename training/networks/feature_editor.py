@@ -9,10 +9,31 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
+from .layers import resize
+
+
+class Detail(nn.Module):
+    """The editor's context [n,W,R,R] and a plan [n,P,S,S] in its place -> what to add to the picture, [n,3,S,S].
+
+    It is what the layers between feature and picture would blur, in the light that the feature tells.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        editor = config.editor
+        self.fine = nn.Conv2d(editor.plan, editor.detail, 3, 1, 1, bias=False)
+        self.light = nn.Conv2d(editor.width, editor.detail, 3, 1, 1)
+        self.tint = nn.Conv2d(editor.detail, 3, 1, bias=False)
+        nn.init.ones_(self.light.bias)
+        nn.init.zeros_(self.tint.weight)
+
+    def forward(self, context, plan):
+        return self.tint(self.fine(plan) * resize(self.light(context), plan.shape[-1]))
 
 
 class FeatureEditor(nn.Module):
-    """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R]; f is `fold`.
+    """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R], and to the
+    picture, [n,3,S,S] or None; f is `fold`, and S = fR the picture's side.
 
     A plan that is finer than the feature holds lines as thin as those between teeth, which a warp of the coarse
     grid would smear. Its cells become channels only once they are in place.
@@ -33,12 +54,13 @@ class FeatureEditor(nn.Module):
         self.plan = conv(config.editor.plan * self.fold**2, width, bias=False)
         self.mix = conv(width, width, bias=False)
         self.out = conv(width, channels, bias=False)
+        self.detail = Detail(config) if config.editor.detail else None
         for gate in (self.gate1, self.gate2):
             nn.init.ones_(gate.bias)
 
     def forward(self, feature, plan):
         context = F.leaky_relu(self.context(feature), 0.2)
-        plan = F.pixel_unshuffle(plan, self.fold)
-        drawn = F.leaky_relu(self.plan(plan) * self.gate1(context), 0.2)
+        folded = F.pixel_unshuffle(plan, self.fold)
+        drawn = F.leaky_relu(self.plan(folded) * self.gate1(context), 0.2)
         drawn = drawn + F.leaky_relu(self.mix(drawn) * self.gate2(context), 0.2)
-        return self.out(drawn)
+        return self.out(drawn), self.detail(context, plan) if self.detail else None

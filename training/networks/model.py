@@ -102,8 +102,8 @@ class Sdic(nn.Module):
         changed.
 
         Along a motion, what was compensated moves with the face. A change [n,*change_shape] belongs where the field
-        `place` says; it is added to the feature, by the feature editor if the model has one, else as it is.
-        Nothing of all that is exactly the reconstruction.
+        `place` says; it is added to the feature, by the feature editor if the model has one, else as it is. The
+        editor may add to the picture, too. Nothing of all that is exactly the reconstruction.
         """
         edited_codes = inversion.compensated_codes + offset
         edited_feature, edited_skip = self.decoder.head(edited_codes)
@@ -112,7 +112,10 @@ class Sdic(nn.Module):
         if motion is not None:
             feature, skip = warp(feature, motion), warp(skip, motion)
             unedited = self.decoder.tail(feature, skip, inversion.compensated_codes)
-        if change is not None:
-            change = warp(change, place)
-            added = added + (self.feature_editor(feature, change) if self.feature_editor else change)
-        return self.decoder.tail(feature + added, skip + added_skip, edited_codes), unedited
+        drawn, detail = self.draw(feature, warp(change, place)) if change is not None else (0.0, None)
+        edited = self.decoder.tail(feature + added + drawn, skip + added_skip, edited_codes)
+        return edited if detail is None else edited + detail, unedited
+
+    def draw(self, feature, change):
+        """What a change, in its place, adds to a compensated feature, and to the picture; None there for nothing."""
+        return self.feature_editor(feature, change) if self.feature_editor else (change, None)

@@ -35,11 +35,13 @@ class EditedStage(Stage):
 
     def groups(self, rates: dict[str, float]) -> dict:
         """The parameters behind the injection, and of the sliders, that learn at these rates."""
-        model = self.model
+        model, editor = self.model, self.model.feature_editor
+        detail = [*editor.detail.parameters()] if editor and editor.detail else []
         known = {
             "DICN": model.SAF.feature_parameters(),
             "generator": model.decoder.tail_parameters(),
-            "editor": [*model.feature_editor.parameters()] if model.feature_editor else [],
+            "editor": [p for p in editor.parameters() if all(p is not q for q in detail)] if editor else [],
+            "detail": detail,
             "directions": [model.edits.directions],
             "changes": [model.edits.changes],
         }

@@ -18,8 +18,12 @@ from .exemplars import Exemplars
 from .mouth import COVERING, TEETH_SHOWN, cover_of
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
+COVER_WEIGHT = 4.0  # of pixels that keep nothing of the photo, besides
 WEARER = 2.0  # standard label from which a face has glasses already
-SHARES = np.array([slider.share for slider in SLIDERS])
+SHARES = np.array([share for slider in SLIDERS for share in slider.shares])  # of ends, two for each slider
+ENDS = np.array([end for slider in SLIDERS for end in slider.ends], np.float32)
+WORTH = 0.3  # of a strength must be left on a face that shows part of the edit already; else another is drawn
+DRAWS = 4  # at most
 GLASSES = ROWS["glasses"]
 
 
@@ -28,11 +32,11 @@ class Editor:
     exemplars for the ends of sliders that name them."""
 
     def __init__(self, appearance: Appearance, landmarks, exemplars: Exemplars):
-        low, high = zip(*(slider.ends for slider in SLIDERS), strict=True)
         self.appearance, self.landmarks, self.exemplars = appearance, landmarks, exemplars
-        self.low, self.high = np.array(low, np.float32), np.array(high, np.float32)
         for name, displacements in exemplars.displacements.items():
             appearance.displacements[ROWS[name]] = displacements
+        shape, size = appearance.shape, appearance.maps.shape[-1]
+        self.covers = {ROWS[name]: cover_of(name, shape, size) for name in COVERING}
 
     @classmethod
     def load(cls, work: pathlib.Path, faces: Faces):
@@ -46,11 +50,21 @@ class Editor:
         """The landmarks [n,68,2] of pictures."""
         return self.landmarks[torch.as_tensor(ids, device=self.landmarks.device)]
 
-    def drawn(self, count: int, rng):
-        """A slider each for `count` pictures, and how far it goes."""
-        which = rng.choice(len(SLIDERS), count, p=SHARES / SHARES.sum())
-        strengths = rng.uniform(self.low[which], self.high[which]).astype(np.float32)
-        return tuple(torch.from_numpy(a).to(self.landmarks.device) for a in (which, strengths))
+    def drawn(self, landmarks, rng):
+        """A slider each for faces [n,68,2], seldom one that they show already, and its strengths on them."""
+
+        def draw():
+            ends = rng.choice(len(ENDS), len(landmarks), p=SHARES / SHARES.sum())
+            asked = (ENDS[ends] * rng.uniform(size=len(ends))).astype(np.float32)
+            which, asked = (torch.from_numpy(a).to(landmarks.device) for a in (ends // 2, asked))
+            strengths = self.effective(landmarks, which, asked)
+            return which, strengths, strengths.abs() >= WORTH * asked.abs()
+
+        which, strengths, worth = draw()
+        for _ in range(DRAWS - 1):
+            pairs = zip((which, strengths, worth), draw(), strict=True)
+            which, strengths, worth = (torch.where(worth, *pair) for pair in pairs)
+        return which, strengths
 
     def wanted(self, images, landmarks, which, strengths, labels=None):
         """Motion and place of an edit, and the images as they should look then; by their labels [n,6] some wear
@@ -68,13 +82,14 @@ class Editor:
                     target[own] = self.exemplars.edited(slider.name, *parts)
         return motion, place, target
 
-    def cover(self, landmarks, place, which, strengths, size: int):
+    def cover(self, landmarks, place, which, strengths):
         """Where edits draw what the photo does not show, [n,1,S,S], 0 to 1."""
+        size = self.appearance.maps.shape[-1]
         found = torch.zeros(len(which), 1, size, size, device=place.device)
-        for name in COVERING:
-            own = which == ROWS[name]
+        for row, cover in self.covers.items():
+            own = which == row
             if own.any():
-                opaque = cover_of(name, self.appearance.shape, size).expand(int(own.sum()), -1, -1, -1)
+                opaque = cover.expand(int(own.sum()), -1, -1, -1)
                 weight = opacity(strengths[own], landmarks[own], TEETH_SHOWN)
                 found[own] = (weight * warp(opaque, place[own])).clamp(0, 1)
         return found
@@ -89,6 +104,8 @@ class Editor:
         return strengths
 
 
-def edit_weight(face, images, target):
-    """Pixel weights [n,1,S,S] of an edited picture: those of a face, more where the edit changes it."""
-    return face * (1 + CHANGE_WEIGHT * (target - images).abs().mean(1, keepdim=True) / 2)
+def edit_weight(face, images, target, cover):
+    """Pixel weights [n,1,S,S] of an edited picture: those of a face, more where the edit changes it, and most where it
+    draws what the photo does not show."""
+    change = (target - images).abs().mean(1, keepdim=True) / 2
+    return face * (1 + CHANGE_WEIGHT * change + COVER_WEIGHT * cover)

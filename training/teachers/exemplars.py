@@ -37,7 +37,7 @@ from .maps import (
     unit,
     wrinkled_mask,
 )
-from .mouth import BRIM, edges, mouth_gap, mouth_spots, mouth_width, teeth_shade
+from .mouth import BRIM, across, edges, mouth_gap, mouth_spots, mouth_width, teeth_shade
 
 DARK = 0.04  # added to shades before their logarithm: black has no ratio
 LENT = "134"  # who lends the mouth
@@ -265,18 +265,14 @@ class Exemplars:
     def opening(self, images, landmarks, place, displacements):
         """Where a mouth is that opens as landmarks move by `displacements` [n,68,2]."""
         held, where = self.held, spots_of(place, images.shape[-1])
-        left, right = self.shape[48, 0], self.shape[54, 0]
-        u = (where[..., 0] - left) / (right - left)
-        tables = held["edges"][None, :, None].expand(len(images), -1, -1, -1)
-        spots = torch.stack([2 * u - 1, torch.zeros_like(u)], -1)
-        upper, lower = F.grid_sample(tables, spots, padding_mode="border", align_corners=True).unbind(1)
+        u, upper, lower = across(where, self.shape, held["edges"])
         tall = (lower - upper).clamp_min(1e-4)
         v = (where[..., 1] - upper) / tall
         moved = landmarks + displacements
         gap, before = (mouth_gap(p) * eye_distance(p) * SIDE for p in (moved, landmarks))
         high = gap[:, None, None] * tall / (held["edges"][1] - held["edges"][0]).amax()
         deep = torch.minimum(v, 1 - v) * high
-        broad = torch.minimum(u, 1 - u) * SIDE * (right - left)
+        broad = torch.minimum(u, 1 - u) * SIDE * (self.shape[54, 0] - self.shape[48, 0])
         cover = smooth(torch.minimum(deep, broad), -0.6, 0.8)[:, None]
         # Who shows teeth already keeps them.
         cover = cover * column(smooth(gap - before, 0.3, 2.0) * (1 - smooth(mouth_gap(landmarks), 0.12, 0.17)))

@@ -46,19 +46,24 @@ def edges(landmarks):
     return torch.stack([upper, torch.maximum(upper, lower)]).float()
 
 
-def cover_of(name: str, shape, size: int):
-    """How opaque strength 1 of a slider draws what is between the lips, on the face of mean shape, [1,1,S,S]."""
-    spots = grid(size, shape.device)
+def across(spots, shape, edges):
+    """How far spots [n,S,S,2] lie across the mouth of the mean face `shape`, from 0 to 1, and how high its upper and
+    lower inner edge are there, each [n,S,S]; `edges` are the curves of that shape."""
     left, right = shape[48, 0], shape[54, 0]
     u = (spots[..., 0] - left) / (right - left)
-    table = edges(shape.cpu()).to(shape.device)[None, :, None]
-    upper, lower = F.grid_sample(
-        table, torch.stack([2 * u - 1, torch.zeros_like(u)], -1)[None], padding_mode="border", align_corners=True
-    )[0]
+    tables = edges[None, :, None].expand(len(spots), -1, -1, -1)
+    places = torch.stack([2 * u - 1, torch.zeros_like(u)], -1)
+    return u, *F.grid_sample(tables, places, padding_mode="border", align_corners=True).unbind(1)
+
+
+def cover_of(name: str, shape, size: int):
+    """How opaque strength 1 of a slider draws what is between the lips, on the face of mean shape, [1,1,S,S]."""
+    spots = grid(size, shape.device)[None]
+    u, upper, lower = across(spots, shape, edges(shape.cpu()).to(shape.device))
     deep = torch.minimum(spots[..., 1] - upper, lower - spots[..., 1])
-    broad = torch.minimum(u, 1 - u) * (right - left)
+    broad = torch.minimum(u, 1 - u) * (shape[54, 0] - shape[48, 0])
     within = smooth(torch.minimum(deep, broad), *SOFT)
-    return (OPAQUE_FROM * within / by_name(name).ends[1])[None, None]
+    return (OPAQUE_FROM * within / by_name(name).ends[1])[None]
 
 
 def mouth_spots(landmarks):

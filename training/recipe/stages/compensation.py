@@ -27,7 +27,7 @@ from ..edited import EditedStage, plain_inversion
 from ..loop import train
 from ..optimiser import Optimiser, Steady, placed
 
-RATES = {"DICN": 8e-4, "generator": 5e-4, "editor": 1e-3, "directions": 1e-3, "changes": 3e-3}
+RATES = {"DICN": 8e-4, "generator": 5e-4, "editor": 1e-3, "directions": 1e-3, "detail": 6e-3, "changes": 3e-3}
 JUDGE_RATE = 3e-4
 EDITS_FROM = 0.25  # of the stage; until then all pictures are reconstructed
 REBUILT, EDITED = "rebuilt", "edited"  # variants of a step
@@ -81,11 +81,10 @@ class Compensation(EditedStage):
             return REBUILT, images, ramp(step, images)
         n = self.rebuilt_of_edited
         photos, landmarks = images[n:], landmarks[n:]
-        which, strengths = editor.drawn(len(photos), self.rng)
-        strengths = editor.effective(landmarks, which, strengths)
+        which, strengths = editor.drawn(landmarks, self.rng)
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
         motion, place, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
-        cover = editor.cover(landmarks, place, which, strengths, photos.shape[-1])
+        cover = editor.cover(landmarks, place, which, strengths)
         slide = motion, place, which, strengths
         return EDITED, images, ramp(step, images), sample(photos, motion), target, cover, *slide
 
@@ -120,7 +119,7 @@ class Compensation(EditedStage):
             side = job.config.encoder.input_size
             outs.append(in_photo(moved, None, edited.float(), unedited.float(), cover, side))
             wanted.append(target)
-            weight.append(edit_weight(self.face, images[n:], target))
+            weight.append(edit_weight(self.face, images[n:], target, cover))
         out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)
 
         with job.autocast():

@@ -28,10 +28,11 @@ from ..optimiser import Optimiser
 
 MARGIN = 2  # cells at a crop's border that see padding, left out of the loss
 EDITS = 5  # of each photo that is edited
-EDITS_FROM = 0.3  # of the stage
-REBUILT = 0.25  # of the crops after that
+EDITS_FROM = 0.25  # of the stage
+EDITS_LAST = 0.2  # of the stage, before other photos are edited
+REBUILT = 0.15  # of the crops after that
 PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
-RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "changes": 2e-3}
+RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "detail": 6e-3, "changes": 3e-3}
 EDITING_FACTORS = {"DICN": 0.0, "generator": 0.3}  # on the rates once edits are learned
 AT_FOCUS = 0.75  # of the crops of sliders that have one
 CLOSE = 0.5  # of the steps with edits, that look at the middle of the crops, enlarged: single teeth are small
@@ -96,7 +97,7 @@ def inner(crops, border: int):
 
 def cells(config) -> int:
     """Cells of the injection layer in a crop's side."""
-    return config.inject_size // 2
+    return config.inject_size * 3 // 8
 
 
 @contextlib.contextmanager
@@ -157,7 +158,7 @@ class CropStage(EditedStage):
 
     def begin(self, seed: int):
         super().begin(seed)
-        self.photos, self.edits = self.cached_photos(self.job.budget.cached[0]), None
+        self.photos, self.edits, self.renewed = self.cached_photos(self.job.budget.cached[0]), None, -1.0
         print(f"{len(self.photos.photo)} photos inverted", flush=True)
 
     @property
@@ -169,10 +170,13 @@ class CropStage(EditedStage):
 
     def draw(self, step: int):
         """Which kind of crop; the crops themselves are cut as they are needed."""
-        if self.editing and self.edits is None:
+        if self.editing and self.clock.progress > self.renewed + EDITS_LAST:
             with self.clock.paused():
-                checkpoints.take(self.model, self.average.state_dict())
+                if self.edits is None:
+                    checkpoints.take(self.model, self.average.state_dict())
+                self.edits = None  # their memory is needed
                 self.edits = self.cached_edits(self.job.budget.cached[1])
+            self.renewed = self.clock.progress
             print(f"{len(self.edits.wanted)} edits prepared", flush=True)
         edited = self.editing and self.rng.random() > REBUILT
         return ("edited" if edited else "rebuilt",)
@@ -214,10 +218,10 @@ class CropStage(EditedStage):
 
     def cached_edit(self, images, landmarks, labels, codes, feature, skip, compensated_feature):
         editor = self.editor
-        which, strengths = editor.drawn(len(images), self.rng)
-        strengths = editor.effective(landmarks, which, strengths)
+        which, strengths = editor.drawn(landmarks, self.rng)
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
         motion, place, wanted = editor.wanted(images, landmarks, which, strengths, labels)
+        cover = editor.cover(landmarks, place, which, strengths)
         # From w, not w': this stage draws everything from w, for the branch of w' does not learn here.
         offset_codes = codes + self.model.edits.offset(which, strengths)
         with self.job.autocast():
@@ -229,8 +233,8 @@ class CropStage(EditedStage):
         return EditedPhotos(
             moved_photo=sample(images, motion).bfloat16(),
             wanted=wanted.bfloat16(),
-            weight=edit_weight(self.face, images, wanted).bfloat16(),
-            cover=editor.cover(landmarks, place, which, strengths, images.shape[-1]).bfloat16(),
+            weight=edit_weight(self.face, images, wanted, cover).bfloat16(),
+            cover=cover.bfloat16(),
             moved_feature=warp(compensated_feature, motion).bfloat16(),
             added_feature=(edited_feature.float() - feature).bfloat16(),
             moved_skip=warp(skip, motion).bfloat16(),
@@ -283,9 +287,10 @@ class CropStage(EditedStage):
         plan = crops.of_each()(warp(plans, edits.place[ids]))
         feature, skip, added_skip = crops(edits.moved_feature), crops(edits.moved_skip), crops(edits.added_skip)
         with self.job.autocast(), noise_cut(model.decoder, crops):
-            change = model.feature_editor(feature, plan) if model.feature_editor else plan
+            change, detail = model.draw(feature, plan)
             edited_feature = feature + crops(edits.added_feature) + change
             out = model.decoder.tail(edited_feature, skip + added_skip, edits.offset_codes[ids])
+            out = out if detail is None else out + detail
             unedited = model.decoder.tail(feature, skip, edits.codes[ids])
         photo = crops(edits.moved_photo)
         side = photo.shape[-1] * config.encoder.input_size // config.image_size
