@@ -282,8 +282,8 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
         reads: 6,
     });
     edit.at_most(Counts {
-        dispatches: 57,
-        submits: 6,
+        dispatches: 65,
+        submits: 7,
         uploads: 5,
         reads: 1,
     });

@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from training import weights  # noqa: E402
 from training.editing import directions as edits  # noqa: E402
 from training.editing import motion  # noqa: E402
+from training.editing.edits import REACH, cast  # noqa: E402
 from training.landmarks import LANDMARKS  # noqa: E402
 from training.networks import ModelConfig, Sdic, layers  # noqa: E402
 from training.networks.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig  # noqa: E402
@@ -194,6 +195,7 @@ def tiny_model():
     trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"], cover = edit(landmarks, tilt=1.5)
     trace["cover.tilt"] = cover
     trace["own.tilt"] = layers.warp(image, trace["motion.tilt"], TINY.image_size)
+    trace["cast.tilt"] = cast(cover, trace["unedited.tilt"] - trace["own.tilt"], round(REACH * TINY.image_size))
     trace["average.tilt"], *_ = edit(tilt=1.5)
     trace["edit.bend"], *_ = edit(landmarks, bend=-1.0)
     trace["edit.tilt+bend"], trace["unedited.tilt+bend"], *_ = edit(tilt=1.5, bend=-1.0)

@@ -53,17 +53,27 @@ class Editable(Sdic):
         return self.edit(inversion, offset, motion, change, place)
 
 
-def in_photo(photo, motion, edited, unedited, cover=None, side: int | None = None):
+REACH = 0.06  # of a picture's side, how far around a cover the cast of a rebuilt face is looked at
+
+
+def cast(cover, difference, reach: int):
+    """The mean [n,3,1,1] of a difference [n,3,S,S] around a cover [n,1,S,S], as far as `reach` pixels."""
+    near = F.avg_pool2d(cover, 2 * reach + 1, 1, reach, count_include_pad=False) * (1 - cover)
+    return (near * difference).sum((2, 3), keepdim=True) / near.sum((2, 3), keepdim=True).clamp_min(1e-6)
+
+
+def in_photo(photo, motion, edited, unedited, cover=None, config=None):
     """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
-    added. Where it draws what the photo does not show, as `cover` [n,1,S,S] says, 0 to 1, the photo as the model
-    sees it at `side` pixels is not kept.
+    added. Where it draws what the photo does not show, as `cover` [n,1,S,S] says, 0 to 1, the photo as the model of
+    that `config` sees it is not kept; but what is drawn there loses the cast that the rebuilt face has around it.
 
     To be trained, it needs the gradients of both pictures. What their layers do to both alike cancels then. Were
     `unedited` taken as given, that would seem to help, step after step without an end, and the layers drift away.
     """
     moved = photo if motion is None else sample(photo, motion)
     if cover is not None:
-        small, size = F.adaptive_avg_pool2d(photo, side), photo.shape[-1]
+        size = photo.shape[-1]
+        small = F.adaptive_avg_pool2d(photo, size * config.encoder.input_size // config.image_size)
         own = resize(small, size) if motion is None else warp(small, motion, size)
-        unedited = torch.lerp(unedited, own, cover)
+        unedited = torch.lerp(unedited, own + cast(cover, unedited - own, round(REACH * config.image_size)), cover)
     return (moved + edited - unedited).clamp(-1, 1)

@@ -70,6 +70,6 @@ def left(model: Editable, editor: Editor, photos, landmarks) -> dict[str, float]
         motion, place, wanted = editor.wanted(photos, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
         pair = model.slide(inversion, motion, place, which, strengths)
-        made = in_photo(photos, motion, *pair, cover, model.config.encoder.input_size)
+        made = in_photo(photos, motion, *pair, cover, model.config)
         found[slider.name] = float((made - wanted).square().sum() / (wanted - photos).square().sum())
     return found

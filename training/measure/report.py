@@ -56,7 +56,7 @@ class Retoucher:
         *pair, motion, cover = edit(*self.known, inversion, strengths, landmarks)
         pair = (resize(p.clamp(-1, 1), SIDE) for p in pair)
         cover = cover if cover is None else resize(cover, SIDE)
-        return in_photo(photos, motion, *pair, cover, self.model.config.encoder.input_size)
+        return in_photo(photos, motion, *pair, cover, self.model.config)
 
     @torch.no_grad()
     def __call__(self, photos, landmarks, strengths: dict[str, float], batch: int = 10):

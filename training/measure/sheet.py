@@ -49,7 +49,7 @@ def columns(model: Editable, editor: Editor, photos, landmarks):
             yield wanted
         cover = editor.cover(landmarks, place, which, strengths)
         pair = model.slide(inversion, motion, place, which, strengths)
-        yield in_photo(photos, motion, *pair, cover, model.config.encoder.input_size)
+        yield in_photo(photos, motion, *pair, cover, model.config)
 
 
 def main():

@@ -17,7 +17,7 @@ const MOUTH = /** @type {FacePart} */ ([6, 11, 10, 13]);
 /** How much more, or less, light the eyes must have lost than the whole face for something to cover a part of it. */
 const COVERED = 7;
 /** What must be missing of the face for it to be unlike those that the model knows. */
-const UNLIKE = 14;
+const UNLIKE = 12.5;
 /** How much lighter than the forehead the mouth must be where it is the mouth that is covered. */
 const LIGHT = 10;
 

@@ -7,8 +7,7 @@
 // `./build.sh build` built, and CHROMIUM where the browser is not found without. Look at the sheets.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { launch, root, startNothing, visit } from "../../tests/page/support.mjs";
-import { serve } from "./serve.mjs";
+import { host, launch, root, startNothing, visit } from "../../tests/page/support.mjs";
 
 /** Pixels a side of one head, heads in a row, and quality of the files: all of them together stay below 200 kB. */
 const [SIDE, ACROSS, QUALITY] = [160, 4, 0.5];
@@ -20,7 +19,7 @@ const SLIDERS = { smile: [0.5, 1], yaw: [0.5, 1], age: [1] };
 const weights = path.join(root, "weights");
 const manifestFile = path.join(weights, "manifest.json");
 const manifest = JSON.parse(await readFile(manifestFile, "utf8"));
-const site = await serve(path.join(root, "dist"));
+const site = await host(weights, { readable: true });
 const browser = await launch();
 const { page } = await visit(browser, `${site.url}icons/icon.svg`, { serviceWorkers: "block" });
 await startNothing(page.context());
@@ -38,8 +37,12 @@ const sheets = [{ file: "samples/preview.webp", strengths: {} }, ...sliders.flat
 const made = await page.evaluate(
   async ({ sheets, side, across, quality, room }) => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
-    const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
+    /** @type {typeof import("../app/engine.js")} */
+    const { PageEngine } = await module("engine");
+    /** @type {typeof import("../app/photos.js")} */
+    const { Photos } = await module("photos");
+    const [engine, photos] = [new PageEngine(), new Photos()];
+    const { signal } = new AbortController();
     const { samples } = await engine.start();
     const contexts = sheets.map(() => {
       const canvas = new OffscreenCanvas(side * across, side * Math.ceil(samples.length / across));
@@ -56,15 +59,15 @@ const made = await page.evaluate(
         engine.link(port1);
         photos.link(port2);
       }
-      const crop = `crop-${i}`;
-      await photos.crop(photo, crop, quad, mesh);
-      await engine.invert(`inversion-${i}`, crop, signal);
+      const crop = /** @type {const} */ (`crop-${i}`);
+      await photos.crop(photo, crop, quad, mesh, false);
+      await engine.invert(`inversion-${i}`, crop, undefined, signal);
       const [[x0, y0], [lowerX, lowerY], [x1, y1]] = quad;
       const square = Math.min(room * Math.hypot(lowerX - x0, lowerY - y0), photo.width, photo.height);
       const left = Math.min(Math.max((x0 + x1 - square) / 2, 0), photo.width - square);
       const top = Math.min(Math.max((y0 + y1 - square) / 2, 0), photo.height - square);
       for (const [s, { strengths }] of sheets.entries()) {
-        const edit = `edit-${i}-${s}`;
+        const edit = /** @type {const} */ (`edit-${i * sheets.length + s}`);
         await engine.edit(`inversion-${i}`, edit, strengths, undefined, signal);
         const whole = await photos.paste([{ crop, edit }], "difference", signal);
         contexts[s].drawImage(
@@ -104,4 +107,4 @@ const entry = ` "previews": ${JSON.stringify(previews)},\n`;
 await writeFile(manifestFile, text.replace(/^ "previews": .*\n/m, "").replace(/^ "shards": /m, `${entry} "shards": `));
 console.log(`${sheets.length} sheets, ${made.reduce((sum, { length }) => sum + 0.75 * length, 0) / 1000} kB`);
 await browser.close();
-await site.close();
+await site.remove();

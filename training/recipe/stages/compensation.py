@@ -116,8 +116,7 @@ class Compensation(EditedStage):
             inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
             with job.autocast():
                 edited, unedited = model.slide(inversion, *slide)
-            side = job.config.encoder.input_size
-            outs.append(in_photo(moved, None, edited.float(), unedited.float(), cover, side))
+            outs.append(in_photo(moved, None, edited.float(), unedited.float(), cover, job.config))
             wanted.append(target)
             weight.append(edit_weight(self.face, images[n:], target, cover))
         out, wanted, weight = torch.cat(outs), torch.cat(wanted), torch.cat(weight)

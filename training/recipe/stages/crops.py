@@ -293,8 +293,7 @@ class CropStage(EditedStage):
             out = out if detail is None else out + detail
             unedited = model.decoder.tail(feature, skip, edits.codes[ids])
         photo = crops(edits.moved_photo)
-        side = photo.shape[-1] * config.encoder.input_size // config.image_size
-        seen = in_photo(photo, None, out.float(), unedited.float(), crops(edits.cover), side)
+        seen = in_photo(photo, None, out.float(), unedited.float(), crops(edits.cover), config)
         return self.compared("edited", seen, crops(edits.wanted), crops(edits.weight)), 0.0
 
 
