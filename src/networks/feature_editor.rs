@@ -44,7 +44,7 @@ struct Detail {
 
 /// What the feature editor draws.
 #[derive(Clone, Debug)]
-pub struct Drawn {
+pub struct DrawnPlan {
     /// Added to the features, `[batch, channels, inject, inject]`.
     pub feature: Tensor<4>,
     /// Added to the finished picture, `[batch, 3, image_size, image_size]`.
@@ -99,7 +99,7 @@ impl FeatureEditor {
     ///
     /// # Shapes
     /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`.
-    pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Drawn {
+    pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> DrawnPlan {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let context = self.context.forward_with(None, features, leaky);
         let (first, context) = self
@@ -115,7 +115,7 @@ impl FeatureEditor {
         let (mixed, drawn) = self
             .mix
             .forward_keeping(None, drawn, LayerActivation::Identity);
-        Drawn {
+        DrawnPlan {
             feature: self.out.forward(drawn + gated(mixed, second)),
             detail,
         }

@@ -23,7 +23,7 @@ mod sdic;
 mod shaders;
 mod tensors;
 
-pub use feature_editor::Drawn;
+pub use feature_editor::DrawnPlan;
 pub use generator::{Codes, Synthesis};
 pub(crate) use layers::warp;
 pub use mean_style::mean_style;

@@ -8,7 +8,7 @@ use super::{
     dicn::Dicn,
     dipn::Dipn,
     encoder::Encoder,
-    feature_editor::Drawn,
+    feature_editor::DrawnPlan,
     generator::{Codes, Generator, Styles, Synthesis},
     layers::{resize_bilinear, warp},
     model::Networks,
@@ -208,10 +208,10 @@ impl Sdic {
     ///
     /// # Shapes
     /// `[1, ...]` of [`ModelConfig::change_shape`], and features `[1, channels, inject, inject]`.
-    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> Drawn {
+    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> DrawnPlan {
         match &self.networks.feature_editor {
             Some(editor) => editor.forward(compensated(), change),
-            None => Drawn {
+            None => DrawnPlan {
                 feature: change,
                 detail: None,
             },
