@@ -63,6 +63,7 @@ fn made_up_manifest(preset: &str) -> Manifest {
         shards: Vec::new(),
         directions: Vec::new(),
         face_shape: None,
+        plan_shape: None,
         provenance: "random numbers".to_owned(),
         licence: "none needed".to_owned(),
         model_card: None,

@@ -126,6 +126,9 @@ pub struct EditorSizes {
     /// Channels in which plans, which are as fine as the picture then, are drawn into it, besides; 0 for not.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub detail: usize,
+    /// Channels in which such plans are drawn under covers; 0 for models that draw nothing else there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub covering: usize,
 }
 
 fn one() -> usize {
@@ -484,7 +487,11 @@ impl ModelConfig {
             )?;
         }
         if let Some(&EditorSizes {
-            plan, fold, detail, ..
+            plan,
+            fold,
+            detail,
+            covering,
+            ..
         }) = self.editor.as_ref()
         {
             check(
@@ -499,12 +506,14 @@ impl ModelConfig {
                 fold,
                 "must make at most 4096 channels of a plan, fold^2 of each",
             )?;
-            check(
-                detail == 0 || (detail <= 256 && fold * inject == size),
-                "editor.detail",
-                detail,
-                "must be at most 256, and 0 unless fold * inject_size is image_size",
-            )?;
+            for (field, channels) in [("editor.detail", detail), ("editor.covering", covering)] {
+                check(
+                    channels == 0 || (channels <= 256 && fold * inject == size),
+                    field,
+                    channels,
+                    "must be at most 256, and 0 unless fold * inject_size is image_size",
+                )?;
+            }
         }
         Ok(())
     }
@@ -563,23 +572,38 @@ mod tests {
         assert!(lonely.contains("encoder = None: must be there if dipn and dicn are"));
         assert!(broken(|c| c.crop = Some([2000, 10])).contains("crop"));
         assert!(broken(|c| c.channels.truncate(3)).contains("channels"));
-        for (width, plan, fold, detail, part) in [
-            (0, 3, 1, 0, "editor.width = 0"),
-            (8, 0, 1, 0, "editor.plan = 0"),
-            (8, 3, 0, 0, "editor.fold = 0: must be a power of two"),
-            (8, 3, 3, 0, "editor.fold = 3: must be a power of two"),
-            (8, 3, 32, 0, "editor.fold = 32: must be a power of two"),
-            (8, 17, 16, 0, "editor.fold = 16: must make at most 4096"),
-            (8, 3, 8, 4, "editor.detail = 4: must be at most 256, and 0"),
-            (8, 3, 16, 257, "editor.detail = 257: must be at most 256"),
+        let sizes = |width, plan, fold| EditorSizes {
+            width,
+            plan,
+            fold,
+            detail: 0,
+            covering: 0,
+        };
+        let (detail, covering) = (4, 257);
+        for (editor, part) in [
+            (sizes(0, 3, 1), "editor.width = 0"),
+            (sizes(8, 0, 1), "editor.plan = 0"),
+            (sizes(8, 3, 0), "editor.fold = 0: must be a power of two"),
+            (sizes(8, 3, 3), "editor.fold = 3: must be a power of two"),
+            (sizes(8, 3, 32), "editor.fold = 32: must be a power of two"),
+            (sizes(8, 17, 16), "editor.fold = 16: must make at most 4096"),
+            (
+                EditorSizes {
+                    detail,
+                    ..sizes(8, 3, 8)
+                },
+                "editor.detail = 4: must be at most 256, and 0",
+            ),
+            (
+                EditorSizes {
+                    covering,
+                    ..sizes(8, 3, 16)
+                },
+                "editor.covering = 257: must be at most 256",
+            ),
         ] {
             let mut config = ModelConfig::face();
-            config.editor = Some(EditorSizes {
-                width,
-                plan,
-                fold,
-                detail,
-            });
+            config.editor = Some(editor);
             let error = config.validate().expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
         }
@@ -615,7 +639,11 @@ mod tests {
         for (json, fold, side) in [
             (r#"{"width":8,"plan":3}"#, 1, 64),
             (r#"{"width":8,"plan":3,"fold":16}"#, 16, 1024),
-            (r#"{"width":8,"plan":3,"fold":16,"detail":4}"#, 16, 1024),
+            (
+                r#"{"width":8,"plan":3,"fold":16,"detail":4,"covering":2}"#,
+                16,
+                1024,
+            ),
         ] {
             let sizes: EditorSizes = serde_json::from_str(json).unwrap();
             assert_eq!(sizes.fold, fold);

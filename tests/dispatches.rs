@@ -226,6 +226,7 @@ fn model(config: ModelConfig, dtype: Dtype, device: &Device) -> Engine {
         shards: packed.shards,
         directions: serde_json::from_value(lean).unwrap(),
         face_shape: None,
+        plan_shape: None,
         provenance: "test values".to_owned(),
         licence: "none needed".to_owned(),
         model_card: None,
@@ -282,9 +283,9 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
         reads: 6,
     });
     edit.at_most(Counts {
-        dispatches: 65,
-        submits: 7,
-        uploads: 5,
+        dispatches: 77,
+        submits: 8,
+        uploads: 7,
         reads: 1,
     });
 }

@@ -51,7 +51,7 @@ MODEL_256 = dataclasses.replace(
     MODEL_128,
     image_size=256,
     channels=(256, 256, 192, 128, 96, 40, 24),
-    editor=EditorConfig(width=32, plan=3, fold=4, detail=8),
+    editor=EditorConfig(width=32, plan=3, fold=4, detail=8, covering=8),
 )
 
 # Every stage in seconds on any machine, to see that the scripts run; the result is noise.
@@ -63,7 +63,7 @@ TINY_MODEL = ModelConfig(
     encoder=EncoderConfig(input_size=32, units=(1, 1, 1, 1), widths=(8, 8, 16, 16), head_width=16),
     dipn=DipnConfig(features=(4, 4, 4, 8, 8), descriptor=4, volume=2),
     dicn=DicnConfig(stem=4, middle=8, latent_map=8),
-    editor=EditorConfig(width=8, plan=2, fold=4, detail=2),
+    editor=EditorConfig(width=8, plan=2, fold=4, detail=2, covering=2),
 )
 
 

@@ -10,8 +10,8 @@
 //! generator's layers make of them, behind their affine maps.
 //!
 //! A direction may bring two things besides: a motion, by which the landmarks of the face go along with the edit, and a
-//! change of the features at the injection layer, laid out on a face of average shape and carried from there to any
-//! face. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice,
+//! change of the features at the injection layer, laid out on one face and carried from there to any
+//! other. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice,
 //! and where it draws what a photo does not show.
 
 use std::{collections::HashMap, ops::Range};
@@ -47,10 +47,18 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
             "tensor {name:?} has shape {found:?} instead of {expected:?}"
         ))
     };
-    let face_shape = manifest.face_shape.as_deref();
-    if let Some(name) = face_shape {
+    let faces = [
+        ("face_shape", &manifest.face_shape),
+        ("plan_shape", &manifest.plan_shape),
+    ];
+    for (field, name) in faces {
+        let Some(name) = name else { continue };
         check_shape(name, &[LANDMARKS, 2])
-            .map_err(|problem| WeightsError::manifest("face_shape", problem))?;
+            .map_err(|problem| WeightsError::manifest(field, problem))?;
+    }
+    let needs_face = |name: &String| format!("{name:?} needs the manifest's \"face_shape\"");
+    if let (None, Some(name)) = (&manifest.face_shape, &manifest.plan_shape) {
+        return Err(WeightsError::manifest("plan_shape", needs_face(name)));
     }
     let config = &manifest.config;
     let change_shape = config.change_shape();
@@ -69,10 +77,8 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
         ] {
             let Some(name) = name else { continue };
             check_shape(name, shape).map_err(error)?;
-            if face_shape.is_none() {
-                return Err(error(format!(
-                    "{name:?} needs the manifest's \"face_shape\""
-                )));
+            if manifest.face_shape.is_none() {
+                return Err(error(needs_face(name)));
             }
         }
     }
@@ -150,6 +156,7 @@ pub struct Directions {
     sliders: HashMap<String, Slider>,
     style_dim: usize,
     face_shape: Option<Landmarks>,
+    plan_shape: Option<Landmarks>,
 }
 
 impl Directions {
@@ -160,9 +167,8 @@ impl Directions {
     pub fn new(manifest: &Manifest, tensors: &HashMap<String, Tensor>) -> Result<Self, EditError> {
         let mut directions = Self {
             style_dim: manifest.config.style_dim,
-            face_shape: values_of(manifest.face_shape.as_ref(), tensors)?
-                .as_deref()
-                .map(landmarks),
+            face_shape: landmarks_of(manifest.face_shape.as_ref(), tensors)?,
+            plan_shape: landmarks_of(manifest.plan_shape.as_ref(), tensors)?,
             ..Self::default()
         };
         for direction in &manifest.directions {
@@ -185,8 +191,7 @@ impl Directions {
         let new =
             |name: &Option<String>| name.as_ref().is_some_and(|name| tensors.contains_key(name));
         if new(&manifest.face_shape) {
-            let values = values_of(manifest.face_shape.as_ref(), tensors)?;
-            self.face_shape = values.as_deref().map(landmarks);
+            self.face_shape = landmarks_of(manifest.face_shape.as_ref(), tensors)?;
         }
         for direction in &manifest.directions {
             match self.sliders.get_mut(&direction.name) {
@@ -343,15 +348,20 @@ impl Directions {
         })
     }
 
-    /// The face on which changes are laid out, if this model has any.
+    /// The average face, if this model knows one.
     pub fn face_shape(&self) -> Option<&Landmarks> {
         self.face_shape.as_ref()
     }
 
-    /// The face on which the spots of a face with these landmarks are laid out: that of changes, or itself. A model
-    /// without the first has no changes either.
-    pub fn shape_for<'a>(&'a self, landmarks: Option<&'a Landmarks>) -> Option<&'a Landmarks> {
-        self.face_shape().or(landmarks)
+    /// How the spots of a face are laid out: its landmarks, or average ones where they are unknown, and those of the
+    /// face on which changes and covers lie. A model that knows no average face has neither; then it is the face itself.
+    pub fn layout<'a>(
+        &'a self,
+        landmarks: Option<&'a Landmarks>,
+    ) -> Option<(&'a Landmarks, &'a Landmarks)> {
+        let average = self.face_shape();
+        let own = landmarks.or(average)?;
+        Some((own, self.plan_shape.as_ref().or(average).unwrap_or(own)))
     }
 
     /// How far the given edits move the landmarks of a face together. `None` if nothing moves.
@@ -363,7 +373,7 @@ impl Directions {
         Ok(total.as_deref().map(landmarks))
     }
 
-    /// What the given edits add together to the features of the face of [`Self::face_shape`],
+    /// What the given edits add together to the features, on the face that [`Self::layout`] says second,
     /// shaped as [`change_shape`](crate::config::ModelConfig::change_shape) says. `None` for nothing.
     ///
     /// # Errors
@@ -372,7 +382,7 @@ impl Directions {
         self.total(strengths, |slider| slider.change.as_deref())
     }
 
-    /// How opaque what the given edits draw over a face with these landmarks is, on the face of [`Self::face_shape`]:
+    /// How opaque what the given edits draw over a face with these landmarks is, laid out like changes:
     /// values row by row, 1 and above for wholly. `None` where they keep all pixels of a photo.
     ///
     /// # Errors
@@ -515,6 +525,13 @@ fn values_of(
         .transpose()
 }
 
+fn landmarks_of(
+    name: Option<&String>,
+    tensors: &HashMap<String, Tensor>,
+) -> Result<Option<Landmarks>, EditError> {
+    Ok(values_of(name, tensors)?.as_deref().map(landmarks))
+}
+
 /// Rows of a `[68, 2]` tensor; [`check_manifest`] has seen to its shape.
 fn landmarks(values: &[f32]) -> Landmarks {
     let mut rows = values.as_chunks::<2>().0.iter().copied();
@@ -635,6 +652,7 @@ mod tests {
             ]),
             style_dim: 2,
             face_shape: None,
+            plan_shape: None,
         }
     }
 
@@ -892,16 +910,29 @@ mod tests {
             let error = refusal(&json);
             assert!(error.contains(part), "{error}");
         }
-        for (shape, part) in [
-            (None, "needs the manifest's \"face_shape\""),
+        let mean = manifest.face_shape.as_deref();
+        for (face, plan, part) in [
+            (None, None, "needs the manifest's \"face_shape\""),
+            (None, mean, "needs the manifest's \"face_shape\""),
             (
                 Some("nowhere"),
+                None,
                 "face_shape: \"nowhere\" is not in the tensor table",
             ),
-            (Some("ganspace.std"), "has shape [3] instead of [68, 2]"),
+            (
+                mean,
+                Some("nowhere"),
+                "plan_shape: \"nowhere\" is not in the tensor table",
+            ),
+            (
+                Some("ganspace.std"),
+                None,
+                "has shape [3] instead of [68, 2]",
+            ),
         ] {
             let mut changed = manifest.clone();
-            changed.face_shape = shape.map(str::to_owned);
+            (changed.face_shape, changed.plan_shape) =
+                (face.map(str::to_owned), plan.map(str::to_owned));
             let error = check_manifest(&changed).expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
         }
@@ -924,6 +955,7 @@ mod tests {
                 plan,
                 fold,
                 detail: 0,
+                covering: 0,
             });
             let error = check_manifest(&manifest).unwrap_err().to_string();
             let expected = format!(

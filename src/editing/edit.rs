@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     face::{Backdrop, FaceError, Landmarks, PasteMode, Rendered, paste_before},
-    networks::{GeneratorPass, Groups, Injection, ReadError, Sdic, Synthesis, read, warp},
+    networks::{GeneratorPass, Groups, Injection, Overlay, ReadError, Sdic, Synthesis, read, warp},
     pixels::{Difference, ExtendedPicture, Field, Picture, Point, Quad},
     weights::Manifest,
 };
@@ -99,9 +99,10 @@ impl InvertedFace {
         let mut strengths = directions.effective(strengths, self.landmarks.as_ref())?;
         let landmarks = self.landmarks.as_ref();
         let mut held = Held::default();
-        if let Some((shape, displacements)) = directions.shape_for(landmarks).zip(displacements) {
-            let (share, fields) =
-                share_that_holds(landmarks.unwrap_or(shape), displacements, shape)?;
+        if let Some(((face, layout), displacements)) =
+            directions.layout(landmarks).zip(displacements)
+        {
+            let (share, fields) = share_that_holds(face, displacements, layout)?;
             held.fields = Some(fields);
             if share < 1.0 {
                 for (name, strength) in &mut strengths {
@@ -137,9 +138,9 @@ impl InvertedFace {
         };
         let (motion, place) = fields.map_or((None, None), |f| (f.motion, Some(f.place)));
         let opacity = directions.cover(strengths, self.landmarks.as_ref())?;
-        let drawn_over = opacity.zip(self.face.as_ref()).zip(place.as_ref());
+        let drawn_over = opacity.as_ref().zip(self.face.as_ref()).zip(place.as_ref());
         let cover = drawn_over.map(|((opacity, face), place)| CoveredPhoto {
-            opacity: opacity.into_iter().map(|value| [value]).collect(),
+            opacity: opacity.iter().map(|&value| [value]).collect(),
             side: config.image_size,
             place: place.clone(),
             motion: motion.clone(),
@@ -151,9 +152,17 @@ impl InvertedFace {
         let unedited = self.unedited(sdic, moved.as_ref(), size);
         let shown = unedited.is_break().then(|| Arc::clone(&self.shown));
         if let (Some(change), Some(place)) = (change, &place) {
-            let [channels, height, width] = config.change_shape();
-            let shape = [1, channels, height, width];
-            let change = Tensor::from_data(TensorData::new(change, shape), &sdic.device());
+            let layer = |values, [channels, height, width]: [usize; 3]| {
+                let data = TensorData::new(values, [1, channels, height, width]);
+                Tensor::from_data(data, &sdic.device())
+            };
+            let change = layer(change, config.change_shape());
+            let covers = config
+                .editor
+                .as_ref()
+                .is_some_and(|sizes| sizes.covering > 0);
+            let opacity = opacity.filter(|_| covers);
+            let opacity = opacity.map(|opacity| layer(opacity, [1, most, most]));
             let compensated = || {
                 moved
                     .unwrap_or_else(|| self.inversion.compensated())
@@ -161,7 +170,10 @@ impl InvertedFace {
             };
             let drawn = sdic.draw(warp(change, place), compensated);
             injection.feature = injection.feature + drawn.feature;
-            injection.detail = drawn.detail;
+            injection.overlay.detail = drawn.detail;
+            let covering = drawn.covering.zip(opacity);
+            injection.overlay.covering =
+                covering.map(|(drawn, opacity)| [drawn, warp(opacity, place).clamp(0.0, 1.0)]);
         }
         Ok(EditRun {
             edited: sdic.pass(edited_codes, injection, size),
@@ -176,9 +188,8 @@ impl InvertedFace {
 
     /// Where the face's spots lie on the face on which changes are laid out, when it does not move.
     fn unmoved_fields(&self, directions: &Directions) -> Result<Option<Fields>, EditError> {
-        let landmarks = self.landmarks.as_ref();
-        let shape = directions.shape_for(landmarks);
-        let fields = shape.map(|shape| Fields::new(landmarks.unwrap_or(shape), None, shape));
+        let layout = directions.layout(self.landmarks.as_ref());
+        let fields = layout.map(|(face, layout)| Fields::new(face, None, layout));
         fields
             .map(|fields| fields.ok_or(EditError::Landmarks))
             .transpose()
@@ -191,7 +202,7 @@ impl InvertedFace {
             Some(moved) => Injection {
                 feature: moved.feature.clone() - lower.feature.clone(),
                 skip: Some(moved.skip.clone() - lower.skip.clone()),
-                detail: None,
+                overlay: Overlay::default(),
             },
             None => self.inversion.injected_residual.clone().into(),
         }

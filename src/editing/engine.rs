@@ -533,10 +533,10 @@ impl Engine {
             picture: picture.picture(),
             unedited: unedited.picture(),
             difference: match &edited.cover {
-                Some(cover) => {
-                    let under = cover.under(unedited);
-                    picture.difference_over(unedited, |index| under[index])
-                }
+                Some(cover) => picture.difference_over(unedited, |uv| {
+                    let opacity = cover.opacity(uv);
+                    (opacity > 0.0).then(|| (opacity, cover.own(uv)))
+                }),
                 None => picture.difference(unedited),
             },
             motion: edited.motion,

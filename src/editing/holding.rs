@@ -86,10 +86,11 @@ fn fields_of(
     strengths: &[(&str, f32)],
 ) -> Result<Option<Fields>, EditError> {
     let displacements = directions.displacements(strengths)?;
-    let Some((shape, displacements)) = directions.shape_for(landmarks).zip(displacements) else {
+    let Some(((face, layout), displacements)) = directions.layout(landmarks).zip(displacements)
+    else {
         return Ok(None);
     };
-    let fields = Fields::new(landmarks.unwrap_or(shape), Some(&displacements), shape);
+    let fields = Fields::new(face, Some(&displacements), layout);
     fields.ok_or(EditError::Landmarks).map(Some)
 }
 

@@ -89,7 +89,8 @@ fn thin_manifest(manifest: &Manifest) -> Manifest {
 fn tensors(manifest: &Manifest) -> Vec<Tensor> {
     let directions = manifest.direction_tensors();
     let values = |index: usize, name: &String, shape: &[usize]| -> Vec<f32> {
-        if manifest.face_shape.as_ref() == Some(name) {
+        let mut faces = manifest.face_shape.iter().chain(&manifest.plan_shape);
+        if faces.any(|face| face == name) {
             // Points all over a face, on a spiral.
             let point = |i: usize| {
                 let (angle, distance) =

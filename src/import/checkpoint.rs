@@ -608,6 +608,7 @@ impl<R: Read + Seek> Conversion<R> {
             shards: packed.shards,
             directions,
             face_shape: None,
+            plan_shape: None,
             provenance: "Imported from a checkpoint supplied by the user".to_owned(),
             licence: "Not stated in the checkpoint; the terms of its authors apply".to_owned(),
             model_card: None,

@@ -1,7 +1,7 @@
 //! The feature editor: what an edit changes in the injected features of one person.
 //!
 //! After StyleFeatureEditor (Bobkov et al., "The Devil is in the Details", CVPR 2024). A slider brings a plan, laid
-//! out on a face of average shape and carried from there to the person's; this network draws it into the person's
+//! out on a face that has room for it and carried from there to the person's; this network draws it into the person's
 //! features.
 
 use burn::{
@@ -13,6 +13,10 @@ use super::layers::{
     Conv, LayerActivation, Precision, STYLE_SLOPE, conv2d, pixel_unshuffle, resize_bilinear,
 };
 use crate::config::{EditorSizes, ModelConfig};
+
+/// Where an aligned face is: rows and columns of its features, from and to, in sides.
+const ROWS: [f64; 2] = [0.375, 0.8125];
+const COLUMNS: [f64; 2] = [0.25, 0.75];
 
 /// The feature editor (`feature_editor.` in weights).
 ///
@@ -29,6 +33,7 @@ pub struct FeatureEditor {
     mix: Conv<4>,
     out: Conv<4>,
     detail: Option<Detail>,
+    covering: Option<Covering>,
     /// Cells of a plan, per side, for each cell of the features.
     fold: usize,
 }
@@ -42,6 +47,16 @@ struct Detail {
     tint: Conv<4>,
 }
 
+/// What is drawn under covers: a texture, in the light that falls on the face. Between lips that part there is nothing of
+/// the person to draw on, and what the features hold there are lips. It saturates: teeth are no whiter for a broader
+/// smile.
+#[derive(Module, Debug)]
+struct Covering {
+    fine: Conv<4>,
+    light: Conv<4>,
+    tint: Conv<4>,
+}
+
 /// What the feature editor draws.
 #[derive(Clone, Debug)]
 pub struct DrawnPlan {
@@ -49,6 +64,8 @@ pub struct DrawnPlan {
     pub feature: Tensor<4>,
     /// Added to the finished picture, `[batch, 3, image_size, image_size]`.
     pub detail: Option<Tensor<4>>,
+    /// A picture of that size, drawn over it where covers lie.
+    pub covering: Option<Tensor<4>>,
 }
 
 impl Detail {
@@ -56,6 +73,32 @@ impl Detail {
         let [_, _, height, width] = plan.dims();
         let light = resize_bilinear(self.light.forward(context), [height, width], false);
         self.tint.forward(self.fine.forward(plan) * light)
+    }
+
+    fn fuse(self, weights: Precision) -> Self {
+        Self {
+            fine: self.fine.fuse(None, weights),
+            light: self.light.fuse(None, weights),
+            tint: self.tint.fuse(None, weights),
+        }
+    }
+}
+
+impl Covering {
+    fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
+        let [batch, channels, height, width] = features.dims();
+        let within = |side: usize, [from, to]: [f64; 2]| {
+            let [from, to] = [from, to].map(|share| (share * side as f64) as usize);
+            from..to
+        };
+        let face = features.slice([
+            0..batch,
+            0..channels,
+            within(height, ROWS),
+            within(width, COLUMNS),
+        ]);
+        let light = self.light.forward(face.mean_dim(2).mean_dim(3));
+        self.tint.forward(self.fine.forward(plan).tanh() * light)
     }
 
     fn fuse(self, weights: Precision) -> Self {
@@ -76,8 +119,15 @@ impl FeatureEditor {
             plan,
             fold,
             detail,
+            covering,
         } = sizes;
         let conv = |channels, bias| conv2d(channels, 3, 1, bias, device);
+        let point = |channels| conv2d(channels, 1, 1, true, device);
+        let covered = || Covering {
+            fine: conv([plan, covering], false),
+            light: point([channels, covering]),
+            tint: point([covering, 3]),
+        };
         let detailed = || Detail {
             fine: conv([plan, detail], false),
             light: conv([width, detail], true),
@@ -91,16 +141,20 @@ impl FeatureEditor {
             mix: conv([width, width], false),
             out: conv([width, channels], false),
             detail: (detail > 0).then(detailed),
+            covering: (covering > 0).then(covered),
             fold,
         }
     }
 
-    /// What a plan, in the place of the face, adds to its compensated features, and to the picture.
+    /// What a plan, in the place of the face, adds to its compensated features and to the picture, and what it draws
+    /// under covers.
     ///
     /// # Shapes
     /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`.
     pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> DrawnPlan {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
+        let covering =
+            (self.covering.as_ref()).map(|layer| layer.forward(features.clone(), plan.clone()));
         let context = self.context.forward_with(None, features, leaky);
         let (first, context) = self
             .gate1
@@ -118,6 +172,7 @@ impl FeatureEditor {
         DrawnPlan {
             feature: self.out.forward(drawn + gated(mixed, second)),
             detail,
+            covering,
         }
     }
 
@@ -131,6 +186,7 @@ impl FeatureEditor {
             mix: self.mix.fuse(None, weights),
             out: self.out.fuse(None, weights),
             detail: self.detail.map(|layer| layer.fuse(weights)),
+            covering: self.covering.map(|layer| layer.fuse(weights)),
             fold: self.fold,
         }
     }
@@ -152,6 +208,7 @@ mod tests {
             plan: 3,
             fold: 2,
             detail: 2,
+            covering: 2,
         };
         case.load(FeatureEditor::new(&config, &sizes, case.device()), &[])
     }
@@ -165,6 +222,7 @@ mod tests {
             let drawn = editor.forward(case.input(0), case.input(1));
             case.check_output(0, drawn.feature);
             case.check_output(1, drawn.detail.unwrap());
+            case.check_output(2, drawn.covering.unwrap());
         }
     }
 

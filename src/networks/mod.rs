@@ -35,7 +35,9 @@ pub use pictures::{ReadError, Window, extended, from_data, read, shown, to_tenso
 pub use precision::Precision;
 pub(crate) use queue::Groups;
 pub use queue::Mark;
-pub use sdic::{Compensation, Compensator, GeneratorPass, Initial, Injection, Inverter, Sdic};
+pub use sdic::{
+    Compensation, Compensator, GeneratorPass, Initial, Injection, Inverter, Overlay, Sdic,
+};
 #[cfg(feature = "wgpu")]
 pub use shaders::{TunedClass, Tuning, emulate};
 #[cfg(test)]

@@ -387,6 +387,7 @@ mod tests {
                 plan: 24,
                 fold: 2,
                 detail: 0,
+                covering: 0,
             }),
             ..face.clone()
         };
@@ -397,10 +398,11 @@ mod tests {
                 plan: 3,
                 fold: 16,
                 detail: 8,
+                covering: 4,
             }),
             ..face.clone()
         };
-        assert_eq!(count(&detailed), count(&editing) + 4);
+        assert_eq!(count(&detailed), count(&editing) + 4 + 5);
         let plan = ("feature_editor.plan.weight".to_owned(), vec![40, 96, 3, 3]);
         assert!(tensor_shapes(&editing).contains(&plan));
     }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, module::adaptive_avg_pool2d};
 
 use super::{
     dicn::Dicn,
@@ -42,8 +42,43 @@ pub struct Injection {
     pub feature: Tensor<4>,
     /// To the picture so far, where the face moves; shaped like [`Synthesis::skip`].
     pub skip: Option<Tensor<4>>,
-    /// To the finished picture, `[1, 3, image_size, image_size]`; previews go without.
+    /// To the finished picture.
+    pub overlay: Overlay,
+}
+
+/// What is drawn into a finished picture.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    /// Added, `[1, 3, image_size, image_size]`; previews go without.
     pub detail: Option<Tensor<4>>,
+    /// Then laid over it: a picture of that size, and how opaque it is, `[1, 1, image_size, image_size]`, 0 to 1.
+    pub covering: Option<[Tensor<4>; 2]>,
+}
+
+impl Overlay {
+    /// The picture with that.
+    fn drawn_into(self, picture: Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = picture.dims();
+        let detail = (self.detail).filter(|detail| detail.dims() == picture.dims());
+        let picture = match detail {
+            Some(detail) => picture + detail,
+            None => picture,
+        };
+        let Some(covering) = self.covering else {
+            return picture;
+        };
+        let [drawn, opacity] = covering.map(|layer| reduced(layer, [height, width]));
+        picture.clone() + opacity * (drawn - picture)
+    }
+}
+
+/// A layer `[1, channels, ...]` at the size of a preview, or as it is: means of pixels.
+fn reduced(layer: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    let [_, _, height, width] = layer.dims();
+    if [height, width] == size {
+        return layer;
+    }
+    adaptive_avg_pool2d(layer, size)
 }
 
 impl From<Tensor<4>> for Injection {
@@ -52,13 +87,13 @@ impl From<Tensor<4>> for Injection {
         Self {
             feature,
             skip: None,
-            detail: None,
+            overlay: Overlay::default(),
         }
     }
 }
 
 impl Injection {
-    /// The synthesis, which is at the injection layer, with this in it, but for the detail.
+    /// The synthesis, which is at the injection layer, with this in it, but for what goes into the finished picture.
     pub fn added_to(self, mut synthesis: Synthesis) -> Synthesis {
         synthesis.feature = synthesis.feature + self.feature;
         if let Some(skip) = self.skip {
@@ -173,7 +208,7 @@ impl Sdic {
             synthesis: generator.begin(&styles),
             generator,
             styles,
-            detail: injection.detail.take(),
+            overlay: std::mem::take(&mut injection.overlay),
             injection: Some(injection),
             size,
             multiplications: 0,
@@ -197,7 +232,7 @@ impl Sdic {
             generator: &self.networks.generator,
             styles,
             injection: None,
-            detail: None,
+            overlay: Overlay::default(),
             size,
             multiplications: 0,
         }
@@ -214,6 +249,7 @@ impl Sdic {
             None => DrawnPlan {
                 feature: change,
                 detail: None,
+                covering: None,
             },
         }
     }
@@ -276,7 +312,7 @@ pub struct GeneratorPass<'a> {
     generator: &'a Generator,
     styles: Styles,
     injection: Option<Injection>,
-    detail: Option<Tensor<4>>,
+    overlay: Overlay,
     size: usize,
     synthesis: Synthesis,
     multiplications: u64,
@@ -296,11 +332,7 @@ impl GeneratorPass<'_> {
     /// Goes on by one convolution; breaks with the picture, `[1, 3, size, size]`, not clamped.
     pub fn advance(mut self) -> ControlFlow<Tensor<4>, Self> {
         if let Some(picture) = self.generator.picture(&self.synthesis, self.size) {
-            let detail = self.detail.filter(|detail| detail.dims() == picture.dims());
-            return ControlFlow::Break(match detail {
-                Some(detail) => picture + detail,
-                None => picture,
-            });
+            return ControlFlow::Break(self.overlay.drawn_into(picture));
         }
         if self.generator.at_injection(&self.synthesis)
             && let Some(injection) = self.injection.take()
@@ -324,5 +356,41 @@ impl GeneratorPass<'_> {
                 ControlFlow::Break(picture) => return picture,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::cpu_values;
+
+    /// `[1, 3, side, side]` of consecutive numbers.
+    fn numbers(side: usize) -> Tensor<4> {
+        let count = (3 * side * side) as i64;
+        let numbers = Tensor::<1, burn::tensor::Int>::arange(0..count, &Device::default());
+        numbers.float().reshape([1, 3, side, side])
+    }
+
+    #[test]
+    fn what_covers_draw_hides_the_picture_and_is_in_previews_too() {
+        let opaque = Tensor::ones([1, 1, 4, 4], &Device::default());
+        let overlay = |opacity: f32| Overlay {
+            detail: Some(numbers(4)),
+            covering: Some([numbers(4), opaque.clone() * opacity]),
+        };
+        let drawn = |opacity, side| cpu_values(overlay(opacity).drawn_into(numbers(side) * 7.0));
+        assert_eq!(drawn(1.0, 4), cpu_values(numbers(4)));
+        assert_eq!(
+            drawn(0.0, 4),
+            cpu_values(numbers(4) * 8.0),
+            "with the detail"
+        );
+        assert_eq!(
+            drawn(0.0, 2),
+            cpu_values(numbers(2) * 7.0),
+            "a preview has none"
+        );
+        let means = [0.0, 2.0, 8.0, 10.0].map(|first| first + 2.5);
+        assert_eq!(drawn(1.0, 2)[..4], means);
     }
 }

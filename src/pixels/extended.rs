@@ -1,6 +1,6 @@
 //! Pictures as a generator makes them, with colours lighter than white and darker than black.
 
-use super::{difference::Difference, picture::Picture};
+use super::{difference::Difference, picture::Picture, quad::Point};
 
 /// A picture whose colours are not cut off at black and white, in one word per pixel: its red, green and blue in thirds
 /// of an 8-bit step, as the digits of a number to the base [`ExtendedPicture::LEVELS`], red the lowest.
@@ -58,16 +58,6 @@ impl ExtendedPicture {
         levels.map(|level| level as i32 + 3 * Self::RANGE[0])
     }
 
-    /// Width and height.
-    pub fn sides(&self) -> [usize; 2] {
-        [self.width, self.height]
-    }
-
-    /// The colour of a pixel, in 8-bit steps from black.
-    pub fn colour(&self, index: usize) -> [f32; 3] {
-        Self::thirds(self.words[index]).map(|thirds| thirds as f32 / 3.0)
-    }
-
     /// Pixels that have no colour, for the networks gave them a value that is no finite number.
     pub fn without_colour(&self) -> usize {
         let none = |word: &&u32| **word == Self::NO_COLOUR;
@@ -87,12 +77,12 @@ impl ExtendedPicture {
         self.difference_over(other, |_| None)
     }
 
-    /// As there, but in places less a colour, in 8-bit steps, in place of `other`: of every pixel `own` says by what
-    /// share, 0 to 1, and the colour.
+    /// As there, but in places less a colour, in 8-bit steps, in place of `other`: for `[u, v]` of the unit square `own`
+    /// says by what share, 0 to 1, and the colour.
     pub fn difference_over(
         &self,
         other: &Self,
-        own: impl Fn(usize) -> Option<(f32, [f32; 3])>,
+        own: impl Fn(Point) -> Option<(f32, [f32; 3])>,
     ) -> Option<Difference> {
         if [self.width, self.height] != [other.width, other.height] {
             return None;
@@ -101,7 +91,12 @@ impl ExtendedPicture {
         let steps = pairs.flat_map(|(index, (&a, &b))| {
             let [a, b] = [a, b].map(Self::thirds);
             let steps = [0, 1, 2].map(|channel| (a[channel] - b[channel]) as f32 / 3.0);
-            match own(index) {
+            let [x, y] = [index % self.width, index / self.width];
+            let uv = [
+                (x as f32 + 0.5) / self.width as f32,
+                (y as f32 + 0.5) / self.height as f32,
+            ];
+            match own(uv) {
                 Some((share, colour)) => [0, 1, 2].map(|channel| {
                     steps[channel] + share * (b[channel] as f32 / 3.0 - colour[channel])
                 }),
@@ -155,8 +150,10 @@ mod tests {
     #[test]
     fn in_places_they_are_differences_from_a_colour() {
         let [a, b] = [[200.0, 100.0, 300.0], [90.0, 60.0, 30.0]].map(|colour| row(&[colour; 4]));
-        let own =
-            |index: usize| (index > 0).then_some(([0.0, 0.0, 0.5, 1.0][index], [50.0, 70.0, 10.0]));
+        let own = |[u, v]: Point| {
+            assert_eq!(v, 0.5);
+            (u > 0.25).then_some((2.0 * u - 0.75, [50.0, 70.0, 10.0]))
+        };
         let difference = a.difference_over(&b, own).unwrap();
         let unit = 64.0;
         for (pixel, share) in difference

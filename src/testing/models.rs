@@ -76,6 +76,7 @@ pub(crate) fn model_of(config: ModelConfig, dtype: Dtype) -> (Manifest, Vec<Weig
         shards: packed.shards,
         directions: Vec::new(),
         face_shape: None,
+        plan_shape: None,
         provenance: "test values".to_owned(),
         licence: "none needed".to_owned(),
         model_card: None,

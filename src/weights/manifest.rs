@@ -54,9 +54,13 @@ pub struct Manifest {
     pub shards: Vec<ShardEntry>,
     /// Edits that the model offers.
     pub directions: Vec<Direction>,
-    /// Tensor: the landmarks of the face on which what directions bring is laid out.
+    /// Tensor: the landmarks of an average face.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face_shape: Option<String>,
+    /// Tensor: the landmarks of the face on which changes and covers are laid out, where it is not the average one. What
+    /// is drawn between lips has more room where they are open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_shape: Option<String>,
     /// Where the weights come from.
     pub provenance: String,
     /// Terms under which they may be used.
@@ -127,7 +131,7 @@ pub struct Direction {
     /// Tensor: how far strength 1 moves the landmarks of a face. Nothing moves without it.
     #[serde(rename = "motion", default, skip_serializing_if = "Option::is_none")]
     pub displacements: Option<String>,
-    /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::face_shape`].
+    /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::plan_shape`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// Tells how much of the edit a face shows already. Without it, strengths count from where the face is.
@@ -166,8 +170,8 @@ pub struct Shown {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cover {
-    /// Tensor `[image_size, image_size]`, laid out on the face of [`Manifest::face_shape`]: how opaque what is drawn is
-    /// at strength 1. Strengths above 0 multiply it; from 1 on it is wholly opaque.
+    /// Tensor `[image_size, image_size]`, laid out on the face of [`Manifest::plan_shape`]: how opaque what is drawn is at
+    /// strength 1. Strengths above 0 multiply it; from 1 on it is wholly opaque.
     pub tensor: String,
     /// Tells how much of what is drawn a face shows already: by so much it keeps its own pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +228,7 @@ struct RawManifest {
     #[serde(default)]
     directions: Vec<Direction>,
     face_shape: Option<String>,
+    plan_shape: Option<String>,
     provenance: String,
     licence: String,
     model_card: Option<String>,
@@ -292,6 +297,7 @@ impl Manifest {
                 .map(Direction::upgraded)
                 .collect(),
             face_shape: raw.face_shape,
+            plan_shape: raw.plan_shape,
             provenance: raw.provenance,
             licence: raw.licence,
             model_card: raw.model_card,
@@ -342,6 +348,7 @@ impl Manifest {
                 names
             })
             .chain(self.face_shape.clone())
+            .chain(self.plan_shape.clone())
             .collect()
     }
 

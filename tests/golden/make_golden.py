@@ -23,7 +23,6 @@ sys.path.insert(0, str(HERE.parents[1]))
 from training import weights  # noqa: E402
 from training.editing import directions as edits  # noqa: E402
 from training.editing import motion  # noqa: E402
-from training.editing.edits import REACH, cast  # noqa: E402
 from training.landmarks import LANDMARKS  # noqa: E402
 from training.networks import ModelConfig, Sdic, layers  # noqa: E402
 from training.networks.config import DicnConfig, DipnConfig, EditorConfig, EncoderConfig  # noqa: E402
@@ -48,7 +47,7 @@ TINY = ModelConfig(
     encoder=EncoderConfig(input_size=64, units=(1, 2, 2, 1), widths=(6, 8, 12, 18), head_width=12),
     dipn=DipnConfig(features=(4, 5, 6, 8, 10), descriptor=4, volume=2),
     dicn=DicnConfig(stem=5, middle=7, latent_map=12),
-    editor=EditorConfig(width=8, plan=3, fold=2, detail=2),
+    editor=EditorConfig(width=8, plan=3, fold=2, detail=2, covering=2),
 )
 
 
@@ -116,6 +115,7 @@ def tiny_model():
         "basis.mean": 0.1 * random("mean", 1, TINY.style_dim),
         "basis.std": 1 + 0.2 * random("std", 4).abs(),
         "face.shape": shape,
+        "plan.shape": shape + 0.02 * random("layout", LANDMARKS, 2),
     }
     directions = [
         {"name": "tilt", "label": "Tilt", "group": "Pose", "kind": "linear", "tensor": "directions.tilt",
@@ -128,7 +128,8 @@ def tiny_model():
          "component": 2, "styles": [2, 5], "range": [-4, 4]},
     ]
     about = {
-        "name": "golden-tiny", "face_shape": "face.shape", "title": "Tiny random model for tests",
+        "name": "golden-tiny", "face_shape": "face.shape", "plan_shape": "plan.shape",
+        "title": "Tiny random model for tests",
         "provenance": "Random values from tests/golden/make_golden.py; not trained.", "licence": "MIT OR Apache-2.0",
     }
     tensors = weights.model_tensors(model) | extra
@@ -195,7 +196,6 @@ def tiny_model():
     trace["edit.tilt"], trace["unedited.tilt"], trace["motion.tilt"], cover = edit(landmarks, tilt=1.5)
     trace["cover.tilt"] = cover
     trace["own.tilt"] = layers.warp(image, trace["motion.tilt"], TINY.image_size)
-    trace["cast.tilt"] = cast(cover, trace["unedited.tilt"] - trace["own.tilt"], round(REACH * TINY.image_size))
     trace["average.tilt"], *_ = edit(tilt=1.5)
     trace["edit.bend"], *_ = edit(landmarks, bend=-1.0)
     trace["edit.tilt+bend"], trace["unedited.tilt+bend"], *_ = edit(tilt=1.5, bend=-1.0)

@@ -65,16 +65,17 @@ def edit(
     displacements, change = total("motion"), total("change")
     if displacements is None and change is None:
         return *model.edit(inversion, added), None, None
-    shape = tensors[manifest["face_shape"]]
-    landmarks = shape.expand(count, -1, -1) if landmarks is None else landmarks
+    given = landmarks  # of an average face it is not said what it shows already
+    landmarks = tensors[manifest["face_shape"]].expand(count, -1, -1) if given is None else given
+    layout = tensors[manifest.get("plan_shape", manifest["face_shape"])]
     still = torch.zeros_like(landmarks)
-    motion, place = fields(landmarks, still if displacements is None else displacements, shape)
+    motion, place = fields(landmarks, still if displacements is None else displacements, layout)
     motion = None if displacements is None else motion
     covers = [
-        opacity(amount, landmarks, entries[name]["cover"].get("shown"))
+        opacity(amount, landmarks, None if given is None else entries[name]["cover"].get("shown"))
         * warp(tensors[tensor].expand(count, 1, -1, -1), place)
         for name, amount in amounts.items()
         if (tensor := entries[name].get("cover", {}).get("tensor"))
     ]
     cover = sum(covers).clamp(0, 1) if covers else None
-    return *model.edit(inversion, added, motion, change, place), motion, cover
+    return *model.edit(inversion, added, motion, change, place, cover), motion, cover

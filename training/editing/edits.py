@@ -10,13 +10,14 @@ from ..landmarks import LANDMARKS
 from ..networks import Inversion, Sdic
 from ..networks.layers import resize, warp
 from ..sliders import SLIDERS
-from .motion import sample
+from .motion import laid_anew, sample
 
 
 class Edits(nn.Module):
-    """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and to the
-    feature of the face of mean shape, `changes` [10,*change_shape]; both are learned. The teachers know that `shape`
-    [68,2] and how far a slider displaces its landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
+    """What one standard deviation of every slider adds to the codes, `directions` [10,styles,D], and what it draws,
+    `changes` [10,*change_shape], on the face of `layout` [68,2]; both are learned. The teachers know that face and how
+    opaque something is drawn there that a photo does not show, `covers` [10,1,S,S], the mean `shape` [68,2], and how
+    far a slider displaces landmarks, `shifts` [10,68,2]. These are names in checkpoints."""
 
     def __init__(self, config):
         super().__init__()
@@ -24,12 +25,20 @@ class Edits(nn.Module):
         self.directions = nn.Parameter(torch.zeros(count, config.styles, config.style_dim))
         self.changes = nn.Parameter(torch.zeros(count, *config.change_shape))
         self.register_buffer("shape", torch.zeros(LANDMARKS, 2))
+        self.register_buffer("layout", torch.zeros(LANDMARKS, 2))
         self.register_buffer("shifts", torch.zeros(count, LANDMARKS, 2))
+        self.register_buffer("covers", torch.zeros(count, 1, config.image_size, config.image_size))
 
-    def follow(self, appearance):
-        """Takes shape and displacements of the landmarks from a teacher."""
-        self.shape.copy_(appearance.shape)
-        self.shifts.copy_(appearance.displacements)
+    @torch.no_grad()
+    def follow(self, editor):
+        """Takes shapes and displacements of the landmarks from the teachers, and lays anew what was learned on
+        another face."""
+        if self.layout.any() and not torch.allclose(self.layout, editor.layout, atol=1e-4):
+            self.changes.copy_(laid_anew(self.changes, self.layout, editor.layout))
+        self.layout.copy_(editor.layout)
+        self.covers.copy_(editor.covers)
+        self.shape.copy_(editor.appearance.shape)
+        self.shifts.copy_(editor.appearance.displacements)
 
     def offset(self, which, strengths):
         """What the sliders `which` [n] add to the codes at `strengths` [n], [n,styles,D]."""
@@ -47,25 +56,16 @@ class Editable(Sdic):
         super().__init__(config)
         self.edits = Edits(config)
 
-    def slide(self, inversion: Inversion, motion, place, which, strengths):
+    def slide(self, inversion: Inversion, motion, place, which, strengths, cover=None):
         """`Sdic.edit` by `strengths` [n] of the sliders `which` [n], with the fields of that."""
         offset, change = self.edits.offset(which, strengths), self.edits.change(which, strengths)
-        return self.edit(inversion, offset, motion, change, place)
-
-
-REACH = 0.06  # of a picture's side, how far around a cover the cast of a rebuilt face is looked at
-
-
-def cast(cover, difference, reach: int):
-    """The mean [n,3,1,1] of a difference [n,3,S,S] around a cover [n,1,S,S], as far as `reach` pixels."""
-    near = F.avg_pool2d(cover, 2 * reach + 1, 1, reach, count_include_pad=False) * (1 - cover)
-    return (near * difference).sum((2, 3), keepdim=True) / near.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        return self.edit(inversion, offset, motion, change, place, cover)
 
 
 def in_photo(photo, motion, edited, unedited, cover=None, config=None):
     """What a visitor sees: the photo's own pixels, moved unless `motion` is None, with what the edit changed
     added. Where it draws what the photo does not show, as `cover` [n,1,S,S] says, 0 to 1, the photo as the model of
-    that `config` sees it is not kept; but what is drawn there loses the cast that the rebuilt face has around it.
+    that `config` sees it is not kept.
 
     To be trained, it needs the gradients of both pictures. What their layers do to both alike cancels then. Were
     `unedited` taken as given, that would seem to help, step after step without an end, and the layers drift away.
@@ -75,5 +75,5 @@ def in_photo(photo, motion, edited, unedited, cover=None, config=None):
         size = photo.shape[-1]
         small = F.adaptive_avg_pool2d(photo, size * config.encoder.input_size // config.image_size)
         own = resize(small, size) if motion is None else warp(small, motion, size)
-        unedited = torch.lerp(unedited, own + cast(cover, unedited - own, round(REACH * config.image_size)), cover)
+        unedited = torch.lerp(unedited, own, cover)
     return (moved + edited - unedited).clamp(-1, 1)

@@ -58,12 +58,18 @@ def spline(at, values):
     return found.mT.reshape(n, -1, GRID, GRID).to(kind)
 
 
-def fields(landmarks, displacements, shape):
+def fields(landmarks, displacements, *shapes):
     """For faces whose landmarks [n,68,2] move by `displacements` [n,68,2]: the motion, which says where the
-    moved picture comes from, and the place, which says where it lies on the face of `shape` [68,2]."""
+    moved picture comes from, and the places, which say where it lies on the faces of `shapes` [68,2]."""
     at = controls(landmarks + displacements)
-    there = controls(shape[None]).expand(len(at), -1, -1)
-    return spline(at, torch.cat([controls(landmarks) - at, there - at], 2)).split(2, 1)
+    ends = [controls(landmarks), *(controls(shape[None]) for shape in shapes)]
+    return spline(at, torch.cat([end - at for end in ends], 2)).split(2, 1)
+
+
+def laid_anew(maps, shape, other):
+    """Maps [n,c,S,S] of the face of `shape` [68,2], brought onto that of another."""
+    at = controls(other[None])
+    return sample(maps, spline(at, controls(shape[None]) - at).expand(len(maps), -1, -1, -1))
 
 
 def sample(images, field):

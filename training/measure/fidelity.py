@@ -53,6 +53,7 @@ def fidelity(model: Sdic, photos) -> dict[str, float]:
         "L1 left by the map": (lost - found).abs().mean(),
         "grid": grid(found - lost),
         "fine detail plain": fine(plain, photos),
+        f"fine detail plain at {size} px": fine(model.seen(plain.clamp(-1, 1)), small),
         "fine detail compensated": fine(full, photos),
     }
     return {name: float(value) for name, value in values.items()}
@@ -69,7 +70,7 @@ def left(model: Editable, editor: Editor, photos, landmarks) -> dict[str, float]
         strengths = editor.effective(landmarks, which, highest)
         motion, place, wanted = editor.wanted(photos, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
-        pair = model.slide(inversion, motion, place, which, strengths)
+        pair = model.slide(inversion, motion, place, which, strengths, cover)
         made = in_photo(photos, motion, *pair, cover, model.config)
         found[slider.name] = float((made - wanted).square().sum() / (wanted - photos).square().sum())
     return found

@@ -48,7 +48,7 @@ def columns(model: Editable, editor: Editor, photos, landmarks):
         if amount == by_name(name).ends[1] and by_name(name).teachers[1] == EXEMPLARS:
             yield wanted
         cover = editor.cover(landmarks, place, which, strengths)
-        pair = model.slide(inversion, motion, place, which, strengths)
+        pair = model.slide(inversion, motion, place, which, strengths, cover)
         yield in_photo(photos, motion, *pair, cover, model.config)
 
 
@@ -62,7 +62,7 @@ def main():
     editor = Editor.load(args.work, faces)
     model = checkpoints.take_average(Editable(budget.model), args.work / args.state)
     model = model.to(device).eval().requires_grad_(False)
-    model.edits.follow(editor.appearance)
+    model.edits.follow(editor)
     ids = faces.split(val=True, real=True)
     ids = ids[:: max(1, len(ids) // FACES)][:FACES]
     args.out.parent.mkdir(parents=True, exist_ok=True)

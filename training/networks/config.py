@@ -39,6 +39,7 @@ class EditorConfig:
     plan: int = 24
     fold: int = 1
     detail: int = 0
+    covering: int = 0  # channels of what is drawn under covers; 0 for a model that draws nothing else there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +85,10 @@ class ModelConfig:
             del data["dicn"]["condition"]
         if self.editor is None:
             del data["editor"]
-        elif not self.editor.detail:
-            del data["editor"]["detail"]
+        else:
+            for part in ("detail", "covering"):
+                if not data["editor"][part]:
+                    del data["editor"][part]
         return data
 
     @classmethod

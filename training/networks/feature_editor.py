@@ -1,6 +1,6 @@
 """The feature editor: what an edit changes in one person's feature at the injection layer, after
-StyleFeatureEditor (Bobkov et al., CVPR 2024). A slider brings a plan, laid out on the face of mean shape; this
-network draws it into the feature.
+StyleFeatureEditor (Bobkov et al., CVPR 2024). A slider brings a plan, laid out on a face that has room for
+it; this network draws it into the feature.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from torch import nn
 
 from .config import ModelConfig
 from .layers import resize
+
+MIDDLE = (0.375, 0.8125), (0.25, 0.75)  # of an aligned face: its upper, lower, left and right end, in sides
 
 
 class Detail(nn.Module):
@@ -31,9 +33,29 @@ class Detail(nn.Module):
         return self.tint(self.fine(plan) * resize(self.light(context), plan.shape[-1]))
 
 
+class Covering(nn.Module):
+    """A face's mean feature [n,C,1,1] and a plan [n,P,S,S] in its place -> what is drawn under covers, a picture
+    [n,3,S,S]: a texture, in the light that falls on the face. Between lips that part there is nothing of the person
+    to draw on, and what the feature holds there are lips. It saturates: teeth are no whiter for a broader smile.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        editor = config.editor
+        self.fine = nn.Conv2d(editor.plan, editor.covering, 3, 1, 1, bias=False)
+        self.light = nn.Conv2d(config.inject_channels, editor.covering, 1)
+        self.tint = nn.Conv2d(editor.covering, 3, 1)
+        nn.init.ones_(self.light.bias)
+        nn.init.zeros_(self.tint.bias)
+
+    def forward(self, face, plan):
+        return self.tint(self.fine(plan).tanh() * self.light(face))
+
+
 class FeatureEditor(nn.Module):
-    """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R], and to the
-    picture, [n,3,S,S] or None; f is `fold`, and S = fR the picture's side.
+    """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R], what to add to
+    the picture, and what to draw into it under covers, [n,3,S,S] or None each; f is `fold`, and S = fR the picture's
+    side. Of a crop, `face` is the mean feature of the whole.
 
     A plan that is finer than the feature holds lines as thin as those between teeth, which a warp of the coarse
     grid would smear. Its cells become channels only once they are in place.
@@ -55,12 +77,22 @@ class FeatureEditor(nn.Module):
         self.mix = conv(width, width, bias=False)
         self.out = conv(width, channels, bias=False)
         self.detail = Detail(config) if config.editor.detail else None
+        self.covering = Covering(config) if config.editor.covering else None
         for gate in (self.gate1, self.gate2):
             nn.init.ones_(gate.bias)
 
-    def forward(self, feature, plan):
+    def forward(self, feature, plan, face=None):
         context = F.leaky_relu(self.context(feature), 0.2)
         folded = F.pixel_unshuffle(plan, self.fold)
         drawn = F.leaky_relu(self.plan(folded) * self.gate1(context), 0.2)
         drawn = drawn + F.leaky_relu(self.mix(drawn) * self.gate2(context), 0.2)
-        return self.out(drawn), self.detail(context, plan) if self.detail else None
+        detail = self.detail(context, plan) if self.detail else None
+        face = self.face(feature) if face is None else face
+        return self.out(drawn), detail, self.covering(face, plan) if self.covering else None
+
+    @staticmethod
+    def face(feature):
+        """The mean [n,C,1,1] of the middle of a feature, where an aligned face is."""
+        side = feature.shape[-1]
+        rows, columns = (slice(*(int(share * side) for share in ends)) for ends in MIDDLE)
+        return feature[..., rows, columns].mean((2, 3), keepdim=True)

@@ -97,7 +97,7 @@ class Sdic(nn.Module):
             reconstruction,
         )
 
-    def edit(self, inversion: Inversion, offset, motion=None, change=None, place=None):
+    def edit(self, inversion: Inversion, offset, motion=None, change=None, place=None, cover=None):
         """The picture for codes w' + offset, and the one to compare it with, which differs only in what the edit
         changed.
 
@@ -112,10 +112,19 @@ class Sdic(nn.Module):
         if motion is not None:
             feature, skip = warp(feature, motion), warp(skip, motion)
             unedited = self.decoder.tail(feature, skip, inversion.compensated_codes)
-        drawn, detail = self.draw(feature, warp(change, place)) if change is not None else (0.0, None)
+        drawn, *parts = self.draw(feature, warp(change, place)) if change is not None else (0.0, None, None)
         edited = self.decoder.tail(feature + added + drawn, skip + added_skip, edited_codes)
-        return edited if detail is None else edited + detail, unedited
+        return self.finished(edited, *parts, cover), unedited
 
-    def draw(self, feature, change):
-        """What a change, in its place, adds to a compensated feature, and to the picture; None there for nothing."""
-        return self.feature_editor(feature, change) if self.feature_editor else (change, None)
+    def draw(self, feature, change, face=None):
+        """What a change, in its place, adds to a compensated feature, to the picture, and what it draws under covers;
+        None there for nothing."""
+        return self.feature_editor(feature, change, face) if self.feature_editor else (change, None, None)
+
+    @staticmethod
+    def finished(picture, detail, covering, cover):
+        """A picture [n,3,S,S] with what `draw` says of it, under a cover [n,1,S,S] of 0 to 1."""
+        picture = picture if detail is None else picture + detail
+        if covering is None or cover is None:
+            return picture
+        return torch.lerp(picture.float(), covering.float(), cover)

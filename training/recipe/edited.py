@@ -36,7 +36,8 @@ class EditedStage(Stage):
     def groups(self, rates: dict[str, float]) -> dict:
         """The parameters behind the injection, and of the sliders, that learn at these rates."""
         model, editor = self.model, self.model.feature_editor
-        detail = [*editor.detail.parameters()] if editor and editor.detail else []
+        finest = [part for part in (editor.detail, editor.covering) if part] if editor else []
+        detail = [p for part in finest for p in part.parameters()]
         known = {
             "DICN": model.SAF.feature_parameters(),
             "generator": model.decoder.tail_parameters(),

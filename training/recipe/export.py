@@ -15,7 +15,7 @@ from ..budgets import BUDGETS
 from ..editing.edits import Editable
 from ..sliders import COMPONENTS, ROWS, SLIDERS
 from ..teachers.exemplars import Exemplars
-from ..teachers.mouth import COVERING, TEETH_SHOWN, cover_of
+from ..teachers.mouth import COVERING, TEETH_SHOWN
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLES = HERE.parents[1] / "weights" / "samples"
@@ -41,11 +41,11 @@ class Directions:
         self.entries.append(entry)
         return entry
 
-    def add_cover(self, entry: dict, opacities, known: dict):
-        """Where a direction draws what a photo does not show, and which faces show it already."""
+    def add_cover(self, entry: dict, opacities, known: dict | None):
+        """Where a direction draws what a photo does not show, and, if any do, which faces show it already."""
         tensor = f"{entry['tensor']}.cover"
         self.tensors[tensor] = opacities
-        entry["cover"] = {"tensor": tensor, "shown": known}
+        entry["cover"] = {"tensor": tensor} | ({"shown": known} if known else {})
 
 
 def samples(out: pathlib.Path):
@@ -79,14 +79,15 @@ def main():
         entry = directions.add(name, *where, edits.directions[row], slider.folded, **parts)
         if slider.shown:
             entry["shown"] = {"points": slider.shown, "range": shown[name]}
-        if name in COVERING:
-            directions.add_cover(entry, cover_of(name, edits.shape, model.config.image_size)[0, 0], TEETH_SHOWN)
+        if edits.covers[row].any():
+            directions.add_cover(entry, edits.covers[row, 0], TEETH_SHOWN if name in COVERING else None)
     for spec in about.pop("components"):
         tensor = spec.get("sign", 1) * fitted["components"][spec["component"]]
         directions.add(spec["name"], spec["label"], COMPONENTS["group"], spec["range"], tensor, COMPONENTS["folded"])
 
-    about |= {"face_shape": "face.shape"} | samples(args.out)
-    tensors = weights.model_tensors(model) | {"face.shape": edits.shape} | directions.tensors
+    faces = {"face.shape": edits.shape, "plan.shape": edits.layout}
+    about |= {"face_shape": "face.shape", "plan_shape": "plan.shape"} | samples(args.out)
+    tensors = weights.model_tensors(model) | faces | directions.tensors
     weights.write(args.out, model.config, tensors, args.dtype, about, directions.entries)
     total = sum(f.stat().st_size for f in args.out.glob("shard-*.safetensors"))
     print(f"{len(tensors)} tensors, {total / 1e6:.1f} MB in {args.out}")

@@ -31,6 +31,8 @@ def begun(config: ModelConfig, folder: pathlib.Path) -> Editable:
         for mine, theirs in learned:
             if mine.shape == theirs.shape:
                 mine.copy_(theirs)
+    if "face_shape" in manifest:
+        model.edits.layout.copy_(tensors[manifest.get("plan_shape", manifest["face_shape"])])
     return model
 
 

@@ -102,10 +102,10 @@ class Appearance:
         displacements[glasses], maps[glasses] = 0, F.pad(drawn_glasses(mean, size), (0, 0, 0, 0, 4, 0))
         return cls(mean, displacements, maps)
 
-    def fields(self, landmarks, which, strengths):
+    def fields(self, landmarks, which, strengths, *others):
         """Motion and place of faces with landmarks [n,68,2] that move by `strengths` [n] standard deviations of
-        the sliders `which` [n]."""
-        return fields(landmarks, strengths[:, None, None] * self.displacements[which], self.shape)
+        the sliders `which` [n], and their places on other shapes [68,2]."""
+        return fields(landmarks, strengths[:, None, None] * self.displacements[which], self.shape, *others)
 
     def edited(self, images, motion, place, which, strengths):
         """Images [n,3,S,S], each moved by `strengths` [n] standard deviations of the slider `which` [n]; `motion`

@@ -10,16 +10,16 @@ import torch
 from ..checkpoints import load
 from ..data.faces import Faces, reduced
 from ..editing.directions import opacity
+from ..editing.motion import laid_anew
 from ..landmarks import beyond_shown
 from ..networks.layers import warp
 from ..sliders import EXEMPLARS, ROWS, SLIDERS
 from .appearance import Appearance
 from .exemplars import Exemplars
-from .mouth import COVERING, TEETH_SHOWN, cover_of
+from .mouth import COVERING, TEETH_SHOWN, cover_of, layout_of
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
 COVER_WEIGHT = 4.0  # of pixels that keep nothing of the photo, besides
-WEARER = 2.0  # standard label from which a face has glasses already
 SHARES = np.array([share for slider in SLIDERS for share in slider.shares])  # of ends, two for each slider
 ENDS = np.array([end for slider in SLIDERS for end in slider.ends], np.float32)
 WORTH = 0.3  # of a strength must be left on a face that shows part of the edit already; else another is drawn
@@ -35,8 +35,12 @@ class Editor:
         self.appearance, self.landmarks, self.exemplars = appearance, landmarks, exemplars
         for name, displacements in exemplars.displacements.items():
             appearance.displacements[ROWS[name]] = displacements
-        shape, size = appearance.shape, appearance.maps.shape[-1]
-        self.covers = {ROWS[name]: cover_of(name, shape, size) for name in COVERING}
+        self.layout, size = layout_of(appearance), appearance.maps.shape[-1]
+        self.covers = torch.zeros(len(SLIDERS), 1, size, size, device=self.layout.device)
+        for name in COVERING:
+            self.covers[ROWS[name]] = cover_of(name, self.layout, size)
+        frames = appearance.maps[GLASSES, -1][None, None]
+        self.covers[GLASSES] = laid_anew(frames, appearance.shape, self.layout).clamp(0, 1)
 
     @classmethod
     def load(cls, work: pathlib.Path, faces: Faces):
@@ -66,13 +70,9 @@ class Editor:
             which, strengths, worth = (torch.where(worth, *pair) for pair in pairs)
         return which, strengths
 
-    def wanted(self, images, landmarks, which, strengths, labels=None):
-        """Motion and place of an edit, and the images as they should look then; by their labels [n,6] some wear
-        glasses already."""
-        motion, place = self.appearance.fields(landmarks, which, strengths)
-        if labels is not None:
-            wearer = (which == GLASSES) & (labels[:, GLASSES] >= WEARER)
-            strengths = strengths * ~wearer
+    def wanted(self, images, landmarks, which, strengths):
+        """Motion of an edit, place of what is drawn, and the images as they should look then."""
+        motion, place, drawn_at = self.appearance.fields(landmarks, which, strengths, self.layout)
         target = self.appearance.edited(images, motion, place, which, strengths)
         for row, slider in enumerate(SLIDERS):
             for teacher, reached in zip(slider.teachers, (strengths < 0, strengths > 0), strict=True):
@@ -80,19 +80,15 @@ class Editor:
                 if teacher == EXEMPLARS and own.any():
                     parts = (a[own] for a in (images, landmarks, motion, place, strengths, target))
                     target[own] = self.exemplars.edited(slider.name, *parts)
-        return motion, place, target
+        return motion, drawn_at, target
 
     def cover(self, landmarks, place, which, strengths):
         """Where edits draw what the photo does not show, [n,1,S,S], 0 to 1."""
-        size = self.appearance.maps.shape[-1]
-        found = torch.zeros(len(which), 1, size, size, device=place.device)
-        for row, cover in self.covers.items():
-            own = which == row
-            if own.any():
-                opaque = cover.expand(int(own.sum()), -1, -1, -1)
-                weight = opacity(strengths[own], landmarks[own], TEETH_SHOWN)
-                found[own] = (weight * warp(opaque, place[own])).clamp(0, 1)
-        return found
+        mouths = torch.tensor([slider.name in COVERING for slider in SLIDERS], device=which.device)[which]
+        weight = torch.where(
+            mouths.view(-1, 1, 1, 1), opacity(strengths, landmarks, TEETH_SHOWN), opacity(strengths, landmarks, None)
+        )
+        return (weight * warp(self.covers[which], place)).clamp(0, 1)
 
     def effective(self, landmarks, which, strengths):
         """The strengths [n] that faces need to reach those of the sliders: less where they show part of it

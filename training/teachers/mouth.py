@@ -6,16 +6,17 @@ import torch
 import torch.nn.functional as F
 
 from ..editing.motion import grid
-from ..landmarks import eye_distance, relative
-from ..sliders import by_name
+from ..landmarks import MOUTH, eye_distance, relative
+from ..sliders import ROWS, by_name
 from .maps import light, mean_under, smooth
 
 WIDE, HIGH, BRIM = 192, 96, 0.2  # cells of a lent mouth, and how much of the lips around it is kept, in gaps
 UPPER, LOWER = [48, 61, 62, 63, 54], [48, 60, 67, 66, 65, 64, 54]  # the inner edges of the lips
 TABLE = 64  # cells of a curve
+ENLARGED = 1.25  # how much larger than that of a smile the mouth is on the face that is drawn on
 COVERING = ("smile", "mouth")  # sliders that draw what is between the lips
 OPAQUE_FROM = 4.0  # its opacity at their upper ends, if it grew on beyond 1: a quarter of the way covers wholly
-SOFT = -0.0025, 0.003  # where that begins and is complete, inward from the lips' edges on the mean face
+SOFT = -0.003, 0.004  # where that begins and is complete, inward from the lips' edges on the face that is drawn on
 TEETH_SHOWN = {"points": (62, 66), "range": (0.12, 0.17)}  # lips apart as far as that keep what they show
 
 
@@ -47,7 +48,7 @@ def edges(landmarks):
 
 
 def across(spots, shape, edges):
-    """How far spots [n,S,S,2] lie across the mouth of the mean face `shape`, from 0 to 1, and how high its upper and
+    """How far spots [n,S,S,2] lie across the mouth of the face of `shape`, from 0 to 1, and how high its upper and
     lower inner edge are there, each [n,S,S]; `edges` are the curves of that shape."""
     left, right = shape[48, 0], shape[54, 0]
     u = (spots[..., 0] - left) / (right - left)
@@ -56,8 +57,17 @@ def across(spots, shape, edges):
     return u, *F.grid_sample(tables, places, padding_mode="border", align_corners=True).unbind(1)
 
 
+def layout_of(appearance):
+    """The face [68,2] on which the model lays out what sliders draw: that of mean shape with a whole smile, and the
+    mouth enlarged. Between lips that are all but closed there is no room for teeth."""
+    face = appearance.shape + by_name("smile").ends[1] * appearance.displacements[ROWS["smile"]]
+    middle = face[MOUTH].mean(0)
+    face[MOUTH] = middle + ENLARGED * (face[MOUTH] - middle)
+    return face
+
+
 def cover_of(name: str, shape, size: int):
-    """How opaque strength 1 of a slider draws what is between the lips, on the face of mean shape, [1,1,S,S]."""
+    """How opaque strength 1 of a slider draws what is between the lips, on the face of `shape` [68,2], [1,1,S,S]."""
     spots = grid(size, shape.device)[None]
     u, upper, lower = across(spots, shape, edges(shape.cpu()).to(shape.device))
     deep = torch.minimum(spots[..., 1] - upper, lower - spots[..., 1])

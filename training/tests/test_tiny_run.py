@@ -217,6 +217,7 @@ class TinyRun(unittest.TestCase):
         for name, tensor in weights.model_tensors(model).items():
             if name != "latent_avg" and not name.endswith(".linear.bias"):  # the average moves from one to the other
                 self.assertTrue(torch.equal(begun[name], tensor), name)
+        self.assertTrue(torch.equal(begun["edits.layout"], tensors["plan.shape"]))
         for row, slider in enumerate(SLIDERS):
             self.assertTrue(torch.equal(begun["edits.directions"][row], tensors[f"directions.{slider.name}"]))
         for stage, steps in (("dipn", 8), ("crops", 8)):

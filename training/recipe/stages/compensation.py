@@ -55,7 +55,7 @@ class Compensation(EditedStage):
         for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
             nn.init.zeros_(branch[3].weight)  # w' = w to begin with
         self.model = model = placed(model, job.device)
-        model.edits.follow(self.editor.appearance)
+        model.edits.follow(self.editor)
         model.eval().requires_grad_(False)
         self.begun = copy.deepcopy(model.decoder)
         if job.batch >= STATISTICS_FROM:
@@ -76,14 +76,14 @@ class Compensation(EditedStage):
     @torch.no_grad()
     def draw(self, step: int):
         editor = self.editor
-        images, landmarks, labels = self.sampler.drawn(editor)
+        images, landmarks, _ = self.sampler.drawn(editor)
         if self.clock.progress <= EDITS_FROM:
             return REBUILT, images, ramp(step, images)
         n = self.rebuilt_of_edited
         photos, landmarks = images[n:], landmarks[n:]
         which, strengths = editor.drawn(landmarks, self.rng)
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
-        motion, place, target = editor.wanted(photos, landmarks, which, strengths, labels[n:])
+        motion, place, target = editor.wanted(photos, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
         slide = motion, place, which, strengths
         return EDITED, images, ramp(step, images), sample(photos, motion), target, cover, *slide
@@ -115,7 +115,7 @@ class Compensation(EditedStage):
             )
             inversion = Inversion(*(part[n:] for part in parts), reconstruction=None)
             with job.autocast():
-                edited, unedited = model.slide(inversion, *slide)
+                edited, unedited = model.slide(inversion, *slide, cover)
             outs.append(in_photo(moved, None, edited.float(), unedited.float(), cover, job.config))
             wanted.append(target)
             weight.append(edit_weight(self.face, images[n:], target, cover))

@@ -149,7 +149,7 @@ class CropStage(EditedStage):
         self.editor = Editor.load(job.work, job.faces)
         for path in job.inputs:  # of `compensation` all, where it was run; else what was begun from, and its map
             checkpoints.take_average(self.model, path)
-        self.model.edits.follow(self.editor.appearance)
+        self.model.edits.follow(self.editor)
         self.model.eval().requires_grad_(False)
         self.begun = copy.deepcopy(self.model.decoder)
         self.optimisers = {"optimiser": Optimiser(self.groups(RATES), betas=(0.9, 0.99))}
@@ -208,19 +208,19 @@ class CropStage(EditedStage):
         """Photos edited by random sliders."""
         model, rows = self.model, []
         for _ in range(-(-count // self.sampler.batch)):
-            images, landmarks, labels = self.sampler.drawn(self.editor)
+            images, landmarks, _ = self.sampler.drawn(self.editor)
             codes, feature, skip, discrepancy = self.inverted(images)
             with self.job.autocast():
                 compensated_feature = model.SAF.compensate(discrepancy, feature).float()
             inversion = codes, feature, skip, compensated_feature
-            rows += [self.cached_edit(images, landmarks, labels, *inversion) for _ in range(EDITS)]
+            rows += [self.cached_edit(images, landmarks, *inversion) for _ in range(EDITS)]
         return joined(EditedPhotos, rows)
 
-    def cached_edit(self, images, landmarks, labels, codes, feature, skip, compensated_feature):
+    def cached_edit(self, images, landmarks, codes, feature, skip, compensated_feature):
         editor = self.editor
         which, strengths = editor.drawn(landmarks, self.rng)
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
-        motion, place, wanted = editor.wanted(images, landmarks, which, strengths, labels)
+        motion, place, wanted = editor.wanted(images, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
         # From w, not w': this stage draws everything from w, for the branch of w' does not learn here.
         offset_codes = codes + self.model.edits.offset(which, strengths)
@@ -287,10 +287,11 @@ class CropStage(EditedStage):
         plan = crops.of_each()(warp(plans, edits.place[ids]))
         feature, skip, added_skip = crops(edits.moved_feature), crops(edits.moved_skip), crops(edits.added_skip)
         with self.job.autocast(), noise_cut(model.decoder, crops):
-            change, detail = model.draw(feature, plan)
+            face = model.feature_editor.face(edits.moved_feature[ids]).float() if model.feature_editor else None
+            change, *parts = model.draw(feature, plan, face)
             edited_feature = feature + crops(edits.added_feature) + change
             out = model.decoder.tail(edited_feature, skip + added_skip, edits.offset_codes[ids])
-            out = out if detail is None else out + detail
+            out = model.finished(out, *parts, crops(edits.cover))
             unedited = model.decoder.tail(feature, skip, edits.codes[ids])
         photo = crops(edits.moved_photo)
         seen = in_photo(photo, None, out.float(), unedited.float(), crops(edits.cover), config)
