@@ -157,6 +157,16 @@ impl InvertedFace {
                 Tensor::from_data(data, &sdic.device())
             };
             let change = layer(change, config.change_shape());
+            // The opposite of a fine line is a line, too: what goes down is not drawn into the picture.
+            let goes_down = strengths.iter().any(|&(_, strength)| strength < 0.0);
+            let upwards: Vec<_> = (strengths.iter())
+                .map(|&(name, strength)| (name, strength.max(0.0)))
+                .collect();
+            let upwards = match goes_down {
+                true => directions.change(&upwards)?,
+                false => None,
+            };
+            let upwards = upwards.map(|change| layer(change, config.change_shape()));
             let covers = config
                 .editor
                 .as_ref()
@@ -168,7 +178,12 @@ impl InvertedFace {
                     .unwrap_or_else(|| self.inversion.compensated())
                     .feature
             };
-            let drawn = sdic.draw(warp(change, place), compensated);
+            let change = warp(change, place);
+            let finest = match goes_down {
+                true => upwards.map(|change| warp(change, place)),
+                false => Some(change.clone()),
+            };
+            let drawn = sdic.draw(change, finest, compensated);
             injection.feature = injection.feature + drawn.feature;
             injection.overlay.detail = drawn.detail;
             let covering = drawn.covering.zip(opacity);

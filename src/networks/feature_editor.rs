@@ -146,12 +146,17 @@ impl FeatureEditor {
         }
     }
 
-    /// What a plan, in the place of the face, adds to its compensated features and to the picture, and what it draws
-    /// under covers.
+    /// What a plan, in the place of the face, adds to its compensated features, and what it draws under covers; and what
+    /// the plan `finest` adds to the picture.
     ///
     /// # Shapes
-    /// Features `[batch, channels, inject, inject]`, plan `[batch, plan, fold * inject, fold * inject]`.
-    pub fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> DrawnPlan {
+    /// Features `[batch, channels, inject, inject]`, plans `[batch, plan, fold * inject, fold * inject]`.
+    pub fn forward(
+        &self,
+        features: Tensor<4>,
+        plan: Tensor<4>,
+        finest: Option<Tensor<4>>,
+    ) -> DrawnPlan {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
         let covering =
             (self.covering.as_ref()).map(|layer| layer.forward(features.clone(), plan.clone()));
@@ -162,7 +167,8 @@ impl FeatureEditor {
         let (second, context) =
             self.gate2
                 .forward_keeping(None, context, LayerActivation::Identity);
-        let detail = (self.detail.as_ref()).map(|layer| layer.forward(context, plan.clone()));
+        let detail = self.detail.as_ref().zip(finest);
+        let detail = detail.map(|(layer, finest)| layer.forward(context, finest));
         let gated = |x: Tensor<4>, gate: Tensor<4>| activation::leaky_relu(x * gate, STYLE_SLOPE);
         let plan = self.plan.forward(pixel_unshuffle(plan, self.fold));
         let drawn = gated(plan, first);
@@ -219,7 +225,7 @@ mod tests {
         let editor = editor(&case);
         let fused = editor.clone().fuse(Precision::Single);
         for editor in [editor, fused] {
-            let drawn = editor.forward(case.input(0), case.input(1));
+            let drawn = editor.forward(case.input(0), case.input(1), Some(case.input(1)));
             case.check_output(0, drawn.feature);
             case.check_output(1, drawn.detail.unwrap());
             case.check_output(2, drawn.covering.unwrap());
@@ -231,7 +237,8 @@ mod tests {
         let case = Case::open("feature_editor");
         let editor = editor(&case).fuse(Precision::Single);
         let drawn = |factor: f32| {
-            let drawn = editor.forward(case.input(0), case.input::<4>(1) * factor);
+            let plan = case.input::<4>(1) * factor;
+            let drawn = editor.forward(case.input(0), plan.clone(), Some(plan));
             let mut values = cpu_values(drawn.feature);
             values.extend(cpu_values(drawn.detail.unwrap()));
             values

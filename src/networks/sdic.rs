@@ -239,13 +239,19 @@ impl Sdic {
     }
 
     /// What a change, in the place of the face, adds to its compensated feature, moved if the face moves: what the
-    /// feature editor draws, or the change itself where the model has none.
+    /// feature editor draws, or the change itself where the model has none. The change `finest` is drawn into the
+    /// picture, by editors that draw there.
     ///
     /// # Shapes
     /// `[1, ...]` of [`ModelConfig::change_shape`], and features `[1, channels, inject, inject]`.
-    pub fn draw(&self, change: Tensor<4>, compensated: impl FnOnce() -> Tensor<4>) -> DrawnPlan {
+    pub fn draw(
+        &self,
+        change: Tensor<4>,
+        finest: Option<Tensor<4>>,
+        compensated: impl FnOnce() -> Tensor<4>,
+    ) -> DrawnPlan {
         match &self.networks.feature_editor {
-            Some(editor) => editor.forward(compensated(), change),
+            Some(editor) => editor.forward(compensated(), change, finest),
             None => DrawnPlan {
                 feature: change,
                 detail: None,

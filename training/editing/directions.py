@@ -56,8 +56,8 @@ def edit(
     else:
         amounts = {name: effective(entries[name], strength, landmarks) for name, strength in strengths.items()}
 
-    def total(part):
-        known = [(entries[name].get(part), amount) for name, amount in amounts.items()]
+    def total(part, least=-torch.inf):
+        known = [(entries[name].get(part), amount.clamp(min=least)) for name, amount in amounts.items()]
         found = [amount.view(-1, *[1] * tensors[tensor].dim()) * tensors[tensor] for tensor, amount in known if tensor]
         return sum(found) if found else None
 
@@ -78,4 +78,4 @@ def edit(
         if (tensor := entries[name].get("cover", {}).get("tensor"))
     ]
     cover = sum(covers).clamp(0, 1) if covers else None
-    return *model.edit(inversion, added, motion, change, place, cover), motion, cover
+    return *model.edit(inversion, added, motion, change, place, cover, total("change", 0.0)), motion, cover

@@ -48,6 +48,10 @@ class Edits(nn.Module):
         """What they add to the feature, before it is brought in place, [n,*change_shape]."""
         return strengths[:, None, None, None] * self.changes.index_select(0, which)
 
+    def finest(self, which, strengths):
+        """What of that is drawn into the picture itself: the opposite of a fine line is a line, too."""
+        return self.change(which, strengths.clamp(min=0))
+
 
 class Editable(Sdic):
     """The model with its sliders."""
@@ -59,7 +63,7 @@ class Editable(Sdic):
     def slide(self, inversion: Inversion, motion, place, which, strengths, cover=None):
         """`Sdic.edit` by `strengths` [n] of the sliders `which` [n], with the fields of that."""
         offset, change = self.edits.offset(which, strengths), self.edits.change(which, strengths)
-        return self.edit(inversion, offset, motion, change, place, cover)
+        return self.edit(inversion, offset, motion, change, place, cover, self.edits.finest(which, strengths))
 
 
 def in_photo(photo, motion, edited, unedited, cover=None, config=None):

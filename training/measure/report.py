@@ -293,8 +293,9 @@ class Measurements:
             label = ", ".join(read(p, name) for p in (ends[0], photos, ends[1])) if by_name(name).label else ""
             change = f"{mean_change(ends[1], photos, outside):.1f}"
             row = [name, f"{low} to {high}", label, change, *map(identity, ends)]
-            if self.before and self.before.knows(name):
-                row.append(identity(self.before(photos, landmarks, {name: high})))
+            if self.before:
+                known = self.before.knows(name)
+                row.append(identity(self.before(photos, landmarks, {name: high})) if known else "")
             rows.append(row)
         self.page.table(header, rows)
 

@@ -97,13 +97,14 @@ class Sdic(nn.Module):
             reconstruction,
         )
 
-    def edit(self, inversion: Inversion, offset, motion=None, change=None, place=None, cover=None):
+    def edit(self, inversion: Inversion, offset, motion=None, change=None, place=None, cover=None, finest=None):
         """The picture for codes w' + offset, and the one to compare it with, which differs only in what the edit
         changed.
 
         Along a motion, what was compensated moves with the face. A change [n,*change_shape] belongs where the field
         `place` says; it is added to the feature, by the feature editor if the model has one, else as it is. The
-        editor may add to the picture, too. Nothing of all that is exactly the reconstruction.
+        editor may add to the picture, too, of the change `finest` if it is given. Nothing of all that is exactly the
+        reconstruction.
         """
         edited_codes = inversion.compensated_codes + offset
         edited_feature, edited_skip = self.decoder.head(edited_codes)
@@ -112,14 +113,17 @@ class Sdic(nn.Module):
         if motion is not None:
             feature, skip = warp(feature, motion), warp(skip, motion)
             unedited = self.decoder.tail(feature, skip, inversion.compensated_codes)
-        drawn, *parts = self.draw(feature, warp(change, place)) if change is not None else (0.0, None, None)
+        drawn, parts = 0.0, (None, None)
+        if change is not None:
+            finest = finest if finest is None else warp(finest, place)
+            drawn, *parts = self.draw(feature, warp(change, place), finest=finest)
         edited = self.decoder.tail(feature + added + drawn, skip + added_skip, edited_codes)
         return self.finished(edited, *parts, cover), unedited
 
-    def draw(self, feature, change, face=None):
+    def draw(self, feature, change, face=None, finest=None):
         """What a change, in its place, adds to a compensated feature, to the picture, and what it draws under covers;
         None there for nothing."""
-        return self.feature_editor(feature, change, face) if self.feature_editor else (change, None, None)
+        return self.feature_editor(feature, change, face, finest) if self.feature_editor else (change, None, None)
 
     @staticmethod
     def finished(picture, detail, covering, cover):

@@ -283,12 +283,15 @@ class CropStage(EditedStage):
         centres = edits.centres[ids].numpy().copy()
         centres[self.rng.random(len(ids)) > AT_FOCUS] = np.nan
         crops = Crops(config, ids, corners(config, centres, self.rng))
-        plans = model.edits.change(edits.which[ids], edits.strengths[ids])
-        plan = crops.of_each()(warp(plans, edits.place[ids]))
+        slid = edits.which[ids], edits.strengths[ids]
+        plan, finest = (
+            crops.of_each()(warp(plans, edits.place[ids]))
+            for plans in (model.edits.change(*slid), model.edits.finest(*slid))
+        )
         feature, skip, added_skip = crops(edits.moved_feature), crops(edits.moved_skip), crops(edits.added_skip)
         with self.job.autocast(), noise_cut(model.decoder, crops):
             face = model.feature_editor.face(edits.moved_feature[ids]).float() if model.feature_editor else None
-            change, *parts = model.draw(feature, plan, face)
+            change, *parts = model.draw(feature, plan, face, finest)
             edited_feature = feature + crops(edits.added_feature) + change
             out = model.decoder.tail(edited_feature, skip + added_skip, edits.offset_codes[ids])
             out = model.finished(out, *parts, crops(edits.cover))
