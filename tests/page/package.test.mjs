@@ -471,7 +471,7 @@ test("calls reject with the reason of their signal, and with typed failures", as
     copy: true,
     jpeg: "image/jpeg",
     strengths: { smile: 1.5 },
-    sliders: 13,
+    sliders: 14,
     drawnAt: [256, 128, 64],
     lost: "stopped",
     after: "stopped: the engine was disposed of",
