@@ -73,7 +73,8 @@ impl Copy {
         files.extend(packed.last_shard);
         (manifest.tensors, manifest.shards) = (packed.tensors, packed.shards);
         (manifest.directions, manifest.samples) = (Vec::new(), Vec::new());
-        (manifest.face_shape, manifest.model_card) = (None, None);
+        (manifest.face_shape, manifest.plan_shape) = (None, None);
+        manifest.model_card = None;
         manifest.extra.clear();
         files.push(WeightsFile {
             name: MANIFEST_FILE.to_owned(),

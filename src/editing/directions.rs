@@ -10,9 +10,9 @@
 //! generator's layers make of them, behind their affine maps.
 //!
 //! A direction may bring two things besides: a motion, by which the landmarks of the face go along with the edit, and a
-//! change of the features at the injection layer, laid out on one face and carried from there to any
-//! other. And it may tell how much of the edit a face shows already, so that a face which smiles does not smile twice,
-//! and where it draws what a photo does not show.
+//! change of the features at the injection layer, laid out on one face and carried from there to any other. And it may
+//! tell how much of the edit a face shows already, so that a face which smiles does not smile twice, and where it draws
+//! what a photo does not show.
 
 use std::{collections::HashMap, ops::Range};
 

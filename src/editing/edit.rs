@@ -156,32 +156,34 @@ impl InvertedFace {
                 let data = TensorData::new(values, [1, channels, height, width]);
                 Tensor::from_data(data, &sdic.device())
             };
-            let change = layer(change, config.change_shape());
+            let plan = |change| layer(change, config.change_shape());
+            let sizes = config.editor.as_ref();
+            let (detail, covering) = sizes.map_or((0, 0), |sizes| (sizes.detail, sizes.covering));
             // The opposite of a fine line is a line, too: what goes down is not drawn into the picture.
-            let goes_down = strengths.iter().any(|&(_, strength)| strength < 0.0);
-            let upwards: Vec<_> = (strengths.iter())
-                .map(|&(name, strength)| (name, strength.max(0.0)))
-                .collect();
-            let upwards = match goes_down {
-                true => directions.change(&upwards)?,
-                false => None,
+            let goes_down = detail > 0 && strengths.iter().any(|&(_, strength)| strength < 0.0);
+            let upwards = if goes_down {
+                let upwards = strengths.iter();
+                let upwards: Vec<_> = upwards
+                    .map(|&(name, strength)| (name, strength.max(0.0)))
+                    .collect();
+                directions.change(&upwards)?.map(plan)
+            } else {
+                None
             };
-            let upwards = upwards.map(|change| layer(change, config.change_shape()));
-            let covers = config
-                .editor
-                .as_ref()
-                .is_some_and(|sizes| sizes.covering > 0);
-            let opacity = opacity.filter(|_| covers);
+            // Uploads come before anything is computed: one in between sends off what waits.
+            let change = plan(change);
+            let opacity = opacity.filter(|_| covering > 0);
             let opacity = opacity.map(|opacity| layer(opacity, [1, most, most]));
+            let change = warp(change, place);
+            let finest = if goes_down {
+                upwards.map(|upwards| warp(upwards, place))
+            } else {
+                Some(change.clone())
+            };
             let compensated = || {
                 moved
                     .unwrap_or_else(|| self.inversion.compensated())
                     .feature
-            };
-            let change = warp(change, place);
-            let finest = match goes_down {
-                true => upwards.map(|change| warp(change, place)),
-                false => Some(change.clone()),
             };
             let drawn = sdic.draw(change, finest, compensated);
             injection.feature = injection.feature + drawn.feature;

@@ -86,18 +86,20 @@ impl Detail {
 
 impl Covering {
     fn forward(&self, features: Tensor<4>, plan: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, height, width] = features.dims();
+        // The mean comes last, of few channels: a rehearsal has as many, and has compiled it.
+        let light = self.light.forward(features);
+        let [batch, channels, height, width] = light.dims();
         let within = |side: usize, [from, to]: [f64; 2]| {
             let [from, to] = [from, to].map(|share| (share * side as f64) as usize);
             from..to
         };
-        let face = features.slice([
+        let face = [
             0..batch,
             0..channels,
             within(height, ROWS),
             within(width, COLUMNS),
-        ]);
-        let light = self.light.forward(face.mean_dim(2).mean_dim(3));
+        ];
+        let light = light.slice(face).mean_dim(2).mean_dim(3);
         self.tint.forward(self.fine.forward(plan).tanh() * light)
     }
 

@@ -432,7 +432,7 @@ fn manifests() -> Vec<Vec<u8>> {
         "encoder": {"input_size": 32, "units": [1, 1, 1, 1], "widths": [2, 2, 4, 4], "head_width": 2},
         "dipn": {"features": [2, 2, 2, 2, 2], "descriptor": 4, "volume": 1},
         "dicn": {"stem": 2, "middle": 2, "latent_map": 4, "condition": 6},
-        "editor": {"width": 3, "plan": 2, "fold": 2},
+        "editor": {"width": 3, "plan": 2, "fold": 2, "detail": 2, "covering": 2},
     });
     full["tensors"] = json!([
         {"name": "d", "shape": [1, 4], "dtype": "f32", "shard": 0},
@@ -440,12 +440,14 @@ fn manifests() -> Vec<Vec<u8>> {
         {"name": "d.change", "shape": [2, 16, 16], "dtype": "q8", "shard": 0},
         {"name": "d.cover", "shape": [16, 16], "dtype": "f16", "shard": 0},
         {"name": "face", "shape": [68, 2], "dtype": "f32", "shard": 0},
+        {"name": "plan", "shape": [68, 2], "dtype": "f32", "shard": 0},
         {"name": "b.comp", "shape": [3, 1, 4], "dtype": "f32", "shard": 0},
         {"name": "b.mean", "shape": [1, 4], "dtype": "f32", "shard": 0},
         {"name": "b.std", "shape": [3], "dtype": "f32", "shard": 0},
     ]);
     full["shards"][0]["bytes"] = 100_000.into();
     full["face_shape"] = "face".into();
+    full["plan_shape"] = "plan".into();
     full["samples"] = json!([{"file": "samples/a.jpg", "label": "A", "aligned": true}]);
     full["directions"] = json!([
         {"name": "a", "label": "A", "group": "G", "kind": "linear", "tensor": "d", "motion": "d.motion",

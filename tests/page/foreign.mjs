@@ -168,7 +168,7 @@ export async function foreignWeights() {
   }
   const still = average.map(() => 0);
   tensors.set("latent_avg", tensor([average.length / width, width], still));
-  for (const name of tensors.keys()) if (/^(directions|face)\./.test(name)) tensors.delete(name);
+  for (const name of tensors.keys()) if (/^(directions|face|plan)\./.test(name)) tensors.delete(name);
   const uniform = random(1);
   for (const [name, stored] of mapping(width, uniform)) tensors.set(name, stored);
   const odd = Array.from({ length: width }, () => SPREAD * normal(uniform));
@@ -177,7 +177,7 @@ export async function foreignWeights() {
   const styles = [0, average.length / width];
   manifest.directions = [{ ...direction, kind: "linear", tensor: "directions.odd", styles }];
   Object.assign(manifest, { name: "foreign", title: "A model from elsewhere", samples: [] });
-  for (const field of ["face_shape", "model_card"]) delete manifest[field];
+  for (const field of ["face_shape", "plan_shape", "model_card"]) delete manifest[field];
   manifest.config.mapping_layers = 1;
   const folder = await temporary("foreign");
   await cp(path.join(root, "weights/face"), path.join(folder, "face"), { recursive: true });
