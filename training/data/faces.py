@@ -98,11 +98,11 @@ class Sampler:
         return self.shown(images)[0], labels
 
     def drawn(self, editor):
-        """As above, with the landmarks [n,68,2] of the images, as the Editor knows them, in between."""
-        ids, flip, images, labels = self.picked()
+        """Such images with their landmarks [n,68,2], as the Editor knows them."""
+        ids, flip, images, _ = self.picked()
         landmarks = editor.landmarks_of(ids)
         landmarks = torch.where(flip[:, None, None], mirrored(landmarks), landmarks)
-        return *self.shown(images, landmarks), labels
+        return self.shown(images, landmarks)
 
     def shown(self, images, landmarks=None):
         """Original pictures at the model's size, jittered before they are reduced, which keeps them sharper."""

@@ -248,15 +248,19 @@ class Measurements:
         self.page.text(
             "Standard deviation, of a range of 1, of what is finer than 2 pixels in the skin of cheeks and forehead:",
             f"of {len(trained)} real training portraits by their age, and of {len(ids)} val portraits at the ends",
-            "of the slider.",
+            "of the slider; means and their standard errors.",
         )
-        rows = [(f"portraits, {name}", f"{known[group == name].mean():.4f}") for name in AGES if name in group]
+
+        def told(values):
+            return f"{values.mean():.4f} ± {values.std(ddof=1) / np.sqrt(len(values)):.4f}"
+
+        rows = [(f"portraits, {name}", told(known[group == name])) for name in AGES if sum(group == name) > 1]
         photos, landmarks = self.faces.images(ids), self.landmarks[ids]
         for kind, retouch in self.kinds.items():
             low, high = retouch.ends("age")
             for amount in (low, 0.0, high):
                 shown = retouch(photos, landmarks, {"age": amount}) if amount else photos
-                rows.append((f"{kind}, age at {amount:+.1f}", f"{skin_contrast(shown, landmarks).mean():.4f}"))
+                rows.append((f"{kind}, age at {amount:+.1f}", told(skin_contrast(shown, landmarks))))
         self.page.table(("", "skin"), rows)
 
     def sliders(self):

@@ -15,7 +15,7 @@ from ..budgets import BUDGETS
 from ..editing.edits import Editable
 from ..sliders import COMPONENTS, ROWS, SLIDERS
 from ..teachers.exemplars import Exemplars
-from ..teachers.mouth import COVERING, TEETH_SHOWN
+from ..teachers.mouth import BETWEEN_LIPS, TEETH_SHOWN
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLES = HERE.parents[1] / "weights" / "samples"
@@ -80,7 +80,7 @@ def main():
         if slider.shown:
             entry["shown"] = {"points": slider.shown, "range": shown[name]}
         if edits.covers[row].any():
-            directions.add_cover(entry, edits.covers[row, 0], TEETH_SHOWN if name in COVERING else None)
+            directions.add_cover(entry, edits.covers[row, 0], TEETH_SHOWN if name in BETWEEN_LIPS else None)
     for spec in about.pop("components"):
         tensor = spec.get("sign", 1) * fitted["components"][spec["component"]]
         directions.add(spec["name"], spec["label"], COMPONENTS["group"], spec["range"], tensor, COMPONENTS["folded"])

@@ -16,7 +16,7 @@ from ..networks.layers import warp
 from ..sliders import EXEMPLARS, ROWS, SLIDERS
 from .appearance import Appearance
 from .exemplars import Exemplars
-from .mouth import COVERING, TEETH_SHOWN, cover_of, layout_of
+from .mouth import BETWEEN_LIPS, TEETH_SHOWN, cover_of, layout_of
 
 CHANGE_WEIGHT = 6.0  # of pixels that an edit turns from black to white, besides their own
 COVER_WEIGHT = 4.0  # of pixels that keep nothing of the photo, besides
@@ -33,11 +33,12 @@ class Editor:
 
     def __init__(self, appearance: Appearance, landmarks, exemplars: Exemplars):
         self.appearance, self.landmarks, self.exemplars = appearance, landmarks, exemplars
+        self.shares = SHARES
         for name, displacements in exemplars.displacements.items():
             appearance.displacements[ROWS[name]] = displacements
         self.layout, size = layout_of(appearance), appearance.maps.shape[-1]
         self.covers = torch.zeros(len(SLIDERS), 1, size, size, device=self.layout.device)
-        for name in COVERING:
+        for name in BETWEEN_LIPS:
             self.covers[ROWS[name]] = cover_of(name, self.layout, size)
         frames = appearance.maps[GLASSES, -1][None, None]
         self.covers[GLASSES] = laid_anew(frames, appearance.shape, self.layout).clamp(0, 1)
@@ -58,7 +59,7 @@ class Editor:
         """A slider each for faces [n,68,2], seldom one that they show already, and its strengths on them."""
 
         def draw():
-            ends = rng.choice(len(ENDS), len(landmarks), p=SHARES / SHARES.sum())
+            ends = rng.choice(len(ENDS), len(landmarks), p=self.shares / self.shares.sum())
             asked = (ENDS[ends] * rng.uniform(size=len(ends))).astype(np.float32)
             which, asked = (torch.from_numpy(a).to(landmarks.device) for a in (ends // 2, asked))
             strengths = self.effective(landmarks, which, asked)
@@ -84,7 +85,7 @@ class Editor:
 
     def cover(self, landmarks, place, which, strengths):
         """Where edits draw what the photo does not show, [n,1,S,S], 0 to 1."""
-        mouths = torch.tensor([slider.name in COVERING for slider in SLIDERS], device=which.device)[which]
+        mouths = torch.tensor([slider.name in BETWEEN_LIPS for slider in SLIDERS], device=which.device)[which]
         weight = torch.where(
             mouths.view(-1, 1, 1, 1), opacity(strengths, landmarks, TEETH_SHOWN), opacity(strengths, landmarks, None)
         )

@@ -45,7 +45,12 @@ SMILING = ("009", "026", "062", "099", "117", "134", "094", "097")  # people who
 ELDER = "08074.webp"  # the training picture of who lends the wrinkles
 PARTED = 0.09  # distance of the lips, in distances between the eyes, from which a smile shows teeth
 WRINKLE = 0.022  # width of the blur that parts wrinkles from the shape of a face, in picture sides
-AGED = 1.0  # how strong the wrinkles are at the end of the slider, to those of that face
+PORE = 0.008  # and of that which parts pores from wrinkles
+AGED = 1.1  # how strong the wrinkles are at the end of the slider, to those of that face
+SPOTTED = 2.4  # and how strong spots and pores are
+SPOT = 0.08  # logarithm of light that a spot does not exceed: darker ones look like dirt on another face
+SHINE = 0.5  # how much is kept of spots that are brighter, the sweat of that face,
+GLOW = 0.25  # and of what is bright between wrinkles, which looks embossed on another face
 FADED = 0.5  # how much of the appearance model's change of colour joins them
 BROAD = 1.25  # how much farther a whole smile moves the face than those of people who were asked to smile
 FOLDING = 0.5  # how strong the folds are, to the mean of those people: stronger ones look less like smiles
@@ -109,7 +114,7 @@ class Exemplars:
         held["mouth_shifts"] = appearance.displacements[ROWS["mouth"]].float()
         held["teeth"] = cls.teeth(*portraits, held, shape)
         held["skin"] = skin_mask(shape, size)
-        held["age_detail"] = cls.age_detail(*elder, shape, size)
+        held["age_detail"], held["age_spots"] = cls.age_detail(*elder, shape, size)
         return cls(held)
 
     @staticmethod
@@ -163,21 +168,30 @@ class Exemplars:
 
     @staticmethod
     def age_detail(images, landmarks, shape, size):
-        """Wrinkles of an old face on the mean face, as logarithms of light, [1,1,S,S]."""
+        """Wrinkles of an old face on the mean face, and its spots, as logarithms of light, [1,1,S,S] each."""
         logs = (unit(to_shape(images, landmarks, shape)) + DARK).log()
         logs = F.interpolate(logs, size=(size, size), mode="bicubic", align_corners=False)
         detail = light(logs - blur(logs, WRINKLE))
         across, down = grid(size, "cpu").unbind(-1)
-        detail = detail * smooth(coherence(detail), 0.15, 0.5)  # lines, not spots and pores
-        detail = torch.where(detail > 0, 0.6 * detail, detail)  # light skin between the wrinkles must not glow
-        folds = light(blur(logs, WRINKLE) - blur(logs, 0.06))
-        detail = (detail + 0.4 * folds).clamp(-0.5, 0.25)
         # Below the eyes, the clearer side serves both.
-        halves = torch.where(across > axis(shape), flipped(detail, shape), detail)
         eyes = shape[EYES, 1].mean()
-        detail = torch.lerp(detail, halves, smooth(down, eyes - 0.02, eyes + 0.02))
+        below, right = smooth(down, eyes - 0.02, eyes + 0.02), across > axis(shape)
+
+        def clearer(detail):
+            return torch.lerp(detail, torch.where(right, flipped(detail, shape), detail), below)
+
+        along = smooth(coherence(detail), 0.15, 0.5)
+        lines, spots = detail * along, SPOT * (detail * (1 - along) / SPOT).tanh()
+        lines = torch.where(lines > 0, GLOW * lines, lines)
+        folds = light(blur(logs, WRINKLE) - blur(logs, 0.06))
+        lines = clearer((lines + 0.4 * folds).clamp(-0.5, 0.25))
         nose = spread(inside(shape[[27, 31, 32, 33, 34, 35]], size), 0.02)
-        return detail * wrinkled_mask(shape, size) * (1 - 0.8 * nose)
+        lines = lines * wrinkled_mask(shape, size) * (1 - 0.8 * nose)
+        spots = clearer(torch.where(spots > 0, SHINE * spots, spots))
+        spots = spots - mean_under_signed(skin_mask(shape, size), spots)
+        chin = shape[[4, 12], 1].mean()  # that and the upper lip show a beard
+        lip = spread(inside(shape[[48, 51, 54, 57, 33]], size), 0.03)
+        return lines, spots * (1 - smooth(down, chin - 0.03, chin + 0.01)) * (1 - lip)
 
     # -- editing
 
@@ -199,7 +213,7 @@ class Exemplars:
         return held.expand(len(images), -1, -1, -1)
 
     def age(self, images, landmarks, motion, place, strengths, base):
-        """Older: wrinkles, and part of the appearance model's change of colour. Younger: without fine detail."""
+        """Older: wrinkles, spots, part of the appearance model's change of colour. Younger: without fine detail."""
         seen = unit(sample(images, motion)).clamp(0, 1)
         up, down = (column(strengths / end).clamp_min(0) for end in reversed(by_name("age").ends))
         skin = sample(self.map("skin", images), place).clamp(0, 1)
@@ -210,7 +224,9 @@ class Exemplars:
         warm = WARM.to(lines.device).view(1, 3, 1, 1)
         lines = 0.3 * (lines / 0.3).tanh() * self.near(landmarks, place, images.shape[-1]) * warm
         lines = lines * (1 - 0.5 * smooth(light(seen), 0.6, 1.0))  # on the palest skin they look carved
-        old = own + up * gate * (AGED * lines - 0.3 * light(own - soft))
+        spots = sample(self.map("age_spots", images), place) * warm
+        # New wrinkles cross the face's own, which get weaker; its pores stay.
+        old = own + up * gate * (AGED * lines + SPOTTED * spots - 0.3 * light(blur(own, PORE) - soft))
         detail = own - blur(own, 0.012)
         young = detail / (1 + (detail / 0.12).square())  # edges stay
         out = (old - down * gate * 0.8 * young).exp() - DARK

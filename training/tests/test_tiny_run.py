@@ -232,13 +232,30 @@ class TinyRun(unittest.TestCase):
             self.assertTrue(torch.equal(end[name], mapped[name]), name)
         self.assertTrue(torch.equal(end["edits.directions"], begun["edits.directions"]))
 
+    def test_plans_of_a_finished_model_are_learned_alone(self):
+        work = self.folder / "taught"
+        work.mkdir()
+        for name in ("faces.npy", "appearance.pt", "exemplars.pt"):
+            (work / name).symlink_to(self.work / name)
+        self.python("recipe.start", "--budget", "tiny", "--work", work, "--weights", self.out)
+        common = "--budget", "tiny", "--index", self.data / "index.csv", "--work", work, "--steps", 8
+        self.python("recipe.stages.crops", *common, "--plans", "age")
+        begun, end = (checkpoints.load(work / f"{name}.pt")["average"] for name in ("autoencoder", "crops"))
+        teachers = ("edits.covers", "edits.shape", "edits.shifts", "edits.layout")
+        changed = {name for name in end if not torch.equal(end[name], begun[name]) and not name.startswith(teachers)}
+        self.assertEqual(changed, {"edits.changes"})
+        rows = (end["edits.changes"] != begun["edits.changes"]).flatten(1).any(1)
+        self.assertEqual([slider.name for slider, learned in zip(SLIDERS, rows, strict=True) if learned], ["age"])
+
     # -- what the stages of edits lower
 
     def made(self, kind: type[Stage]) -> Stage:
         """A stage as its command makes it."""
         common = "--budget", "tiny", "--index", str(self.data / "index.csv"), "--work", str(self.work)
+        arguments = parser("")
+        kind.add_arguments(arguments)
         with unittest.mock.patch.object(sys, "argv", [kind.name, *common]):
-            stage = kind(Job(kind.name, kind.needs, parser("")))
+            stage = kind(Job(kind.name, kind.needs, arguments))
         stage.average, stage.clock = stage.model, Clock(stage.job.workers, None, 100, step=99)
         stage.begin(1)
         return stage

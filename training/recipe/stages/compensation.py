@@ -76,7 +76,7 @@ class Compensation(EditedStage):
     @torch.no_grad()
     def draw(self, step: int):
         editor = self.editor
-        images, landmarks, _ = self.sampler.drawn(editor)
+        images, landmarks = self.sampler.drawn(editor)
         if self.clock.progress <= EDITS_FROM:
             return REBUILT, images, ramp(step, images)
         n = self.rebuilt_of_edited

@@ -2,7 +2,8 @@
 
 First DICN and the layers after the injection learn to rebuild crops of photos. Then the feature editor, the plans
 of the sliders and, slowly, those layers learn to draw what the teachers want of edits, most often where the slider
-draws most. Encoder, DIPN, codes and directions of the codes stay.
+draws most. Encoder, DIPN, codes and directions of the codes stay. With `--plans`, the networks do, too: of a finished
+model, the plans of some sliders alone are learned anew.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ...editing.motion import sample
 from ...losses.features import Features, perceptual_loss
 from ...losses.reconstruction import face_weight, reconstruction_loss
 from ...networks.layers import warp
-from ...sliders import SLIDERS
-from ...teachers.editor import Editor, edit_weight
+from ...sliders import ROWS, SLIDERS
+from ...teachers.editor import SHARES, Editor, edit_weight
 from ..edited import EditedStage, plain_inversion
 from ..loop import train
 from ..optimiser import Optimiser
@@ -32,6 +33,7 @@ EDITS_FROM = 0.25  # of the stage
 EDITS_LAST = 0.2  # of the stage, before other photos are edited
 REBUILT = 0.15  # of the crops after that
 PERCEPT = {"rebuilt": 0.2, "edited": 0.5}
+PLANS_RATE = 1e-2  # where plans are learned alone
 RATES = {"DICN": 6e-4, "generator": 4e-4, "editor": 8e-4, "detail": 6e-3, "changes": 3e-3}
 EDITING_FACTORS = {"DICN": 0.0, "generator": 0.3}  # on the rates once edits are learned
 AT_FOCUS = 0.75  # of the crops of sliders that have one
@@ -143,16 +145,24 @@ class CropStage(EditedStage):
     replayed = False
     judges = {}
 
+    @staticmethod
+    def add_arguments(parser):
+        parser.add_argument("--plans", nargs="+", choices=ROWS, default=[], help="sliders; nothing else learns")
+
     def __init__(self, job):
-        self.job = job
+        self.job, plans = job, job.args.plans
         self.model, self.features = Editable(job.config), Features()
         self.editor = Editor.load(job.work, job.faces)
+        if plans:
+            self.editor.shares = SHARES * [slider.name in plans for slider in SLIDERS for _ in slider.ends]
+        self.edits_from, self.rebuilt_share = (0.0, 0.0) if plans else (EDITS_FROM, REBUILT)
         for path in job.inputs:  # of `compensation` all, where it was run; else what was begun from, and its map
             checkpoints.take_average(self.model, path)
         self.model.edits.follow(self.editor)
         self.model.eval().requires_grad_(False)
         self.begun = copy.deepcopy(self.model.decoder)
-        self.optimisers = {"optimiser": Optimiser(self.groups(RATES), betas=(0.9, 0.99))}
+        rates = {"changes": PLANS_RATE} if plans else RATES
+        self.optimisers = {"optimiser": Optimiser(self.groups(rates), betas=(0.9, 0.99))}
         self.margin = MARGIN * job.config.image_size // job.config.inject_size
         self.face = face_weight(job.config.image_size)
 
@@ -163,7 +173,7 @@ class CropStage(EditedStage):
 
     @property
     def editing(self) -> bool:
-        return self.clock.progress > EDITS_FROM
+        return self.clock.progress >= self.edits_from
 
     def factors(self):
         return EDITING_FACTORS if self.editing else {}
@@ -178,7 +188,7 @@ class CropStage(EditedStage):
                 self.edits = self.cached_edits(self.job.budget.cached[1])
             self.renewed = self.clock.progress
             print(f"{len(self.edits.wanted)} edits prepared", flush=True)
-        edited = self.editing and self.rng.random() > REBUILT
+        edited = self.editing and self.rng.random() >= self.rebuilt_share
         return ("edited" if edited else "rebuilt",)
 
     def learn(self, variant: str):
@@ -208,7 +218,7 @@ class CropStage(EditedStage):
         """Photos edited by random sliders."""
         model, rows = self.model, []
         for _ in range(-(-count // self.sampler.batch)):
-            images, landmarks, _ = self.sampler.drawn(self.editor)
+            images, landmarks = self.sampler.drawn(self.editor)
             codes, feature, skip, discrepancy = self.inverted(images)
             with self.job.autocast():
                 compensated_feature = model.SAF.compensate(discrepancy, feature).float()
