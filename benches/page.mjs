@@ -151,16 +151,18 @@ async function work(browser, url, backend) {
   await page.goto(url);
   const result = await page.evaluate(async (rounds) => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    /** @typedef {[typeof import("../www/app/engine.js"), typeof import("../www/app/photos.js")]} Modules */
+    const modules = Promise.all([module("engine"), module("photos")]);
+    const [{ PageEngine }, { Photos }] = /** @type {Modules} */ (await modules);
     const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
     const { outputHeight, imageSize, injectSize, samples, directions } = await engine.start();
-    /** @type {string[]} */
+    /** @type {`crop-${number}`[]} */
     const crops = [];
-    for (const { file } of samples) {
+    for (const [i, { file }] of samples.entries()) {
       const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
       const [{ quad, mesh }] = await photos.faces(photo, signal);
-      const crop = `crop-${file}`;
-      await photos.crop(photo, crop, quad, mesh);
+      const crop = /** @type {const} */ (`crop-${i}`);
+      await photos.crop(photo, crop, quad, mesh, false);
       crops.push(crop);
     }
     const { port1, port2 } = new MessageChannel();
@@ -177,7 +179,8 @@ async function work(browser, url, backend) {
       return seconds;
     };
     const crop = (/** @type {number} */ round) => crops[round % crops.length];
-    const invert = (/** @type {number} */ round) => engine.invert(`inversion-${round}`, crop(round), signal);
+    const invert = (/** @type {number} */ round) =>
+      engine.invert(`inversion-${round}`, crop(round), undefined, signal);
     const edit = (/** @type {number} */ round, /** @type {number | undefined} */ preview) => {
       const strengths = { [directions[0].name]: directions[0].range[1] * (0.5 + 0.05 * round) };
       return engine.edit(`inversion-${rounds}`, "edit-1", strengths, preview, signal);
@@ -190,16 +193,16 @@ async function work(browser, url, backend) {
     }
     await edit(rounds, undefined);
     for (const side of [512, 1024]) {
-      const look = { mode: "difference", side };
+      const look = /** @type {const} */ ({ mode: "difference", side });
       seconds[`onto ${side} px of a photo`] = await times(async () => {
         (await photos.retouch(crop(rounds), "edit-1", look, signal)).close();
       });
     }
-    const face = { mode: "face", side: outputHeight };
+    const face = /** @type {const} */ ({ mode: "face", side: outputHeight });
     seconds["the rebuilt face"] = await times(async () => {
       (await photos.retouch(crop(rounds), "edit-1", face, signal)).close();
     });
-    return { seconds, adapter: engine.status.info.adapter };
+    return { seconds, adapter: engine.status.info?.adapter };
   }, ROUNDS);
   for (const [name, seconds] of Object.entries(result.seconds)) rounds(name, seconds);
   await context.close();
@@ -224,20 +227,22 @@ async function besides(browser, url, backend) {
   await alone.page.goto(url);
   await alone.page.evaluate(async () => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    const [{ PageEngine }, { Photos }] = await Promise.all([module("engine"), module("photos")]);
+    /** @typedef {[typeof import("../www/app/engine.js"), typeof import("../www/app/photos.js")]} Modules */
+    const modules = Promise.all([module("engine"), module("photos")]);
+    const [{ PageEngine }, { Photos }] = /** @type {Modules} */ (await modules);
     const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
     const { samples } = await engine.start();
     for (const [i, { file }] of samples.entries()) {
       const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
       const [{ quad, mesh }] = await photos.faces(photo, signal);
-      await photos.crop(photo, `crop-${i}`, quad, mesh);
+      await photos.crop(photo, `crop-${i}`, quad, mesh, false);
     }
     const { port1, port2 } = new MessageChannel();
     engine.link(port1);
     photos.link(port2);
     const page = /** @type {any} */ (globalThis);
     page.invert = (/** @type {number} */ round) =>
-      engine.invert(`inversion-${round}`, `crop-${round % samples.length}`, signal);
+      engine.invert(`inversion-${round}`, `crop-${round % samples.length}`, undefined, signal);
   });
   await whole.page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
