@@ -217,6 +217,31 @@ fn points_that_define_no_square_are_refused() {
 }
 
 #[test]
+fn a_square_beside_the_photo_has_one_colour_however_far_it_lies() {
+    let photo = grainy(60, 40);
+    let at = |x: f32, y: f32| align(&photo, &Quad::new([x, y], [10.0, 0.0]).unwrap(), 16).unwrap();
+    for (x, y) in [
+        (-10.5, 20.0),
+        (70.5, 20.0),
+        (30.0, -10.5),
+        (30.0, 50.5),
+        (1e7, -1e7),
+    ] {
+        let aside = at(x, y);
+        let mut pixels = aside.rgba().chunks_exact(4);
+        let first = pixels.next().unwrap();
+        assert!(pixels.all(|pixel| pixel == first), "{x}, {y}");
+    }
+    let edge = at(-9.0, 20.0);
+    let mut pixels = edge.rgba().chunks_exact(4);
+    let first = pixels.next().unwrap();
+    assert!(
+        pixels.any(|pixel| pixel != first),
+        "the photo is seen at its edge"
+    );
+}
+
+#[test]
 fn tilted_faces_in_larger_pictures_are_framed_within_two_percent() {
     let finder = finder();
     let mut random = Random(1);

@@ -12,7 +12,7 @@ use std::{
 use sdic::{
     editing::{
         Engine, EngineError, InvertedFace,
-        fit::{FitError, Seen, found_displacements},
+        fit::{FitError, Seen, edit_as_seen, found_displacements},
     },
     face::{FaceFinder, Landmarks},
     networks::{device, tensor_shapes},
@@ -330,4 +330,12 @@ fn what_moves_a_face_is_seen_once_and_goes_with_the_strength() {
     assert!(far(both.unwrap(), sum) < 1e-6 && (of_trained, of_both) == (0, 0));
     // Without landmarks there is nothing to move.
     assert_eq!(find(&known_nothing, &[(name, end)]), (None, 0));
+
+    // Where nothing has to be looked at, what moves nothing is not held back with what would tear the face.
+    let pause = async || Ok::<_, FitError>(());
+    let asked = [("yaw", 500.0), ("glasses", 1.0)];
+    let run = edit_as_seen(&engine, &finder, &face, &asked, None, &mut seen, pause);
+    let run = pollster::block_on(run).unwrap();
+    let held: Vec<_> = run.held().iter().map(|(name, _)| name).collect();
+    assert_eq!(held, ["yaw"]);
 }

@@ -207,6 +207,18 @@ fn cutting_a_file_anywhere_or_changing_its_header_never_breaks_the_reader() {
 }
 
 #[test]
+fn boxes_nested_without_end_are_refused() {
+    // A box of length 0 has all that follows.
+    let endless = b"\0\0\0\0iprp".repeat(1 << 17);
+    let file = [
+        b"\0\0\0\x10ftypheic\0\0\0\0\0\0\0\0meta\0\0\0\0",
+        &endless[..],
+    ]
+    .concat();
+    assert!(inspect(Cursor::new(&file)).is_err());
+}
+
+#[test]
 fn what_is_damaged_at_random_is_decoded_or_refused() {
     let mut seed = 7_u32;
     let mut random = || {

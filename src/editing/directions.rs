@@ -19,7 +19,7 @@ use std::{collections::HashMap, ops::Range};
 use burn::tensor::{Tensor as BurnTensor, TensorData};
 
 use crate::{
-    face::{LANDMARKS, LEFT_EYE, Landmarks, PasteMode, RIGHT_EYE},
+    face::{LANDMARKS, LEFT_EYE, Landmarks, NOSE_TIP, PasteMode, RIGHT_EYE},
     networks::{Codes, Sdic, tensor_shapes},
     pixels::Point,
     weights::{
@@ -70,6 +70,12 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), WeightsError> {
         for shown in direction.shown.iter().chain(covered) {
             check_shown(shown).map_err(error)?;
         }
+        if let Some([low, high]) = direction.turned
+            && !(low >= 0.0 && high.is_finite() && low < high)
+        {
+            let rule = "must be finite and not negative, the smaller first";
+            return Err(error(format!("turned [{low}, {high}] {rule}")));
+        }
         for (name, shape) in [
             (direction.displacements.as_ref(), &[LANDMARKS, 2][..]),
             (direction.change.as_ref(), &change_shape),
@@ -119,6 +125,8 @@ struct Slider {
     displacements: Option<Vec<f32>>,
     /// As [`change_shape`](crate::config::ModelConfig::change_shape) says, see [`Direction::change`].
     change: Option<Vec<f32>>,
+    /// See [`Direction::turned`].
+    turned: Option<[f32; 2]>,
     /// See [`Direction::shown`].
     shown: Option<Shown>,
     /// See [`Direction::cover`]: opacities, and how much of it a face shows.
@@ -237,6 +245,7 @@ impl Directions {
             channels,
             displacements: None,
             change: values_of(direction.change.as_ref(), tensors)?,
+            turned: direction.turned,
             shown: direction.shown,
             cover: None,
             range: direction.range,
@@ -373,13 +382,24 @@ impl Directions {
         Ok(total.as_deref().map(landmarks))
     }
 
-    /// What the given edits add together to the features, on the face that [`Self::layout`] says second,
-    /// shaped as [`change_shape`](crate::config::ModelConfig::change_shape) says. `None` for nothing.
+    /// What the given edits add together to the features of a face with these landmarks, on the face that
+    /// [`Self::layout`] says second, shaped as [`change_shape`](crate::config::ModelConfig::change_shape) says. `None` for
+    /// nothing.
     ///
     /// # Errors
     /// [`EditError`] names the edit.
-    pub fn change(&self, strengths: &[(&str, f32)]) -> Result<Option<Vec<f32>>, EditError> {
-        self.total(strengths, |slider| slider.change.as_deref())
+    pub fn change(
+        &self,
+        strengths: &[(&str, f32)],
+        landmarks: Option<&Landmarks>,
+    ) -> Result<Option<Vec<f32>>, EditError> {
+        let mut drawn = Vec::new();
+        for &(name, strength) in strengths {
+            let fading = self.slider(name, strength)?.turned.zip(landmarks);
+            let gone = fading.map_or(0.0, |(range, landmarks)| share_of(range, turn(landmarks)));
+            drawn.push((name, strength * (1.0 - gone)));
+        }
+        self.total(&drawn, |slider| slider.change.as_deref())
     }
 
     /// How opaque what the given edits draw over a face with these landmarks is, laid out like changes:
@@ -494,16 +514,37 @@ impl From<Vec<f32>> for EditedCodes {
 
 /// How much of an edit a face shows, 0..=1; 0 where its landmarks do not tell.
 fn shown_share(shown: &Shown, landmarks: &Landmarks) -> f32 {
-    let distance = |[ax, ay]: Point, [bx, by]: Point| (ax - bx).hypot(ay - by);
-    let middle = |eye: Range<usize>| {
-        let count = eye.len() as f32;
-        [0, 1].map(|axis| landmarks[eye.clone()].iter().map(|p| p[axis]).sum::<f32>() / count)
-    };
-    let ([a, b], [low, high]) = (shown.landmarks, shown.range);
-    let between_eyes = distance(middle(LEFT_EYE), middle(RIGHT_EYE));
-    let distance = distance(landmarks[a], landmarks[b]) / between_eyes;
-    let share = ((distance - low) / (high - low)).clamp(0.0, 1.0);
+    let [a, b] = shown.landmarks;
+    let between_eyes = distance(middle(landmarks, LEFT_EYE), middle(landmarks, RIGHT_EYE));
+    share_of(
+        shown.range,
+        distance(landmarks[a], landmarks[b]) / between_eyes,
+    )
+}
+
+/// How far a head is turned, see [`Direction::turned`].
+fn turn(landmarks: &Landmarks) -> f32 {
+    let [left, right] = [LEFT_EYE, RIGHT_EYE].map(|eye| middle(landmarks, eye));
+    let aside = landmarks[NOSE_TIP][0] - (left[0] + right[0]) / 2.0;
+    aside.abs() / distance(left, right)
+}
+
+/// Where a value lies between two, 0..=1; 0 for what is no number.
+fn share_of([low, high]: [f32; 2], value: f32) -> f32 {
+    let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
     if share.is_finite() { share } else { 0.0 }
+}
+
+fn distance([ax, ay]: Point, [bx, by]: Point) -> f32 {
+    (ax - bx).hypot(ay - by)
+}
+
+fn middle(landmarks: &Landmarks, part: Range<usize>) -> Point {
+    let count = part.len() as f32;
+    [0, 1].map(|axis| {
+        let values = landmarks[part.clone()].iter().map(|point| point[axis]);
+        values.sum::<f32>() / count
+    })
 }
 
 /// A strength for a face that shows `share` of the strength `most` already.
@@ -632,6 +673,7 @@ mod tests {
             channels: None,
             displacements: shifts.map(|shift| shift.repeat(68)),
             change: shifts.map(<[f32]>::to_vec),
+            turned: None,
             shown: None,
             cover: None,
             range: [-4.0, 4.0],
@@ -717,7 +759,7 @@ mod tests {
         let total = |strengths: &[(&'static str, f32)]| {
             let directions = directions();
             let displacements = directions.displacements(strengths).unwrap();
-            (displacements, directions.change(strengths).unwrap())
+            (displacements, directions.change(strengths, None).unwrap())
         };
         assert_eq!(total(&[]), (None, None));
         assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));
@@ -725,7 +767,39 @@ mod tests {
             total(&[("smile", 3.0), ("smile", -1.0)]),
             (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
         );
-        assert!(directions().change(&[("simle", 1.0)]).is_err());
+        assert!(directions().change(&[("simle", 1.0)], None).is_err());
+    }
+
+    #[test]
+    fn changes_fade_on_turned_heads() {
+        let mut directions = directions();
+        directions.sliders.get_mut("smile").unwrap().turned = Some([0.2, 0.6]);
+        let plain = directions.change(&[("smile", 3.0)], None).unwrap().unwrap();
+        for (turn, left) in [
+            (0.0, 1.0),
+            (0.2, 1.0),
+            (0.3, 0.75),
+            (0.5, 0.25),
+            (-0.5, 0.25),
+        ] {
+            let mut landmarks = face(1.0);
+            landmarks[NOSE_TIP][0] = 0.5 + 0.25 * turn;
+            let change = directions.change(&[("smile", 3.0)], Some(&landmarks));
+            for (value, plain) in change.unwrap().unwrap().iter().zip(&plain) {
+                assert!((value - left * plain).abs() < 1e-5, "{turn}: {value}");
+            }
+        }
+        let mut profile = face(1.0);
+        profile[NOSE_TIP][0] = 0.7;
+        let change = |strengths| directions.change(strengths, Some(&profile)).unwrap();
+        assert_eq!(change(&[("smile", 3.0)]), None);
+        // What brings no such turns stays whole, and points that are no face tell nothing.
+        directions.sliders.get_mut("smile").unwrap().turned = None;
+        let faces = [Some(&profile), Some(&[[0.5; 2]; LANDMARKS])];
+        for landmarks in faces {
+            let change = directions.change(&[("smile", 3.0)], landmarks).unwrap();
+            assert_eq!(change.as_ref(), Some(&plain));
+        }
     }
 
     #[test]
@@ -867,7 +941,7 @@ mod tests {
         let (manifest, _) = tiny_with_directions();
         check_manifest(&manifest).unwrap();
         type Case = (fn(&mut Value), &'static str);
-        let cases: [Case; 8] = [
+        let cases: [Case; 10] = [
             (
                 |d| d[0]["shown"] = json!({"points": [48, 48], "range": [0.5, 1]}),
                 "shown.points [48, 48] must be two different ones below 68",
@@ -891,6 +965,14 @@ mod tests {
             (
                 |d| d[0]["change"] = json!("directions.smile.motion"),
                 "has shape [68, 2] instead of [4, 8, 8]",
+            ),
+            (
+                |d| d[0]["turned"] = json!([-0.1, 0.5]),
+                "turned [-0.1, 0.5] must be finite and not negative, the smaller first",
+            ),
+            (
+                |d| d[0]["turned"] = json!([0.5, 0.5]),
+                "turned [0.5, 0.5] must be finite and not negative, the smaller first",
             ),
             (
                 |d| d[0]["cover"] = json!({"tensor": "directions.smile.motion"}),

@@ -131,7 +131,7 @@ impl InvertedFace {
         // First of all: a GPU is sent what was queued before each upload.
         let edited_codes = directions.edited_codes(&self.compensated_codes, strengths)?;
         let edited_codes = edited_codes.on(sdic);
-        let change = directions.change(strengths)?;
+        let change = directions.change(strengths, self.landmarks.as_ref())?;
         let fields = match held.fields {
             None if change.is_some() => self.unmoved_fields(directions)?,
             fields => fields,
@@ -166,7 +166,9 @@ impl InvertedFace {
                 let upwards: Vec<_> = upwards
                     .map(|&(name, strength)| (name, strength.max(0.0)))
                     .collect();
-                directions.change(&upwards)?.map(plan)
+                directions
+                    .change(&upwards, self.landmarks.as_ref())?
+                    .map(plan)
             } else {
                 None
             };

@@ -206,6 +206,7 @@ mod tests {
                 folded: false,
                 displacements: None,
                 change: None,
+                turned: None,
                 shown: None,
                 cover: None,
                 range: [-3.0, 3.0],

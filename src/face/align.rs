@@ -90,6 +90,11 @@ fn padded(picture: Picture<'static>, quad: Quad) -> (Picture<'static>, Quad) {
     let side = quad.side();
     let [left, top, right, bottom] = quad.bounds();
     let (width, height) = (picture.width() as f32, picture.height() as f32);
+    if right <= 0.0 || bottom <= 0.0 || left >= width || top >= height {
+        // All of it would be padding, of any size, and out there that has one colour.
+        let colour = median_colour(&picture);
+        return (Picture::from_rgb(1, 1, |_, _| colour), quad);
+    }
     let missing =
         [-left, -top, right - width, bottom - height].map(|m| (m + border(side)).ceil().max(0.0));
     if missing.iter().all(|&m| m <= border(side) - 4.0) {

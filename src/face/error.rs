@@ -62,6 +62,11 @@ pub enum FaceError {
         /// What was to be done.
         what: &'static str,
     },
+    /// There is nothing like a face where an aligned picture has it.
+    #[error(
+        "no face is found where an aligned one lies; run `sdic align` on the photo first, or leave the picture out"
+    )]
+    NoFace,
     /// An aligned face in a picture that is not square.
     #[error(
         "aligned face: {width} x {height} pixels are not square; run `sdic align` on the photo first"

@@ -212,9 +212,9 @@ impl FaceFinder {
     /// mesh's confidence in 0..=1 that there is a face.
     ///
     /// # Errors
-    /// As [`Self::mesh_of_aligned`]; and where there is nothing like a face.
+    /// As [`Self::mesh_of_aligned`]; and [`FaceError::NoFace`] where there is nothing like one.
     pub fn landmarks_of_aligned(&self, picture: &Picture) -> Result<(Landmarks, f32), FaceError> {
-        let mesh = self.mesh_of_aligned(picture)?.ok_or(QuadError)?;
+        let mesh = self.mesh_of_aligned(picture)?.ok_or(FaceError::NoFace)?;
         Ok((mesh.landmarks(), mesh.presence))
     }
 

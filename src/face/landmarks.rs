@@ -12,6 +12,8 @@ pub const MESH_POINTS: usize = 468;
 pub const LEFT_EYE: Range<usize> = 36..42;
 /// Landmarks around the eye on the right.
 pub const RIGHT_EYE: Range<usize> = 42..48;
+/// The landmark at the tip of the nose.
+pub const NOSE_TIP: usize = 30;
 
 /// The landmarks of a face, in sides of its quad.
 pub type Landmarks = [Point; LANDMARKS];

@@ -24,7 +24,7 @@ pub use backdrop::Backdrop;
 pub use error::FaceError;
 pub use finder::FaceFinder;
 pub use found::{Face, Warning};
-pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, RIGHT_EYE};
+pub use landmarks::{LANDMARKS, LEFT_EYE, Landmarks, MESH_POINTS, NOSE_TIP, RIGHT_EYE};
 pub use mesh::{AlignedMesh, landmarks_of};
 pub(crate) use mesh::{CHEEKS, MOUTH_CORNERS};
 pub use paste::{PasteMode, Rendered, paste_back, paste_before, toned};

@@ -687,6 +687,7 @@ impl Explorer {
                 },
                 displacements: None,
                 change: None,
+                turned: None,
                 shown: None,
                 cover: None,
                 range: Self::RANGE,

@@ -35,6 +35,13 @@ pub struct Change {
 /// What makes a PNG, JPEG or WebP file without metadata a marked one, in the order of the file; `None` for others.
 /// `head` are its first [`HEAD`] bytes, `length` is that of all of it.
 pub fn mark(head: &[u8], length: u64) -> Option<Vec<Change>> {
+    let changes = changes(head, length)?;
+    // Of a file that ends sooner there is nothing to be marked.
+    let within = |change: &Change| change.at + change.replaced <= length;
+    changes.iter().all(within).then_some(changes)
+}
+
+fn changes(head: &[u8], length: u64) -> Option<Vec<Change>> {
     match head {
         [0x89, b'P', b'N', b'G', ..] => Some(vec![in_png()]),
         [0xff, 0xd8, ..] => Some(vec![in_jpeg(head)?]),
@@ -214,6 +221,8 @@ mod tests {
             b"RIFF\0\0\0\0WEBP",
             b"RIFF\0\0\0\0WEBPVP8 ",
             b"\xff\xd8",
+            b"\xff\xd8\xff\xe0\xff\xff",
+            b"\x89PNG",
         ] {
             assert_eq!(marked(file.to_vec()), file);
         }

@@ -20,7 +20,7 @@ use crate::networks::{Tuning, emulate};
 use crate::{
     editing::{
         EditError, Engine, EngineError, EngineLoader, InvertedFace, Stage, TOLERANCE,
-        fit::{Seen, found_displacements, moves_unseen},
+        fit::{Seen, edit_as_seen},
         largest_difference,
     },
     face::{FaceFinder, Landmarks, landmarks_of},
@@ -334,16 +334,19 @@ impl WebEngine {
         let pause: &Function = pause.unchecked_ref();
         let pause = async || answered(pause.call0(&JsValue::NULL)).await;
         let run = match self.finder() {
-            Some(finder) if moves_unseen(&engine, face, &strengths) => {
+            Some(finder) => {
                 // Nobody else looks at this face meanwhile; else it is looked at once more.
                 let mut seen = held_face.seen.take();
-                let displacements =
-                    found_displacements(&engine, &finder, face, &strengths, &mut seen, pause);
-                let displacements = displacements.await;
-                held_face.seen.replace(seen);
-                engine.edit_moving(face, strengths, preview_size, displacements?.as_ref())?
+                let size = preview_size;
+                let run =
+                    edit_as_seen(&engine, &finder, face, &strengths, size, &mut seen, pause).await;
+                // A model with other directions moves faces in other ways.
+                if self.is_in_use(&engine) {
+                    held_face.seen.replace(seen);
+                }
+                run?
             }
-            _ => engine.edit(face, strengths, preview_size)?,
+            None => engine.edit(face, strengths, preview_size)?,
         };
         let held = run.held().to_vec();
         edited_to_js(&engine.finish(run, pause).await?, &held)
@@ -408,6 +411,12 @@ impl WebEngine {
 
     pub(super) fn set_finder(&self, finder: FaceFinder) {
         self.finder.replace(Some(Rc::new(finder)));
+    }
+
+    /// Whether this is the model still: one that was changed is another.
+    fn is_in_use(&self, engine: &Rc<Engine>) -> bool {
+        let now = self.engine.borrow();
+        now.as_ref().is_some_and(|now| Rc::ptr_eq(now, engine))
     }
 
     /// A direction of a name that was seen may be another one now.

@@ -134,6 +134,11 @@ pub struct Direction {
     /// Tensor: what strength 1 changes at the injection layer, laid out on the face of [`Manifest::plan_shape`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    /// Turns of a head, the smaller first, between which the change fades from whole to nothing: what was learned of faces
+    /// that look at the camera is no pattern for a profile. A turn is how far the tip of the nose is to the side of the
+    /// middle between the eyes, in distances between them. Without it, every face shows the whole change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<[f32; 2]>,
     /// Tells how much of the edit a face shows already. Without it, strengths count from where the face is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
@@ -187,7 +192,7 @@ pub enum DirectionKind {
         /// Tensor `[1, style_dim]` or `[styles, style_dim]`.
         tensor: String,
     },
-    /// Moves one coordinate of a principal component basis to `strength` standard deviations.
+    /// Moves one coordinate of a principal component basis by `strength` standard deviations.
     Ganspace {
         /// Prefix of the tensors `<basis>.comp` `[n, 1, style_dim]`, `<basis>.mean` `[1, style_dim]` and `<basis>.std`
         /// `[n]`.

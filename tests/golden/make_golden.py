@@ -123,7 +123,7 @@ def tiny_model():
          "cover": {"tensor": "directions.tilt.cover", "shown": {"points": [0, 8], "range": [3.0, 30.0]}},
          "styles": [0, TINY.styles]},
         {"name": "bend", "label": "Bend", "group": "Expression", "kind": "linear", "tensor": "directions.bend",
-         "change": "directions.tilt.change", "range": [-2, 2], "styles": [1, 4]},
+         "change": "directions.tilt.change", "turned": [0.1, 0.2], "range": [-2, 2], "styles": [1, 4]},
         {"name": "third", "label": "Third component", "group": "Explore", "kind": "ganspace", "basis": "basis",
          "component": 2, "styles": [2, 5], "range": [-4, 4]},
     ]

@@ -225,6 +225,10 @@ def jpegs():
     right("jpeg-grey", "jpg", data, reread(data))
     data = jpeg(GREY, subsampling=-1, progressive=True)
     right("jpeg-grey-progressive", "jpg", data, reread(data))
+    # Grain in the best quality: of some blocks, more corrections stand together than a reader has bits at hand.
+    grain = byte(0.5 + 0.04 * np.random.default_rng(2).normal(size=(HEIGHT, WIDTH)))
+    data = jpeg(grain, subsampling=-1, progressive=True, quality=100)
+    right("jpeg-grain-progressive", "jpg", data, reread(data))
     data = jpeg(keep_rgb=True)
     right("jpeg-rgb-components", "jpg", data, reread(data))
     data = jpeg(np.pad(patches(16), ((0, 5), (0, 5), (0, 0)), "edge"), subsampling=2, quality=98)

@@ -30,6 +30,8 @@ use crate::{
 
 /// File in the weights directory in which an unfinished fit is kept.
 const JOURNAL: &str = "fit.partial";
+/// More need more memory than they bring: the fit holds a number for each pair.
+const MOST_SAMPLES: i64 = 5000;
 /// Pictures after which it is written anew.
 const KEPT_EVERY: usize = 50;
 
@@ -43,7 +45,8 @@ pub struct Find {
     #[arg(long)]
     fit: bool,
     /// Faces to draw.
-    #[arg(long, default_value_t = 600, requires = "fit", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 600, requires = "fit")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=MOST_SAMPLES))]
     samples: u32,
     /// Other faces for every seed.
     #[arg(long, default_value_t = 1, requires = "fit")]
@@ -97,11 +100,11 @@ pub fn run(find: &Find) -> Result<(), Failure> {
 
 fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), Failure> {
     let started = Instant::now();
-    let folder = find.faces.as_deref().unwrap_or(Path::new(""));
+    let pictures = find.faces.as_deref().map(listing).transpose()?;
     let request = Request {
         samples: find.samples as usize,
         seed: find.seed,
-        pictures: &folder.display().to_string(),
+        pictures: pictures.as_deref().unwrap_or_default(),
     };
     let kept = find.weights.join(JOURNAL);
     let mut journal = open_journal(&kept, &request.key(engine.manifest()))?;
@@ -150,6 +153,16 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
     write_file(&kept, &journal.to_bytes()?)?;
     say("done");
     Ok(found)
+}
+
+/// What tells the pictures in a folder from others: a fit that was stopped goes on with the same ones only.
+fn listing(folder: &Path) -> Result<String, Failure> {
+    let mut lines = format!("{}\n", folder.display());
+    for path in pictures_in(folder)? {
+        let bytes = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        lines += &format!("{} {}\n", path.display(), bytes.len());
+    }
+    Ok(lines)
 }
 
 fn open_journal(path: &Path, key: &str) -> Result<Journal, Failure> {

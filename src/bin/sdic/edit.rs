@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sdic::{
     editing::{
         EditedPictures, Engine, EngineError, InvertedFace, Look,
-        fit::{FitError, Seen, found_displacements},
+        fit::{FitError, Seen, edit_as_seen},
     },
     face::{AlignedMesh, FaceFinder, PasteMode},
     networks::device,
@@ -255,10 +255,8 @@ fn edited(
     // Where the model does not tell how its edits move a face, its own pictures do.
     let mut seen = Seen::default();
     let pause = async || Ok::<_, FitError>(());
-    let displacements = found_displacements(engine, finder, face, strengths, &mut seen, pause);
-    let displacements = pollster::block_on(displacements)?;
-    let strengths = strengths.iter().copied();
-    let edit = engine.edit_moving(face, strengths, None, displacements.as_ref())?;
+    let edit = edit_as_seen(engine, finder, face, strengths, None, &mut seen, pause);
+    let edit = pollster::block_on(edit)?;
     for (name, share) in edit.held() {
         let (percent, why) = ((100.0 * share).round(), "more would tear this face");
         say(&format!(

@@ -187,6 +187,7 @@ fn sliders(config: &ModelConfig, deviations: &[f32]) -> ChannelSliders {
             },
             displacements: None,
             change: None,
+            turned: None,
             shown: None,
             cover: None,
             range: [-REACH, REACH],

@@ -9,7 +9,10 @@ use super::{
     journal::Journal,
     run::{Fit, Progress, Task, check_faces, fit},
 };
-use crate::{editing::Engine, weights::Manifest};
+use crate::{
+    editing::Engine,
+    weights::{Manifest, sha256},
+};
 
 /// What a fit depends on besides the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Request<'a> {
     pub samples: usize,
     /// Other faces for every seed.
     pub seed: u64,
-    /// Where pictures of faces lie, if codes are taken from these.
+    /// What tells the pictures of faces from others, if codes are taken from these; empty if they are drawn.
     pub pictures: &'a str,
 }
 
@@ -30,6 +33,7 @@ impl Request<'_> {
             seed,
             pictures,
         } = self;
+        let pictures = sha256(pictures.as_bytes());
         let shards = manifest.shards.iter().map(|shard| shard.sha256.as_str());
         let shards = shards.collect::<Vec<_>>().join(" ");
         // Another version may ask for other pictures.

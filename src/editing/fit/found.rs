@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{error::FitError, faces::look};
 use crate::{
-    editing::{Engine, InvertedFace},
+    editing::{EditRun, Engine, InvertedFace},
     face::{FaceFinder, LANDMARKS, Landmarks},
 };
 
@@ -24,8 +24,32 @@ pub struct Seen {
     motions: HashMap<(String, bool, usize), Option<Landmarks>>,
 }
 
+/// [`Engine::edit`], in which a face moves as the model's own pictures show it on that face where the directions do not
+/// tell ([`found_displacements`]).
+///
+/// # Errors
+/// Those of `pause`, and [`FitError`] for an unknown edit, an impossible size or a failing device.
+pub async fn edit_as_seen<'e, E: From<FitError>>(
+    engine: &'e Engine,
+    finder: &FaceFinder,
+    face: &InvertedFace,
+    strengths: &[(&str, f32)],
+    size: Option<usize>,
+    seen: &mut Seen,
+    pause: impl AsyncFnMut() -> Result<(), E>,
+) -> Result<EditRun<'e>, E> {
+    let named = strengths.iter().copied();
+    let run = if moves_unseen(engine, face, strengths) {
+        let displacements = found_displacements(engine, finder, face, strengths, seen, pause);
+        engine.edit_moving(face, named, size, displacements.await?.as_ref())
+    } else {
+        engine.edit(face, named, size)
+    };
+    Ok(run.map_err(FitError::from)?)
+}
+
 /// Whether how an edit moves a face is to be seen in the model's own pictures of it.
-pub fn moves_unseen(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) -> bool {
+fn moves_unseen(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) -> bool {
     let directions = engine.directions();
     let mut strengths = strengths.iter();
     face.landmarks.is_some()

@@ -121,9 +121,9 @@ pub(super) fn take_away(vector: &mut [f64], basis: &[Vec<f64>]) {
 /// A measure's coefficients on codes, by ridge regression with other measures partialled out of both (Frisch and Waugh,
 /// Econometrica 1933; Lovell, JASA 1963).
 ///
-/// There are fewer samples than numbers in a code, so the dual is solved: with P the projection that takes `others`
-/// and the mean away, K = X X^T and λ = `ridge` times the mean of the diagonal of P K P, the coefficients are
-/// X^T P (P K P + λ)^-1 P y. `None` where nothing of the measure, or of the codes, is left.
+/// There are fewer samples than numbers in the codes of most models, so the dual is solved: with P the projection that
+/// takes `others` and the mean away, K = X X^T and λ = `ridge` times the mean of the diagonal of P K P, the coefficients
+/// are X^T P (P K P + λ)^-1 P y. `None` where nothing of the measure, or of the codes, is left.
 pub(super) fn ridge(
     codes: &[Vec<f64>],
     products: &Symmetric,

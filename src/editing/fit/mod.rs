@@ -26,7 +26,7 @@ pub use components::principal_components;
 pub use error::FitError;
 pub use faces::{CodeSource, ModelFaces, Rest};
 pub use find::{Request, find_components, find_sliders};
-pub use found::{Seen, found_displacements, moves_unseen};
+pub use found::{Seen, edit_as_seen, found_displacements};
 pub use install::{DroppedRecord, FitRecord, Installation};
 pub use journal::Journal;
 pub use measures::{MEASURES, Measure, Reading};

@@ -9,6 +9,10 @@ use super::{
 };
 use crate::pixels::{colour::Colours, kind::MediaKind};
 
+/// How deep properties lie in boxes of boxes; those of real files lie two deep.
+const DEEPEST: usize = 4;
+const NESTED: Trouble = Trouble::Damaged("its boxes are nested without end");
+
 pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>, kind: MediaKind) -> Result<Header, Trouble> {
     let mut header = Header::new(kind);
     while bytes.left() >= 8 {
@@ -28,7 +32,7 @@ pub fn read<R: Read + Seek>(bytes: &mut FileBytes<R>, kind: MediaKind) -> Result
         if &name == b"ftyp" || &name == b"meta" {
             let body = bytes.take(end - bytes.position())?;
             if &name == b"meta" {
-                meta(body.get(4..).unwrap_or_default(), &mut header)?;
+                meta(body.get(4..).unwrap_or_default(), DEEPEST, &mut header)?;
             } else {
                 header.animated = has(&body, b"avis") || has(&body, b"msf1");
             }
@@ -54,14 +58,17 @@ fn children(mut body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Properties of the pictures inside; the largest is taken for the size of all.
-fn meta(body: &[u8], header: &mut Header) -> Result<(), Trouble> {
+fn meta(body: &[u8], levels: usize, header: &mut Header) -> Result<(), Trouble> {
     let number = |body: &[u8], at: usize| {
         let bytes = body.get(at..at + 4)?.try_into().ok()?;
         Some(u32::from_be_bytes(bytes))
     };
     for (name, body) in children(body) {
         match name {
-            b"iprp" | b"ipco" => meta(body, header)?,
+            b"iprp" | b"ipco" => {
+                let levels = levels.checked_sub(1).ok_or(NESTED)?;
+                meta(body, levels, header)?;
+            }
             b"iinf" => header.gain_map |= body.windows(4).any(|part| part == b"tmap"),
             b"ispe" => {
                 if let (Some(width), Some(height)) = (number(body, 4), number(body, 8)) {

@@ -352,10 +352,13 @@ impl<'b, R: Read + Seek> Data<'b, R> {
     }
 
     #[inline]
-    fn skip(&mut self, count: u32) -> Result<(), Trouble> {
-        if count > self.count {
+    fn skip(&mut self, mut count: u32) -> Result<(), Trouble> {
+        // Corrections of a whole block may be more than are at hand at a time.
+        while count > self.count {
+            count -= self.count;
+            (self.bits, self.count) = (0, 0);
             self.fill()?;
-            if count > self.count {
+            if self.count == 0 {
                 return Err(if self.end == Some(None) { CUT } else { BROKEN });
             }
         }
