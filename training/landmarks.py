@@ -14,6 +14,7 @@ import torch
 
 LANDMARKS = 68
 JAW, BROWS, MOUTH = slice(0, 17), slice(17, 27), slice(48, 68)
+NOSE_TIP = 30
 EYES, RIGHT_EYE, LEFT_EYE = slice(36, 48), slice(36, 42), slice(42, 48)  # right and left as the person has them
 
 # The index of every landmark's mirror image.
@@ -63,6 +64,17 @@ def beyond_shown(strengths, landmarks, most: float, pair, low: float, high: floa
     """Strengths [n] of a slider that reaches `most`, less what faces show of it already."""
     rest = (strengths - most * shown(landmarks, pair, low, high)).clamp(min=0)
     return torch.where(strengths > 0, rest, strengths)
+
+
+def turn(landmarks):
+    """How far heads are turned, [n], with a sign: how far the tip of the nose is to the right of the middle between
+    the eyes, in distances between them."""
+    return (landmarks[:, NOSE_TIP, 0] - landmarks[:, EYES, 0].mean(1)) / eye_distance(landmarks)
+
+
+def frontal(landmarks, low: float, high: float):
+    """1 for heads that are turned by `low` or less, 0 from `high` on, [n]."""
+    return 1 - ((turn(landmarks).abs() - low) / (high - low)).clamp(0, 1)
 
 
 def read_landmarks(table: pathlib.Path, files):

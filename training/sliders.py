@@ -32,6 +32,7 @@ class Slider:
     shares: tuple[float, float] = (0.5, 0.5)  # of the edits in training, by end: more for those that draw most
     focus: slice | None = None  # landmarks in whose middle it draws most
     shown: tuple[int, int] | None = None  # landmarks whose distance tells how much of it a face shows already
+    turned: tuple[float, float] | None = None  # turns of the head between which what it draws fades to nothing
 
 
 SLIDERS = (
@@ -55,6 +56,7 @@ SLIDERS = (
         emphasis=1.6,
         teachers=(EXEMPLARS, EXEMPLARS),
         shares=(1.25, 4.0),
+        turned=(0.3, 0.5),
     ),
     Slider(name="gender", title="Feminine", group="Age & identity", ends=(-2.2, 2.2), label="female_est"),
     Slider(name="yaw", title="Turn", group="Pose", ends=(-1.5, 1.5), label="yaw", turns_head=True),

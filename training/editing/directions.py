@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..landmarks import beyond_shown, shown
+from ..landmarks import beyond_shown, frontal, shown
 from ..networks import Inversion, Sdic
 from ..networks.layers import warp
 from .motion import fields
@@ -32,6 +32,13 @@ def effective(entry: dict, strength: float, landmarks):
     return beyond_shown(strengths, landmarks, entry["range"][1], entry["shown"]["points"], *entry["shown"]["range"])
 
 
+def facing(entry: dict, landmarks):
+    """How much of what a slider draws faces show, [n]: less of it, or nothing, on turned heads."""
+    if landmarks is None or "turned" not in entry:
+        return 1.0
+    return frontal(landmarks, *entry["turned"])
+
+
 def opacity(strengths, landmarks, known: dict | None):
     """By how much strengths [n] multiply a cover, [n,1,1,1]: not at all on faces that show already what it draws."""
     share = shown(landmarks, known["points"], *known["range"]) if known else 0.0
@@ -56,13 +63,15 @@ def edit(
     else:
         amounts = {name: effective(entries[name], strength, landmarks) for name, strength in strengths.items()}
 
-    def total(part, least=-torch.inf):
+    drawn = {name: amount * facing(entries[name], landmarks) for name, amount in amounts.items()}
+
+    def total(part, amounts, least=-torch.inf):
         known = [(entries[name].get(part), amount.clamp(min=least)) for name, amount in amounts.items()]
         found = [amount.view(-1, *[1] * tensors[tensor].dim()) * tensors[tensor] for tensor, amount in known if tensor]
         return sum(found) if found else None
 
     added = sum(amount[:, None, None] * offset(manifest, tensors, name, 1.0) for name, amount in amounts.items())
-    displacements, change = total("motion"), total("change")
+    displacements, change = total("motion", amounts), total("change", drawn)
     if displacements is None and change is None:
         return *model.edit(inversion, added), None, None
     given = landmarks  # of an average face it is not said what it shows already
@@ -78,4 +87,4 @@ def edit(
         if (tensor := entries[name].get("cover", {}).get("tensor"))
     ]
     cover = sum(covers).clamp(0, 1) if covers else None
-    return *model.edit(inversion, added, motion, change, place, cover, total("change", 0.0)), motion, cover
+    return *model.edit(inversion, added, motion, change, place, cover, total("change", drawn, 0.0)), motion, cover

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..landmarks import LANDMARKS
+from ..landmarks import LANDMARKS, frontal
 from ..networks import Inversion, Sdic
 from ..networks.layers import resize, warp
 from ..sliders import SLIDERS
@@ -45,7 +45,8 @@ class Edits(nn.Module):
         return strengths[:, None, None] * self.directions.index_select(0, which)
 
     def change(self, which, strengths):
-        """What they add to the feature, before it is brought in place, [n,*change_shape]."""
+        """What they add to the feature at strengths that are `planned`, before it is brought in place,
+        [n,*change_shape]."""
         return strengths[:, None, None, None] * self.changes.index_select(0, which)
 
     def finest(self, which, strengths):
@@ -60,10 +61,20 @@ class Editable(Sdic):
         super().__init__(config)
         self.edits = Edits(config)
 
-    def slide(self, inversion: Inversion, motion, place, which, strengths, cover=None):
-        """`Sdic.edit` by `strengths` [n] of the sliders `which` [n], with the fields of that."""
-        offset, change = self.edits.offset(which, strengths), self.edits.change(which, strengths)
-        return self.edit(inversion, offset, motion, change, place, cover, self.edits.finest(which, strengths))
+    def slide(self, inversion: Inversion, landmarks, motion, place, which, strengths, cover=None):
+        """`Sdic.edit` by `strengths` [n] of the sliders `which` [n] on faces with landmarks [n,68,2], with the fields
+        of that."""
+        drawn = which, planned(landmarks, which, strengths)
+        offset, change = self.edits.offset(which, strengths), self.edits.change(*drawn)
+        return self.edit(inversion, offset, motion, change, place, cover, self.edits.finest(*drawn))
+
+
+def planned(landmarks, which, strengths):
+    """The strengths [n] of what the sliders `which` [n] draw: less on heads that are turned too far for it."""
+    for row, slider in enumerate(SLIDERS):
+        if slider.turned:
+            strengths = torch.where(which == row, strengths * frontal(landmarks, *slider.turned), strengths)
+    return strengths
 
 
 def in_photo(photo, motion, edited, unedited, cover=None, config=None):

@@ -70,7 +70,7 @@ def left(model: Editable, editor: Editor, photos, landmarks) -> dict[str, float]
         strengths = editor.effective(landmarks, which, highest)
         motion, place, wanted = editor.wanted(photos, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
-        pair = model.slide(inversion, motion, place, which, strengths, cover)
+        pair = model.slide(inversion, landmarks, motion, place, which, strengths, cover)
         made = in_photo(photos, motion, *pair, cover, model.config)
         found[slider.name] = float((made - wanted).square().sum() / (wanted - photos).square().sum())
     return found

@@ -7,6 +7,7 @@ by dlib's face recognition, neither of which took part in training the model.
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import subprocess
@@ -30,11 +31,11 @@ from .classifier import Classifier
 from .fidelity import fidelity
 from .identity import SAME_PERSON, Recogniser, distances
 from .sheet import in_rows
-from .skin import AGES, age_group, fine_energy, skin_contrast
+from .skin import fine_energy, skin_contrast
 
 FACES = 40  # val portraits that are edited
 MOUTHS = 60, 80  # calm mouths that get a smile, and real smiles they are compared with
-KNOWN = 400  # training portraits whose skin shows what that of an age looks like
+DECADES = (0, 30, 40, 50, 60, 70, 120)  # years that bound groups of portraits, to compare aged skin with theirs
 CALM, SMILING = 0.25, 0.75  # smile_est below and above which a face is taken for either
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)  # of a smile, in shares of the slider's end
 WIDTH = 118  # of lines of prose
@@ -54,7 +55,7 @@ class Retoucher:
 
     def edited(self, photos, landmarks, inversion, strengths: dict[str, float]):
         *pair, motion, cover = edit(*self.known, inversion, strengths, landmarks)
-        pair = (resize(p.clamp(-1, 1), SIDE) for p in pair)
+        pair = (resize(p, SIDE) for p in pair)
         cover = cover if cover is None else resize(cover, SIDE)
         return in_photo(photos, motion, *pair, cover, self.model.config)
 
@@ -241,20 +242,23 @@ class Measurements:
         self.page.table(("", "mouth", "fine", "London pairs", "again"), rows)
 
     def age(self):
-        ids, trained = self.real[: self.args.faces], self.faces.split(val=False, real=True)[:KNOWN]
-        known = skin_contrast(self.faces.images(trained), self.landmarks[trained])
-        group = np.array([age_group(years) for years in self.faces.labels[trained, ROWS["age"]]])
+        ids, trained = self.real[: self.args.faces], self.faces.split(val=False, real=True)
+        years = self.faces.labels[trained, ROWS["age"]]
         self.page.text("## Age")
         self.page.text(
             "Standard deviation, of a range of 1, of what is finer than 2 pixels in the skin of cheeks and forehead:",
-            f"of {len(trained)} real training portraits by their age, and of {len(ids)} val portraits at the ends",
-            "of the slider; means and their standard errors.",
+            f"of {len(trained)} real training portraits by their estimated age, and of {len(ids)} val portraits at",
+            "the ends of the slider; means and their standard errors.",
         )
 
         def told(values):
             return f"{values.mean():.4f} ± {values.std(ddof=1) / np.sqrt(len(values)):.4f}"
 
-        rows = [(f"portraits, {name}", told(known[group == name])) for name in AGES if sum(group == name) > 1]
+        rows = []
+        for low, high in itertools.pairwise(DECADES):
+            if len(alike := trained[(years >= low) & (years < high)]) > 1:
+                contrast = skin_contrast(self.faces.images(alike), self.landmarks[alike])
+                rows.append((f"{len(alike)} portraits, {low} to {high - 1}", told(contrast)))
         photos, landmarks = self.faces.images(ids), self.landmarks[ids]
         for kind, retouch in self.kinds.items():
             low, high = retouch.ends("age")
@@ -307,7 +311,7 @@ class Measurements:
         file = "report-edits.webp"
         folder = self.args.weights
         known = json.loads((folder / "samples" / "samples.json").read_text(encoding="utf-8"))
-        shown = [*known[::2], *known[SELFIE]]  # with P007 to P010, whom no stage has seen
+        shown = [*known[::2], *known[SELFIE]]
         photos, landmarks = aligned(self.args.program, folder, [sample["file"] for sample in shown])
         columns = [photos]
         for name in SHEET:

@@ -48,7 +48,7 @@ def columns(model: Editable, editor: Editor, photos, landmarks):
         if amount == by_name(name).ends[1] and by_name(name).teachers[1] == EXEMPLARS:
             yield wanted
         cover = editor.cover(landmarks, place, which, strengths)
-        pair = model.slide(inversion, motion, place, which, strengths, cover)
+        pair = model.slide(inversion, landmarks, motion, place, which, strengths, cover)
         yield in_photo(photos, motion, *pair, cover, model.config)
 
 

@@ -20,6 +20,12 @@ def plain_inversion(model: Editable, images):
     return codes, initial_feature, initial_skip, initial, discrepancy
 
 
+def keep_codes(model: Editable):
+    """Has w' be w: DICN's branch of the codes learns in no stage, for it diverged where it did."""
+    for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
+        nn.init.zeros_(branch[3].weight)
+
+
 class EditedStage(Stage):
     """A stage of the model with its sliders."""
 

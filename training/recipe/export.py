@@ -77,6 +77,8 @@ def main():
         where = slider.title, slider.group, slider.ends
         parts = {"motion": edits.shifts[row], "change": edits.changes[row]}
         entry = directions.add(name, *where, edits.directions[row], slider.folded, **parts)
+        if slider.turned:
+            entry["turned"] = slider.turned
         if slider.shown:
             entry["shown"] = {"points": slider.shown, "range": shown[name]}
         if edits.covers[row].any():

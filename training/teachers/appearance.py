@@ -15,11 +15,12 @@ from ..data.faces import Faces
 from ..editing.motion import controls, fields, grid, sample, spline
 from ..landmarks import LANDMARKS, LEFT_EYE, RIGHT_EYE, mirrored
 from ..sliders import LABELLED, MEASURED, ROWS, SLIDERS, measured
-from .maps import blur, face_mask
+from .maps import blur, face_mask, inside_face
 
 RIDGE = 0.02
 INK = -0.85  # shade of the glasses
 DETAIL = 0.02  # width of the blur that parts detail from the rest, in picture sides
+INNER = 0.85  # of a face's size: farther out lies hair, and a mean of hair is a smear on a high forehead
 STEADY = [*range(27, 31), *range(36, 48)]  # bridge of the nose and eyes: what an expression leaves in place
 
 
@@ -89,7 +90,10 @@ class Appearance:
             texture = sample(faces.images(ids[part]), spline(at, controls(landmarks[part]) - at)).clamp(-1, 1)
             maps = torch.cat([texture, log_detail(texture)], 1)
             moments += torch.tensordot(own[:, part], maps, 1) + torch.tensordot(turned[:, part], maps.flip(3), 1)
-        maps = F.pad(torch.tensordot(solve, moments, 1)[2:] * face_mask(mean, size), (0, 0, 0, 0, 0, 1))
+        masks = [
+            face_mask(mean, size) if slider.turns_head else inside_face(mean, INNER, size)[0] for slider in SLIDERS
+        ]
+        maps = F.pad(torch.tensordot(solve, moments, 1)[2:] * torch.stack(masks), (0, 0, 0, 0, 0, 1))
         displacements = torch.stack(
             [
                 displacement if slider.turns_head else with_head_still(displacement, mean)

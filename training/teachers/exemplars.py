@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..editing.motion import controls, grid, sample, spline, spots_of
-from ..landmarks import BROWS, EYES, LEFT_EYE, RIGHT_EYE, eye_distance, mirrored
+from ..landmarks import BROWS, EYES, LEFT_EYE, RIGHT_EYE, eye_distance, frontal, mirrored, shown, turn
 from ..sliders import ROWS, by_name
 from .appearance import Appearance, with_head_still
 from .maps import (
@@ -37,7 +37,7 @@ from .maps import (
     unit,
     wrinkled_mask,
 )
-from .mouth import BRIM, across, edges, mouth_gap, mouth_spots, mouth_width, teeth_shade
+from .mouth import BRIM, TEETH_SHOWN, across, edges, mouth_gap, mouth_spots, mouth_width, teeth_shade
 
 DARK = 0.04  # added to shades before their logarithm: black has no ratio
 LENT = "134"  # who lends the mouth
@@ -219,7 +219,8 @@ class Exemplars:
         skin = sample(self.map("skin", images), place).clamp(0, 1)
         own = (seen + DARK).log()
         soft = blur(own, WRINKLE)
-        gate = skin * self.like_skin(soft, place)
+        # The face that lends them looks at the camera: on a profile its lines look embossed.
+        gate = skin * self.like_skin(soft, place) * column(frontal(landmarks, *by_name("age").turned))
         lines = sample(self.map("age_detail", images), place)
         warm = WARM.to(lines.device).view(1, 3, 1, 1)
         lines = 0.3 * (lines / 0.3).tanh() * self.near(landmarks, place, images.shape[-1]) * warm
@@ -235,10 +236,10 @@ class Exemplars:
 
     def near(self, landmarks, place, size: int):
         """1, but less on the far side of a turned face, [n,1,S,S]."""
-        turn = column((landmarks[:, 30, 0] - landmarks[:, EYES, 0].mean(1)) / eye_distance(landmarks))
+        turned = column(turn(landmarks))
         across = spots_of(place, size)[..., 0].unsqueeze(1) - self.shape[27, 0]
-        far = (across * turn.sign() / 0.12).clamp(0, 1)
-        return 1 - far * smooth(turn.abs(), 0.1, 0.35)
+        far = (across * turned.sign() / 0.12).clamp(0, 1)
+        return 1 - far * smooth(turned.abs(), 0.1, 0.35)
 
     def like_skin(self, logs, place):
         """How much every pixel is like the cheeks, by smooth logarithms of colour: 0 for hair and other covers."""
@@ -291,7 +292,8 @@ class Exemplars:
         broad = torch.minimum(u, 1 - u) * SIDE * (self.shape[54, 0] - self.shape[48, 0])
         cover = smooth(torch.minimum(deep, broad), -0.6, 0.8)[:, None]
         # Who shows teeth already keeps them.
-        cover = cover * column(smooth(gap - before, 0.3, 2.0) * (1 - smooth(mouth_gap(landmarks), 0.12, 0.17)))
+        kept = shown(landmarks, TEETH_SHOWN["points"], *TEETH_SHOWN["range"])
+        cover = cover * column(smooth(gap - before, 0.3, 2.0) * (1 - kept))
         return Opening(u, v, high, gap, cover)
 
     def lit_teeth(self, seen, place, opening, row):

@@ -115,6 +115,7 @@ class TinyRun(unittest.TestCase):
         folders = "--data", cls.data, "--work", cls.work, "--weights", cls.out, "--before", cls.out
         report = cls.folder / "report.md"
         cls.python("measure.report", *folders, "--program", program, "--out", report, "--faces", 3)
+        cls.python("measure.difficult", *folders, "--out", cls.folder / "difficult.webp")
         for _ in range(2):
             cls.python("measure.bias", *folders[:6], "--out", report, "--drawn", 4)
         return log, report.read_text(encoding="utf-8")
@@ -337,6 +338,7 @@ class TinyRun(unittest.TestCase):
             self.assertIs(entries[component["name"]]["folded"], True)
         shown = Exemplars(checkpoints.load(self.work / "exemplars.pt")).shown["smile"]
         self.assertEqual(entries["smile"]["shown"], {"points": [48, 54], "range": [*shown]})
+        self.assertEqual(entries["age"]["turned"], [*by_name("age").turned])
 
     def test_the_exported_model_is_the_trained_one(self):
         model, manifest, tensors = weights.load_model(self.out)
@@ -363,7 +365,8 @@ class TinyRun(unittest.TestCase):
         self.assertNotIn("nan", text)
         for name in ABOUT["sliders"]:
             self.assertRegex(text, rf"(?m)^\| {name} \| .*\d \|$")
-        self.assertTrue((self.folder / "report-edits.webp").exists())
+        for sheet in ("report-edits.webp", "difficult.webp"):
+            self.assertTrue((self.folder / sheet).exists())
         self.assertEqual(text.count(f"{bias.HEADING}\n"), 1)
         for title in ("Real portraits, held out", "Machine-made portraits, held out"):
             self.assertIn(f"### {title}\n", text)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
 
 from ... import checkpoints
 from ...editing.edits import Editable, in_photo
@@ -23,7 +22,7 @@ from ...losses.judges import Judges
 from ...losses.reconstruction import face_weight, reconstruction_loss
 from ...networks import Inversion
 from ...teachers.editor import Editor, edit_weight
-from ..edited import EditedStage, plain_inversion
+from ..edited import EditedStage, keep_codes, plain_inversion
 from ..loop import train
 from ..optimiser import Optimiser, Steady, placed
 
@@ -52,8 +51,7 @@ class Compensation(EditedStage):
             checkpoints.take(model, found["average"])
             if "judge" in found:
                 self.judge.judges.load_state_dict(found["judge"], strict=False)  # close-ups are new
-        for branch in (model.SAF.aff1d.att, model.SAF.aff1d.att2):
-            nn.init.zeros_(branch[3].weight)  # w' = w to begin with
+        keep_codes(model)
         self.model = model = placed(model, job.device)
         model.edits.follow(self.editor)
         model.eval().requires_grad_(False)
@@ -85,7 +83,7 @@ class Compensation(EditedStage):
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
         motion, place, target = editor.wanted(photos, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
-        slide = motion, place, which, strengths
+        slide = landmarks, motion, place, which, strengths
         return EDITED, images, ramp(step, images), sample(photos, motion), target, cover, *slide
 
     def learn(self, variant: str, images, ramp, *edits):
@@ -133,10 +131,8 @@ class Compensation(EditedStage):
             percept = perceptual_loss(judge.features(out), wanted_taps)
             fooled = judge.fooled(taps)
         pixels = reconstruction_loss(out, wanted, weight)
-        kept = reconstruction_loss(*plain_and_begun) + 0.01 * (
-            (compensated_feature - initial_feature).float().square().mean()
-            + (compensated_codes - codes).square().mean()
-        )
+        kept = reconstruction_loss(*plain_and_begun)
+        kept = kept + 0.01 * (compensated_feature - initial_feature).float().square().mean()
         adversaries = [(fooled, ramp * ADVERSARIAL[variant])]
         slope = balanced(out, pixels + PERCEPT * percept, adversaries, len(out), model.decoder.last_weight)
         self.optimisers["optimiser"].descend_along([out, kept], [slope, None], clip=1.0)

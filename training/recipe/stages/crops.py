@@ -16,16 +16,16 @@ import numpy as np
 import torch
 
 from ... import checkpoints
-from ...editing.edits import Editable, in_photo
+from ...editing.edits import Editable, in_photo, planned
 from ...editing.motion import sample
 from ...losses.features import Features, perceptual_loss
 from ...losses.reconstruction import face_weight, reconstruction_loss
 from ...networks.layers import warp
 from ...sliders import ROWS, SLIDERS
 from ...teachers.editor import SHARES, Editor, edit_weight
-from ..edited import EditedStage, plain_inversion
+from ..edited import EditedStage, keep_codes, plain_inversion
 from ..loop import train
-from ..optimiser import Optimiser
+from ..optimiser import Optimiser, placed
 
 MARGIN = 2  # cells at a crop's border that see padding, left out of the loss
 EDITS = 5  # of each photo that is edited
@@ -65,7 +65,7 @@ class EditedPhotos(NamedTuple):
     codes: torch.Tensor
     offset_codes: torch.Tensor  # w, and what the slider adds
     which: torch.Tensor  # the sliders
-    strengths: torch.Tensor
+    planned: torch.Tensor  # strengths of what they draw
     centres: torch.Tensor  # what to look at, NaN for anything
 
 
@@ -151,25 +151,28 @@ class CropStage(EditedStage):
 
     def __init__(self, job):
         self.job, plans = job, job.args.plans
-        self.model, self.features = Editable(job.config), Features()
+        self.model, self.features = placed(Editable(job.config), job.device), Features().to(job.device)
         self.editor = Editor.load(job.work, job.faces)
         if plans:
             self.editor.shares = SHARES * [slider.name in plans for slider in SLIDERS for _ in slider.ends]
         self.edits_from, self.rebuilt_share = (0.0, 0.0) if plans else (EDITS_FROM, REBUILT)
         for path in job.inputs:  # of `compensation` all, where it was run; else what was begun from, and its map
             checkpoints.take_average(self.model, path)
+        keep_codes(self.model)
         self.model.edits.follow(self.editor)
         self.model.eval().requires_grad_(False)
         self.begun = copy.deepcopy(self.model.decoder)
         rates = {"changes": PLANS_RATE} if plans else RATES
         self.optimisers = {"optimiser": Optimiser(self.groups(rates), betas=(0.9, 0.99))}
         self.margin = MARGIN * job.config.image_size // job.config.inject_size
-        self.face = face_weight(job.config.image_size)
+        self.face = face_weight(job.config.image_size, job.device)
 
     def begin(self, seed: int):
         super().begin(seed)
-        self.photos, self.edits, self.renewed = self.cached_photos(self.job.budget.cached[0]), None, -1.0
-        print(f"{len(self.photos.photo)} photos inverted", flush=True)
+        self.photos, self.edits, self.renewed = None, None, -1.0
+        if self.rebuilt_share:
+            self.photos = self.cached_photos(self.job.budget.cached[0])
+            print(f"{len(self.photos.photo)} photos inverted", flush=True)
 
     @property
     def editing(self) -> bool:
@@ -232,7 +235,6 @@ class CropStage(EditedStage):
         # The networks see an edit exactly where the teacher does: what lies elsewhere each time is learned as a blur.
         motion, place, wanted = editor.wanted(images, landmarks, which, strengths)
         cover = editor.cover(landmarks, place, which, strengths)
-        # From w, not w': this stage draws everything from w, for the branch of w' does not learn here.
         offset_codes = codes + self.model.edits.offset(which, strengths)
         with self.job.autocast():
             edited_feature, edited_skip = self.model.decoder.head(offset_codes)
@@ -253,7 +255,7 @@ class CropStage(EditedStage):
             codes=codes,
             offset_codes=offset_codes,
             which=which,
-            strengths=strengths,
+            planned=planned(landmarks, which, strengths),
             centres=centres,
         )
 
@@ -293,7 +295,7 @@ class CropStage(EditedStage):
         centres = edits.centres[ids].numpy().copy()
         centres[self.rng.random(len(ids)) > AT_FOCUS] = np.nan
         crops = Crops(config, ids, corners(config, centres, self.rng))
-        slid = edits.which[ids], edits.strengths[ids]
+        slid = edits.which[ids], edits.planned[ids]
         plan, finest = (
             crops.of_each()(warp(plans, edits.place[ids]))
             for plans in (model.edits.change(*slid), model.edits.finest(*slid))
