@@ -141,24 +141,20 @@ async function search(browser, url) {
 }
 
 /**
- * Inversions and edits by the page's engine: seconds of each round.
- * @param {import("playwright-core").Browser} browser
- * @param {string} url
- * @param {string} backend
+ * The page's own engine in a page that starts nothing by itself, with the face of every sample.
+ * @param {import("playwright-core").Page} page
  */
-async function work(browser, url, backend) {
-  const { context, page } = await open(browser, url, { backend, controls: false });
-  await page.goto(url);
-  const result = await page.evaluate(async (rounds) => {
+function prepared(page) {
+  return page.evaluateHandle(async () => {
     const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
     /** @typedef {[typeof import("../www/app/engine.js"), typeof import("../www/app/photos.js")]} Modules */
     const modules = Promise.all([module("engine"), module("photos")]);
     const [{ PageEngine }, { Photos }] = /** @type {Modules} */ (await modules);
     const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
-    const { outputHeight, imageSize, injectSize, samples, directions } = await engine.start();
+    const model = await engine.start();
     /** @type {`crop-${number}`[]} */
     const crops = [];
-    for (const [i, { file }] of samples.entries()) {
+    for (const [i, { file }] of model.samples.entries()) {
       const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
       const [{ quad, mesh }] = await photos.faces(photo, signal);
       const crop = /** @type {const} */ (`crop-${i}`);
@@ -168,6 +164,22 @@ async function work(browser, url, backend) {
     const { port1, port2 } = new MessageChannel();
     engine.link(port1);
     photos.link(port2);
+    return { engine, photos, model, crops, signal };
+  });
+}
+
+/**
+ * Inversions and edits by the page's engine: seconds of each round.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {string} backend
+ */
+async function work(browser, url, backend) {
+  const { context, page } = await open(browser, url, { backend, controls: false });
+  await page.goto(url);
+  const ready = await prepared(page);
+  const result = await ready.evaluate(async ({ engine, photos, model, crops, signal }, rounds) => {
+    const { outputHeight, imageSize, injectSize, directions } = model;
     /** @param {(round: number) => Promise<unknown>} once */
     const times = async (once) => {
       const seconds = [];
@@ -225,25 +237,7 @@ async function besides(browser, url, backend) {
   const buttons = whole.page.locator("#sample-list button");
   await buttons.first().waitFor();
   await alone.page.goto(url);
-  await alone.page.evaluate(async () => {
-    const module = (/** @type {string} */ name) => import(new URL(`app/${name}.js`, location.href).href);
-    /** @typedef {[typeof import("../www/app/engine.js"), typeof import("../www/app/photos.js")]} Modules */
-    const modules = Promise.all([module("engine"), module("photos")]);
-    const [{ PageEngine }, { Photos }] = /** @type {Modules} */ (await modules);
-    const [engine, photos, { signal }] = [new PageEngine(), new Photos(), new AbortController()];
-    const { samples } = await engine.start();
-    for (const [i, { file }] of samples.entries()) {
-      const { photo } = await photos.open(await (await fetch(`weights/${file}`)).blob(), file, signal);
-      const [{ quad, mesh }] = await photos.faces(photo, signal);
-      await photos.crop(photo, `crop-${i}`, quad, mesh, false);
-    }
-    const { port1, port2 } = new MessageChannel();
-    engine.link(port1);
-    photos.link(port2);
-    const page = /** @type {any} */ (globalThis);
-    page.invert = (/** @type {number} */ round) =>
-      engine.invert(`inversion-${round}`, `crop-${round % samples.length}`, undefined, signal);
-  });
+  const ready = await prepared(alone.page);
   await whole.page.evaluate(() => {
     const page = /** @type {any} */ (globalThis);
     page.longTasks = [];
@@ -263,7 +257,12 @@ async function besides(browser, url, backend) {
     });
     seconds.whole.push(timing.inversion);
     await looksMade(whole.page); // or the page would compute beside the other's engine
-    seconds.alone.push(await alone.page.evaluate((i) => /** @type {any} */ (globalThis).invert(i), round));
+    seconds.alone.push(
+      await ready.evaluate(
+        ({ engine, crops, signal }, i) => engine.invert(`inversion-${i}`, crops[i % crops.length], undefined, signal),
+        round,
+      ),
+    );
   }
   const [page, engine] = [median(seconds.whole.slice(1)), median(seconds.alone.slice(1))];
   row("inversion, page / engine", `${(page / engine).toFixed(2)} (${s(page)} / ${s(engine)})`);

@@ -256,6 +256,7 @@ test("everyone can be edited alike, also faces that were never looked at", async
   await showWholePhoto(page, PHOTO.width);
   const original = await pixels(page, "before");
   for (const change of changes(await pixels(page), original)) assert.ok(change > 0.5, `both are edited: ${change}`);
+  assert.ok(await page.locator("#progress").isHidden(), "no stage of the face that nobody sees is told of");
 
   await page.locator("#faces input").nth(1).check();
   await inverted(page);

@@ -257,6 +257,24 @@ test("a conversion that was broken off is listed, removed, and gone on with wher
   await site.remove();
 });
 
+test("a conversion that is done takes no edits away: its model is used when that is wanted", async () => {
+  const { site, page, problems, context } = await opened();
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  await slide(page, "tilt", 60);
+  await openDialog(page);
+  await choose(page, "Load weights", path.join(root, "tests/golden/psp.pt"));
+  await converted(page);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator('[id="slider-tilt"]').inputValue(), "60");
+  assert.equal((await offered(page)).used, "Bundled with this page");
+  await restarts(page, () => page.getByRole("button", { name: "Use it now" }).click());
+  assert.equal((await offered(page)).used, FORMER);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
 test("the guide's steps, from an empty browser", async () => {
   const { site, page, problems, context } = await opened();
   assert.deepEqual(await kept(page), []);

@@ -9,6 +9,7 @@ import {
   inverted,
   launch,
   modelReady,
+  npy,
   pixels,
   settled,
   slide,
@@ -40,6 +41,19 @@ const left = (page, name) => page.locator(".notice", { hasText: `The edits of â€
 
 /** @param {Page} page @param {string} name */
 const back = (page, name) => left(page, name).getByRole("button", { name: "Bring them back" }).click();
+
+/**
+ * Opens the sample, whatever is open, and waits until it can be edited.
+ * @param {Page} page
+ */
+async function another(page) {
+  await page.evaluate(() => {
+    /** @type {HTMLElement} */ (document.activeElement).blur();
+    /** @type {HTMLElement} */ (document.querySelector("#sample-list button")).click();
+  });
+  await page.waitForFunction(() => document.activeElement?.id === "work-title"); // a photo that is opened is told so
+  await inverted(page);
+}
 
 /**
  * Waits until a slider stands there, and its picture is shown.
@@ -89,27 +103,108 @@ test("nothing is said of edits that were saved, or of a photo without any", asyn
   const { page, problems, context } = await visit(browser, site.url);
   await modelReady(page);
   const sample = page.locator("#sample-list button");
-  const another = async () => {
-    await sample.evaluate((button) => /** @type {HTMLElement} */ (button).click());
-    await page.waitForFunction(() => document.querySelector("#undo:disabled"));
-    await inverted(page);
-  };
   await sample.click();
   await inverted(page);
-  await another();
+  await another(page);
   assert.equal(await page.locator(".notice").count(), 0, "there was no edit");
   await slide(page, "tilt", 60);
   await page.click("#save");
   const download = page.waitForEvent("download");
   await page.click("#save-file");
   await download;
-  await another();
+  await another(page);
   assert.equal(await page.locator(".notice").count(), 0, "it was saved");
   await slide(page, "tilt", 60);
   await slide(page, "tilt", 70);
-  await another();
+  await another(page);
   await left(page, "one").waitFor();
   await settled(page);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("photos that are called alike are each offered, without the sliders that are gone since", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  const lean = { name: "lean.npy", mimeType: "", buffer: npy(Array.from({ length: 24 }, (_, i) => Math.cos(i))) };
+  await page.setInputFiles("#direction-files", lean);
+  const added = page.locator('[id="slider-own/lean.npy/lean"]');
+  await added.waitFor({ state: "attached" });
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  await slide(page, "tilt", 60);
+  const tilted = await pixels(page);
+  await slide(page, "own/lean.npy/lean", 40);
+  await another(page);
+  await slide(page, "tilt", 30);
+  await another(page);
+  assert.equal(await left(page, "one").count(), 2);
+  await page.getByRole("button", { name: "Remove lean.npy", includeHidden: true }).evaluate((button) => {
+    /** @type {HTMLElement} */ (button).click();
+  });
+  await added.waitFor({ state: "detached" });
+  await left(page, "one").first().getByRole("button", { name: "Bring them back" }).click();
+  await stands(page, "tilt", "60");
+  assert.equal(difference(await pixels(page), tilted), 0);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("of a file that is shared late, what it holds counts as saved, not what was edited since", async () => {
+  const script = `navigator.canShare = () => true;
+    let asked = 0;
+    navigator.share = async () => {
+      if (asked++ === 0) throw new DOMException("not just after a press", "NotAllowedError");
+    };`;
+  const { page, problems, context } = await visit(browser, site.url, { script });
+  await modelReady(page);
+  await page.locator("#sample-list button").click();
+  await inverted(page);
+  const share = async () => {
+    await page.click("#share");
+    const ready = page.locator(".notice", { hasText: "is ready to be shared." });
+    await ready.waitFor();
+    return ready;
+  };
+  await slide(page, "tilt", 60);
+  const ready = await share();
+  await slide(page, "tilt", 70);
+  await ready.getByRole("button", { name: "Share" }).click();
+  await ready.waitFor({ state: "detached" });
+  await another(page);
+  await left(page, "one").waitFor();
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("who leaves with edits that are in no file is asked", async () => {
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  /** @type {string[]} */
+  const asked = [];
+  page.on("dialog", async (dialog) => {
+    asked.push(dialog.type());
+    await dialog.dismiss();
+  });
+  const sample = page.locator("#sample-list button");
+  await sample.click();
+  await inverted(page);
+  await page.reload();
+  assert.deepEqual(asked, [], "there was no edit");
+  await modelReady(page);
+  await sample.click();
+  await inverted(page);
+  await slide(page, "tilt", 60);
+  await Promise.all([page.waitForEvent("dialog"), page.evaluate(() => location.reload())]);
+  await stands(page, "tilt", "60");
+  assert.deepEqual(asked, ["beforeunload"]);
+  await page.click("#save");
+  const download = page.waitForEvent("download");
+  await page.click("#save-file");
+  await download;
+  await page.reload();
+  await modelReady(page);
+  assert.deepEqual(asked, ["beforeunload"], "it was saved");
   assert.deepEqual(problems, []);
   await context.close();
 });

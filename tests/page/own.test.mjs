@@ -14,9 +14,11 @@ import {
   inverted,
   launch,
   modelReady,
+  openSample,
   pixels,
   restarts,
   root,
+  settled,
   slide,
   visit,
   weightsLike,
@@ -270,7 +272,18 @@ test("several models stand side by side, and are removed one by one", async () =
   assert.deepEqual(await offered(), ["Bundled with this page", "Second model", "A model without faces"]);
   await accessible(page, "several models");
   await page.keyboard.press("Escape");
-  for (const title of ["Second model", "A model without faces", "Second model"]) {
+
+  // Arrow keys read the list; a model is loaded by choosing it.
+  await offered();
+  await page.locator("#own-choices input:checked").focus();
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.locator("#own-choices label:has(:focus) .name").innerText(), "Second model");
+  assert.equal(await page.locator("#own-choices label:has(:checked) .name").innerText(), "Bundled with this page");
+  await restarts(page, () => page.keyboard.press("Enter"));
+  await page.locator("#engine-dialog").waitFor({ state: "hidden" });
+  assert.equal(await page.evaluate(() => document.querySelector("dialog[open]")), null);
+  for (const title of ["A model without faces", "Second model"]) {
     await choose(page, title);
     await page.reload();
     await modelReady(page);
@@ -295,6 +308,25 @@ test("several models stand side by side, and are removed one by one", async () =
   await restarts(page, () => page.getByRole("button", { name: "Remove “Second model”" }).click());
   assert.deepEqual(await offered(), ["Bundled with this page"]);
   await removed(page);
+  assert.deepEqual(problems, []);
+  await context.close();
+  await site.remove();
+});
+
+test("another model shows its own picture, also of sliders at rest", async () => {
+  const site = await host(path.join(root, "weights"));
+  const { page, problems, context } = await visit(browser, site.url);
+  await modelReady(page);
+  await keep(page, weights.second);
+  await openSample(page);
+  await page.selectOption("#paste-mode", "face");
+  await settled(page);
+  const { width } = await pixels(page);
+  await choose(page, "Second model");
+  await page.waitForFunction((before) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#compare .after"));
+    return canvas.width < before;
+  }, width);
   assert.deepEqual(problems, []);
   await context.close();
   await site.remove();

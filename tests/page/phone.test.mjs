@@ -192,6 +192,17 @@ test("undo and saving are in sight from the first, also where the sliders begin 
         const found = await page.locator(id).boundingBox();
         assert.ok(found && found.y >= 0 && found.y + found.height <= height, `${id} on ${width} × ${height}`);
       }
+      const covered = await page.evaluate(() => {
+        const bar = /** @type {HTMLElement} */ (document.getElementById("model-bar"));
+        bar.hidden = false; // as long as a model is on its way
+        const { x, y, width, height } = /** @type {HTMLElement} */ (
+          document.getElementById("save")
+        ).getBoundingClientRect();
+        const over = bar.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+        bar.hidden = true;
+        return over;
+      });
+      assert.equal(covered, false, `the bar of a model on its way lies over saving on ${width} × ${height}`);
     }
     if (width > height) continue;
     const [last, bar] = await Promise.all(["#timing", ".save"].map((part) => page.locator(part).boundingBox()));

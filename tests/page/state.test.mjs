@@ -360,16 +360,20 @@ test("a photo worker that crashes while it has nothing to do is replaced, and th
   await context.close();
 });
 
-test("face networks that could not be loaded once are loaded when they are next wanted", async () => {
+test("face networks that could not be loaded are loaded when that is tried again, by the same engine", async () => {
   const { page, context } = await visit(browser, site.url, { serviceWorkers: "block" });
   await modelReady(page);
   const networks = "**/weights/face/manifest.json";
   await context.route(networks, (route) => route.abort());
   await offer(page, "hill.png", pictures.gradient(400, 300));
-  await told(page, /manifest\.json could not be loaded/);
+  await page.locator(".notice", { hasText: /manifest\.json could not be loaded/ }).waitFor();
   await context.unroute(networks);
-  await offer(page, "hill.png", pictures.gradient(400, 300));
+  const engines = () => page.workers().filter((worker) => /engine\.js/.test(worker.url()));
+  const before = engines();
+  assert.equal(before.length, 1);
+  await page.getByRole("button", { name: "Try again" }).click();
   await page.locator("#align-dialog[open]").waitFor();
+  assert.deepEqual(engines(), before);
   await context.close();
 });
 

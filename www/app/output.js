@@ -25,7 +25,7 @@ export function startOutput(session, viewer) {
     const file = session.save(viewer.extent);
     try {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": file })]);
-      session.noteSaved(viewer.extent);
+      session.noteSaved(await file);
       notice(say("save.copied"));
     } catch (thrown) {
       // The browser only says that it got no picture; why there is none we know ourselves.
@@ -40,12 +40,21 @@ export function startOutput(session, viewer) {
   share.addEventListener("click", async () => {
     const name = fileName(session.photo?.name ?? "");
     try {
-      const what = viewer.extent;
-      const file = new File([await session.save(what)], name, { type: "image/png" });
-      void send(file, () => session.noteSaved(what));
+      const saved = await session.save(viewer.extent);
+      void send(new File([saved], name, { type: "image/png" }), () => session.noteSaved(saved));
     } catch (thrown) {
       report(thrown);
     }
+  });
+}
+
+/**
+ * Has the browser ask before the page is left with edits that are in no file.
+ * @param {Session} session
+ */
+export function askBeforeLeaving(session) {
+  addEventListener("beforeunload", (event) => {
+    if (session.portraits.unsaved.length > 0) event.preventDefault();
   });
 }
 

@@ -77,9 +77,10 @@ export function startOwnWeights(session) {
     const worker = new RemoteWorker(SCRIPT, { on: { progress: ({ read, total }) => show(read, total) } });
     show(0, file.size);
     announce(say("own.begun", { file: file.name }));
+    /** @type {string} */
+    let own;
     try {
-      const own = await worker.call("convert", [file, source]);
-      remember({ model: "own", own });
+      own = await worker.call("convert", [file, source]);
     } catch (thrown) {
       if (thrown !== stopped) throw thrown;
       await letGo(source);
@@ -89,14 +90,27 @@ export function startOwnWeights(session) {
     } finally {
       worker.stop();
     }
-    byId("engine-dialog", HTMLDialogElement).close();
     hideImport();
-    notice(say("own.done"));
+    // Another model has other sliders: edits are not taken from under the visitor's hands.
+    if (session.portraits.unsaved.length === 0) {
+      notice(say("own.done"));
+      await use(own);
+    } else notice(say("own.done"), { action: { label: say("own.use"), run: () => void use(own).catch(report) } });
+  }
+
+  /**
+   * Goes on with a model.
+   * @param {string} own its id
+   */
+  async function use(own) {
+    remember({ model: "own", own });
+    byId("engine-dialog", HTMLDialogElement).close();
     await session.restartEngine();
     const model = await session.engine.ready;
     if (!model.inverts) notice(say("own.draws"));
     else if (!model.compensates) notice(say("own.plain"));
   }
+
   return convert;
 }
 

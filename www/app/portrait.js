@@ -58,7 +58,10 @@ export class Portrait {
   #inversion;
   /** @type {EditScheduler | undefined} */
   #scheduler;
-  /** @type {{ edit: EditId, strengths: Strengths, full: boolean, held: Shares } | undefined} in the photo's worker */
+  /**
+   * @type {{ edit: EditId, strengths: Strengths, full: boolean, held: Shares, by: string } | undefined} in the photo's
+   *   worker; `by`: the model that made it
+   */
   #made;
   /** @type {{ edit: EditId, mode: PasteMode } | undefined} of the edited picture */
   #shown;
@@ -234,6 +237,7 @@ export class Portrait {
     if (engine.status.state !== "ready") this.#tell("step", { stage: "model" });
     const model = await engine.ready;
     check(signal);
+    if (this.#made && this.#made.by !== engine.modelId) this.forgetEdit();
     await equip(model);
     check(signal);
     this.#tell("step", { stage: "align" });
@@ -301,6 +305,7 @@ export class Portrait {
    */
   #schedule(inversion, { imageSize, injectSize }, signal) {
     const { engine, fail } = this.#context;
+    const by = engine.modelId;
     this.#scheduler = new EditScheduler({
       imageSize,
       smallestPreview: injectSize,
@@ -308,7 +313,7 @@ export class Portrait {
         const edit = newId("edit");
         const held = await engine.edit(inversion, edit, strengths, previewSize, editSignal);
         if (signal.aborted) return;
-        this.#made = { edit, strengths, full: previewSize === undefined, held };
+        this.#made = { edit, strengths, full: previewSize === undefined, held, by };
         await this.#showEdited(editSignal);
       },
       onPicture: (full, seconds) => {

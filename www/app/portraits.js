@@ -86,11 +86,11 @@ export class Portraits {
   }
 
   /**
-   * Notes that what sliders say is in a file now.
-   * @param {readonly Portrait[]} portraits
+   * Notes which edits are in a file now.
+   * @param {readonly [Portrait, Strengths][]} edits
    */
-  noteSaved(portraits) {
-    for (const portrait of portraits) this.#saved.set(portrait, portrait.strengths);
+  noteSaved(edits) {
+    for (const [portrait, strengths] of edits) this.#saved.set(portrait, strengths);
   }
 
   /**

@@ -50,7 +50,7 @@ export class Session extends EventTarget {
   #opening = new AbortController();
   /** What is being done with the open photo before there is a portrait: turning it, or looking for faces. */
   #looking = new AbortController();
-  /** @type {OpenPhoto | undefined} in which faces are still to be found */
+  /** @type {OpenPhoto | undefined} in which faces are still to be found, or could not be looked for */
   #searched;
   /** What the open photo was cut for. */
   #cut = FACES;
@@ -59,6 +59,8 @@ export class Session extends EventTarget {
   #source;
   /** @type {Strengths} sliders that the first face of the open photo begins with */
   #carried = {};
+  /** @type {WeakMap<Blob, [Portrait, Strengths][]>} the edits that files hold */
+  #filed = new WeakMap();
 
   /** @type {OpenPhoto | undefined} */
   photo;
@@ -282,17 +284,17 @@ export class Session extends EventTarget {
       const face = this.faces.find((each) => samePlace(each.quad, quad));
       const there = this.quad && samePlace(this.quad, quad) && this.#cut === FACES;
       if (!there) await this.use(photo, face?.quad ?? quad, face);
-      this.set(strengths);
+      if (!this.quad || !samePlace(this.quad, quad)) return; // another face was wanted meanwhile
+      this.set(this.#known(strengths));
     }
   }
 
   /**
-   * Notes that what the sliders say is in a file now.
-   * @param {SaveKind} what
+   * Notes that a file is the visitor's now, with the edits that it holds.
+   * @param {Blob} file of `save`
    */
-  noteSaved(what) {
-    const { all } = this.portraits;
-    this.portraits.noteSaved(what.startsWith("photo") ? all : all.slice(-1));
+  noteSaved(file) {
+    this.portraits.noteSaved(this.#filed.get(file) ?? []);
   }
 
   /** Begins something with the open photo, instead of what was begun before. */
@@ -346,7 +348,6 @@ export class Session extends EventTarget {
       await this.#found(photo, faces, placed);
     } catch (thrown) {
       if (signal.aborted) return;
-      this.#searched = undefined;
       this.#emit("step", { stage: undefined });
       this.#report(thrown);
     }
@@ -579,8 +580,15 @@ export class Session extends EventTarget {
    * @throws {Failure} that says why not
    */
   async save(what, encoding = { type: "image/png", quality: 1 }) {
-    if (!this.#portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
-    return this.#portrait.save(what, encoding);
+    const portrait = this.#portrait;
+    if (!portrait) throw new Failure({ code: "not-saved", message: say("error.saveOvertaken") });
+    const file = await portrait.save(what, encoding);
+    const shown = what.startsWith("photo") ? this.portraits.all : [portrait];
+    this.#filed.set(
+      file,
+      shown.map((each) => [each, each.strengths]),
+    );
+    return file;
   }
 
   /**
@@ -642,9 +650,27 @@ export class Session extends EventTarget {
    * Forgets sliders that there are no longer: another model had them, or their file was removed.
    * @param {ModelInfo} model
    */
-  #keepKnown({ directions }) {
-    const names = new Set([...directions, ...this.#own.directions].map(({ name }) => name));
-    if (this.portraits.keepOnly(names)) this.#emit("sliders");
+  #keepKnown(model) {
+    if (this.portraits.keepOnly(this.#names(model))) this.#emit("sliders");
+  }
+
+  /**
+   * The names of all sliders that there are.
+   * @param {ModelInfo} model
+   */
+  #names({ directions }) {
+    return new Set([...directions, ...this.#own.directions].map(({ name }) => name));
+  }
+
+  /**
+   * Of sliders, those that there are; all, as long as no model says which.
+   * @param {Strengths} strengths
+   * @returns {Strengths}
+   */
+  #known(strengths) {
+    const { model } = this.engine;
+    const names = model && this.#names(model);
+    return Object.fromEntries(Object.entries(strengths).filter(([name]) => names?.has(name) ?? true));
   }
 
   /**
@@ -695,6 +721,12 @@ export class Session extends EventTarget {
     }
     this.engine.start().catch(() => {}); // its status tells
     await portrait?.run();
+  }
+
+  /** Tries again what the network was missing for: to look for faces, or else to load the engine. */
+  async retry() {
+    if (this.#searched && !this.#portrait) await this.#search(this.#searched);
+    else await this.restartEngine();
   }
 
   /** @param {Failure} failure */

@@ -11,12 +11,13 @@ export async function faceNetworks() {
 /** @param {URL} url */
 async function bytes(url) {
   const file = url.pathname;
-  const response = await fetch(url).catch(() => {
+  const offline = () => {
     throw new Failure({ code: "network", message: say("error.offline", { file }), hint: say("hint.retry") });
-  });
+  };
+  const response = await fetch(url).catch(offline);
   if (!response.ok) {
     const message = say("error.shardStatus", { file, status: response.status });
     throw new Failure({ code: "missing", message, hint: say("hint.host") });
   }
-  return new Uint8Array(await response.arrayBuffer());
+  return new Uint8Array(await response.arrayBuffer().catch(offline));
 }

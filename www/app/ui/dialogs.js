@@ -136,6 +136,7 @@ function showEngine(engine, onChange) {
       byId("engine-dialog", HTMLDialogElement).close();
       onChange();
     },
+    { weighty: true },
   );
   byId("engine-now", HTMLElement).textContent = info
     ? t("engine.now", {

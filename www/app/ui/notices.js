@@ -27,7 +27,10 @@ spoken(() => {
  * @param {{ kind?: "note" | "failure", action?: Action }} [options]
  */
 function tell(told, { kind = "note", action } = {}) {
-  for (const [old, { told: before }] of boxes) if (JSON.stringify(before) === JSON.stringify(told)) leave(old);
+  // What is told once more takes the place of the first time. Offers that read alike may be of different things.
+  const again = kind === "failure" || !action;
+  for (const [old, { told: before }] of boxes)
+    if (again && JSON.stringify(before) === JSON.stringify(told)) leave(old);
   const text = h("p");
   const box = h("div", { className: `notice ${kind}` }, text);
   const run = h("button", { type: "button", className: "link", onclick: () => [leave(box), action?.run()] });

@@ -52,7 +52,7 @@ export async function showModels(search, onChange, focus) {
   });
   const bundled = { value: BUNDLED, label: t("own.bundled"), hint: t("own.bundledHint") };
   const used = settings.model === "own" ? settings.own : BUNDLED;
-  fillRadioGroup(group, [bundled, ...choices], used, use);
+  fillRadioGroup(group, [bundled, ...choices], used, use, { weighty: true });
   showPartial(partial);
 
   for (const model of kept) {

@@ -105,7 +105,10 @@ export function announceSession(session) {
     announce(say("stage.done", { seconds: quantity(seconds, "second") }));
     void askToPersist();
   });
-  engine.addEventListener("stage", (event) => show(/** @type {CustomEvent} */ (event).detail.stage));
+  engine.addEventListener("stage", (event) => {
+    // Of the face on show: its inversion was announced. Those of others run unseen.
+    if (stage !== undefined) show(/** @type {CustomEvent} */ (event).detail.stage);
+  });
   session.addEventListener("need-crop", () => show(undefined));
   session.addEventListener("notice", (event) => {
     const { action, ...told } = /** @type {CustomEvent} */ (event).detail;
@@ -113,7 +116,7 @@ export function announceSession(session) {
   });
   session.addEventListener("failure", (event) => {
     const failure = /** @type {CustomEvent<Failure>} */ (event).detail;
-    const retry = { label: say("retry"), run: () => void session.restartEngine() };
+    const retry = { label: say("retry"), run: () => void session.retry() };
     report(failure, failure.code === "network" ? retry : undefined);
   });
 }

@@ -222,7 +222,7 @@ class SaveDialog {
       const file = await session.save(this.#kind, this.#encoding);
       const name = fileName(this.photo.name, type, this.#both.checked ? t("save.pairSuffix") : undefined);
       download(file, name);
-      session.noteSaved(this.#kind);
+      session.noteSaved(file);
     } catch (thrown) {
       report(thrown);
     }

@@ -103,6 +103,7 @@ export default translation({
   "own.another": "{file} ist eine andere Datei oder wurde seitdem geändert. Sie wird von vorn umgewandelt.",
   "own.anyway": "Trotzdem versuchen",
   "own.done": "Die Gewichte sind umgewandelt und in diesem Browser abgelegt.",
+  "own.use": "Jetzt verwenden",
   "own.from": "Aus {from}; belegt {size} in diesem Browser.",
   "own.fitted": "In ihm wurde nach Reglern gesucht.",
   "own.remove": "„{title}“ löschen",

@@ -98,6 +98,7 @@ export default /** @type {const} */ ({
   "own.another": "{file} is another file, or was changed since. It is converted from the start.",
   "own.anyway": "Try anyway",
   "own.done": "The weights are converted and kept in this browser.",
+  "own.use": "Use it now",
   "own.from": "From {from}; {size} kept in this browser.",
   "own.fitted": "Sliders were looked for in it.",
   "own.remove": "Remove “{title}”",
