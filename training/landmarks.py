@@ -54,10 +54,15 @@ def relative(landmarks, pair):
     return (landmarks[:, a] - landmarks[:, b]).norm(dim=1) / eye_distance(landmarks)
 
 
+def share_of(low: float, high: float, values):
+    """Where values lie between two, 0 to 1."""
+    return ((values - low) / (high - low)).clamp(0, 1)
+
+
 def shown(landmarks, pair, low: float, high: float):
     """How much of a slider's upper end faces show, [n], 0 to 1: the distance of a pair of landmarks, from `low` to
     `high`."""
-    return ((relative(landmarks, pair) - low) / (high - low)).clamp(0, 1)
+    return share_of(low, high, relative(landmarks, pair))
 
 
 def beyond_shown(strengths, landmarks, most: float, pair, low: float, high: float):
@@ -74,7 +79,7 @@ def turn(landmarks):
 
 def frontal(landmarks, low: float, high: float):
     """1 for heads that are turned by `low` or less, 0 from `high` on, [n]."""
-    return 1 - ((turn(landmarks).abs() - low) / (high - low)).clamp(0, 1)
+    return 1 - share_of(low, high, turn(landmarks).abs())
 
 
 def read_landmarks(table: pathlib.Path, files):

@@ -350,7 +350,8 @@ impl Directions {
             } = self.slider(name, strength)?;
             add_rows(&mut rows, offset, styles, strength, self.style_dim);
         }
-        let channel_offsets = self.total(strengths, |slider| slider.channels.as_deref())?;
+        let channel_offsets =
+            self.total(strengths, |slider| slider.channels.as_deref(), as_asked)?;
         Ok(EditedCodes {
             rows,
             channel_offsets,
@@ -378,7 +379,11 @@ impl Directions {
     /// # Errors
     /// [`EditError`] names the edit.
     pub fn displacements(&self, strengths: &[(&str, f32)]) -> Result<Option<Landmarks>, EditError> {
-        let total = self.total(strengths, |slider| slider.displacements.as_deref())?;
+        let total = self.total(
+            strengths,
+            |slider| slider.displacements.as_deref(),
+            as_asked,
+        )?;
         Ok(total.as_deref().map(landmarks))
     }
 
@@ -393,13 +398,12 @@ impl Directions {
         strengths: &[(&str, f32)],
         landmarks: Option<&Landmarks>,
     ) -> Result<Option<Vec<f32>>, EditError> {
-        let mut drawn = Vec::new();
-        for &(name, strength) in strengths {
-            let fading = self.slider(name, strength)?.turned.zip(landmarks);
-            let gone = fading.map_or(0.0, |(range, landmarks)| share_of(range, turn(landmarks)));
-            drawn.push((name, strength * (1.0 - gone)));
-        }
-        self.total(&drawn, |slider| slider.change.as_deref())
+        let turn = landmarks.map_or(0.0, turn).abs();
+        let faded = |slider: &Slider, strength| {
+            let gone = slider.turned.map_or(0.0, |range| share_of(range, turn));
+            strength * (1.0 - gone)
+        };
+        self.total(strengths, |slider| slider.change.as_deref(), faded)
     }
 
     /// How opaque what the given edits draw over a face with these landmarks is, laid out like changes:
@@ -412,34 +416,36 @@ impl Directions {
         strengths: &[(&str, f32)],
         landmarks: Option<&Landmarks>,
     ) -> Result<Option<Vec<f32>>, EditError> {
-        let mut weights = Vec::new();
-        for &(name, strength) in strengths {
-            if let Some((_, shown)) = &self.slider(name, strength)?.cover {
-                let share = shown.as_ref().zip(landmarks);
-                let share = share.map_or(0.0, |(shown, landmarks)| shown_share(shown, landmarks));
-                weights.push((name, strength.max(0.0) * (1.0 - share)));
-            }
-        }
-        self.total(&weights, |slider| {
-            slider.cover.as_ref().map(|(opacity, _)| &opacity[..])
-        })
+        let opacity = |slider: &Slider, strength: f32| {
+            let shown = slider.cover.as_ref().and_then(|(_, shown)| *shown);
+            let share = shown.zip(landmarks);
+            let share = share.map_or(0.0, |(shown, landmarks)| shown_share(&shown, landmarks));
+            strength.max(0.0) * (1.0 - share)
+        };
+        self.total(
+            strengths,
+            |slider| slider.cover.as_ref().map(|(cover, _)| &cover[..]),
+            opacity,
+        )
     }
 
-    /// The sum of what the sliders bring of one kind, by strength.
+    /// The sum of what the sliders bring of one kind, each as often as `amount` makes of its strength.
     fn total(
         &self,
         strengths: &[(&str, f32)],
         part: impl Fn(&Slider) -> Option<&[f32]>,
+        amount: impl Fn(&Slider, f32) -> f32,
     ) -> Result<Option<Vec<f32>>, EditError> {
         let mut total: Option<Vec<f32>> = None;
         for &(name, strength) in strengths {
             let slider = self.slider(name, strength)?;
-            let Some(part) = part(slider).filter(|_| strength != 0.0) else {
+            let amount = amount(slider, strength);
+            let Some(part) = part(slider).filter(|_| amount != 0.0) else {
                 continue;
             };
             let total = total.get_or_insert_with(|| vec![0.0; part.len()]);
             for (sum, value) in total.iter_mut().zip(part) {
-                *sum += strength * value;
+                *sum += amount * value;
             }
         }
         Ok(total)
@@ -512,6 +518,11 @@ impl From<Vec<f32>> for EditedCodes {
     }
 }
 
+/// The amount of what a slider brings whole on every face.
+fn as_asked(_: &Slider, strength: f32) -> f32 {
+    strength
+}
+
 /// How much of an edit a face shows, 0..=1; 0 where its landmarks do not tell.
 fn shown_share(shown: &Shown, landmarks: &Landmarks) -> f32 {
     let [a, b] = shown.landmarks;
@@ -522,11 +533,11 @@ fn shown_share(shown: &Shown, landmarks: &Landmarks) -> f32 {
     )
 }
 
-/// How far a head is turned, see [`Direction::turned`].
+/// How far a head is turned, see [`Direction::turned`]: above 0 to the right of the picture.
 fn turn(landmarks: &Landmarks) -> f32 {
     let [left, right] = [LEFT_EYE, RIGHT_EYE].map(|eye| middle(landmarks, eye));
     let aside = landmarks[NOSE_TIP][0] - (left[0] + right[0]) / 2.0;
-    aside.abs() / distance(left, right)
+    aside / distance(left, right)
 }
 
 /// Where a value lies between two, 0..=1; 0 for what is no number.

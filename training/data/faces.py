@@ -127,18 +127,11 @@ class Sampler:
         """Mild misalignment (scale, turn, shift) of half the pictures, which it blurs a little, and light (gain,
         gamma, tint), as real photos bring; the landmarks go along."""
         n = len(images)
-        still = torch.from_numpy(self.rng.random(n) < 0.5).to(images.device)
 
         def draw(spread):
-            return torch.from_numpy(self.rng.normal(0, spread, n).astype(np.float32)).to(images.device)
+            return self.draw(spread, images)
 
-        zoom, turn = torch.exp(draw(0.02)), draw(math.radians(1.5))
-        rows = [zoom * turn.cos(), -zoom * turn.sin(), draw(0.015), zoom * turn.sin(), zoom * turn.cos(), draw(0.015)]
-        theta = torch.stack(rows, 1).view(n, 2, 3)
-        theta = torch.where(still[:, None, None], torch.eye(2, 3, device=images.device), theta)
-        grid = F.affine_grid(theta, images.shape, align_corners=False)
-        moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
-        images = torch.where(still[:, None, None, None], images, moved)
+        images, theta = self.misaligned(images)
         unit = (images * 0.5 + 0.5).clamp(1e-3, 1)
         unit = unit ** torch.exp(draw(0.1)).view(n, 1, 1, 1)
         tint = torch.stack([draw(0.03) for _ in range(3)], 1).exp().view(n, 3, 1, 1)
@@ -147,3 +140,19 @@ class Sampler:
             away = (2 * landmarks - 1 - theta[:, None, :, 2])[..., None]
             landmarks = 0.5 + 0.5 * torch.linalg.solve(theta[:, None, :, :2], away)[..., 0]
         return unit.clamp(0, 1) * 2 - 1, landmarks
+
+    def misaligned(self, images, still: float = 0.5, mode: str = "bicubic"):
+        """Images moved a little, but for a share that stays `still`, and the affine maps that moved them, [n,2,3]."""
+        stays = torch.from_numpy(self.rng.random(len(images)) < still).to(images.device)
+        zoom, turn = torch.exp(self.draw(0.02, images)), self.draw(math.radians(1.5), images)
+        x, y = (self.draw(0.015, images) for _ in range(2))
+        rows = [zoom * turn.cos(), -zoom * turn.sin(), x, zoom * turn.sin(), zoom * turn.cos(), y]
+        theta = torch.stack(rows, 1).view(-1, 2, 3)
+        theta = torch.where(stays[:, None, None], torch.eye(2, 3, device=images.device), theta)
+        grid = F.affine_grid(theta, images.shape, align_corners=False)
+        moved = F.grid_sample(images, grid, mode=mode, padding_mode="reflection", align_corners=False)
+        return torch.where(stays[:, None, None, None], images, moved), theta
+
+    def draw(self, spread: float, images):
+        """A normal number for each of the images, [n]."""
+        return torch.from_numpy(self.rng.normal(0, spread, len(images)).astype(np.float32)).to(images.device)

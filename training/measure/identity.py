@@ -22,14 +22,22 @@ SAME_PERSON = 0.6  # distance below which dlib takes two faces for one person
 SIDE = 256  # pictures are enlarged to this
 
 
+def shipped(kind, file: str):
+    """One of dlib's models, from the package that has them."""
+    models = pathlib.Path(sysconfig.get_paths()["purelib"]) / "face_recognition_models" / "models"
+    return kind(str(models / file))
+
+
+def usual_box():
+    """Where dlib's detector puts its box on a face in FFHQ framing."""
+    return dlib.rectangle(*(round(SIDE * share) for share in (0.22, 0.3, 0.78, 0.86)))
+
+
 class Recogniser:
     def __init__(self):
-        models = pathlib.Path(sysconfig.get_paths()["purelib"]) / "face_recognition_models" / "models"
-        self.landmarks = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-        self.net = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
-        # Where dlib's detector puts its box on a face in FFHQ framing.
-        left, top, right, bottom = (round(SIDE * share) for share in (0.22, 0.3, 0.78, 0.86))
-        self.box = dlib.rectangle(left, top, right, bottom)
+        self.landmarks = shipped(dlib.shape_predictor, "shape_predictor_5_face_landmarks.dat")
+        self.net = shipped(dlib.face_recognition_model_v1, "dlib_face_recognition_resnet_model_v1.dat")
+        self.box = usual_box()
 
     def describe(self, images):
         """Images [n,3,S,S] in [-1,1] of aligned faces -> descriptors [n,128]."""

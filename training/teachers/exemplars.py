@@ -236,10 +236,10 @@ class Exemplars:
 
     def near(self, landmarks, place, size: int):
         """1, but less on the far side of a turned face, [n,1,S,S]."""
-        turned = column(turn(landmarks))
+        aside = column(turn(landmarks))
         across = spots_of(place, size)[..., 0].unsqueeze(1) - self.shape[27, 0]
-        far = (across * turned.sign() / 0.12).clamp(0, 1)
-        return 1 - far * smooth(turned.abs(), 0.1, 0.35)
+        far = (across * aside.sign() / 0.12).clamp(0, 1)
+        return 1 - far * smooth(aside.abs(), 0.1, 0.35)
 
     def like_skin(self, logs, place):
         """How much every pixel is like the cheeks, by smooth logarithms of colour: 0 for hair and other covers."""

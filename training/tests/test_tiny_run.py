@@ -116,6 +116,7 @@ class TinyRun(unittest.TestCase):
         report = cls.folder / "report.md"
         cls.python("measure.report", *folders, "--program", program, "--out", report, "--faces", 3)
         cls.python("measure.difficult", *folders, "--out", cls.folder / "difficult.webp")
+        cls.choices = cls.python("measure.choices", *folders[:4])
         for _ in range(2):
             cls.python("measure.bias", *folders[:6], "--out", report, "--drawn", 4)
         return log, report.read_text(encoding="utf-8")
@@ -367,6 +368,7 @@ class TinyRun(unittest.TestCase):
             self.assertRegex(text, rf"(?m)^\| {name} \| .*\d \|$")
         for sheet in ("report-edits.webp", "difficult.webp"):
             self.assertTrue((self.folder / sheet).exists())
+        self.assertRegex(self.choices, r"(?m)^f32: \d+\.\d\d .*\nbf16: \d+\.\d\d .*\nfine detail left: 0\.\d")
         self.assertEqual(text.count(f"{bias.HEADING}\n"), 1)
         for title in ("Real portraits, held out", "Machine-made portraits, held out"):
             self.assertIn(f"### {title}\n", text)

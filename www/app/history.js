@@ -1,3 +1,5 @@
+import { only } from "../shared/strengths.js";
+
 /** A line of states to go back and forth on. */
 export class History {
   /** @type {string[]} */
@@ -28,8 +30,7 @@ export class History {
     const states = [];
     let at = 0;
     this.#states.forEach((text, i) => {
-      const entries = Object.entries(JSON.parse(text)).filter(([key]) => keys.has(key));
-      const kept = JSON.stringify(Object.fromEntries(entries));
+      const kept = JSON.stringify(only(JSON.parse(text), keys));
       if (kept !== states.at(-1)) states.push(kept);
       if (i === this.#at) at = states.length - 1;
     });

@@ -4,7 +4,7 @@ import { newId } from "../shared/ids.js";
 import { faceSide, finestSide, isWholePhoto, PREVIEW_SIDE, showsFaces } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
-import { atRest, same } from "../shared/strengths.js";
+import { atRest, only, same } from "../shared/strengths.js";
 import { covering, isMeasured } from "./coverings.js";
 import { EditScheduler } from "./edit-scheduler.js";
 import { History } from "./history.js";
@@ -199,9 +199,9 @@ export class Portrait {
    */
   keepOnly(names) {
     this.#history.keepOnly(names);
-    const kept = Object.entries(this.strengths).filter(([name]) => names.has(name));
-    if (kept.length === Object.keys(this.strengths).length) return false;
-    this.strengths = Object.fromEntries(kept);
+    const kept = only(this.strengths, names);
+    if (Object.keys(kept).length === Object.keys(this.strengths).length) return false;
+    this.strengths = kept;
     return true;
   }
 

@@ -4,6 +4,7 @@ import { Failure } from "../shared/failure.js";
 import { aspectOf, isWholePhoto, middleOf, samePlace, showsFaces, wholePhoto } from "../shared/quad.js";
 import { check } from "../shared/rpc.js";
 import { say } from "../shared/say.js";
+import { only } from "../shared/strengths.js";
 import { link } from "./link.js";
 import { FORMATS, OwnDirections } from "./own-directions.js";
 import { Photos } from "./photos.js";
@@ -669,8 +670,7 @@ export class Session extends EventTarget {
    */
   #known(strengths) {
     const { model } = this.engine;
-    const names = model && this.#names(model);
-    return Object.fromEntries(Object.entries(strengths).filter(([name]) => names?.has(name) ?? true));
+    return model ? only(strengths, this.#names(model)) : strengths;
   }
 
   /**

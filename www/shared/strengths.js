@@ -16,3 +16,13 @@ export function atRest(strengths) {
 export function same(a, b) {
   return Object.keys({ ...a, ...b }).every((name) => (a[name] ?? 0) === (b[name] ?? 0));
 }
+
+/**
+ * The sliders of these names, without others.
+ * @param {Strengths} strengths
+ * @param {ReadonlySet<string>} names
+ * @returns {Strengths}
+ */
+export function only(strengths, names) {
+  return Object.fromEntries(Object.entries(strengths).filter(([name]) => names.has(name)));
+}

@@ -100,7 +100,10 @@ pub fn run(find: &Find) -> Result<(), Failure> {
 
 fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), Failure> {
     let started = Instant::now();
-    let pictures = find.faces.as_deref().map(listing).transpose()?;
+    let paths = find.faces.as_deref().map(pictures_in).transpose()?;
+    let folder = find.faces.as_deref().zip(paths.as_deref());
+    let pictures = folder.map(|(folder, paths)| listing(folder, paths));
+    let pictures = pictures.transpose()?;
     let request = Request {
         samples: find.samples as usize,
         seed: find.seed,
@@ -132,7 +135,6 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
     let found = match engine.manifest().depicts() {
         Depicts::Faces => {
             let finder = FaceFinder::bundled()?;
-            let paths = find.faces.as_deref().map(pictures_in).transpose()?;
             let source = match &paths {
                 None => CodeSource::Mapping(find.seed),
                 Some(paths) => CodeSource::Pictures(Box::new(|index| {
@@ -156,10 +158,10 @@ fn search(find: &Find, engine: &Engine) -> Result<(Option<Fit>, Installation), F
 }
 
 /// What tells the pictures in a folder from others: a fit that was stopped goes on with the same ones only.
-fn listing(folder: &Path) -> Result<String, Failure> {
+fn listing(folder: &Path, pictures: &[PathBuf]) -> Result<String, Failure> {
     let mut lines = format!("{}\n", folder.display());
-    for path in pictures_in(folder)? {
-        let bytes = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    for path in pictures {
+        let bytes = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
         lines += &format!("{} {}\n", path.display(), bytes.len());
     }
     Ok(lines)
