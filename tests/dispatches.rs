@@ -138,15 +138,22 @@ fn edit(engine: &Engine, face: &InvertedFace, strengths: &[(&str, f32)]) {
     pollster::block_on(engine.finish(run, pause)).unwrap();
 }
 
-/// An inversion and an edit, each counted the second time: the first compiles, and uploads what is then kept.
-fn warm(name: &str, engine: &Engine, face: &Picture, slider: &str) -> [Counts; 2] {
+/// An inversion and edits, each counted the second time: the first compiles, and uploads what is then kept.
+fn warm<const N: usize>(
+    name: &str,
+    engine: &Engine,
+    face: &Picture,
+    edits: [&[(&str, f32)]; N],
+) -> (Counts, [Counts; N]) {
     invert(engine, face);
     let (inverted, inversion) = counted(&format!("{name}, inversion"), || invert(engine, face));
-    edit(engine, &inverted, &[(slider, 1.0)]);
-    let (_, edited) = counted(&format!("{name}, edit"), || {
-        edit(engine, &inverted, &[(slider, 2.0)]);
+    let edits = edits.map(|strengths| {
+        let halves: Vec<_> = strengths.iter().map(|&(name, s)| (name, s / 2.0)).collect();
+        edit(engine, &inverted, &halves);
+        let name = format!("{name}, edit by {strengths:?}");
+        counted(&name, || edit(engine, &inverted, strengths)).1
     });
-    [inversion, edited]
+    (inversion, edits)
 }
 
 /// The layers of the authors' model of 1024 px with few channels: how many dispatches there are depends on layers and
@@ -252,7 +259,7 @@ fn the_model_of_1024_px_is_computed_in_few_dispatches() {
     let engine = model(thin_face(), Dtype::F32, &GPU);
     let rgba = pattern();
     let face = Picture::new(256, 256, &rgba).unwrap();
-    let [inversion, edit] = warm("1024 px", &engine, &face, "lean");
+    let (inversion, [edit]) = warm("1024 px", &engine, &face, [&[("lean", 2.0)]]);
     inversion.at_most(Counts {
         dispatches: 382,
         submits: 20,
@@ -275,7 +282,10 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     let engine = Engine::open(&dir, &GPU).unwrap();
     let face = std::fs::read(root.join("samples/01.webp")).unwrap();
     let face = decode(&face).unwrap().picture;
-    let [inversion, edit] = warm("bundled", &engine, &face, "smile");
+    let smile: &[_] = &[("smile", 2.0)];
+    // Every place of the feature editor has a plan of its own then.
+    let several = &[("smile", 2.0), ("age", 1.0), ("brows", -1.0)];
+    let (inversion, [edit, by_several]) = warm("bundled", &engine, &face, [smile, several]);
     inversion.at_most(Counts {
         dispatches: 277,
         submits: 16,
@@ -284,8 +294,14 @@ fn the_bundled_model_is_computed_in_few_dispatches() {
     });
     edit.at_most(Counts {
         dispatches: 77,
-        submits: 8,
-        uploads: 7,
+        submits: 5,
+        uploads: 6,
+        reads: 1,
+    });
+    by_several.at_most(Counts {
+        dispatches: 79,
+        submits: 5,
+        uploads: 8,
         reads: 1,
     });
 }

@@ -248,6 +248,8 @@ fn pipeline_matches_pytorch(engine: &Engine, device: &Device, tolerance: f64) {
     let both = edit(&unknown, &[("tilt", TILT), ("bend", BEND)]);
     check4("edit.tilt+bend", both.picture);
     check4("unedited.tilt+bend", both.unedited);
+    let up = edit(&known, &[("tilt", TILT), ("bend", -BEND)]);
+    check4("edit.both up", up.picture);
     check4("edit.none", edit(&unknown, &[]).picture);
     let codes = &known.compensated_codes;
     let pass = |codes: Vec<f32>, residual: Tensor<4>| {

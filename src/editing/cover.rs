@@ -37,7 +37,70 @@ impl CoveredPhoto {
     }
 }
 
+/// The share of a plan where no cover lies. Nobody sees it, but shares make up 1 there, too.
+const LEAST: f32 = 1e-6;
+
+/// Plans that lie on each other, the first on top, each with its cover: what a spot holds of each is as much as is seen
+/// there of its cover. `None` of none. One alone is itself, to the bit.
+///
+/// Plans are planes of as many values as a cover has, whose opacities go from 0 to 1.
+pub(super) fn layered(layers: &[(Vec<f32>, Vec<f32>)]) -> Option<Vec<f32>> {
+    let (plan, cover) = layers.first()?;
+    let mut behind = vec![1.0; cover.len()];
+    let shares: Vec<Vec<f32>> = (layers.iter())
+        .map(|(_, cover)| {
+            let seen = behind.iter_mut().zip(cover).map(|(behind, opacity)| {
+                let opacity = opacity.clamp(0.0, 1.0);
+                let share = *behind * opacity + LEAST;
+                *behind *= 1.0 - opacity;
+                share
+            });
+            seen.collect()
+        })
+        .collect();
+    let total = |spot: usize| -> f32 { shares.iter().map(|shares| shares[spot]).sum() };
+    let totals: Vec<f32> = (0..cover.len()).map(total).collect();
+    let mut layered = vec![0.0; plan.len()];
+    for ((plan, _), shares) in layers.iter().zip(&shares) {
+        for (at, (sum, value)) in layered.iter_mut().zip(plan).enumerate() {
+            let spot = at % totals.len();
+            *sum += shares[spot] / totals[spot] * value;
+        }
+    }
+    Some(layered)
+}
+
 fn along(uv: Point, field: &Field) -> Point {
     let arrow = field.at(uv);
     [uv[0] + arrow[0], uv[1] + arrow[1]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{networks::cpu_values, testing::golden::Case};
+    use burn::tensor::Tensor;
+
+    #[test]
+    fn layers_match_pytorch() {
+        let case = Case::open("layered");
+        let [plans, covers] = [0, 1].map(|index| case.input::<4>(index));
+        let [count, channels, height, width] = plans.dims();
+        let [plans, covers] = [plans, covers].map(cpu_values);
+        let layers: Vec<_> = (plans.chunks(channels * height * width))
+            .zip(covers.chunks(height * width))
+            .map(|(plan, cover)| (plan.to_vec(), cover.to_vec()))
+            .collect();
+        assert_eq!(layers.len(), count);
+        let found = Tensor::<1>::from_data(&layered(&layers).unwrap()[..], case.device());
+        case.check(found.reshape([1, channels, height, width]));
+    }
+
+    #[test]
+    fn one_layer_is_itself() {
+        assert_eq!(layered(&[]), None);
+        let plan = vec![0.1, -0.7, 0.3, 1e-9, -3.0, 0.0];
+        let cover = vec![0.0, 0.3, 2.0];
+        assert_eq!(layered(&[(plan.clone(), cover)]), Some(plan));
+    }
 }

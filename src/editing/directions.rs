@@ -20,7 +20,7 @@ use burn::tensor::{Tensor as BurnTensor, TensorData};
 
 use crate::{
     face::{LANDMARKS, LEFT_EYE, Landmarks, NOSE_TIP, PasteMode, RIGHT_EYE},
-    networks::{Codes, Sdic, tensor_shapes},
+    networks::{Codes, Plans, Sdic, tensor_shapes},
     pixels::Point,
     weights::{
         Cover, Direction, DirectionKind, FIT_RECORD, FIT_TENSORS, Manifest, Shown, Tensor,
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-use super::error::EditError;
+use super::{cover::layered, error::EditError};
 
 /// Checks what a manifest says of networks and faces: that the tensor table holds exactly the tensors of the
 /// configured networks and of the directions, and that those of motions and changes have the shapes that they need.
@@ -146,6 +146,20 @@ impl Slider {
         self.change.is_none() && (unknown || self.mean)
     }
 
+    /// How much of a plan is drawn at a strength on a head that is turned so far.
+    fn faded(&self, strength: f32, turn: f32) -> f32 {
+        let gone = self.turned.map_or(0.0, |range| share_of(range, turn));
+        strength * (1.0 - gone)
+    }
+
+    /// By how much a strength multiplies the cover: not at all on faces that show already what is drawn there.
+    fn opacity(&self, strength: f32, landmarks: Option<&Landmarks>) -> f32 {
+        let shown = self.cover.as_ref().and_then(|(_, shown)| *shown);
+        let share = shown.zip(landmarks);
+        let share = share.map_or(0.0, |(shown, landmarks)| shown_share(&shown, landmarks));
+        strength.max(0.0) * (1.0 - share)
+    }
+
     fn take_displacements(
         &mut self,
         name: Option<&String>,
@@ -165,6 +179,8 @@ pub struct Directions {
     style_dim: usize,
     face_shape: Option<Landmarks>,
     plan_shape: Option<Landmarks>,
+    /// Whether the feature editor draws under covers.
+    draws_covers: bool,
 }
 
 impl Directions {
@@ -177,6 +193,7 @@ impl Directions {
             style_dim: manifest.config.style_dim,
             face_shape: landmarks_of(manifest.face_shape.as_ref(), tensors)?,
             plan_shape: landmarks_of(manifest.plan_shape.as_ref(), tensors)?,
+            draws_covers: (manifest.config.editor.as_ref()).is_some_and(|sizes| sizes.covering > 0),
             ..Self::default()
         };
         for direction in &manifest.directions {
@@ -391,19 +408,37 @@ impl Directions {
     /// [`Self::layout`] says second, shaped as [`change_shape`](crate::config::ModelConfig::change_shape) says. `None` for
     /// nothing.
     ///
+    /// Into the finished picture goes only what edits add that are moved up: the opposite of a fine line is a line, too.
+    /// Under covers, each of them draws alone: lips of another edit would tint the teeth. See [`layered`].
+    ///
     /// # Errors
     /// [`EditError`] names the edit.
-    pub fn change(
+    pub fn changes(
         &self,
         strengths: &[(&str, f32)],
         landmarks: Option<&Landmarks>,
-    ) -> Result<Option<Vec<f32>>, EditError> {
+    ) -> Result<Option<Plans<Vec<f32>>>, EditError> {
         let turn = landmarks.map_or(0.0, turn).abs();
-        let faded = |slider: &Slider, strength| {
-            let gone = slider.turned.map_or(0.0, |range| share_of(range, turn));
-            strength * (1.0 - gone)
+        let sum = |least: f32| {
+            let faded = |slider: &Slider, strength: f32| slider.faded(strength.max(least), turn);
+            self.total(strengths, |slider| slider.change.as_deref(), faded)
         };
-        self.total(strengths, |slider| slider.change.as_deref(), faded)
+        let Some(feature) = sum(f32::NEG_INFINITY)? else {
+            return Ok(None);
+        };
+        let covering = self.draws_covers.then(|| {
+            let layers = self.names.iter().filter_map(|name| {
+                let slider = self.sliders.get(name)?;
+                let (plan, (cover, _)) = slider.change.as_ref().zip(slider.cover.as_ref())?;
+                let own = strengths.iter().filter(|(known, _)| known == name);
+                let strength: f32 = own.map(|(_, strength)| strength).sum();
+                let amount = slider.faded(strength.max(0.0), turn);
+                let opacity = slider.opacity(strength, landmarks);
+                (amount > 0.0).then(|| (scaled(plan, amount), scaled(cover, opacity)))
+            });
+            layered(&layers.collect::<Vec<_>>())
+        });
+        Ok(Some(Plans::new(feature, sum(0.0)?, covering.flatten())))
     }
 
     /// How opaque what the given edits draw over a face with these landmarks is, laid out like changes:
@@ -416,16 +451,10 @@ impl Directions {
         strengths: &[(&str, f32)],
         landmarks: Option<&Landmarks>,
     ) -> Result<Option<Vec<f32>>, EditError> {
-        let opacity = |slider: &Slider, strength: f32| {
-            let shown = slider.cover.as_ref().and_then(|(_, shown)| *shown);
-            let share = shown.zip(landmarks);
-            let share = share.map_or(0.0, |(shown, landmarks)| shown_share(&shown, landmarks));
-            strength.max(0.0) * (1.0 - share)
-        };
         self.total(
             strengths,
             |slider| slider.cover.as_ref().map(|(cover, _)| &cover[..]),
-            opacity,
+            |slider, strength| slider.opacity(strength, landmarks),
         )
     }
 
@@ -479,10 +508,10 @@ impl Offset {
     pub fn added(&self, codes: &[f32], strength: f32, style_dim: usize) -> EditedCodes {
         let mut rows = codes.to_vec();
         add_rows(&mut rows, &self.rows, &self.styles, strength, style_dim);
-        let scaled = |channels: &Vec<f32>| channels.iter().map(|value| strength * value).collect();
+        let channels = self.channels.as_ref();
         EditedCodes {
             rows,
-            channel_offsets: self.channels.as_ref().map(scaled),
+            channel_offsets: channels.map(|channels| scaled(channels, strength)),
         }
     }
 }
@@ -516,6 +545,10 @@ impl From<Vec<f32>> for EditedCodes {
             channel_offsets: None,
         }
     }
+}
+
+fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
+    values.iter().map(|value| factor * value).collect()
 }
 
 /// The amount of what a slider brings whole on every face.
@@ -704,8 +737,8 @@ mod tests {
                 ),
             ]),
             style_dim: 2,
-            face_shape: None,
-            plan_shape: None,
+            draws_covers: true,
+            ..Directions::default()
         }
     }
 
@@ -770,7 +803,11 @@ mod tests {
         let total = |strengths: &[(&'static str, f32)]| {
             let directions = directions();
             let displacements = directions.displacements(strengths).unwrap();
-            (displacements, directions.change(strengths, None).unwrap())
+            let changes = directions.changes(strengths, None).unwrap();
+            (
+                displacements,
+                changes.map(|changes| changes.feature().clone()),
+            )
         };
         assert_eq!(total(&[]), (None, None));
         assert_eq!(total(&[("age", 1.0), ("smile", 0.0)]), (None, None));
@@ -778,14 +815,18 @@ mod tests {
             total(&[("smile", 3.0), ("smile", -1.0)]),
             (Some([[1.0, -2.0]; 68]), Some(vec![1.0, -2.0]))
         );
-        assert!(directions().change(&[("simle", 1.0)], None).is_err());
+        assert!(directions().changes(&[("simle", 1.0)], None).is_err());
     }
 
     #[test]
     fn changes_fade_on_turned_heads() {
         let mut directions = directions();
         directions.sliders.get_mut("smile").unwrap().turned = Some([0.2, 0.6]);
-        let plain = directions.change(&[("smile", 3.0)], None).unwrap().unwrap();
+        let change = |directions: &Directions, landmarks: Option<&Landmarks>| {
+            let changes = directions.changes(&[("smile", 3.0)], landmarks).unwrap();
+            changes.map(|changes| changes.feature().clone())
+        };
+        let plain = change(&directions, None).unwrap();
         for (turn, left) in [
             (0.0, 1.0),
             (0.2, 1.0),
@@ -795,21 +836,70 @@ mod tests {
         ] {
             let mut landmarks = face(1.0);
             landmarks[NOSE_TIP][0] = 0.5 + 0.25 * turn;
-            let change = directions.change(&[("smile", 3.0)], Some(&landmarks));
-            for (value, plain) in change.unwrap().unwrap().iter().zip(&plain) {
+            let found = change(&directions, Some(&landmarks)).unwrap();
+            for (value, plain) in found.iter().zip(&plain) {
                 assert!((value - left * plain).abs() < 1e-5, "{turn}: {value}");
             }
         }
         let mut profile = face(1.0);
         profile[NOSE_TIP][0] = 0.7;
-        let change = |strengths| directions.change(strengths, Some(&profile)).unwrap();
-        assert_eq!(change(&[("smile", 3.0)]), None);
+        assert_eq!(change(&directions, Some(&profile)), None);
         // What brings no such turns stays whole, and points that are no face tell nothing.
         directions.sliders.get_mut("smile").unwrap().turned = None;
         let faces = [Some(&profile), Some(&[[0.5; 2]; LANDMARKS])];
         for landmarks in faces {
-            let change = directions.change(&[("smile", 3.0)], landmarks).unwrap();
-            assert_eq!(change.as_ref(), Some(&plain));
+            assert_eq!(change(&directions, landmarks).as_ref(), Some(&plain));
+        }
+    }
+
+    /// By what multiples of the plan of "smile", which "age" has as well, each place is drawn.
+    #[test]
+    fn lines_are_drawn_of_what_goes_up_and_teeth_of_what_brings_a_cover() {
+        let mut directions = directions();
+        let plan = directions.sliders["smile"].change.clone().unwrap();
+        directions.sliders.get_mut("age").unwrap().change = Some(plan.clone());
+        directions.sliders.get_mut("smile").unwrap().cover = Some((vec![1.0; 2], None));
+        let multiples = |smile, age| {
+            let changes = directions.changes(&[("smile", smile), ("age", age)], None);
+            let changes = changes.unwrap().unwrap();
+            let multiple = |sum: &Vec<f32>| sum[0] / plan[0];
+            let places = [
+                Some(changes.feature()),
+                changes.detail(),
+                changes.covering(),
+            ];
+            places.map(|sum| sum.map(multiple))
+        };
+        assert_eq!(multiples(2.0, 1.0), [Some(3.0), Some(3.0), Some(2.0)]);
+        assert_eq!(multiples(2.0, -1.0), [Some(1.0), Some(2.0), Some(2.0)]);
+        assert_eq!(multiples(-2.0, 1.0), [Some(-1.0), Some(1.0), None]);
+        assert_eq!(multiples(-2.0, -1.0), [Some(-3.0), None, None]);
+        assert_eq!(multiples(0.0, 1.0), [Some(1.0), Some(1.0), None]);
+        directions.draws_covers = false;
+        let changes = directions.changes(&[("smile", 2.0)], None).unwrap();
+        assert!(changes.unwrap().covering().is_none());
+    }
+
+    /// Whatever the order in which strengths are given.
+    #[test]
+    fn where_covers_meet_the_first_slider_of_the_manifest_is_on_top() {
+        let mut directions = directions();
+        directions.sliders.get_mut("smile").unwrap().cover = Some((vec![0.5, 0.0], None));
+        let age = directions.sliders.get_mut("age").unwrap();
+        (age.change, age.cover) = (Some(vec![8.0, 8.0]), Some((vec![1.0, 1.0], None)));
+        for strengths in [
+            [("smile", 1.0), ("age", 1.0)],
+            [("age", 1.0), ("smile", 1.0)],
+        ] {
+            let changes = directions.changes(&strengths, None).unwrap().unwrap();
+            let [half, age] = changes.covering().unwrap()[..] else {
+                panic!()
+            };
+            // Half of 0.5 and half of 8, and where the smile has no cover, 8 alone.
+            assert!(
+                (half - 4.25).abs() < 1e-4 && (age - 8.0).abs() < 1e-4,
+                "{half} {age}"
+            );
         }
     }
 

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     face::{Backdrop, FaceError, Landmarks, PasteMode, Rendered, paste_before},
-    networks::{GeneratorPass, Groups, Injection, Overlay, ReadError, Sdic, Synthesis, read, warp},
+    networks::{GeneratorPass, Groups, Injection, Overlay, ReadError, Sdic, Synthesis, Warp, read},
     pixels::{Difference, ExtendedPicture, Field, Picture, Point, Quad},
     weights::Manifest,
 };
@@ -131,9 +131,9 @@ impl InvertedFace {
         // First of all: a GPU is sent what was queued before each upload.
         let edited_codes = directions.edited_codes(&self.compensated_codes, strengths)?;
         let edited_codes = edited_codes.on(sdic);
-        let change = directions.change(strengths, self.landmarks.as_ref())?;
+        let changes = directions.changes(strengths, self.landmarks.as_ref())?;
         let fields = match held.fields {
-            None if change.is_some() => self.unmoved_fields(directions)?,
+            None if changes.is_some() => self.unmoved_fields(directions)?,
             fields => fields,
         };
         let (motion, place) = fields.map_or((None, None), |f| (f.motion, Some(f.place)));
@@ -146,53 +146,39 @@ impl InvertedFace {
             motion: motion.clone(),
             face: Arc::clone(face),
         });
+        // Uploads come before anything is computed: one in between sends off what waits.
+        let device = sdic.device();
+        let upload = |values, [channels, height, width]: [usize; 3]| {
+            let data = TensorData::new(values, [1, channels, height, width]);
+            Tensor::from_data(data, &device)
+        };
+        let shape @ [.., side] = config.change_shape();
+        let drawing = changes.zip(place.as_ref()).map(|(changes, place)| {
+            let opacity = opacity.filter(|_| changes.covering().is_some());
+            (
+                changes.map(|change| upload(change, shape)),
+                opacity.map(|opacity| upload(opacity, [1, most, most])),
+                Warp::new(place, side, &device),
+            )
+        });
         let moved = (motion.as_ref()).map(|motion| self.inversion.compensated().moved(motion));
         let follows = moved.as_ref().filter(|_| config.compensates());
         let mut injection = self.injection(follows);
         let unedited = self.unedited(sdic, moved.as_ref(), size);
         let shown = unedited.is_break().then(|| Arc::clone(&self.shown));
-        if let (Some(change), Some(place)) = (change, &place) {
-            let layer = |values, [channels, height, width]: [usize; 3]| {
-                let data = TensorData::new(values, [1, channels, height, width]);
-                Tensor::from_data(data, &sdic.device())
-            };
-            let plan = |change| layer(change, config.change_shape());
-            let sizes = config.editor.as_ref();
-            let (detail, covering) = sizes.map_or((0, 0), |sizes| (sizes.detail, sizes.covering));
-            // The opposite of a fine line is a line, too: what goes down is not drawn into the picture.
-            let goes_down = detail > 0 && strengths.iter().any(|&(_, strength)| strength < 0.0);
-            let upwards = if goes_down {
-                let upwards = strengths.iter();
-                let upwards: Vec<_> = upwards
-                    .map(|&(name, strength)| (name, strength.max(0.0)))
-                    .collect();
-                directions
-                    .change(&upwards, self.landmarks.as_ref())?
-                    .map(plan)
-            } else {
-                None
-            };
-            // Uploads come before anything is computed: one in between sends off what waits.
-            let change = plan(change);
-            let opacity = opacity.filter(|_| covering > 0);
-            let opacity = opacity.map(|opacity| layer(opacity, [1, most, most]));
-            let change = warp(change, place);
-            let finest = if goes_down {
-                upwards.map(|upwards| warp(upwards, place))
-            } else {
-                Some(change.clone())
-            };
+        if let Some((changes, opacity, place)) = drawing {
+            let changes = changes.map(|change| place.forward(change));
             let compensated = || {
                 moved
                     .unwrap_or_else(|| self.inversion.compensated())
                     .feature
             };
-            let drawn = sdic.draw(change, finest, compensated);
+            let drawn = sdic.draw(&changes, compensated);
             injection.feature = injection.feature + drawn.feature;
             injection.overlay.detail = drawn.detail;
             let covering = drawn.covering.zip(opacity);
             injection.overlay.covering =
-                covering.map(|(drawn, opacity)| [drawn, warp(opacity, place).clamp(0.0, 1.0)]);
+                covering.map(|(drawn, opacity)| [drawn, place.forward(opacity).clamp(0.0, 1.0)]);
         }
         Ok(EditRun {
             edited: sdic.pass(edited_codes, injection, size),

@@ -57,6 +57,68 @@ struct Covering {
     tint: Conv<4>,
 }
 
+/// The sums of the plans that sliders bring, one for each place where the feature editor draws. Equal ones are kept once.
+#[derive(Clone, Debug)]
+pub struct Plans<P> {
+    distinct: Vec<P>,
+    feature: usize,
+    detail: Option<usize>,
+    covering: Option<usize>,
+}
+
+impl<P: PartialEq> Plans<P> {
+    /// What is drawn into the features, into the finished picture, and under covers.
+    pub fn new(feature: P, detail: Option<P>, covering: Option<P>) -> Self {
+        let mut distinct = vec![feature];
+        let mut keep = |plan: P| {
+            let known = distinct.iter().position(|known| *known == plan);
+            known.unwrap_or_else(|| {
+                distinct.push(plan);
+                distinct.len() - 1
+            })
+        };
+        Self {
+            feature: 0,
+            detail: detail.map(&mut keep),
+            covering: covering.map(&mut keep),
+            distinct,
+        }
+    }
+}
+
+impl<P> Plans<P> {
+    /// The same plans, each made into something else.
+    pub fn map<Q>(self, make: impl FnMut(P) -> Q) -> Plans<Q> {
+        let Self {
+            distinct,
+            feature,
+            detail,
+            covering,
+        } = self;
+        Plans {
+            distinct: distinct.into_iter().map(make).collect(),
+            feature,
+            detail,
+            covering,
+        }
+    }
+
+    /// What is drawn into the features.
+    pub fn feature(&self) -> &P {
+        &self.distinct[self.feature]
+    }
+
+    /// What is drawn into the finished picture.
+    pub fn detail(&self) -> Option<&P> {
+        self.detail.map(|index| &self.distinct[index])
+    }
+
+    /// What is drawn under covers.
+    pub fn covering(&self) -> Option<&P> {
+        self.covering.map(|index| &self.distinct[index])
+    }
+}
+
 /// What the feature editor draws.
 #[derive(Clone, Debug)]
 pub struct DrawnPlan {
@@ -148,20 +210,15 @@ impl FeatureEditor {
         }
     }
 
-    /// What a plan, in the place of the face, adds to its compensated features, and what it draws under covers; and what
-    /// the plan `finest` adds to the picture.
+    /// What plans, in the place of the face, add to its compensated features and to the picture, and what they draw under
+    /// covers.
     ///
     /// # Shapes
     /// Features `[batch, channels, inject, inject]`, plans `[batch, plan, fold * inject, fold * inject]`.
-    pub fn forward(
-        &self,
-        features: Tensor<4>,
-        plan: Tensor<4>,
-        finest: Option<Tensor<4>>,
-    ) -> DrawnPlan {
+    pub fn forward(&self, features: Tensor<4>, plans: &Plans<Tensor<4>>) -> DrawnPlan {
         let leaky = LayerActivation::Leaky(STYLE_SLOPE);
-        let covering =
-            (self.covering.as_ref()).map(|layer| layer.forward(features.clone(), plan.clone()));
+        let covering = self.covering.as_ref().zip(plans.covering());
+        let covering = covering.map(|(layer, plan)| layer.forward(features.clone(), plan.clone()));
         let context = self.context.forward_with(None, features, leaky);
         let (first, context) = self
             .gate1
@@ -169,10 +226,11 @@ impl FeatureEditor {
         let (second, context) =
             self.gate2
                 .forward_keeping(None, context, LayerActivation::Identity);
-        let detail = self.detail.as_ref().zip(finest);
-        let detail = detail.map(|(layer, finest)| layer.forward(context, finest));
+        let detail = self.detail.as_ref().zip(plans.detail());
+        let detail = detail.map(|(layer, plan)| layer.forward(context, plan.clone()));
         let gated = |x: Tensor<4>, gate: Tensor<4>| activation::leaky_relu(x * gate, STYLE_SLOPE);
-        let plan = self.plan.forward(pixel_unshuffle(plan, self.fold));
+        let plan = pixel_unshuffle(plans.feature().clone(), self.fold);
+        let plan = self.plan.forward(plan);
         let drawn = gated(plan, first);
         let (mixed, drawn) = self
             .mix
@@ -221,17 +279,71 @@ mod tests {
         case.load(FeatureEditor::new(&config, &sizes, case.device()), &[])
     }
 
+    /// One plan for all places.
+    fn alone(plan: Tensor<4>) -> Plans<Tensor<4>> {
+        Plans::new((), Some(()), Some(())).map(|()| plan.clone())
+    }
+
     #[test]
     fn the_feature_editor_matches_pytorch() {
         let case = Case::open("feature_editor");
         let editor = editor(&case);
         let fused = editor.clone().fuse(Precision::Single);
         for editor in [editor, fused] {
-            let drawn = editor.forward(case.input(0), case.input(1), Some(case.input(1)));
+            let drawn = editor.forward(case.input(0), &alone(case.input(1)));
             case.check_output(0, drawn.feature);
             case.check_output(1, drawn.detail.unwrap());
             case.check_output(2, drawn.covering.unwrap());
         }
+    }
+
+    #[test]
+    fn every_place_is_drawn_of_its_own_plan() {
+        let case = Case::open("feature_editor");
+        let editor = editor(&case).fuse(Precision::Single);
+        let plan = |factor: f32| case.input::<4>(1) * factor;
+        let forward = |plans: Plans<f32>| editor.forward(case.input(0), &plans.map(plan));
+        let drawn = forward(Plans::new(1.0, Some(2.0), Some(3.0)));
+        let all = [1.0, 2.0, 3.0].map(|factor| editor.forward(case.input(0), &alone(plan(factor))));
+        let [feature, detail, covering] = all;
+        let same = |a, b| assert_eq!(cpu_values(a), cpu_values(b));
+        same(drawn.feature, feature.feature);
+        same(drawn.detail.unwrap(), detail.detail.unwrap());
+        same(drawn.covering.unwrap(), covering.covering.unwrap());
+        let drawn = forward(Plans::new(1.0, None, None));
+        assert!(drawn.detail.is_none() && drawn.covering.is_none());
+    }
+
+    #[test]
+    fn equal_plans_are_kept_once() {
+        let plans = |detail, covering| {
+            let mut made = Vec::new();
+            let plans = Plans::new(1, detail, covering).map(|plan| {
+                made.push(plan);
+                10 * plan
+            });
+            let found = (
+                *plans.feature(),
+                plans.detail().copied(),
+                plans.covering().copied(),
+            );
+            (made, found)
+        };
+        assert_eq!(plans(Some(1), Some(1)), (vec![1], (10, Some(10), Some(10))));
+        assert_eq!(
+            plans(Some(2), Some(2)),
+            (vec![1, 2], (10, Some(20), Some(20)))
+        );
+        assert_eq!(
+            plans(Some(1), Some(2)),
+            (vec![1, 2], (10, Some(10), Some(20)))
+        );
+        assert_eq!(
+            plans(Some(2), Some(1)),
+            (vec![1, 2], (10, Some(20), Some(10)))
+        );
+        assert_eq!(plans(None, Some(3)), (vec![1, 3], (10, None, Some(30))));
+        assert_eq!(plans(None, None), (vec![1], (10, None, None)));
     }
 
     #[test]
@@ -240,7 +352,7 @@ mod tests {
         let editor = editor(&case).fuse(Precision::Single);
         let drawn = |factor: f32| {
             let plan = case.input::<4>(1) * factor;
-            let drawn = editor.forward(case.input(0), plan.clone(), Some(plan));
+            let drawn = editor.forward(case.input(0), &alone(plan));
             let mut values = cpu_values(drawn.feature);
             values.extend(cpu_values(drawn.detail.unwrap()));
             values

@@ -529,29 +529,44 @@ pub fn resize_bilinear(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> T
     )
 }
 
-/// Reads `x`, bilinearly, along the arrows of `field`. The border goes on outside.
-///
-/// # Shapes
-/// `[1, channels, side, side]` to the same.
-pub fn warp(x: Tensor<4>, field: &Field) -> Tensor<4> {
-    let shape = x.dims();
-    let side = shape[3];
-    let device = x.device();
-    let spots = (0..side * side).map(|i| {
-        let middle = [i % side, i / side].map(|i| (i as f32 + 0.5) / side as f32);
-        let arrow = field.at(middle);
-        [0, 1].map(|axis| middle[axis] + arrow[axis])
-    });
-    if is_cpu(&device) {
-        let spots = spots.map(|spot| spot.map(|at| at * side as f32 - 0.5));
-        let warped = kernels::warp(&cpu_values(x), side, &spots.collect::<Vec<_>>());
-        return Tensor::from_data(TensorData::new(warped, shape), &device);
+/// Reads features along the arrows of a field, bilinearly. The border goes on outside.
+pub struct Warp {
+    /// Where every cell reads, `[1, side, side, 2]`: from -1 to 1 across the features.
+    spots: Tensor<4>,
+}
+
+impl Warp {
+    /// For features of this side. A GPU is sent what was queued before each upload, so this comes before anything is
+    /// computed.
+    pub fn new(field: &Field, side: usize, device: &Device) -> Self {
+        let spots = (0..side * side).flat_map(|i| {
+            let middle = [i % side, i / side].map(|i| (i as f32 + 0.5) / side as f32);
+            let arrow = field.at(middle);
+            [0, 1].map(|axis| 2.0 * (middle[axis] + arrow[axis]) - 1.0)
+        });
+        let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
+        Self {
+            spots: Tensor::from_data(spots, device),
+        }
     }
-    let spots = spots.flat_map(|spot| spot.map(|at| 2.0 * at - 1.0));
-    let spots = TensorData::new(spots.collect::<Vec<f32>>(), [1, side, side, 2]);
-    let options = GridSampleOptions::new(InterpolateMode::Bilinear)
-        .with_padding_mode(GridSamplePaddingMode::Border);
-    x.grid_sample_2d(Tensor::from_data(spots, &device), options)
+
+    /// # Shapes
+    /// `[1, channels, side, side]` to the same.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let (shape, device) = (x.dims(), x.device());
+        let spots = self.spots.clone();
+        if is_cpu(&device) {
+            let half = shape[3] as f32 / 2.0;
+            let spots = cpu_values(spots);
+            let spots = spots.as_chunks::<2>().0.iter();
+            let spots = spots.map(|spot| spot.map(|at| (at + 1.0) * half - 0.5));
+            let warped = kernels::warp(&cpu_values(x), shape[3], &spots.collect::<Vec<_>>());
+            return Tensor::from_data(TensorData::new(warped, shape), &device);
+        }
+        let options = GridSampleOptions::new(InterpolateMode::Bilinear)
+            .with_padding_mode(GridSamplePaddingMode::Border);
+        x.grid_sample_2d(spots, options)
+    }
 }
 
 /// Makes channels of the cells of every `factor` x `factor` square, row by row, as PyTorch's function of this name.
@@ -701,7 +716,10 @@ mod tests {
         let planes = cpu_values(case.input::<4>(1));
         let (right, down) = planes.split_at(GRID * GRID);
         let arrows = right.iter().zip(down).map(|(&x, &y)| [x, y]);
-        case.check(warp(case.input(0), &Field::new(arrows.collect()).unwrap()));
+        let field = Field::new(arrows.collect()).unwrap();
+        let warped: Tensor<4> = case.input(0);
+        let warp = Warp::new(&field, warped.dims()[3], case.device());
+        case.check(warp.forward(warped));
     }
 
     /// Against the definition, with values that name their places.

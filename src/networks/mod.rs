@@ -23,9 +23,9 @@ mod sdic;
 mod shaders;
 mod tensors;
 
-pub use feature_editor::DrawnPlan;
+pub use feature_editor::{DrawnPlan, Plans};
 pub use generator::{Codes, Synthesis};
-pub(crate) use layers::warp;
+pub(crate) use layers::Warp;
 pub use mean_style::mean_style;
 #[cfg(test)]
 pub(crate) use model::assign;

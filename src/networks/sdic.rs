@@ -8,9 +8,9 @@ use super::{
     dicn::Dicn,
     dipn::Dipn,
     encoder::Encoder,
-    feature_editor::DrawnPlan,
+    feature_editor::{DrawnPlan, Plans},
     generator::{Codes, Generator, Styles, Synthesis},
-    layers::{resize_bilinear, warp},
+    layers::{Warp, resize_bilinear},
     model::Networks,
     pictures::Window,
     queue::{Mark, mark},
@@ -106,8 +106,11 @@ impl Injection {
 impl Synthesis {
     /// Feature and picture so far, moved along a field.
     pub fn moved(mut self, motion: &Field) -> Self {
-        self.feature = warp(self.feature, motion);
-        self.skip = warp(self.skip, motion);
+        let device = self.feature.device();
+        let [feature, skip] =
+            [&self.feature, &self.skip].map(|moved| Warp::new(motion, moved.dims()[3], &device));
+        self.feature = feature.forward(self.feature);
+        self.skip = skip.forward(self.skip);
         self
     }
 }
@@ -238,22 +241,20 @@ impl Sdic {
         }
     }
 
-    /// What a change, in the place of the face, adds to its compensated feature, moved if the face moves: what the
-    /// feature editor draws, or the change itself where the model has none. The change `finest` is drawn into the
-    /// picture, by editors that draw there.
+    /// What changes, in the place of the face, add to its compensated feature, moved if the face moves: what the
+    /// feature editor draws of them, or the change of the features itself where the model has none.
     ///
     /// # Shapes
     /// `[1, ...]` of [`ModelConfig::change_shape`], and features `[1, channels, inject, inject]`.
     pub fn draw(
         &self,
-        change: Tensor<4>,
-        finest: Option<Tensor<4>>,
+        changes: &Plans<Tensor<4>>,
         compensated: impl FnOnce() -> Tensor<4>,
     ) -> DrawnPlan {
         match &self.networks.feature_editor {
-            Some(editor) => editor.forward(compensated(), change, finest),
+            Some(editor) => editor.forward(compensated(), changes),
             None => DrawnPlan {
-                feature: change,
+                feature: changes.feature().clone(),
                 detail: None,
                 covering: None,
             },

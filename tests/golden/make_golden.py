@@ -199,6 +199,8 @@ def tiny_model():
     trace["average.tilt"], *_ = edit(tilt=1.5)
     trace["edit.bend"], *_ = edit(landmarks, bend=-1.0)
     trace["edit.tilt+bend"], trace["unedited.tilt+bend"], *_ = edit(tilt=1.5, bend=-1.0)
+    # Under the cover of one, the plan of the other is not drawn.
+    trace["edit.both up"], *_ = edit(landmarks, tilt=1.5, bend=1.0)
     trace["edit.third"], _ = model.edit(inversion, offset("third", strengths["third"]))
     trace["edit.none"], _ = model.edit(inversion, torch.zeros_like(inversion.compensated_codes))
     # The published rule for one direction: the residual itself on top of the edited G_R.
@@ -273,6 +275,9 @@ def layer_cases():
     plain("resize_up", lambda t: layers.resize(t, 13), x)
     plain("resize_half", lambda t: layers.resize(t, 4), x)
     case("feature_editor", FeatureEditor(TINY), random("injected", 2, 10, 8, 8), random("plan", 2, 3, 16, 16))
+    # Three plans of one face, on each other.
+    plans, covers = random("plans", 3, 2, 6, 6), random("covers", 3, 1, 6, 6).clamp(0, 1)
+    plain("layered", lambda p, c: edits.layered(p.split(1), c.split(1)), plans, covers)
     case("latent_fusion", LatentFusion(12, 6), random("condition", 2, 12, 10), random("codes", 2, 6, 10))
     return {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in out.items()}
 

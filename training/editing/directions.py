@@ -9,6 +9,8 @@ from ..networks import Inversion, Sdic
 from ..networks.layers import warp
 from .motion import fields
 
+LEAST = 1e-6  # the share of a plan where no cover lies: nobody sees it, but shares make up 1 there, too
+
 
 def direction(manifest: dict, name: str) -> dict:
     return next(d for d in manifest["directions"] if d["name"] == name)
@@ -45,6 +47,16 @@ def opacity(strengths, landmarks, known: dict | None):
     return (strengths.clamp(min=0) * (1 - share)).view(-1, 1, 1, 1)
 
 
+def layered(plans, covers):
+    """Plans [n,P,S,S] on each other, the first on top, each with its cover [n,1,S,S] of 0 to 1: what a spot holds of
+    each is as much as is seen there of its cover."""
+    behind, total, found = 1.0, 0.0, 0.0
+    for plan, cover in zip(plans, covers, strict=True):
+        share = behind * cover + LEAST
+        behind, total, found = behind * (1 - cover), total + share, found + share * plan
+    return found / total
+
+
 def edit(
     model: Sdic,
     manifest: dict,
@@ -56,7 +68,8 @@ def edit(
     """`Sdic.edit` by strengths of linear directions, on faces with the given landmarks [n,68,2] or average ones.
     Third comes the motion of the faces, None if they do not move, and fourth, None for nothing, where the edit draws
     what a photo does not show, [n,1,S,S]."""
-    entries = {name: direction(manifest, name) for name in strengths}
+    order = [entry["name"] for entry in manifest["directions"]]
+    entries = {name: direction(manifest, name) for name in sorted(strengths, key=order.index)}
     count = len(inversion.compensated_codes)
     if landmarks is None:
         amounts = {name: torch.full((count,), float(strength)) for name, strength in strengths.items()}
@@ -65,8 +78,8 @@ def edit(
 
     drawn = {name: amount * facing(entries[name], landmarks) for name, amount in amounts.items()}
 
-    def total(part, amounts, least=-torch.inf):
-        known = [(entries[name].get(part), amount.clamp(min=least)) for name, amount in amounts.items()]
+    def total(part, amounts):
+        known = [(entries[name].get(part), amount) for name, amount in amounts.items()]
         found = [amount.view(-1, *[1] * tensors[tensor].dim()) * tensors[tensor] for tensor, amount in known if tensor]
         return sum(found) if found else None
 
@@ -80,11 +93,19 @@ def edit(
     still = torch.zeros_like(landmarks)
     motion, place = fields(landmarks, still if displacements is None else displacements, layout)
     motion = None if displacements is None else motion
-    covers = [
-        opacity(amount, landmarks, None if given is None else entries[name]["cover"].get("shown"))
-        * warp(tensors[tensor].expand(count, 1, -1, -1), place)
-        for name, amount in amounts.items()
-        if (tensor := entries[name].get("cover", {}).get("tensor"))
-    ]
-    cover = sum(covers).clamp(0, 1) if covers else None
-    return *model.edit(inversion, added, motion, change, place, cover, total("change", drawn, 0.0)), motion, cover
+    upwards = {name: amount.clamp(min=0) for name, amount in drawn.items()}
+    covers = {
+        name: opacity(amounts[name], landmarks, None if given is None else known.get("shown"))
+        * tensors[known["tensor"]]
+        for name, entry in entries.items()
+        if (known := entry.get("cover"))
+    }
+    cover = warp(sum(covers.values()), place).clamp(0, 1) if covers else None
+    editor, covered = model.feature_editor, None
+    layers = [name for name in covers if "change" in entries[name] and upwards[name].any()]
+    if layers and editor and editor.covering:
+        plans = (total("change", {name: upwards[name]}) for name in layers)
+        covered = layered(plans, (covers[name].clamp(0, 1) for name in layers))
+    drawn_over = None if covered is None else cover
+    pictures = model.edit(inversion, added, motion, change, place, drawn_over, total("change", upwards), covered)
+    return *pictures, motion, cover

@@ -56,7 +56,8 @@ class FeatureEditor(nn.Module):
     """A feature [n,C,R,R] and a plan [n,P,fR,fR] in its place -> what to add to the feature, [n,C,R,R], what to add to
     the picture, and what to draw into it under covers, [n,3,S,S] or None each; f is `fold`, and S = fR the picture's
     side. Of a crop, `face` is the mean feature of the whole. What is added to the picture is drawn of `finest`, if
-    given, else of the plan: the opposite of wrinkles is wrinkles.
+    given, else of the plan: the opposite of wrinkles is wrinkles. What is drawn under covers is drawn of `covered`
+    likewise: lips of a slider that brings no cover would tint the teeth.
 
     A plan that is finer than the feature holds lines as thin as those between teeth, which a warp of the coarse
     grid would smear. Its cells become channels only once they are in place.
@@ -82,14 +83,15 @@ class FeatureEditor(nn.Module):
         for gate in (self.gate1, self.gate2):
             nn.init.ones_(gate.bias)
 
-    def forward(self, feature, plan, face=None, finest=None):
+    def forward(self, feature, plan, face=None, finest=None, covered=None):
         context = F.leaky_relu(self.context(feature), 0.2)
         folded = F.pixel_unshuffle(plan, self.fold)
         drawn = F.leaky_relu(self.plan(folded) * self.gate1(context), 0.2)
         drawn = drawn + F.leaky_relu(self.mix(drawn) * self.gate2(context), 0.2)
         detail = self.detail(context, plan if finest is None else finest) if self.detail else None
         face = self.face(feature) if face is None else face
-        return self.out(drawn), detail, self.covering(face, plan) if self.covering else None
+        covered = plan if covered is None else covered
+        return self.out(drawn), detail, self.covering(face, covered) if self.covering else None
 
     @staticmethod
     def face(feature):

@@ -97,14 +97,24 @@ class Sdic(nn.Module):
             reconstruction,
         )
 
-    def edit(self, inversion: Inversion, offset, motion=None, change=None, place=None, cover=None, finest=None):
+    def edit(
+        self,
+        inversion: Inversion,
+        offset,
+        motion=None,
+        change=None,
+        place=None,
+        cover=None,
+        finest=None,
+        covered=None,
+    ):
         """The picture for codes w' + offset, and the one to compare it with, which differs only in what the edit
         changed.
 
         Along a motion, what was compensated moves with the face. A change [n,*change_shape] belongs where the field
         `place` says; it is added to the feature, by the feature editor if the model has one, else as it is. The
-        editor may add to the picture, too, of the change `finest` if it is given. Nothing of all that is exactly the
-        reconstruction.
+        editor may add to the picture, too, of the change `finest` if it is given, and draw under the cover, of the
+        change `covered` if it is given. Nothing of all that is exactly the reconstruction.
         """
         edited_codes = inversion.compensated_codes + offset
         edited_feature, edited_skip = self.decoder.head(edited_codes)
@@ -115,15 +125,17 @@ class Sdic(nn.Module):
             unedited = self.decoder.tail(feature, skip, inversion.compensated_codes)
         drawn, parts = 0.0, (None, None)
         if change is not None:
-            finest = finest if finest is None else warp(finest, place)
-            drawn, *parts = self.draw(feature, warp(change, place), finest=finest)
+            finest, covered = (part if part is None else warp(part, place) for part in (finest, covered))
+            drawn, *parts = self.draw(feature, warp(change, place), finest=finest, covered=covered)
         edited = self.decoder.tail(feature + added + drawn, skip + added_skip, edited_codes)
         return self.finished(edited, *parts, cover), unedited
 
-    def draw(self, feature, change, face=None, finest=None):
+    def draw(self, feature, change, face=None, finest=None, covered=None):
         """What a change, in its place, adds to a compensated feature, to the picture, and what it draws under covers;
         None there for nothing."""
-        return self.feature_editor(feature, change, face, finest) if self.feature_editor else (change, None, None)
+        if self.feature_editor is None:
+            return change, None, None
+        return self.feature_editor(feature, change, face, finest, covered)
 
     @staticmethod
     def finished(picture, detail, covering, cover):
