@@ -409,7 +409,8 @@ impl Directions {
     /// nothing.
     ///
     /// Into the finished picture goes only what edits add that are moved up: the opposite of a fine line is a line, too.
-    /// Under covers, each of them draws alone: lips of another edit would tint the teeth. See [`layered`].
+    /// Under its cover, each of them draws alone: lips of another edit would tint the teeth. Where covers meet, that of
+    /// the direction which the manifest lists first lies on top.
     ///
     /// # Errors
     /// [`EditError`] names the edit.

@@ -128,7 +128,7 @@ impl InvertedFace {
         if !size.is_power_of_two() || !(least..=most).contains(&size) {
             return Err(EditError::PreviewSize { size, least, most });
         }
-        // First of all: a GPU is sent what was queued before each upload.
+        // Uploads come first of all: a GPU is sent what was queued before each.
         let edited_codes = directions.edited_codes(&self.compensated_codes, strengths)?;
         let edited_codes = edited_codes.on(sdic);
         let changes = directions.changes(strengths, self.landmarks.as_ref())?;
@@ -146,7 +146,6 @@ impl InvertedFace {
             motion: motion.clone(),
             face: Arc::clone(face),
         });
-        // Uploads come before anything is computed: one in between sends off what waits.
         let device = sdic.device();
         let upload = |values, [channels, height, width]: [usize; 3]| {
             let data = TensorData::new(values, [1, channels, height, width]);

@@ -57,11 +57,11 @@ struct Covering {
     tint: Conv<4>,
 }
 
-/// The sums of the plans that sliders bring, one for each place where the feature editor draws. Equal ones are kept once.
+/// What sliders plan together: one plan for each place where the feature editor draws. Equal ones are kept once.
 #[derive(Clone, Debug)]
 pub struct Plans<P> {
+    /// The first one is for the features.
     distinct: Vec<P>,
-    feature: usize,
     detail: Option<usize>,
     covering: Option<usize>,
 }
@@ -78,7 +78,6 @@ impl<P: PartialEq> Plans<P> {
             })
         };
         Self {
-            feature: 0,
             detail: detail.map(&mut keep),
             covering: covering.map(&mut keep),
             distinct,
@@ -89,23 +88,16 @@ impl<P: PartialEq> Plans<P> {
 impl<P> Plans<P> {
     /// The same plans, each made into something else.
     pub fn map<Q>(self, make: impl FnMut(P) -> Q) -> Plans<Q> {
-        let Self {
-            distinct,
-            feature,
-            detail,
-            covering,
-        } = self;
         Plans {
-            distinct: distinct.into_iter().map(make).collect(),
-            feature,
-            detail,
-            covering,
+            distinct: self.distinct.into_iter().map(make).collect(),
+            detail: self.detail,
+            covering: self.covering,
         }
     }
 
     /// What is drawn into the features.
     pub fn feature(&self) -> &P {
-        &self.distinct[self.feature]
+        &self.distinct[0]
     }
 
     /// What is drawn into the finished picture.
